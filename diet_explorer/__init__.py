@@ -1,0 +1,1 @@
+"""Score every example of a text-classification set while a transformer learns it."""

@@ -1,0 +1,63 @@
+"""Typed errors, each with a message for the user and a remedy.
+
+Every error that a user can cause or meet derives from `DietExplorerError`. The command line prints
+``message`` and ``remedy`` on one line each and exits with ``exit_code``; pages show the same two lines.
+"""
+
+from __future__ import annotations
+
+
+class DietExplorerError(Exception):
+    """Base of all errors shown to users.
+
+    Parameters
+    ----------
+    message : str
+        What happened and where: names the row, column, file or setting.
+    remedy : str
+        What to do about it.
+
+    Attributes
+    ----------
+    exit_code : int
+        Exit status of the command line: 2 for bad input, 1 for a failed job or environment.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+    def __reduce__(self) -> tuple[type[DietExplorerError], tuple[str, str]]:
+        return type(self), (self.message, self.remedy)
+
+
+class BadInputError(DietExplorerError):
+    """The user's file, column, row or setting cannot be used as given."""
+
+    exit_code = 2
+
+
+class NotFoundError(BadInputError):
+    """A dataset, run, score or checkpoint of that name does not exist."""
+
+
+class ModelError(BadInputError):
+    """The model cannot be loaded or cannot be used for this set."""
+
+
+class WorkspaceError(DietExplorerError):
+    """The workspace cannot be read or written (permissions, disk space, version, lock)."""
+
+
+class JobFailedError(DietExplorerError):
+    """A background job ended without its result."""
+
+
+class JobCancelledError(DietExplorerError):
+    """A background job was cancelled by a user."""
