@@ -1,1 +1,1 @@
-"""store."""
+"""Where bytes live: files, score tables, the database."""

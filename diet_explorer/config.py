@@ -1,0 +1,83 @@
+"""Settings of one process, read from ``DIET_EXPLORER_*`` environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from diet_explorer.errors import BadInputError
+
+
+class Settings(BaseSettings):
+    """What an operator may set.
+
+    Attributes
+    ----------
+    home : str
+        Workspace: a local folder or any fsspec URL. Default ``workspace`` in the current directory.
+    database_url, jobs_url : str or None
+        SQLAlchemy URLs of the two databases. Default: SQLite files in the workspace.
+    scratch : str or None
+        Local folder for training checkpoints when the workspace is not local.
+    trust_remote_code : bool
+        Whether models from a hub may run their own Python code. Off by default.
+    host, port : str, int
+        Where the browser app listens.
+    upload_limit_mb : int
+        Largest file that the app accepts as an upload, in megabytes.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DIET_EXPLORER_", extra="ignore")
+
+    home: str = "workspace"
+    database_url: str | None = None
+    jobs_url: str | None = None
+    scratch: str | None = None
+    trust_remote_code: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=0, le=65535)
+    upload_limit_mb: int = Field(default=2048, ge=1)
+
+    @property
+    def home_is_local(self) -> bool:
+        return "://" not in self.home or self.home.startswith("file://")
+
+    @property
+    def home_folder(self) -> Path:
+        """The local folder that holds databases, locks and scratch files of this machine."""
+        if self.home_is_local:
+            return Path(self.home.removeprefix("file://")).absolute()
+        return Path(self.scratch or Path.home() / ".cache" / "diet-explorer").absolute()
+
+    @property
+    def explorer_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home_folder / 'explorer.sqlite'}"
+
+    @property
+    def dbos_url(self) -> str:
+        return self.jobs_url or f"sqlite:///{self.home_folder / 'jobs.sqlite'}"
+
+    @property
+    def scratch_folder(self) -> Path:
+        return Path(self.scratch).absolute() if self.scratch else self.home_folder / "scratch"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; keyword arguments that are not None win over it.
+
+    Raises
+    ------
+    BadInputError
+        A variable holds a value that cannot be used; the message names it.
+    """
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise BadInputError(
+            f"The setting DIET_EXPLORER_{name} cannot be used: {first['msg'].lower()} (it is {first['input']!r}).",
+            f"Correct or unset DIET_EXPLORER_{name}.",
+        ) from error

@@ -1,0 +1,186 @@
+"""Every score: name, formula, direction, range, source and one line in plain words.
+
+This is the only place that describes a score. Labels, help texts, sort orders, axis titles and the
+choices of the command line are read from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from diet_explorer.errors import NotFoundError
+
+FAYYAZ = "Fayyaz et al. 2022, BERT on a Data Diet, arXiv 2211.05610"
+PAUL = "Paul et al. 2021, Deep Learning on a Data Diet, arXiv 2107.07075"
+PLEISS = "Pleiss et al. 2020, Identifying Mislabeled Data using the Area Under the Margin Ranking"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score.
+
+    Attributes
+    ----------
+    name : str
+        Column name in every table, and the choice on the command line.
+    title : str
+        What people read.
+    formula : str
+        Definition in the notation p = softmax(z), one-hot label e_y, loss ℓ, weights w.
+    worst : {"high", "low"}
+        Which end holds the hard, suspect or important examples; rankings start there.
+    direction : str
+        The same in words for axis titles, such as "higher = harder".
+    range : tuple of (float, float or None)
+        Least and greatest possible value; None where the bound is open or depends on the data.
+    range_text : str
+        The same for people.
+    explanation : str
+        One line in plain words.
+    source : str
+        Where the definition comes from.
+    suspicious : bool
+        Whether its worst end ranks mislabelled examples (False for scores that ignore the label).
+    """
+
+    name: str
+    title: str
+    formula: str
+    worst: Literal["high", "low"]
+    direction: str
+    range: tuple[float | None, float | None]
+    range_text: str
+    explanation: str
+    source: str
+    suspicious: bool = True
+
+    @property
+    def axis(self) -> str:
+        """Axis title: the score and its direction."""
+        return f"{self.title} · {self.direction}"
+
+    @property
+    def help(self) -> str:
+        """Full explanation for a tooltip."""
+        return f"{self.explanation} {self.formula}, range {self.range_text}, {self.direction}. {self.source}."
+
+
+SCORES: tuple[Score, ...] = (
+    Score(
+        name="el2n",
+        title="EL2N",
+        formula="‖p − e_y‖₂",
+        worst="high",
+        direction="higher = harder",
+        range=(0.0, 2**0.5),
+        range_text="0 to 1.414",
+        explanation="How far the model's probabilities are from the given label.",
+        source=PAUL,
+    ),
+    Score(
+        name="grand",
+        title="GraNd",
+        formula="‖∇_w ℓ(x, y; w)‖₂ over all trainable parameters",
+        worst="high",
+        direction="higher = harder",
+        range=(0.0, None),
+        range_text="0 and up",
+        explanation="How strongly this one example would move the whole model.",
+        source=PAUL,
+    ),
+    Score(
+        name="grand_head",
+        title="GraNd (classifier)",
+        formula="‖∇ ℓ(x, y; w)‖₂ over the classifier's parameters only",
+        worst="high",
+        direction="higher = harder",
+        range=(0.0, None),
+        range_text="0 and up",
+        explanation="How strongly this one example would move the new classification layer.",
+        source=FAYYAZ,
+    ),
+    Score(
+        name="loss",
+        title="Loss",
+        formula="−log p_y",
+        worst="high",
+        direction="higher = harder",
+        range=(0.0, None),
+        range_text="0 and up",
+        explanation="Cross-entropy: how surprised the model is by the given label.",
+        source=PAUL,
+    ),
+    Score(
+        name="margin",
+        title="Margin",
+        formula="z_y − max z_k over the other classes k",
+        worst="low",
+        direction="lower = suspect",
+        range=(None, None),
+        range_text="any number",
+        explanation="Lead of the given label over the strongest other label, before the softmax; below 0 the model disagrees.",
+        source=PLEISS,
+    ),
+    Score(
+        name="entropy",
+        title="Entropy",
+        formula="−Σ p log p",
+        worst="high",
+        direction="higher = more ambiguous to the model",
+        range=(0.0, None),
+        range_text="0 to log K (K classes)",
+        explanation="How undecided the model is, whatever the given label says.",
+        source=FAYYAZ,
+        suspicious=False,
+    ),
+    Score(
+        name="p_label",
+        title="Probability of the label",
+        formula="p_y",
+        worst="low",
+        direction="lower = harder",
+        range=(0.0, 1.0),
+        range_text="0 to 1",
+        explanation="The probability that the model gives to the given label.",
+        source=FAYYAZ,
+    ),
+)
+_BY_NAME = {score.name: score for score in SCORES}
+SCORE_NAMES: tuple[str, ...] = tuple(_BY_NAME)
+DEFAULT_SCORE = "el2n"
+DEFAULT_CHECKPOINT = 1.0
+
+BINARY_NOTE = (
+    "With two classes EL2N, loss, margin and the probability of the label rank the examples of one checkpoint "
+    "identically. They are one witness, not four."
+)
+STEP_ZERO_NOTE = (
+    "Not reliable: before the first training step scores measure the input's norm, not its importance "
+    "(Kirsch 2023, arXiv 2303.14753)."
+)
+EARLY_NOTE = "Early: scores need about one epoch to settle (arXiv 2211.05610)."
+
+
+def score(name: str) -> Score:
+    """The catalogue's entry of a score; NotFoundError names the ones there are."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise NotFoundError(f"There is no score named {name!r}.", f"Choose one of: {', '.join(SCORE_NAMES)}.") from None
+
+
+def checkpoint_note(checkpoint: float) -> str | None:
+    """The caution that belongs to a checkpoint (in epochs), or None."""
+    if checkpoint <= 0:
+        return STEP_ZERO_NOTE
+    return EARLY_NOTE if checkpoint < 1 else None
+
+
+def checkpoint_title(checkpoint: float) -> str:
+    """A checkpoint in words, such as "before training", "¼ epoch" or "after epoch 2"."""
+    if checkpoint <= 0:
+        return "before training"
+    if float(checkpoint).is_integer():
+        return f"after epoch {int(checkpoint)}"
+    return f"at epoch {checkpoint:g}"

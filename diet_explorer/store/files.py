@@ -1,0 +1,172 @@
+"""Files of a workspace: any fsspec location, written so that nobody ever sees half a file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from diet_explorer.errors import NotFoundError, WorkspaceError
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some disk space and try again; nothing half-written was left behind.",
+    errno.EDQUOT: "Your disk quota is used up. Free some space and try again; nothing half-written was left behind.",
+    errno.EROFS: "The disk is read-only. Choose another workspace with --workspace or DIET_EXPLORER_HOME.",
+    errno.EACCES: "Give this user the right to write there, or choose another workspace with --workspace or "
+    "DIET_EXPLORER_HOME.",
+}
+_REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
+
+
+@contextmanager
+def explained(action: str, path: str) -> Iterator[None]:
+    """Turn an OSError of the block into a WorkspaceError that names the path and the remedy."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        remedy = _REMEDIES.get(error.errno or 0, "Check that the location is there and can be written.")
+        raise WorkspaceError(f"Cannot {action} {path}: {reason}.", remedy) from error
+
+
+class Files:
+    """All files below one root.
+
+    Parameters
+    ----------
+    root : str
+        A local folder or an fsspec URL such as ``s3://bucket/folder`` or ``memory://name``.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        text = str(root)
+        self.is_local = "://" not in text or text.startswith("file://")
+        self.root = str(Path(text.removeprefix("file://")).absolute()) if self.is_local else text.rstrip("/")
+        self.filesystem: Any = fsspec.core.url_to_fs(self.root)[0]
+
+    def path(self, *parts: str) -> str:
+        """Absolute path or URL of something below the root."""
+        return "/".join([self.root, *parts])
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file for reading; NotFoundError where there is none."""
+        try:
+            return cast(BinaryIO, self.filesystem.open(path, "rb"))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.") from error
+
+    @contextmanager
+    def atomic_writer(self, path: str) -> Iterator[BinaryIO]:
+        """A binary stream whose bytes appear at `path` only when the block ends without an exception."""
+        with explained("write", path):
+            if not self.is_local:
+                with self.filesystem.transaction, self.filesystem.open(path, "wb") as stream:
+                    yield cast(BinaryIO, stream)
+                return
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+            try:
+                with temporary.open("wb") as stream:
+                    yield stream
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                temporary.replace(target)
+                _sync_folder(target.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def atomic_folder(self, path: str) -> Iterator[str]:
+        """A temporary folder that becomes `path` when the block ends without an exception.
+
+        If `path` exists by then (another process was faster), the existing folder stays.
+        """
+        temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+        with explained("write", path):
+            try:
+                if not self.is_local:
+                    yield temporary
+                    if not self.filesystem.exists(path):
+                        self.filesystem.mv(temporary, path, recursive=True)
+                    return
+                Path(temporary).mkdir(parents=True)
+                yield temporary
+                if not Path(path).exists():
+                    Path(temporary).rename(path)
+                    _sync_folder(Path(path).parent)
+            finally:
+                self.remove_folder(temporary)
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a small file in one go, atomically."""
+        with self.atomic_writer(path) as stream:
+            stream.write(data)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole file."""
+        with self.open_read(path) as stream:
+            return stream.read()
+
+    def write_json(self, path: str, value: object) -> None:
+        """Write a JSON document atomically."""
+        self.write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def read_json(self, path: str) -> Any:
+        """Read a JSON document; WorkspaceError where it is damaged."""
+        data = self.read_bytes(path)
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise WorkspaceError(
+                f"The file {path} is damaged: {error}.", "Restore it from a backup, or remove the folder it is in."
+            ) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        return bool(self.filesystem.exists(path))
+
+    def list(self, path: str) -> list[str]:
+        """Sorted names of what is in a folder, temporary things left out; empty where there is no folder."""
+        try:
+            found = self.filesystem.ls(path, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        names = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
+        return sorted(name for name in names if not name.endswith(".tmp"))
+
+    def make_folder(self, path: str) -> None:
+        """Create a folder and its parents."""
+        with explained("create", path):
+            self.filesystem.makedirs(path, exist_ok=True)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder and all below it, if it is there."""
+        if self.is_local:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(path)
+        elif self.filesystem.exists(path):
+            self.filesystem.rm(path, recursive=True)
+
+    def remove_file(self, path: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self.filesystem.rm_file(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
