@@ -1,1 +1,1 @@
-"""analysis."""
+"""Questions asked of recorded scores: ranking, filtering, counting."""

@@ -1,0 +1,107 @@
+"""The explorer database: SQLite in WAL mode by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.store.files import explained
+
+BUSY_SECONDS = 30
+_MIGRATION_LOCK = 0x64696574  # one number for this program in PostgreSQL's space of advisory locks
+
+
+def open_database(settings: Settings) -> Engine:
+    """Connect to the explorer database and bring its tables up to date.
+
+    Raises
+    ------
+    WorkspaceError
+        The database cannot be reached or written, or a newer version of this program made it.
+    """
+    address = settings.explorer_url
+    engine = _engine(address)
+    if engine.dialect.name == "sqlite":
+        folder = Path(str(engine.url.database)).parent
+        with explained("create", str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+    with database_errors(engine):
+        _migrate(engine)
+    return engine
+
+
+@contextmanager
+def database_errors(engine: Engine) -> Iterator[None]:
+    """Turn database failures of the block into a WorkspaceError that says where and what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0]
+        raise WorkspaceError(
+            f"The database {place} cannot be used: {reason}.",
+            "Check that it is reachable, that this user may write it and that the disk is not full "
+            "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_DATABASE_URL).",
+        ) from error
+
+
+def _engine(address: str) -> Engine:
+    try:
+        url = make_url(address)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise BadInputError(
+            "The setting DIET_EXPLORER_DATABASE_URL is not a database address.",
+            "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
+        ) from error
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise BadInputError(f"The database kind {engine.dialect.name!r} is not supported.", "Use SQLite or PostgreSQL.")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_settings)
+    return engine
+
+
+def _sqlite_settings(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _migrate(engine: Engine) -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(settings)
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head():
+            return
+    with engine.begin() as connection:
+        # several processes may start at once: one takes the lock, the others wait and find the work done
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise WorkspaceError(
+                f"This workspace was made by a newer version of diet-explorer (database revision {current}).",
+                "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
+            )
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")

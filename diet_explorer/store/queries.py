@@ -1,0 +1,72 @@
+"""DuckDB over the Parquet files of a workspace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+
+from diet_explorer.store.files import Files
+
+
+class Queries:
+    """Read-only SQL over Parquet files; one in-memory DuckDB, a cursor per call, safe to share between threads.
+
+    Parameters
+    ----------
+    files : Files
+        Whose location is read; a remote one is registered with DuckDB through fsspec.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._connection = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": "2GB",
+            }
+        )
+        if not files.is_local:
+            self._connection.register_filesystem(files.filesystem)
+        self._lock = threading.Lock()
+
+    def table(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Run one statement and return all of its rows."""
+        with self._lock:
+            cursor = self._connection.cursor()
+        try:
+            return cursor.sql(sql, params=list(parameters)).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> object:
+        """Run one statement and return the first column of its first row."""
+        return self.table(sql, parameters).column(0)[0].as_py()
+
+    def copy(self, sql: str, path: str, form: str, parameters: Sequence[object] = ()) -> None:
+        """Stream the result of a SELECT into a local file; `form` is parquet, csv or json (lines)."""
+        options = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
+        with self._lock:
+            cursor = self._connection.cursor()
+        try:
+            cursor.execute(f"COPY ({sql}) TO {quote_text(path)} ({options[form]})", list(parameters))
+        finally:
+            cursor.close()
+
+
+def quote_name(name: str) -> str:
+    """An SQL identifier, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(paths: str | Sequence[str]) -> str:
+    """The FROM clause that reads one Parquet file or several of one schema."""
+    listed = [paths] if isinstance(paths, str) else list(paths)
+    return f"read_parquet([{', '.join(quote_text(path) for path in listed)}], hive_partitioning = false)"

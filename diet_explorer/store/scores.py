@@ -1,0 +1,82 @@
+"""Score files of one run: one Parquet file per seed and checkpoint, and the rankings made from them.
+
+Layout below ``runs/<run id>/``::
+
+    scores/seed=0/checkpoint=0.25.parquet      one row per example: scores and logits
+    rankings/seed=0/checkpoint=0.25.parquet    the same scores with a precomputed rank each
+    rankings/seed=mean/checkpoint=0.25.parquet means and standard deviations over the seeds that have landed
+"""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from diet_explorer.store.files import Files
+
+ROW_GROUP = 65_536
+MEAN = "mean"
+_NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.parquet")
+
+
+class ScoreFiles:
+    """Where the score files of one run lie, and which have landed.
+
+    Parameters
+    ----------
+    files : Files
+    run_id : str
+    """
+
+    def __init__(self, files: Files, run_id: str) -> None:
+        self.files = files
+        self.run_id = run_id
+
+    def scores_path(self, seed: int, checkpoint: float) -> str:
+        """Path of the scores of one seed at one checkpoint (in epochs)."""
+        return self._path("scores", seed, checkpoint)
+
+    def ranking_path(self, seed: int | None, checkpoint: float) -> str:
+        """Path of the ranking of one seed, or of the mean over seeds for None."""
+        return self._path("rankings", MEAN if seed is None else seed, checkpoint)
+
+    def has_scores(self, seed: int, checkpoint: float) -> bool:
+        """Whether the scores of this seed and checkpoint have landed."""
+        return self.files.exists(self.scores_path(seed, checkpoint))
+
+    def write_scores(self, seed: int, checkpoint: float, table: pa.Table) -> None:
+        """Write one score file, atomically."""
+        self._write(self.scores_path(seed, checkpoint), table)
+
+    def write_ranking(self, seed: int | None, checkpoint: float, table: pa.Table) -> None:
+        """Write one ranking, atomically; it replaces an earlier one."""
+        self._write(self.ranking_path(seed, checkpoint), table)
+
+    def landed(self) -> dict[int, list[float]]:
+        """Seed to its checkpoints whose scores are there, both ascending."""
+        folder = self.files.path("runs", self.run_id, "scores")
+        seeds = sorted(int(name.removeprefix("seed=")) for name in self.files.list(folder) if name.startswith("seed="))
+        return {seed: _checkpoints(self.files.list(f"{folder}/seed={seed}")) for seed in seeds}
+
+    def ranked_checkpoints(self, seed: int | None) -> list[float]:
+        """Checkpoints whose ranking is there, ascending."""
+        name = f"seed={MEAN if seed is None else seed}"
+        return _checkpoints(self.files.list(self.files.path("runs", self.run_id, "rankings", name)))
+
+    def stamp(self) -> str:
+        """Changes whenever another score file lands; a key for caches."""
+        return ";".join(f"{seed}:{','.join(map(str, points))}" for seed, points in self.landed().items())
+
+    def _path(self, kind: str, seed: int | str, checkpoint: float) -> str:
+        return self.files.path("runs", self.run_id, kind, f"seed={seed}", f"checkpoint={checkpoint:g}.parquet")
+
+    def _write(self, path: str, table: pa.Table) -> None:
+        with self.files.atomic_writer(path) as stream:
+            pq.write_table(table, stream, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def _checkpoints(names: list[str]) -> list[float]:
+    matches = (_NAME.fullmatch(name) for name in names)
+    return sorted(float(match["checkpoint"]) for match in matches if match)
