@@ -1,0 +1,152 @@
+"""Which column of a source plays which role."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from diet_explorer.errors import BadInputError
+
+# Names in common use for each role, the most telling first.
+_TEXT_NAMES = ("text", "sentence", "premise", "sentence1", "question1", "question", "content", "review", "document")
+_TEXT_PAIR_NAMES = ("text_pair", "hypothesis", "sentence2", "question2", "text2", "response", "answer")
+_LABEL_NAMES = ("label", "labels", "class", "target", "category", "sentiment", "gold_label", "y")
+_ID_NAMES = ("id", "idx", "index", "uid", "guid", "example_id", "row_id")
+_SPLIT_NAMES = ("split", "fold", "partition", "subset", "set")
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """The columns of a source that hold text, label and, optionally, second text, id and split.
+
+    Parameters
+    ----------
+    text : str
+        Column with the text, or with the first text of a pair.
+    label : str
+        Column with the class.
+    text_pair : str, optional
+        Column with the second text of a pair.
+    id : str, optional
+        Column with a unique id; without one, rows get ids of the form ``row-0000001``.
+    split : str, optional
+        Column that says which rows train and which test; without one, every row trains.
+    """
+
+    text: str
+    label: str
+    text_pair: str | None = None
+    id: str | None = None
+    split: str | None = None
+
+    def roles(self) -> Iterator[tuple[str, str]]:
+        """Yield ``(role, column)`` for every mapped role, in a fixed order."""
+        for role in ("text", "text_pair", "label", "id", "split"):
+            column = getattr(self, role)
+            if column is not None:
+                yield role, column
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Hold the mapping against the columns that a source has.
+
+        Raises
+        ------
+        BadInputError
+            If a mapped column does not exist (names those that do and the nearest spelling), or if one column
+            is mapped to two roles.
+        """
+        seen: dict[str, str] = {}
+        for role, column in self.roles():
+            if column not in columns:
+                raise _missing_column(role, column, columns)
+            if column in seen:
+                raise BadInputError(
+                    f"Column {column!r} is mapped to both {seen[column]} and {role}.",
+                    "Map each role to a column of its own.",
+                )
+            seen[column] = role
+
+
+@dataclass(frozen=True)
+class MappingGuess:
+    """A proposal for a `ColumnMapping`; a role for which no column looks right is None."""
+
+    text: str | None = None
+    label: str | None = None
+    text_pair: str | None = None
+    id: str | None = None
+    split: str | None = None
+
+
+def guess_mapping(columns: Sequence[str], preview: pd.DataFrame) -> MappingGuess:
+    """Propose a mapping from the names of the columns and, for text and label, from the first rows.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Column names in source order.
+    preview : pandas.DataFrame
+        The first rows of the source, as `Source.preview` gives them.
+
+    Returns
+    -------
+    MappingGuess
+        Defaults for a form; the user has the last word.
+    """
+    free = list(columns)
+    split = _take(free, _SPLIT_NAMES)
+    label = _take(free, _LABEL_NAMES)
+    text_pair = _take(free, _TEXT_PAIR_NAMES)
+    text = _take(free, _TEXT_NAMES)
+    identifier = _take(free, _ID_NAMES)
+    if text is None:
+        text = _longest_text(free, preview)
+        if text is not None:
+            free.remove(text)
+    if label is None:
+        label = _fewest_values(free, preview)
+    return MappingGuess(text=text, label=label, text_pair=text_pair, id=identifier, split=split)
+
+
+def _take(free: list[str], names: Sequence[str]) -> str | None:
+    """Remove and return the first free column whose lower-cased name is one of `names`, by the order of `names`."""
+    for name in names:
+        for column in free:
+            if column.strip().lower() == name:
+                free.remove(column)
+                return column
+    return None
+
+
+def _mean_length(values: pd.Series) -> float:
+    return float(values.dropna().astype(str).str.len().mean() or 0.0)
+
+
+def _longest_text(free: Sequence[str], preview: pd.DataFrame) -> str | None:
+    """Return the free column with the longest values, if they hold several words."""
+    spoken = [c for c in free if preview[c].dropna().astype(str).str.contains(r"\S\s+\S").mean() > 0.5]
+    return max(spoken, key=lambda column: _mean_length(preview[column]), default=None)
+
+
+def _fewest_values(free: Sequence[str], preview: pd.DataFrame) -> str | None:
+    """Return the free column with the fewest distinct short values, if some value repeats."""
+    candidates = {}
+    for column in free:
+        values = preview[column].dropna().astype(str)
+        distinct = values.nunique()
+        if 2 <= distinct <= len(values) / 2 and _mean_length(values) <= 40:
+            candidates[column] = distinct
+    return min(candidates, key=lambda column: candidates[column], default=None)
+
+
+def _missing_column(role: str, column: str, columns: Sequence[str]) -> BadInputError:
+    by_folded = {name.strip().casefold(): name for name in columns}
+    near = difflib.get_close_matches(column.strip().casefold(), by_folded, n=1, cutoff=0.6)
+    hint = f"Did you mean {by_folded[near[0]]!r}? " if near else ""
+    names = ", ".join(repr(name) for name in columns[:30]) + (", ..." if len(columns) > 30 else "")
+    return BadInputError(
+        f"There is no column {column!r} for the {role.replace('_', ' ')}.", f"{hint}The columns are {names}."
+    )
