@@ -1,1 +1,1 @@
-"""training."""
+"""Fine-tuning: which model, which batches, which settings."""

@@ -1,0 +1,137 @@
+"""Live progress of a run: a small snapshot per seed, and a structured log.
+
+Both are files of the run, so that a run in somebody's own training script is as visible as a job of the app,
+and a reader needs no connection to the job database.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from diet_explorer.errors import NotFoundError
+from diet_explorer.store.files import Files, explained
+
+State = Literal["waiting", "preparing", "training", "scoring", "done"]
+SNAPSHOT_SECONDS = 1.0
+
+
+@dataclass
+class CheckpointProgress:
+    """A checkpoint whose scores have landed; accuracies in [0, 1], `train_loss` is the mean over the train split."""
+
+    checkpoint: float
+    landed_at: str
+    train_loss: float
+    train_accuracy: float
+    heldout_accuracy: float | None
+    scoring_seconds: float
+
+
+@dataclass
+class SeedProgress:
+    """How far one seed is; rates in examples per second, `loss` is the training loss lately."""
+
+    seed: int
+    state: State = "waiting"
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    examples_per_second: float | None = None
+    seconds_left: float | None = None
+    loss: float | None = None
+    scoring_done: int = 0
+    scoring_total: int = 0
+    training_seconds: float = 0.0
+    checkpoints: list[CheckpointProgress] = field(default_factory=list)
+    updated_at: str = ""
+
+    @property
+    def scoring_seconds(self) -> float:
+        """Time that scoring took so far."""
+        return sum(entry.scoring_seconds for entry in self.checkpoints)
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is: `share` in [0, 1] of its expected time."""
+
+    run_id: str
+    status: str
+    seeds: list[SeedProgress]
+    share: float
+    seconds_left: float | None
+    error: str | None = None
+    remedy: str | None = None
+    queue_position: int | None = None
+
+
+class ProgressFiles:
+    """Reads and writes the snapshots and the log of one run.
+
+    Parameters
+    ----------
+    files : Files
+    run_id : str
+    """
+
+    def __init__(self, files: Files, run_id: str) -> None:
+        self._files = files
+        self._folder = files.path("runs", run_id)
+        self._last_write = float("-inf")
+        self._lines = 0
+
+    def save(self, progress: SeedProgress, *, force: bool = False) -> None:
+        """Write the snapshot of a seed, at most once a second unless forced."""
+        now = time.monotonic()
+        if not force and now - self._last_write < SNAPSHOT_SECONDS:
+            return
+        self._last_write = now
+        progress.updated_at = _now()
+        self._files.write_json(self._snapshot(progress.seed), asdict(progress))
+
+    def load(self, seed: int) -> SeedProgress:
+        """The last snapshot of a seed; a waiting one where there is none."""
+        try:
+            value = self._files.read_json(self._snapshot(seed))
+        except NotFoundError:
+            return SeedProgress(seed)
+        checkpoints = [CheckpointProgress(**entry) for entry in value.pop("checkpoints")]
+        return SeedProgress(**value, checkpoints=checkpoints)
+
+    def log(self, event: str, message: str, *, level: str = "info", **details: Any) -> None:
+        """Append one structured line to the run's log."""
+        line = json.dumps(
+            {"time": _now(), "level": level, "event": event, "message": message, **details}, ensure_ascii=False
+        )
+        if self._files.is_local:
+            path = Path(self._folder) / "log.jsonl"
+            with explained("write", str(path)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a", encoding="utf-8") as stream:
+                    stream.write(line + "\n")
+        else:  # object stores cannot append: one small object per line, named so that they sort by time
+            self._lines += 1
+            name = f"{time.time_ns():020d}-{self._lines:06d}.json"
+            self._files.write_bytes(f"{self._folder}/log/{name}", line.encode())
+
+    def read_log(self, last: int = 200) -> list[dict[str, Any]]:
+        """The last lines of the log, oldest first."""
+        if self._files.is_local:
+            path = Path(self._folder) / "log.jsonl"
+            lines = path.read_text(encoding="utf-8").splitlines()[-last:] if path.exists() else []
+        else:
+            names = self._files.list(f"{self._folder}/log")[-last:]
+            lines = [self._files.read_bytes(f"{self._folder}/log/{name}").decode() for name in names]
+        return [json.loads(line) for line in lines if line.endswith("}")]  # a kill may cut the last line short
+
+    def _snapshot(self, seed: int) -> str:
+        return f"{self._folder}/progress/seed={seed}.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,140 @@
+"""What a run is asked to do. Imports no torch, since the browser app and the command line read it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any, Literal, cast, get_args
+
+from diet_explorer.errors import BadInputError
+
+BUNDLED = "bundled"
+GradientMode = Literal["all", "head", "off"]
+MAX_SEEDS = 100
+MAX_EPOCHS = 1000
+
+
+def default_checkpoints(epochs: int) -> tuple[float, ...]:
+    """Where scores are taken by default: before training, at ¼ and ½ epoch, then after every epoch."""
+    return (0.0, 0.25, 0.5, *(float(epoch) for epoch in range(1, epochs + 1)))
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Settings of a run.
+
+    Attributes
+    ----------
+    dataset_id : str
+    model : str
+        ``bundled``, a local folder, or a Hub id.
+    epochs, seeds : int
+        Passes over the training split; independent repetitions, seeded 0, 1, ….
+    checkpoints : tuple of float
+        Moments, in epochs, at which every example is scored; 0 is before training.
+    grand : {"all", "head", "off"}
+        Gradient norms over all trainable parameters, over the classifier only, or none.
+    batch_size, max_length : int
+        Examples per training step; longest input in tokens, the rest is cut off.
+    learning_rate, weight_decay, warmup_share : float
+        AdamW with linear decay after a warm-up over this share of the steps.
+    """
+
+    dataset_id: str
+    model: str = BUNDLED
+    epochs: int = 3
+    seeds: int = 1
+    checkpoints: tuple[float, ...] = default_checkpoints(3)
+    grand: GradientMode = "all"
+    batch_size: int = 32
+    max_length: int = 128
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+
+    def validated(self) -> RunConfig:
+        """The same settings with sorted, distinct checkpoints.
+
+        Raises
+        ------
+        BadInputError
+            A setting is out of its range; the message names it.
+        """
+        if not self.model.strip():
+            raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
+        _whole("epochs", self.epochs, 1, MAX_EPOCHS)
+        _whole("seeds", self.seeds, 1, MAX_SEEDS)
+        _whole("batch size", self.batch_size, 1, 4096)
+        _whole("max length", self.max_length, 4, 100_000)
+        _real("learning rate", self.learning_rate, 0.0, 1.0, open_low=True)
+        _real("weight decay", self.weight_decay, 0.0, 1.0)
+        _real("warm-up share", self.warmup_share, 0.0, 1.0)
+        if self.grand not in get_args(GradientMode):
+            raise BadInputError(f"The GraNd mode {self.grand!r} does not exist.", "Choose all, head or off.")
+        if not self.checkpoints:
+            raise BadInputError("No checkpoint is listed.", "List at least one, such as 1 for the end of epoch 1.")
+        for point in self.checkpoints:
+            _real("checkpoint", point, 0.0, float(self.epochs))
+        points = tuple(sorted({round(float(point), 4) for point in self.checkpoints}))
+        return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip()})
+
+    def steps(self, train_rows: int) -> tuple[int, int]:
+        """Optimisation steps per epoch and in all."""
+        per_epoch = -(-train_rows // self.batch_size)
+        return per_epoch, per_epoch * self.epochs
+
+    def checkpoint_steps(self, train_rows: int) -> dict[int, list[float]]:
+        """Optimisation step to the checkpoints (in epochs) taken after it; step 0 is before training.
+
+        A fraction of an epoch is rounded to the nearest step, so that on a very small set several may share one.
+        """
+        per_epoch, total = self.steps(train_rows)
+        found: dict[int, list[float]] = {}
+        for point in self.checkpoints:
+            found.setdefault(min(round(point * per_epoch), total), []).append(point)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON document."""
+        return {**asdict(self), "checkpoints": list(self.checkpoints)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RunConfig:
+        """Read what `to_json` wrote."""
+        known = {field.name for field in fields(cls)}
+        values = {key: entry for key, entry in value.items() if key in known}
+        return cls(**{**values, "checkpoints": tuple(cast(Sequence[float], value["checkpoints"]))})
+
+
+def parse_checkpoints(text: str) -> tuple[float, ...]:
+    """Read a list such as ``0, 0.25, 1``.
+
+    Raises
+    ------
+    BadInputError
+        An entry is not a number; the message names it.
+    """
+    points = []
+    for entry in text.replace(";", ",").split(","):
+        if not entry.strip():
+            continue
+        try:
+            points.append(float(entry))
+        except ValueError:
+            raise BadInputError(
+                f"The checkpoint {entry.strip()!r} is not a number.",
+                "List epochs and fractions, such as 0,0.25,0.5,1,2,3.",
+            ) from None
+    return tuple(points)
+
+
+def _whole(name: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise BadInputError(f"The setting {name} is {value!r}.", f"Give a whole number from {low:,} to {high:,}.")
+
+
+def _real(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
+    if not isfinite(value) or value < low or value > high or (open_low and value == low):
+        least = "above" if open_low else "from"
+        raise BadInputError(f"The setting {name} is {value!r}.", f"Give a number {least} {low:g} to {high:g}.")
