@@ -1,0 +1,87 @@
+"""What the two ends of the job queue agree on: names, version, encoding, database."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.store.files import explained
+
+JOB_FORMAT = "1"
+"""Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
+
+SCORE_WORKFLOW = "score_run"
+QUEUE_POLL_SECONDS = 0.5
+
+
+def application_name(settings: Settings) -> str:
+    """Name of the application and of its queue in the jobs database.
+
+    A jobs database of the workspace's own needs no distinction. One that the setting names may serve several
+    workspaces; the files' location, which all workers of a workspace share, keeps their queues apart.
+    """
+    if settings.jobs_url is None:
+        return "diet-explorer"
+    place = str(settings.home_folder) if settings.home_is_local else settings.home.rstrip("/")
+    return f"diet-explorer-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
+def checked_jobs_url(settings: Settings) -> str:
+    """Address of the jobs database, its folder created.
+
+    Raises
+    ------
+    BadInputError
+        The setting is not an address of SQLite or PostgreSQL.
+    WorkspaceError
+        The folder cannot be created.
+    """
+    try:
+        url = make_url(settings.dbos_url)
+    except ArgumentError as error:
+        raise BadInputError(
+            "The setting DIET_EXPLORER_JOBS_URL is not a database address.",
+            "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
+        ) from error
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise BadInputError(
+            f"The setting DIET_EXPLORER_JOBS_URL names a {url.get_backend_name()} database.",
+            "Use SQLite or PostgreSQL.",
+        )
+    with explained("create", str(settings.home_folder)):
+        settings.home_folder.mkdir(parents=True, exist_ok=True)
+    return settings.dbos_url
+
+
+@contextmanager
+def jobs_database_errors(settings: Settings) -> Iterator[None]:
+    """Turn failures of the jobs database in the block into a WorkspaceError that says where and what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        place = make_url(settings.dbos_url).render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0]
+        raise WorkspaceError(
+            f"The jobs database {place} cannot be used: {reason}.",
+            "Check that it is reachable, that this user may write it and that the disk is not full "
+            "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_JOBS_URL).",
+        ) from error
+
+
+def keep_dbos_off_the_console(handler: logging.Handler | None = None) -> None:
+    """Send the job library's own messages to `handler` (nowhere by default); the library adds a console handler
+    only where it finds none."""
+    logger = logging.getLogger("dbos")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    if handler is not None:
+        logger.handlers = [handler]
+    elif not logger.handlers:
+        logger.addHandler(logging.NullHandler())

@@ -1,0 +1,185 @@
+"""The places of this machine's workers: who is alive, under which name, and busy with what.
+
+Every worker holds the lock of one slot for as long as it lives; the system drops the lock when the process ends,
+however it ends. The slot gives the worker its stable name in the jobs database, so that the next holder of the slot,
+or any other worker of this machine, finds the work that a killed one left behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.store.files import explained
+
+MAX_SLOTS = 64
+NO_WORKER = "No worker is running: start one with `diet-explorer worker`."
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """A living worker of this machine."""
+
+    slot: int
+    host: str
+    pid: int
+    since: str
+    run_id: str | None = None
+
+
+class WorkerSlot:
+    """One worker's place, held from construction to `release`.
+
+    Parameters
+    ----------
+    settings : Settings
+    slot : int, optional
+        Which place; the first free one by default.
+
+    Raises
+    ------
+    BadInputError
+        The place asked for is taken, or does not exist.
+    WorkspaceError
+        The folder of the places cannot be written, or all are taken.
+    """
+
+    def __init__(self, settings: Settings, slot: int | None = None) -> None:
+        self._folder = _folder(settings)
+        if slot is not None and not 0 <= slot < MAX_SLOTS:
+            raise BadInputError(f"There is no worker slot {slot}.", f"Give a number from 0 to {MAX_SLOTS - 1}.")
+        with explained("write", str(self._folder)):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._machine = _machine_name(self._folder)
+            self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
+            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())
+            self._write()
+
+    @property
+    def executor_id(self) -> str:
+        """Name of this worker in the jobs database."""
+        return _executor_id(self._machine, self.slot)
+
+    def set_run(self, run_id: str | None) -> None:
+        """Tell onlookers which run this worker is busy with."""
+        self._info = WorkerInfo(self.slot, self._info.host, self._info.pid, self._info.since, run_id)
+        self._write()
+
+    @contextmanager
+    def abandoned(self) -> Iterator[list[str]]:
+        """Names of this machine's workers that are gone; their slots stay locked during the block."""
+        held: list[tuple[int, int]] = []
+        try:
+            for path in self._folder.glob("slot-*.lock"):
+                number = int(path.stem.removeprefix("slot-"))
+                lock = None if number == self.slot else _try_lock(path)
+                if lock is not None:
+                    held.append((number, lock))
+            yield [_executor_id(self._machine, number) for number, _ in held]
+        finally:
+            for _, lock in held:
+                os.close(lock)
+
+    def release(self) -> None:
+        """Leave the place."""
+        _info_path(self._folder, self.slot).unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _claim(self, candidates: range | list[int]) -> tuple[int, int]:
+        for number in candidates:
+            # onlookers hold a free lock for an instant, so one refusal does not mean that the place is taken
+            for _ in range(5):
+                lock = _try_lock(_lock_path(self._folder, number))
+                if lock is not None:
+                    return number, lock
+                time.sleep(0.02)
+        if len(candidates) == 1:
+            raise BadInputError(f"The worker slot {candidates[0]} is taken.", "Leave out --slot to get a free one.")
+        raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
+
+    def _write(self) -> None:
+        target = _info_path(self._folder, self.slot)
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self._info)), encoding="utf-8")
+        temporary.replace(target)
+
+
+def living_workers(settings: Settings) -> list[WorkerInfo]:
+    """This machine's workers on this workspace, by slot."""
+    found = []
+    for path in sorted(_folder(settings).glob("slot-*.json")):
+        lock = _try_lock(path.with_suffix(".lock"), fcntl.LOCK_SH)
+        if lock is not None:
+            os.close(lock)
+            continue
+        with suppress(FileNotFoundError):  # the worker left between the two looks
+            found.append(WorkerInfo(**json.loads(path.read_text(encoding="utf-8"))))
+    return sorted(found, key=lambda worker: worker.slot)
+
+
+def workers_in_words(settings: Settings) -> str:
+    """One line for people, such as "1 worker, busy with reviews-1"."""
+    workers = living_workers(settings)
+    if not workers:
+        return NO_WORKER
+    busy = [worker.run_id for worker in workers if worker.run_id]
+    count = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
+    return f"{count}, busy with {', '.join(busy)}" if busy else f"{count}, waiting for runs"
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home_folder / "workers"
+
+
+def _lock_path(folder: Path, slot: int) -> Path:
+    return folder / f"slot-{slot}.lock"
+
+
+def _info_path(folder: Path, slot: int) -> Path:
+    return folder / f"slot-{slot}.json"
+
+
+def _executor_id(machine: str, slot: int) -> str:
+    return f"{machine}-{slot}"
+
+
+def _machine_name(folder: Path) -> str:
+    """Name of this folder of slots, made once.
+
+    The host's name would not do: a container gets a new one at every start, and two hosts that share the folder
+    share its locks too.
+    """
+    path = folder / "machine"
+    if not path.exists():
+        temporary = folder / f"machine.{uuid.uuid4().hex[:8]}.tmp"
+        temporary.write_text(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", encoding="utf-8")
+        with suppress(FileExistsError):  # another worker was first
+            os.link(temporary, path)
+        temporary.unlink()
+    return path.read_text(encoding="utf-8")
+
+
+def _try_lock(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
+    """The descriptor of a lock, or None if somebody holds it; closing it frees the lock."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

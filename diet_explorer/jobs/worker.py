@@ -1,0 +1,112 @@
+"""The process that does the jobs, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from types import FrameType
+from typing import NoReturn
+
+from diet_explorer.config import Settings
+from diet_explorer.jobs.protocol import (
+    JOB_FORMAT,
+    QUEUE_POLL_SECONDS,
+    application_name,
+    checked_jobs_url,
+    jobs_database_errors,
+    keep_dbos_off_the_console,
+)
+from diet_explorer.jobs.slots import WorkerSlot
+from diet_explorer.store.database import open_database
+from diet_explorer.store.files import Files, explained
+from diet_explorer.store.runs import RunRecords
+
+TAKE_OVER_SECONDS = 2.0
+
+
+def run_worker(settings: Settings, *, slot: int | None = None, announce: Callable[[str], None]) -> NoReturn:
+    """Do the jobs of a workspace until the process is told to end (SIGINT or SIGTERM).
+
+    The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again.
+
+    Parameters
+    ----------
+    settings : Settings
+    slot : int, optional
+        Which of the machine's places to take; the first free one by default.
+    announce : callable
+        Prints one line for people.
+
+    Raises
+    ------
+    DietExplorerError
+        The workspace or one of its databases cannot be used, or the slot is taken.
+    """
+    url = checked_jobs_url(settings)
+    runs = RunRecords(open_database(settings))
+    place = WorkerSlot(settings, slot)
+    _log_to_file(settings, place.slot)
+    told = _listen_for_the_end()
+
+    from dbos import DBOS, DBOSPortableJSONSerializer
+
+    import diet_explorer.training.finetune  # noqa: F401  the first run must not wait for torch
+    from diet_explorer.jobs.workflows import Workbench, declare_workflows
+
+    def busy(run_id: str | None) -> None:
+        place.set_run(run_id)
+        announce(f"Working on run {run_id}." if run_id else "Waiting for runs.")
+
+    declare_workflows(Workbench(settings, Files(settings.home), runs, busy))
+    with jobs_database_errors(settings):
+        name = application_name(settings)
+        DBOS(
+            config={
+                "name": name,
+                "system_database_url": url,
+                "serializer": DBOSPortableJSONSerializer(),
+                "application_version": JOB_FORMAT,
+                "executor_id": place.executor_id,
+                "log_level": "WARNING",
+            }
+        )
+        DBOS.launch()
+        DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+    announce(f"Worker {place.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
+    while not told.wait(TAKE_OVER_SECONDS):
+        with place.abandoned() as executors:
+            if executors:
+                for job in DBOS.list_workflows(executor_id=executors, status="PENDING", application_name=name):
+                    DBOS.resume_workflow(job.workflow_id, queue_name=name)
+    place.release()
+    sys.stdout.flush()
+    # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
+    os._exit(0)
+
+
+def _listen_for_the_end() -> threading.Event:
+    told = threading.Event()
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        told.set()
+
+    signal.signal(signal.SIGINT, hear)
+    signal.signal(signal.SIGTERM, hear)
+    return told
+
+
+def _log_to_file(settings: Settings, slot: int) -> None:
+    path = settings.home_folder / "logs" / f"worker-{slot}.log"
+    with explained("write", str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    keep_dbos_off_the_console(handler)
+    logger = logging.getLogger("diet_explorer")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

@@ -1,0 +1,245 @@
+"""What a job does, as durable steps: begin, prepare, one step per seed, finish.
+
+A step that ended is never done again, also not after a kill; a step that was cut off starts anew, and a seed's step
+then goes on from the last checkpoint on disk. Steps do not raise for things that may happen to users (a model that
+cannot be loaded, a full disk): they return an outcome in plain words, which is what the jobs database keeps.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from dbos import DBOS
+
+from diet_explorer.config import Settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
+from diet_explorer.jobs.protocol import SCORE_WORKFLOW
+from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.files import Files, explained
+from diet_explorer.store.runs import RunRecords
+from diet_explorer.training.config import RunConfig
+
+STOP_POLL_SECONDS = 0.5
+MAX_STARTS = 10
+"""After so many starts of one job the worker is taken to be killed by the job itself, mostly for want of memory."""
+
+ALL_LINES = 1_000_000
+_TAKEN = "taken"
+
+logger = logging.getLogger("diet_explorer.jobs")
+
+
+class Outcome(TypedDict):
+    """How a step ended; `error` and `remedy` are for the user, and None unless the step failed."""
+
+    state: str
+    error: str | None
+    remedy: str | None
+
+
+_DONE: Outcome = {"state": "done", "error": None, "remedy": None}
+_STOPPED: Outcome = {"state": "stopped", "error": None, "remedy": None}
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What a worker has at hand for its jobs.
+
+    Attributes
+    ----------
+    settings : Settings
+    files : Files
+        The workspace's files.
+    runs : RunRecords
+    busy : callable
+        Told the id of the run in work, and None afterwards.
+    """
+
+    settings: Settings
+    files: Files
+    runs: RunRecords
+    busy: Callable[[str | None], None]
+
+
+def declare_workflows(bench: Workbench) -> None:
+    """Register this program's jobs with the job library; call it once, before the library is launched."""
+    # an instant's trouble of the explorer database must not fail a run that took hours
+    record_step = DBOS.step(retries_allowed=True, interval_seconds=1.0, max_attempts=5)
+
+    @record_step
+    def begin(run_id: str, workflow_id: str) -> int:
+        if not bench.runs.set_status(run_id, "running", only_from={"queued", "running"}):
+            return 0
+        bench.runs.set_workflow(run_id, workflow_id)
+        return RunConfig.from_json(bench.runs.get(run_id).config).seeds
+
+    @DBOS.step()
+    def prepare(run_id: str, workflow_id: str) -> Outcome:
+        from diet_explorer.training.finetune import prepare_run
+
+        return _in_words(bench, run_id, workflow_id, None, prepare_run)
+
+    @DBOS.step()
+    def train_and_score(run_id: str, workflow_id: str, seed: int) -> Outcome:
+        from diet_explorer.training.finetune import run_seed
+
+        def work(
+            files: Files,
+            scratch: Path,
+            run_id: str,
+            config: RunConfig,
+            manifest: DatasetManifest,
+            *,
+            should_stop: Callable[[], bool],
+        ) -> None:
+            run_seed(files, scratch, run_id, config, manifest, seed, should_stop=should_stop)
+
+        return _in_words(bench, run_id, workflow_id, seed, work)
+
+    @record_step
+    def finish(run_id: str, outcome: Outcome) -> str:
+        log = ProgressFiles(bench.files, run_id).log
+        if outcome["state"] == "failed":
+            changed = bench.runs.set_status(
+                run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from={"running"}
+            )
+            if changed:
+                log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
+        elif bench.runs.set_status(run_id, "succeeded", only_from={"running"}):
+            log("succeeded", "The run has ended well.")
+        return outcome["state"]
+
+    @DBOS.workflow(name=SCORE_WORKFLOW, max_recovery_attempts=None)
+    def score_run(run_id: str) -> str:
+        workflow_id = str(DBOS.workflow_id)
+        bench.busy(run_id)
+        try:
+            if _note_start(bench, run_id, workflow_id) > MAX_STARTS:
+                return _give_up(bench, run_id)
+            seeds = begin(run_id, workflow_id)
+            if not seeds:
+                return "stopped"
+            outcome = prepare(run_id, workflow_id)
+            for seed in range(seeds):
+                if outcome["state"] == "done":
+                    outcome = train_and_score(run_id, workflow_id, seed)
+            return "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
+        finally:
+            bench.busy(None)
+
+
+class StopSignal:
+    """Whether a job should stop, asked at every batch and looked up at most twice a second.
+
+    A job stops when its run's record says cancelled, or when the job itself was cancelled: the record of a run that
+    was cancelled and resumed at once belongs to the new job by then.
+
+    Parameters
+    ----------
+    runs : RunRecords
+    run_id, workflow_id : str
+    """
+
+    def __init__(self, runs: RunRecords, run_id: str, workflow_id: str) -> None:
+        self._runs = runs
+        self._run_id = run_id
+        self._workflow_id = workflow_id
+        self._next_look = 0.0
+        self._stop = False
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self._stop and now >= self._next_look:
+            self._next_look = now + STOP_POLL_SECONDS
+            self._stop = self._look()
+        return self._stop
+
+    def _look(self) -> bool:
+        try:
+            if self._runs.get(self._run_id).status == "cancelled":
+                return True
+        except NotFoundError:  # the run was deleted
+            return True
+        except DietExplorerError as error:  # a database that is away for a moment is no reason to stop
+            logger.warning("Cannot look whether run %s was cancelled: %s", self._run_id, error)
+            return False
+        job = DBOS.get_workflow_status(self._workflow_id)
+        return job is not None and job.status == "CANCELLED"
+
+
+def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None, work: Callable[..., None]) -> Outcome:
+    """Do one step's work and say how it ended."""
+    scratch = bench.settings.scratch_folder / run_id
+    log = ProgressFiles(bench.files, run_id).log
+    should_stop = StopSignal(bench.runs, run_id, workflow_id)
+    try:
+        config = RunConfig.from_json(bench.runs.get(run_id).config)
+        manifest = DatasetManifest.load(bench.files, config.dataset_id)
+        with _alone(scratch, should_stop):
+            work(bench.files, scratch, run_id, config, manifest, should_stop=should_stop)
+    except JobCancelledError:
+        log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
+        return _STOPPED
+    except DietExplorerError as error:
+        return {"state": "failed", "error": error.message, "remedy": error.remedy}
+    except Exception as error:
+        logger.exception("Run %s failed", run_id)
+        log("error", str(error), level="error", seed=seed, traceback=traceback.format_exc())
+        return {
+            "state": "failed",
+            "error": f"The run met an error that was not foreseen ({type(error).__name__}: {_first_line(error)}).",
+            "remedy": "The run's log has the details; `diet-explorer resume` goes on from the last checkpoint.",
+        }
+    return _DONE
+
+
+@contextmanager
+def _alone(scratch: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait until nobody else on this machine works on the run: a cancelled job needs a moment to stop."""
+    with explained("write", str(scratch)):
+        scratch.mkdir(parents=True, exist_ok=True)
+        with scratch.with_name(f"{scratch.name}.lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if should_stop():
+                        raise JobCancelledError("The run was cancelled.", "Resume it to go on.") from None
+                    time.sleep(STOP_POLL_SECONDS)
+            yield
+
+
+def _note_start(bench: Workbench, run_id: str, workflow_id: str) -> int:
+    """Write into the run's log that a worker takes it up, and count how often that was so in this job."""
+    progress = ProgressFiles(bench.files, run_id)
+    earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == workflow_id]
+    again = " again, from its last checkpoint" if earlier else ""
+    progress.log(_TAKEN, f"A worker takes up the run{again}.", job=workflow_id, host=socket.gethostname())
+    return len(earlier) + 1
+
+
+def _give_up(bench: Workbench, run_id: str) -> str:
+    error = f"The worker was killed {MAX_STARTS} times during this run."
+    remedy = (
+        "Most often the machine is short of memory: start a new run with a smaller batch size or max length, "
+        "or resume this one."
+    )
+    bench.runs.set_status(run_id, "failed", error=error, remedy=remedy, only_from={"queued", "running"})
+    ProgressFiles(bench.files, run_id).log("failed", f"{error} {remedy}", level="error")
+    return "failed"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else "no message"
