@@ -1,1 +1,31 @@
-"""Score every example of a text-classification set while a transformer learns it."""
+"""Score every example of a text-classification set while a transformer learns it.
+
+The front door is `Workspace`; `ScoreRecorder` scores a training of your own. Both are loaded on first use, so
+that importing the package stays quick and pulls in no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.scoring.recorder import ScoreRecorder
+    from diet_explorer.workspace import Dataset, Run, Workspace
+
+__all__ = ["Dataset", "ExampleFilter", "Run", "ScoreRecorder", "Workspace"]
+_HOMES = {
+    "Dataset": "diet_explorer.workspace",
+    "ExampleFilter": "diet_explorer.analysis.filters",
+    "Run": "diet_explorer.workspace",
+    "ScoreRecorder": "diet_explorer.scoring.recorder",
+    "Workspace": "diet_explorer.workspace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

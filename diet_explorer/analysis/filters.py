@@ -77,8 +77,9 @@ class ExampleFilter:
     def __post_init__(self) -> None:
         for entry in self.scores:
             catalogue.score(entry.name)
-        for limits in (*self.scores, *self.metadata):
-            if any(end is not None and not isfinite(end) for end in (limits.low, limits.high)):
+        ends = [(entry.low, entry.high) for entry in self.scores] + [(entry.low, entry.high) for entry in self.metadata]
+        for limits in ends:
+            if any(end is not None and not isfinite(end) for end in limits):
                 raise BadInputError("A range in the filter is not a number.", "Give plain numbers such as 0.5.")
 
     def to_query(self) -> dict[str, list[str]]:

@@ -93,7 +93,7 @@ def _mean_prediction(logits: Sequence[pa.FixedSizeListArray]) -> NDArray[np.int3
         flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1).astype(np.float64)
         exponents = np.exp(flat - flat.max(1, keepdims=True))
         total = total + exponents / exponents.sum(1, keepdims=True)
-    return np.asarray(total).argmax(1).astype(np.int32)
+    return np.argmax(np.asarray(total), axis=1).astype(np.int32)  # type: ignore[no-any-return]
 
 
 def _assemble(
@@ -102,8 +102,7 @@ def _assemble(
     means: Mapping[str, Array],
     deviations: Mapping[str, Array],
 ) -> pa.Table:
-    splits = fixed["split"].combine_chunks().dictionary_encode()
-    split_codes = splits.indices.to_numpy() if isinstance(splits, pa.DictionaryArray) else np.zeros(len(fixed))
+    split_codes = np.unique(fixed["split"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
     ids = fixed["id"].to_numpy(zero_copy_only=False).astype(str)
     tie_order = np.empty(len(ids), dtype=np.int64)
     tie_order[np.argsort(ids, kind="stable")] = np.arange(len(ids))

@@ -1,0 +1,94 @@
+"""Everything about one example of a run: its text, what was recorded of it, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
+from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring import catalogue
+from diet_explorer.store.queries import Queries, parquet
+from diet_explorer.store.scores import ScoreFiles
+
+
+@dataclass(frozen=True)
+class ExampleCard:
+    """One example.
+
+    Attributes
+    ----------
+    row, id, text, text_pair, label, split
+        As imported; `label` is the class name, `text_pair` None where there is none.
+    metadata : dict
+        Further columns of the source, by their original names.
+    trajectories : pandas.DataFrame
+        ``seed, checkpoint, predicted`` (class name) and every recorded score, in that order of rows.
+    """
+
+    row: int
+    id: str
+    text: str
+    text_pair: str | None
+    label: str
+    split: str
+    metadata: dict[str, Any]
+    trajectories: pd.DataFrame
+    _classes: list[str] = field(repr=False)
+    _logits: dict[tuple[int, float], list[float]] = field(repr=False)
+
+    def probabilities(self, checkpoint: float, seed: int | None = None) -> dict[str, float]:
+        """Class name to probability, the mean over seeds for None; every class, in the dataset's order."""
+        chosen = [
+            np.asarray(values, dtype=np.float64)
+            for (number, point), values in self._logits.items()
+            if point == checkpoint and seed in (None, number)
+        ]
+        if not chosen:
+            raise NotFoundError(f"There are no scores at checkpoint {checkpoint:g}.", "Choose another checkpoint.")
+        exponents = [np.exp(values - values.max()) for values in chosen]
+        mean = np.mean([values / values.sum() for values in exponents], axis=0)
+        return dict(zip(self._classes, mean.tolist(), strict=True))
+
+
+def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
+    """Read one example and all that has landed of its scores.
+
+    Raises
+    ------
+    NotFoundError
+        The dataset has no such row.
+    """
+    examples = parquet(examples_path(store.files, manifest.id))
+    found = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
+    if not found:
+        raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
+    example = found[0]
+    paths = [store.scores_path(seed, point) for seed, points in store.landed().items() for point in points]
+    records = (
+        queries.table(f"SELECT * FROM {parquet(paths)} WHERE row = ? ORDER BY seed, checkpoint", [row]).to_pylist()
+        if paths
+        else []
+    )
+    names = [name for name in catalogue.SCORE_NAMES if records and name in records[0]]
+    trajectories = pd.DataFrame(records, columns=["seed", "checkpoint", "predicted", *names])
+    trajectories["predicted"] = trajectories["predicted"].map(dict(enumerate(manifest.classes)))
+    return ExampleCard(
+        row=row,
+        id=example["id"],
+        text=example["text"],
+        text_pair=example.get("text_pair"),
+        label=manifest.classes[example["label"]],
+        split=example["split"],
+        metadata={
+            name.removeprefix(METADATA_PREFIX): value
+            for name, value in example.items()
+            if name.startswith(METADATA_PREFIX)
+        },
+        trajectories=trajectories,
+        _classes=manifest.classes,
+        _logits={(record["seed"], record["checkpoint"]): record["logits"] for record in records},
+    )

