@@ -1,0 +1,226 @@
+"""The callback that scores every example at the listed checkpoints of a training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from diet_explorer.errors import JobCancelledError, JobFailedError
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles
+from diet_explorer.scoring.rankings import rank_checkpoint
+from diet_explorer.scoring.scorer import ExampleScorer, ScoredExamples
+from diet_explorer.store.files import Files
+from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.training.encoding import TRAIN, EncodedExamples
+
+RATE_WINDOW = 0.9  # weight of the past in the running mean of seconds per step
+
+
+@dataclass(frozen=True)
+class RecordingPlan:
+    """What a recorder records, and where.
+
+    Attributes
+    ----------
+    files : Files
+    run_id : str
+    seed : int
+    encoded : EncodedExamples
+    scorer : ExampleScorer
+    steps : mapping of int to list of float
+        Optimisation step to the checkpoints (in epochs) taken after it.
+    should_stop : callable
+        Asked at every batch; True ends the training with JobCancelledError.
+    """
+
+    files: Files
+    run_id: str
+    seed: int
+    encoded: EncodedExamples
+    scorer: ExampleScorer
+    steps: Mapping[int, list[float]]
+    should_stop: Callable[[], bool] = lambda: False
+
+
+class CheckpointRecorder(TrainerCallback):  # type: ignore[misc]
+    """Scores all examples at the planned steps, writes score files and rankings, and reports progress.
+
+    Training itself is not touched: the model's mode, gradients and the random number generators are as before,
+    so the trained weights are the same bit for bit as without the recorder.
+
+    Parameters
+    ----------
+    plan : RecordingPlan
+    save_training : bool
+        Ask the Trainer for a training checkpoint after each scoring, to resume from.
+    """
+
+    def __init__(self, plan: RecordingPlan, *, save_training: bool) -> None:
+        self._plan = plan
+        self._save_training = save_training
+        self._store = ScoreFiles(plan.files, plan.run_id)
+        self._reports = ProgressFiles(plan.files, plan.run_id)
+        self._progress = self._reports.load(plan.seed)
+        self._step_started: float | None = None
+        self._seconds_per_step: float | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> TrainerControl:
+        """Score before the first step, unless the training goes on from a later one."""
+        self._progress.total_steps = state.max_steps
+        self._progress.step = state.global_step
+        if state.global_step:
+            self._reports.log("continued", f"Goes on after step {state.global_step:,}.", seed=self._plan.seed)
+        return self._at_step(args, state, control, model)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Note when the step began."""
+        self._step_started = time.perf_counter()
+        return control
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> TrainerControl:
+        """Report progress, and score if this step is a planned one."""
+        self._time_step(args)
+        self._progress.state = "training"
+        self._progress.step = state.global_step
+        self._progress.epoch = float(state.epoch or 0.0)
+        self._estimate_end()
+        self._reports.save(self._progress)
+        self._stop_if_asked()
+        return self._at_step(args, state, control, model)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> TrainerControl:
+        """Remember the training loss for the progress display."""
+        if logs and "loss" in logs:
+            self._progress.loss = float(logs["loss"])
+        return control
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Mark the seed done and say what scoring cost."""
+        self._progress.state = "done"
+        self._progress.seconds_left = 0.0
+        self._reports.save(self._progress, force=True)
+        spent = self._progress.training_seconds + self._progress.scoring_seconds
+        share = self._progress.scoring_seconds / spent if spent else 0.0
+        self._reports.log(
+            "seed done",
+            f"Seed {self._plan.seed} is done; scores took {share:.0%} of {spent:,.0f} s.",
+            seed=self._plan.seed,
+            training_seconds=round(self._progress.training_seconds, 3),
+            scoring_seconds=round(self._progress.scoring_seconds, 3),
+        )
+        return control
+
+    def _at_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any
+    ) -> TrainerControl:
+        points = self._plan.steps.get(state.global_step, [])
+        landed = {entry.checkpoint for entry in self._progress.checkpoints}
+        if landed.issuperset(points):
+            return control
+        self._record(model, points, state.global_step)
+        # before the first step there is nothing to save, after the last nothing to go on to
+        control.should_save |= self._save_training and 0 < state.global_step < state.max_steps
+        return control
+
+    def _record(self, model: Any, points: list[float], step: int) -> None:
+        plan = self._plan
+        started = time.perf_counter()
+        self._progress.state = "scoring"
+        self._progress.scoring_total = plan.scorer.rows
+        self._report_scoring(0)
+        scored = plan.scorer.score(model, self._report_scoring)
+        _check_finite(scored, step)
+        for point in points:
+            self._store.write_scores(plan.seed, point, scored.table(plan.encoded, plan.seed, point))
+            rank_checkpoint(self._store, plan.seed, point)
+        seconds = (time.perf_counter() - started) / len(points)
+        for point in points:
+            self._land(scored, point, step, seconds)
+        self._progress.scoring_done = self._progress.scoring_total = 0
+        self._estimate_end()
+        self._reports.save(self._progress, force=True)
+
+    def _land(self, scored: ScoredExamples, point: float, step: int, seconds: float) -> None:
+        encoded = self._plan.encoded
+        correct = scored.predicted == encoded.labels
+        train = np.zeros(len(encoded), dtype=bool)
+        train[encoded.rows_of_split(TRAIN)] = True
+        entry = CheckpointProgress(
+            checkpoint=point,
+            landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            train_loss=float(scored.columns["loss"][train].mean()),
+            train_accuracy=float(correct[train].mean()),
+            heldout_accuracy=_mean(correct[~train]),
+            scoring_seconds=seconds,
+        )
+        self._progress.checkpoints.append(entry)
+        coverage = f" {scored.coverage}." if scored.coverage else ""
+        self._reports.log(
+            "checkpoint",
+            f"Scores {catalogue.checkpoint_title(point)} have landed for seed {self._plan.seed} after {seconds:,.1f} s."
+            f"{coverage}",
+            seed=self._plan.seed,
+            checkpoint=point,
+            step=step,
+            train_loss=round(entry.train_loss, 6),
+            train_accuracy=round(entry.train_accuracy, 6),
+            heldout_accuracy=None if entry.heldout_accuracy is None else round(entry.heldout_accuracy, 6),
+            scoring_seconds=round(seconds, 3),
+        )
+
+    def _report_scoring(self, done: int) -> None:
+        self._progress.scoring_done = done
+        self._reports.save(self._progress)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self._plan.should_stop():
+            raise JobCancelledError("The run was cancelled.", "Resume it to go on from the last checkpoint.")
+
+    def _time_step(self, args: TrainingArguments) -> None:
+        if self._step_started is None:
+            return
+        seconds = time.perf_counter() - self._step_started
+        self._progress.training_seconds += seconds
+        past = self._seconds_per_step
+        self._seconds_per_step = seconds if past is None else RATE_WINDOW * past + (1 - RATE_WINDOW) * seconds
+        self._progress.examples_per_second = args.train_batch_size / self._seconds_per_step
+
+    def _estimate_end(self) -> None:
+        if self._seconds_per_step is None:
+            return
+        landed = self._progress.checkpoints
+        each = self._progress.scoring_seconds / len(landed) if landed else 0.0
+        planned = sum(len(points) for step, points in self._plan.steps.items() if step > self._progress.step)
+        steps = self._progress.total_steps - self._progress.step
+        self._progress.seconds_left = steps * self._seconds_per_step + planned * each
+
+
+def _check_finite(scored: ScoredExamples, step: int) -> None:
+    if not np.isfinite(scored.logits).all():
+        raise JobFailedError(
+            f"Training diverged: the model's outputs are not finite at step {step:,}.",
+            "Run again with a lower learning rate.",
+        )
+
+
+def _mean(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,161 @@
+"""One pass over all examples with fixed weights: every score of every example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diet_explorer.scoring import metrics
+from diet_explorer.scoring.gradient_norms import GradientNorms
+from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
+from diet_explorer.training.config import GradientMode
+from diet_explorer.training.encoding import EncodedExamples
+
+MAX_BATCH_ROWS = 64
+MAX_BATCH_TOKENS = 8_192
+GROUP_PREFIX = "grand."
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ScoredExamples:
+    """Scores of all examples in row order.
+
+    Attributes
+    ----------
+    logits : float32 array (N, K)
+    columns : dict of str to float32 array (N,)
+        Scores by catalogue name, and ``grand.<group>`` for the norms of groups of parameters.
+    coverage : str or None
+        Which share of the parameters went by the fast path, in words; None without gradient norms.
+    """
+
+    logits: Array
+    columns: dict[str, Array]
+    coverage: str | None
+
+    @property
+    def predicted(self) -> NDArray[np.int32]:
+        """Codes of the predicted classes, shape (N,)."""
+        return self.logits.argmax(1).astype(np.int32)
+
+    def table(self, encoded: EncodedExamples, seed: int, checkpoint: float) -> pa.Table:
+        """The score file's table: one row per example."""
+        rows = len(encoded)
+        classes = self.logits.shape[1]
+        return pa.table(
+            {
+                "row": np.arange(rows, dtype=np.int32),
+                "id": encoded.ids,
+                "split": encoded.splits,
+                "seed": np.full(rows, seed, dtype=np.int32),
+                "checkpoint": np.full(rows, checkpoint, dtype=np.float64),
+                "label": encoded.labels.astype(np.int32),
+                "predicted": self.predicted,
+                **self.columns,
+                "logits": pa.FixedSizeListArray.from_arrays(self.logits.ravel(), classes),
+            }
+        )
+
+
+class ExampleScorer:
+    """Scores all examples of a dataset with a model, in length-sorted batches, eval mode and fp32.
+
+    Parameters
+    ----------
+    encoded : EncodedExamples
+    collator : PaddingCollator
+    grand : {"all", "head", "off"}
+        Gradient norms over all trainable parameters and the classifier, the classifier only, or none.
+    share : tuple of (int, int)
+        This process's number and the number of processes; each scores its share of the batches.
+    """
+
+    def __init__(
+        self, encoded: EncodedExamples, collator: PaddingCollator, grand: GradientMode, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self._encoded = encoded
+        self._collator = collator
+        self._grand = grand
+        number, processes = share
+        batches = length_sorted_batches(encoded.lengths, MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
+        self._batches = batches[number::processes]
+
+    @property
+    def rows(self) -> int:
+        """How many examples this process scores."""
+        return sum(map(len, self._batches))
+
+    def score(self, model: Any, on_batch: Callable[[int], None] = lambda done: None) -> ScoredExamples:
+        """Score every example of this process's share; the others stay 0.
+
+        Parameters
+        ----------
+        model : transformers sequence classifier
+            Left as it was: mode, gradients, random number generators.
+        on_batch : callable
+            Told how many examples are done; may raise to stop.
+        """
+        device = next(model.parameters()).device
+        norms = None if self._grand == "off" else GradientNorms(model, parameters=self._grand, groups=True)
+        columns: dict[str, Array] = {}
+        done = 0
+        with norms or _evaluating(model):
+            for rows in self._batches:
+                batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
+                batch = {name: values.to(device) for name, values in batch.items()}
+                labels = torch.from_numpy(self._encoded.labels[rows]).to(device)
+                for name, values in self._score_batch(model, norms, batch, labels).items():
+                    found = values.detach().float().cpu().numpy()
+                    if name not in columns:
+                        columns[name] = np.zeros((len(self._encoded), *found.shape[1:]), dtype=np.float32)
+                    columns[name][rows] = found
+                done += len(rows)
+                on_batch(done)
+        logits = columns.pop("logits")
+        return ScoredExamples(logits, columns, None if norms is None else str(norms.coverage))
+
+    def _score_batch(
+        self, model: Any, norms: GradientNorms | None, batch: dict[str, Tensor], labels: Tensor
+    ) -> dict[str, Tensor]:
+        gradients: dict[str, Tensor] = {}
+        if norms is None:
+            logits = model(**batch).logits
+        else:
+            found = norms(batch, labels)
+            logits = found.logits
+            if self._grand == "all":
+                gradients["grand"] = found.norms
+            gradients["grand_head"] = found.head_norms
+            if self._grand == "all":
+                gradients |= {GROUP_PREFIX + name: values for name, values in found.groups.items()}
+        return {
+            "p_label": metrics.p_label(logits, labels),
+            "el2n": metrics.el2n(logits, labels),
+            **gradients,
+            "loss": metrics.loss(logits, labels),
+            "margin": metrics.margin(logits, labels),
+            "entropy": metrics.entropy(logits),
+            "logits": logits,
+        }
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Eval mode without gradients; every module gets its own mode back."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True

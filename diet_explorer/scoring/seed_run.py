@@ -1,0 +1,161 @@
+"""One seed of a run: load, encode, fine-tune, and score on the way. What a background job does."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diet_explorer.config import load_settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import JobCancelledError, ModelError
+from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
+from diet_explorer.scoring.scorer import ExampleScorer
+from diet_explorer.store.files import Files
+from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.training.backbone import load_classifier, load_tokenizer
+from diet_explorer.training.batches import PaddingCollator
+from diet_explorer.training.config import RunConfig
+from diet_explorer.training.encoding import TRAIN, encode_examples
+from diet_explorer.training.finetune import fine_tune
+from diet_explorer.training.models import locate_model
+
+_LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
+
+
+def prepare_run(
+    files: Files,
+    scratch: Path,
+    run_id: str,
+    config: RunConfig,
+    manifest: DatasetManifest,
+    *,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Load the model once, so that a bad one is told before anything else, and write down what runs where.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded, or cannot take this set's texts.
+    JobCancelledError
+        `should_stop` turned true.
+    """
+    log = ProgressFiles(files, run_id).log
+    log("preparing", f"Loading the model {config.model!r}.", rows=manifest.rows, classes=len(manifest.classes))
+    tokenizer, model, _ = _load(config, manifest, 0)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    _check_length(config, model, tokenizer)
+    _stop_if(should_stop)
+    log(
+        "prepared",
+        f"The model has {parameters / 1e6:,.1f} million parameters; training on {_device_name()}.",
+        parameters=parameters,
+        threads=torch.get_num_threads(),
+        libraries={name: version(name) for name in _LIBRARIES},
+        python=platform.python_version(),
+    )
+
+
+def run_seed(
+    files: Files,
+    scratch: Path,
+    run_id: str,
+    config: RunConfig,
+    manifest: DatasetManifest,
+    seed: int,
+    *,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Fine-tune one seed and record its scores, going on from the last checkpoint of an earlier attempt.
+
+    Parameters
+    ----------
+    files : Files
+        The workspace's files; scores, progress and log go there.
+    scratch : Path
+        Local folder for training checkpoints; this seed's part is removed when it is done.
+    run_id : str
+    config : RunConfig
+    manifest : DatasetManifest
+    seed : int
+    should_stop : callable
+        Asked at every batch; True ends the work with JobCancelledError.
+
+    Raises
+    ------
+    JobCancelledError, JobFailedError, ModelError, WorkspaceError
+    """
+    reports = ProgressFiles(files, run_id)
+    progress = reports.load(seed)
+    folder = scratch / run_id / f"seed={seed}"
+    if progress.state == "done":
+        _remove(folder)
+        return
+    started = time.perf_counter()
+    progress.state = "preparing"
+    landed = ScoreFiles(files, run_id).landed().get(seed, [])
+    progress.checkpoints = [entry for entry in progress.checkpoints if entry.checkpoint in landed]
+    reports.save(progress, force=True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    tokenizer, model, collator = _load(config, manifest, seed)
+    encoded = encode_examples(files, manifest, tokenizer, config.max_length, lambda: _stop_if(should_stop))
+    train_rows = encoded.rows_of_split(TRAIN)
+    reports.log(
+        "encoded",
+        f"{len(encoded):,} examples are {int(encoded.offsets[-1]):,} tokens, {encoded.truncated:,} of them cut off at "
+        f"{config.max_length} tokens ({time.perf_counter() - started:,.1f} s).",
+        seed=seed,
+    )
+    plan = RecordingPlan(
+        files=files,
+        run_id=run_id,
+        seed=seed,
+        encoded=encoded,
+        scorer=ExampleScorer(encoded, collator, config.grand),
+        steps=config.checkpoint_steps(len(train_rows)),
+        should_stop=should_stop,
+    )
+    recorder = CheckpointRecorder(plan, save_training=True)
+    fine_tune(model, encoded, train_rows, collator, config, seed, folder, recorder)
+    _remove(folder)
+
+
+def _load(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any, Any, PaddingCollator]:
+    trusted = load_settings().trust_remote_code
+    source = locate_model(config.model)
+    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
+    model = load_classifier(source, manifest.classes, seed, tokenizer.pad_token_id, trust_remote_code=trusted)
+    return tokenizer, model, PaddingCollator.of(tokenizer)
+
+
+def _check_length(config: RunConfig, model: Any, tokenizer: Any) -> None:
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    longest = min(config.max_length, int(tokenizer.model_max_length))
+    if isinstance(positions, int) and longest > positions:
+        raise ModelError(
+            f"The model {config.model!r} takes at most {positions} tokens, but the max length is {config.max_length}.",
+            f"Set the max length to {positions} or less.",
+        )
+
+
+def _stop_if(should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise JobCancelledError("The run was cancelled.", "Resume it to go on from the last checkpoint.")
+
+
+def _device_name() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} processor threads"
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""Loading a tokenizer and a sequence classifier from wherever `models.locate_model` found them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from diet_explorer.errors import ModelError
+from diet_explorer.training.models import ModelSource
+
+
+def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> Any:
+    """The model's tokenizer, with a padding token.
+
+    Raises
+    ------
+    ModelError
+        There is none, or it cannot be loaded.
+    """
+    with _model_errors(source):
+        tokenizer = AutoTokenizer.from_pretrained(source.location, trust_remote_code=trust_remote_code)
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise ModelError(
+                f"The tokenizer of {source.name!r} has neither a padding nor an end token.",
+                "Add a padding token to it and save it again, or choose another model.",
+            )
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_classifier(
+    source: ModelSource, classes: Sequence[str], seed: int, pad_token_id: int | None, *, trust_remote_code: bool = False
+) -> Any:
+    """A sequence classifier in fp32 with a new classification layer, initialised from `seed`.
+
+    Parameters
+    ----------
+    source : ModelSource
+    classes : sequence of str
+        Class names; the codes are their positions.
+    seed : int
+        Seeds the new layer.
+    pad_token_id : int or None
+        Of the tokenizer; decoders need it to find the last token.
+
+    Raises
+    ------
+    ModelError
+        The weights are missing, damaged, or not those of a text model.
+    """
+    transformers.set_seed(seed)
+    with _model_errors(source):
+        config = AutoConfig.from_pretrained(
+            source.location,
+            num_labels=len(classes),
+            id2label=dict(enumerate(classes)),
+            label2id={name: code for code, name in enumerate(classes)},
+            trust_remote_code=trust_remote_code,
+        )
+        config.problem_type = "single_label_classification"
+        if config.get_text_config().pad_token_id is None:
+            config.get_text_config().pad_token_id = pad_token_id
+        return AutoModelForSequenceClassification.from_pretrained(
+            source.location,
+            config=config,
+            dtype="float32",
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # a classification layer of other classes is replaced by a new one
+            trust_remote_code=trust_remote_code,
+        )
+
+
+@contextmanager
+def _model_errors(source: ModelSource) -> Iterator[None]:
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        remedy = (
+            "Check that the folder holds a text model saved by save_pretrained, with its tokenizer and safetensors."
+            if source.is_local
+            else "Check the spelling of the Hub id and the network, log in if the model is gated, or choose a local "
+            "folder or the bundled model."
+        )
+        raise ModelError(f"The model {source.name!r} cannot be loaded: {reason.rstrip('.')}.", remedy) from error
+    finally:
+        transformers_logging.set_verbosity(level)
+        transformers_logging.enable_progress_bar()

@@ -1,0 +1,124 @@
+"""Which examples go together: length-grouped batches for training, length-sorted ones for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Sampler
+
+GROUP_BATCHES = 50
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """A random order in which neighbours are of similar length, so that batches need little padding.
+
+    The order is a pure function of seed and epoch, whatever the state of the random number generators: a resumed
+    run sees the batches of an undisturbed one.
+
+    Parameters
+    ----------
+    lengths : int array (N,)
+        Tokens per example.
+    batch_size : int
+    seed : int
+    """
+
+    def __init__(self, lengths: NDArray[np.integer], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order `iter` gives."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.Generator(np.random.PCG64([self._seed, self._epoch]))
+        order = generator.permutation(len(self._lengths))
+        group = self._batch_size * GROUP_BATCHES
+        for start in range(0, len(order), group):
+            members = order[start : start + group]
+            members = members[np.argsort(-self._lengths[members], kind="stable")]
+            full = len(members) // self._batch_size * self._batch_size
+            batches = members[:full].reshape(-1, self._batch_size)
+            yield from generator.permutation(batches, axis=0).ravel().tolist()
+            yield from members[full:].tolist()
+
+
+class PaddingCollator:
+    """Pads the examples of a batch to its longest one, on the tokenizer's side.
+
+    Parameters
+    ----------
+    pad_token_id, pad_token_type_id : int
+    left : bool
+        Whether padding goes to the left.
+    """
+
+    def __init__(self, pad_token_id: int, pad_token_type_id: int = 0, *, left: bool = False) -> None:
+        self._fill = {"input_ids": pad_token_id, "token_type_ids": pad_token_type_id}
+        self._left = left
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> PaddingCollator:
+        """The collator that pads as the tokenizer would."""
+        return cls(
+            tokenizer.pad_token_id,
+            getattr(tokenizer, "pad_token_type_id", 0) or 0,
+            left=tokenizer.padding_side == "left",
+        )
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """Token columns and ``attention_mask`` as (B, T) tensors; ``labels`` (B,) where the examples have them."""
+        longest = max(len(example["input_ids"]) for example in examples)
+        batch = {
+            name: np.full((len(examples), longest), self._fill[name], dtype=np.int64)
+            for name in self._fill
+            if name in examples[0]
+        }
+        batch["attention_mask"] = np.zeros((len(examples), longest), dtype=np.int64)
+        for position, example in enumerate(examples):
+            size = len(example["input_ids"])
+            place = slice(longest - size, None) if self._left else slice(0, size)
+            for name in self._fill.keys() & example.keys():
+                batch[name][position, place] = example[name]
+            batch["attention_mask"][position, place] = 1
+        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+        if "labels" in examples[0]:
+            tensors["labels"] = torch.tensor([example["labels"] for example in examples])
+        return tensors
+
+
+def length_sorted_batches(lengths: NDArray[np.integer], max_rows: int, max_tokens: int) -> list[NDArray[np.int64]]:
+    """Split all examples into batches of similar length, the longest first.
+
+    Parameters
+    ----------
+    lengths : int array (N,)
+    max_rows : int
+        Most examples in a batch.
+    max_tokens : int
+        Most tokens in a batch, padding included; one longer example makes a batch of its own.
+
+    Returns
+    -------
+    list of int arrays
+        Positions; each example once.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        rows = int(min(max_rows, max(1, max_tokens // max(1, int(lengths[order[start]])))))
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches

@@ -1,0 +1,134 @@
+"""Examples as token ids, held compactly: one flat array and where each example starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.store.files import Files
+
+CHUNK_ROWS = 8_192
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class EncodedExamples:
+    """All examples of a dataset, in row order.
+
+    Attributes
+    ----------
+    columns : dict of str to int array (total tokens,)
+        ``input_ids``, and ``token_type_ids`` where the model takes them.
+    offsets : int64 array (N + 1,)
+        Example i is ``offsets[i]:offsets[i + 1]`` of every column.
+    labels : int64 array (N,)
+        Class codes.
+    ids, splits : pyarrow arrays of strings (N,)
+    truncated : int
+        How many examples were longer than the limit.
+    """
+
+    columns: dict[str, NDArray[np.int32]]
+    offsets: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    ids: pa.Array
+    splits: pa.Array
+    truncated: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens per example, shape (N,)."""
+        return np.diff(self.offsets)
+
+    def tokens(self, row: int) -> dict[str, NDArray[np.int32]]:
+        """The token columns of one example."""
+        part = slice(self.offsets[row], self.offsets[row + 1])
+        return {name: values[part] for name, values in self.columns.items()}
+
+    def rows_of_split(self, name: str) -> NDArray[np.int64]:
+        """Rows of one split, ascending."""
+        return np.flatnonzero(self.splits.to_numpy(zero_copy_only=False) == name)
+
+
+class TrainingExamples(Dataset[dict[str, Any]]):
+    """The chosen rows as the Trainer wants them: token ids and ``labels`` per example."""
+
+    def __init__(self, encoded: EncodedExamples, rows: NDArray[np.int64]) -> None:
+        self._encoded = encoded
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = int(self._rows[index])
+        return {**self._encoded.tokens(row), "labels": int(self._encoded.labels[row])}
+
+
+def encode_examples(
+    files: Files,
+    manifest: DatasetManifest,
+    tokenizer: Any,
+    max_length: int,
+    check: Callable[[], None] = lambda: None,
+) -> EncodedExamples:
+    """Tokenise a dataset, a chunk at a time.
+
+    Parameters
+    ----------
+    files : Files
+    manifest : DatasetManifest
+    tokenizer : transformers tokenizer
+    max_length : int
+        Longest input in tokens; of a pair the longer text is cut first.
+    check : callable
+        Called after each chunk; may raise to stop.
+    """
+    limit = min(max_length, int(tokenizer.model_max_length))
+    parts: dict[str, list[NDArray[np.int32]]] = {}
+    lengths: list[NDArray[np.int64]] = []
+    tables: list[pa.Table] = []
+    truncated = 0
+    with files.open_read(examples_path(files, manifest.id)) as stream:
+        reader = pq.ParquetFile(stream)
+        columns = ["row", "id", "text", "label", "split"] + (["text_pair"] if manifest.mapping.text_pair else [])
+        for batch in reader.iter_batches(batch_size=CHUNK_ROWS, columns=columns):
+            texts = batch.column("text").to_pylist()
+            pairs = batch.column("text_pair").to_pylist() if "text_pair" in columns else None
+            encoded = tokenizer(
+                texts, pairs, truncation=True, max_length=limit, return_attention_mask=False, verbose=False
+            )
+            sizes = np.fromiter((len(ids) for ids in encoded["input_ids"]), dtype=np.int64, count=len(texts))
+            truncated += int((sizes >= limit).sum())
+            lengths.append(sizes)
+            for name in ("input_ids", "token_type_ids"):
+                if name in encoded:
+                    flat = np.fromiter((token for ids in encoded[name] for token in ids), dtype=np.int32)
+                    parts.setdefault(name, []).append(flat)
+            tables.append(pa.Table.from_batches([batch.select(["id", "label", "split"])]))
+            check()
+    table = pa.concat_tables(tables).combine_chunks()
+    return EncodedExamples(
+        columns={name: np.concatenate(values) for name, values in parts.items()},
+        offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
+        labels=table["label"].to_numpy().astype(np.int64),
+        ids=_whole(table["id"]),
+        splits=_whole(table["split"]),
+        truncated=truncated,
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined.cast(pa.string())
