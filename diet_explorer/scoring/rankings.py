@@ -93,7 +93,7 @@ def _mean_prediction(logits: Sequence[pa.FixedSizeListArray]) -> NDArray[np.int3
         flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1).astype(np.float64)
         exponents = np.exp(flat - flat.max(1, keepdims=True))
         total = total + exponents / exponents.sum(1, keepdims=True)
-    return np.argmax(np.asarray(total), axis=1).astype(np.int32)  # type: ignore[no-any-return]
+    return np.asarray(np.asarray(total).argmax(1), dtype=np.int32)
 
 
 def _assemble(

@@ -50,7 +50,7 @@ class RecordingPlan:
     should_stop: Callable[[], bool] = lambda: False
 
 
-class CheckpointRecorder(TrainerCallback):  # type: ignore[misc]
+class CheckpointRecorder(TrainerCallback):
     """Scores all examples at the planned steps, writes score files and rankings, and reports progress.
 
     Training itself is not touched: the model's mode, gradients and the random number generators are as before,

@@ -45,7 +45,7 @@ class ScoredExamples:
     @property
     def predicted(self) -> NDArray[np.int32]:
         """Codes of the predicted classes, shape (N,)."""
-        return self.logits.argmax(1).astype(np.int32)
+        return np.asarray(self.logits.argmax(1), dtype=np.int32)
 
     def table(self, encoded: EncodedExamples, seed: int, checkpoint: float) -> pa.Table:
         """The score file's table: one row per example."""

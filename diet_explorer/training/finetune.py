@@ -33,13 +33,13 @@ class _LengthGroupedTrainer(Trainer):
         return LengthGroupedSampler(self._train_lengths, self.args.train_batch_size, self.args.seed)
 
 
-class _CheckpointKeeper(TrainerCallback):  # type: ignore[misc]
+class _CheckpointKeeper(TrainerCallback):
     """Marks a training checkpoint complete once all of it is on disk, then removes the older ones."""
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        newest = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        newest = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         (newest / _COMPLETE).touch()
-        for folder in Path(args.output_dir).glob("checkpoint-*"):
+        for folder in newest.parent.glob("checkpoint-*"):
             if folder != newest:
                 shutil.rmtree(folder)
 
