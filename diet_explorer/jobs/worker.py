@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
-from types import FrameType
 from typing import NoReturn
 
 from diet_explorer.config import Settings
+from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
@@ -51,11 +49,11 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     runs = RunRecords(open_database(settings))
     place = WorkerSlot(settings, slot)
     _log_to_file(settings, place.slot)
-    told = _listen_for_the_end()
+    told = listen_for_the_end()
 
     from dbos import DBOS, DBOSPortableJSONSerializer
 
-    import diet_explorer.training.finetune  # noqa: F401  the first run must not wait for torch
+    import diet_explorer.scoring.seed_run  # noqa: F401  the first run must not wait for torch
     from diet_explorer.jobs.workflows import Workbench, declare_workflows
 
     def busy(run_id: str | None) -> None:
@@ -87,17 +85,6 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     sys.stdout.flush()
     # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
     os._exit(0)
-
-
-def _listen_for_the_end() -> threading.Event:
-    told = threading.Event()
-
-    def hear(_number: int, _frame: FrameType | None) -> None:
-        told.set()
-
-    signal.signal(signal.SIGINT, hear)
-    signal.signal(signal.SIGTERM, hear)
-    return told
 
 
 def _log_to_file(settings: Settings, slot: int) -> None:

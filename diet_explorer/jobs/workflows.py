@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import shutil
 import socket
 import time
 import traceback
@@ -85,13 +86,13 @@ def declare_workflows(bench: Workbench) -> None:
 
     @DBOS.step()
     def prepare(run_id: str, workflow_id: str) -> Outcome:
-        from diet_explorer.training.finetune import prepare_run
+        from diet_explorer.scoring.seed_run import prepare_run
 
         return _in_words(bench, run_id, workflow_id, None, prepare_run)
 
     @DBOS.step()
     def train_and_score(run_id: str, workflow_id: str, seed: int) -> Outcome:
-        from diet_explorer.training.finetune import run_seed
+        from diet_explorer.scoring.seed_run import run_seed
 
         def work(
             files: Files,
@@ -116,6 +117,7 @@ def declare_workflows(bench: Workbench) -> None:
             if changed:
                 log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
         elif bench.runs.set_status(run_id, "succeeded", only_from={"running"}):
+            shutil.rmtree(bench.settings.scratch_folder / run_id, ignore_errors=True)
             log("succeeded", "The run has ended well.")
         return outcome["state"]
 
@@ -179,13 +181,13 @@ class StopSignal:
 
 def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None, work: Callable[..., None]) -> Outcome:
     """Do one step's work and say how it ended."""
-    scratch = bench.settings.scratch_folder / run_id
+    scratch = bench.settings.scratch_folder
     log = ProgressFiles(bench.files, run_id).log
     should_stop = StopSignal(bench.runs, run_id, workflow_id)
     try:
         config = RunConfig.from_json(bench.runs.get(run_id).config)
         manifest = DatasetManifest.load(bench.files, config.dataset_id)
-        with _alone(scratch, should_stop):
+        with _alone(scratch / run_id, should_stop):
             work(bench.files, scratch, run_id, config, manifest, should_stop=should_stop)
     except JobCancelledError:
         log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
@@ -204,20 +206,21 @@ def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None,
 
 
 @contextmanager
-def _alone(scratch: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
+def _alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
     """Wait until nobody else on this machine works on the run: a cancelled job needs a moment to stop."""
-    with explained("write", str(scratch)):
-        scratch.mkdir(parents=True, exist_ok=True)
-        with scratch.with_name(f"{scratch.name}.lock").open("w") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if should_stop():
-                        raise JobCancelledError("The run was cancelled.", "Resume it to go on.") from None
-                    time.sleep(STOP_POLL_SECONDS)
-            yield
+    with explained("write", str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    with lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if should_stop():
+                    raise JobCancelledError("The run was cancelled.", "Resume it to go on.") from None
+                time.sleep(STOP_POLL_SECONDS)
+        yield
 
 
 def _note_start(bench: Workbench, run_id: str, workflow_id: str) -> int:

@@ -1,0 +1,410 @@
+"""The command line: the same verbs as the library.
+
+Heavy imports wait until a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from diet_explorer import cli_output as out
+from diet_explorer.config import load_settings
+from diet_explorer.errors import BadInputError, DietExplorerError
+from diet_explorer.scoring import catalogue
+from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, parse_checkpoints
+
+if TYPE_CHECKING:
+    from diet_explorer.workspace import Run, Workspace
+
+INTERRUPTED = 130
+TEXT_WIDTH = 100
+_SCORES_HELP = " · ".join(f"{score.name}: {score.explanation}" for score in catalogue.SCORES)
+_DEFAULTS = RunConfig(dataset_id="")
+
+WorkspaceOption = Annotated[
+    str | None, typer.Option("--workspace", metavar="FOLDER|URL", help="Default: $DIET_EXPLORER_HOME, else workspace.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id, beginning of an id, name, or: last.")]
+TextOption = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text.")]
+TextPairOption = Annotated[str | None, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")]
+LabelOption = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of the label.")]
+IdOption = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")
+]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")
+]
+
+app = typer.Typer(
+    name="diet-explorer",
+    help="Score every example of a text-classification set while a transformer learns it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
+    try:
+        status = app(prog_name="diet-explorer", standalone_mode=False)
+    except DietExplorerError as error:
+        out.print_known(error)
+        status = error.exit_code
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except typer.Abort:
+        status = INTERRUPTED
+    except Exception as error:  # noqa: BLE001  reported with a file that holds the traceback
+        status = _explain(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    usage = getattr(error, "format_message", None)  # typer's own errors, whichever of its modules they come from
+    if usage is not None:
+        out.print_error(str(usage()), "See diet-explorer --help, or --help after the command.")
+        return 2
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or str(error)).lower()
+        out.print_error(f"Cannot use {error.filename}: {reason}.", "Check the path and the rights to it.")
+        return 1
+    out.print_unexpected(error, [Path.home() / ".cache" / "diet-explorer"])
+    return 1
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print_line(f"diet-explorer {version('diet-explorer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Score every example of a text-classification set while a transformer learns it."""
+
+
+@app.command("app")
+def app_command(
+    port: Annotated[
+        int | None, typer.Option(help="Port of the browser app; 0 takes a free one. Default: 8501.")
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Open with the sample imported and being scored.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the browser app, with a worker that does the jobs."""
+    place = _workspace(workspace)  # one that cannot be used is said now, not by a page
+    from diet_explorer.cli_data import score_sample
+    from diet_explorer.jobs.supervisor import run_app
+
+    def announce(url: str) -> None:
+        if as_json:
+            out.print_json({"url": url})
+            sys.stdout.flush()
+        else:
+            out.print_line(f"diet-explorer is open at {url} (stop it with Ctrl-C)")
+
+    settings = load_settings(home=workspace, port=port)
+    run_app(settings, announce=announce, meanwhile=(lambda: score_sample(place)) if sample else None)
+
+
+@app.command("import")
+def import_command(
+    location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
+    text: TextOption = None,
+    label: LabelOption = None,
+    text_pair: TextPairOption = None,
+    id_column: IdOption = None,
+    split: SplitOption = None,
+    name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a dataset and report what its rows are like."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_data import import_file, print_dataset
+
+    dataset = import_file(place, location, text, label, text_pair, id_column, split, name)
+    if as_json:
+        out.print_json(dataset.manifest.to_json())
+        return
+    print_dataset(dataset)
+    out.print_line(f"Next: diet-explorer score {dataset.id}")
+
+
+@app.command("score")
+def score_command(
+    data: Annotated[
+        str, typer.Argument(metavar="DATASET|FILE", help="Id or name of a dataset, last, or a file to import.")
+    ],
+    text: TextOption = None,
+    label: LabelOption = None,
+    text_pair: TextPairOption = None,
+    id_column: IdOption = None,
+    split: SplitOption = None,
+    name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
+    model: Annotated[str, typer.Option(metavar="bundled|PATH|HUB_ID", help="What is fine-tuned.")] = BUNDLED,
+    epochs: Annotated[int, typer.Option(help="Passes over the training split.")] = _DEFAULTS.epochs,
+    seeds: Annotated[int, typer.Option(help="Independent repetitions.")] = _DEFAULTS.seeds,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="When to score, in epochs. Default: 0,0.25,0.5 and the end of every epoch."),
+    ] = None,
+    grand: Annotated[
+        GradientMode, typer.Option(help="Gradient norms over all weights, the classifier, or none.")
+    ] = "all",
+    batch_size: Annotated[int, typer.Option(help="Examples per training step.")] = _DEFAULTS.batch_size,
+    max_length: Annotated[int, typer.Option(help="Longest input in tokens.")] = _DEFAULTS.max_length,
+    learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's rate.")] = _DEFAULTS.learning_rate,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the run.")] = True,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the long table: .parquet, .csv or .jsonl.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fine-tune a model and score every example at the checkpoints."""
+    if output is not None and not wait:
+        raise BadInputError("--output needs the scores.", "Leave out --no-wait, or use `diet-explorer scores` later.")
+    points = parse_checkpoints(checkpoints) if checkpoints is not None else None
+    place = _workspace(workspace)
+    from diet_explorer.cli_data import import_file, names_a_file
+    from diet_explorer.cli_runs import find_dataset, run_facts, wait_for
+    from diet_explorer.jobs.slots import workers_in_words
+
+    if names_a_file(data):
+        dataset = import_file(place, data, text, label, text_pair, id_column, split, None)
+    elif any((text, label, text_pair, id_column, split)):
+        raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the columns for a dataset.")
+    else:
+        dataset = find_dataset(place, data)
+    run = place.score(
+        dataset,
+        model=model,
+        epochs=epochs,
+        seeds=seeds,
+        checkpoints=points,
+        grand=grand,
+        batch_size=batch_size,
+        max_length=max_length,
+        learning_rate=learning_rate,
+        name=name,
+    )
+    if wait:
+        out.note(f"Scoring {dataset.id} as {run.id}")
+        wait_for(run, place)
+        if output is not None:
+            run.export_scores(output)
+    if as_json:
+        out.print_json({**run_facts(run.refresh()), "output": None if output is None else str(output)})
+    elif not wait:
+        out.print_line(f"Queued {run.id}. {workers_in_words(place.settings)}")
+    else:
+        out.print_line(f"Scores of {run.id}: {'see diet-explorer rank ' + run.id if output is None else output}")
+
+
+@app.command("runs")
+def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the runs, newest first."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_runs import run_facts
+
+    runs = place.runs()
+    if as_json:
+        out.print_json([run_facts(run) for run in runs])
+    elif not runs:
+        out.print_line("No runs yet. Start one with: diet-explorer score FILE --text COLUMN --label COLUMN")
+    else:
+        rows = [
+            (run.id, run.status, f"{run.progress().share:.0%}", out.ago(run.record.created_at), run.name)
+            for run in runs
+        ]
+        out.print_table(("run", "status", "done", "created", "name"), rows)
+
+
+@app.command("status")
+def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Show how far a run is, per seed and checkpoint."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_runs import find_run, progress_line, run_facts
+    from diet_explorer.jobs.slots import living_workers, workers_in_words
+
+    found = find_run(place, run)
+    progress = found.progress()
+    if as_json:
+        workers = [asdict(worker) for worker in living_workers(place.settings)]
+        out.print_json({**run_facts(found), "progress": asdict(progress), "workers": workers})
+        return
+    facts = {"run": found.id, "name": found.name, "dataset": found.record.dataset_id, "status": found.status}
+    if found.status in ("queued", "running"):
+        facts |= {"progress": progress_line(progress), "workers": workers_in_words(place.settings)}
+    if found.error:
+        facts |= {"error": found.error, "remedy": found.remedy or ""}
+    out.print_facts(facts)
+    rows = [
+        (
+            seed.seed,
+            catalogue.checkpoint_title(point.checkpoint),
+            f"{point.train_loss:.4f}",
+            f"{point.train_accuracy:.1%}",
+            "" if point.heldout_accuracy is None else f"{point.heldout_accuracy:.1%}",
+            out.duration(point.scoring_seconds),
+        )
+        for seed in progress.seeds
+        for point in seed.checkpoints
+    ]
+    if rows:
+        out.print_table(("seed", "checkpoint", "train loss", "train acc.", "held-out acc.", "scoring"), rows)
+
+
+@app.command("cancel")
+def cancel_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Stop a run within seconds; what has landed stays, and it can be resumed."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_runs import find_run
+
+    found = find_run(place, run)
+    found.cancel()
+    _print_change(found, as_json, f"Cancelled {found.id}. Go on with: diet-explorer resume {found.id}")
+
+
+@app.command("resume")
+def resume_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Queue a cancelled or failed run again; it goes on from its last checkpoint."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_runs import find_run
+    from diet_explorer.jobs.slots import workers_in_words
+
+    found = find_run(place, run).resume()
+    _print_change(found, as_json, f"Queued {found.id} again. {workers_in_words(place.settings)}")
+
+
+@app.command("scores")
+def scores_command(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .parquet, .csv or .jsonl.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the long table: one row per example, seed and checkpoint."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_runs import find_run
+
+    found = find_run(place, run)
+    written = found.export_scores(output)
+    if as_json:
+        out.print_json(
+            {"run": found.id, "output": str(written), "scores": found.score_names(), "landed": found.landed()}
+        )
+    else:
+        out.print_line(f"Wrote {written}")
+
+
+@app.command("rank")
+def rank_command(
+    run: RunArgument,
+    by: Annotated[str, typer.Option(metavar="SCORE", help=_SCORES_HELP)] = catalogue.DEFAULT_SCORE,
+    checkpoint: Annotated[float | None, typer.Option(help="In epochs. Default: 1, or the latest before it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="One seed. Default: the mean over seeds.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many examples.")] = 50,
+    label: Annotated[list[str] | None, typer.Option(help="Only this given label; repeat for more.")] = None,
+    predicted: Annotated[list[str] | None, typer.Option(help="Only this predicted label; repeat for more.")] = None,
+    disagree: Annotated[
+        bool | None, typer.Option("--disagree/--agree", help="Only given ≠ predicted, or only =.")
+    ] = None,
+    query: Annotated[str, typer.Option(metavar="TEXT", help="Only examples that contain this text.")] = "",
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; repeat for more. Default: train.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List examples from the worst on."""
+    score = catalogue.score(by)
+    place = _workspace(workspace)
+    from diet_explorer.analysis.filters import TRAIN_ONLY, ExampleFilter
+    from diet_explorer.cli_runs import find_run
+
+    found = find_run(place, run)
+    where = ExampleFilter(
+        labels=tuple(label or ()),
+        predicted=tuple(predicted or ()),
+        disagree=disagree,
+        splits=tuple(split) if split else TRAIN_ONLY,
+        text=query,
+    )
+    point = found.default_checkpoint(seed) if checkpoint is None else checkpoint
+    frame = found.ranked(by, point, seed=seed, where=where, limit=top)
+    records = cast(list[dict[str, Any]], frame.to_dict("records"))
+    if as_json:
+        rows = [{key: (None if value != value else value) for key, value in record.items()} for record in records]
+        out.print_json({"run": found.id, "by": by, "checkpoint": point, "seed": seed, "examples": rows})
+        return
+    whose = "mean over seeds" if seed is None else f"seed {seed}"
+    out.print_line(f"{score.axis} · {catalogue.checkpoint_title(point)} · {whose}")
+    if (caution := catalogue.checkpoint_note(point)) is not None:
+        out.print_line(caution)
+    rows_shown = [
+        (
+            record["rank"],
+            record["id"],
+            f"{record[by]:.4f}",
+            record["label"],
+            record["predicted"],
+            record["text"][:TEXT_WIDTH],
+        )
+        for record in records
+    ]
+    out.print_table(("rank", "id", by, "label", "predicted", "text"), rows_shown)
+
+
+@app.command("worker")
+def worker_command(
+    slot: Annotated[
+        int | None, typer.Option(help="Which of this machine's places. Default: the first free one.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the jobs of a workspace, one at a time, until stopped."""
+    from diet_explorer.jobs.worker import run_worker
+
+    def announce(line: str) -> None:
+        if as_json:
+            out.print_json({"event": line})
+            sys.stdout.flush()
+        else:
+            out.print_line(line)
+
+    run_worker(_workspace(workspace).settings, slot=slot, announce=announce)
+
+
+def _workspace(home: str | None) -> Workspace:
+    from diet_explorer.workspace import Workspace
+
+    return Workspace(home)
+
+
+def _print_change(run: Run, as_json: bool, line: str) -> None:
+    from diet_explorer.cli_runs import run_facts
+
+    if as_json:
+        out.print_json(run_facts(run.refresh()))
+    else:
+        out.print_line(line)
+
+
+if __name__ == "__main__":
+    main()

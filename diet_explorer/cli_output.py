@@ -1,0 +1,143 @@
+"""How the command line prints: tables and facts for people, JSON for programs, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from diet_explorer.errors import DietExplorerError
+
+PLAIN_WIDTH = 160
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n")
+
+
+def print_line(text: str) -> None:
+    """Print one line of a result."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Print one line that accompanies the work, to standard error, so that results can be piped."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def print_error(message: str, remedy: str) -> None:
+    """Print what went wrong and what to do about it, each on one line of standard error."""
+    note(f"Error: {' '.join(message.split())}")
+    note(f"       {' '.join(remedy.split())}")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table, drawn in a terminal and plain when piped; the last column is cut to the width."""
+    cells = [["" if cell is None else _one_line(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for number, name in enumerate(columns):
+            table.add_column(name, no_wrap=True, overflow="ellipsis" if number == len(columns) - 1 else "fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+        return
+    widths = [max(len(row[number]) for row in [list(columns), *cells]) for number in range(len(columns))]
+    for row in [list(columns), *cells]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print_line(line if len(line) <= PLAIN_WIDTH else line[: PLAIN_WIDTH - 1] + "…")
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values in two columns."""
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        print_line(f"{name.ljust(width)}  {value}")
+
+
+class LiveLine:
+    """A line of progress on standard error: rewritten in place in a terminal, printed on change when piped."""
+
+    def __init__(self) -> None:
+        self._in_place = sys.stderr.isatty()
+        self._last = ""
+
+    def show(self, live: str, milestone: str) -> None:
+        """Show `live` in a terminal; elsewhere print `milestone` whenever it changes."""
+        if self._in_place:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r\x1b[K" + live[:width])
+            sys.stderr.flush()
+        elif milestone != self._last:
+            note(milestone)
+        self._last = milestone
+
+    def close(self) -> None:
+        """End the line."""
+        if self._in_place:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in words, such as "3 min 20 s"."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago something was."""
+    return "" if moment is None else f"{duration((datetime.now(UTC) - moment).total_seconds())} ago"
+
+
+def print_unexpected(error: Exception, folders: Sequence[Path]) -> None:
+    """Keep the traceback in a file, in the first of the folders that can be written, and name it in one line."""
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    text = "".join(traceback.format_exception(error))
+    for folder in [*folders, Path(tempfile.gettempdir())]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        print_error(f"Something unforeseen went wrong: {type(error).__name__}.", f"The details are in {folder / name}.")
+        return
+    print_error(f"Something unforeseen went wrong: {error!r}.", "No folder for the details can be written.")
+
+
+def print_known(error: DietExplorerError) -> None:
+    """Print an error that has a remedy."""
+    print_error(error.message, error.remedy)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "item"):  # a numpy number
+        return value.item()
+    return str(value)

@@ -1,0 +1,181 @@
+"""``diet-explorer app``: one worker and the browser app, kept alive together."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import diet_explorer
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.jobs.processes import Child, listen_for_the_end, worker_child
+from diet_explorer.store.files import explained
+
+TICK_SECONDS = 0.25
+MAX_DEATHS_AT_START = 2
+
+logger = logging.getLogger("diet_explorer.app")
+
+
+def run_app(
+    settings: Settings, *, announce: Callable[[str], None], meanwhile: Callable[[], None] | None = None
+) -> None:
+    """Run the browser app and a worker until this process is told to end.
+
+    Parameters
+    ----------
+    settings : Settings
+        `host` and `port` say where to listen; port 0 takes any free one.
+    announce : callable
+        Told the address as soon as the app answers there.
+    meanwhile : callable, optional
+        Done while the two start.
+
+    Raises
+    ------
+    WorkspaceError
+        Another app serves this workspace, or the folder cannot be written, or the app does not start.
+    BadInputError
+        The port is taken.
+    """
+    with _only_app(settings) as publish:
+        settings = settings.model_copy(update={"port": _usable_port(settings)})
+        told = listen_for_the_end()
+        _log_to_file(settings)
+        server = Child("streamlit", "streamlit", _server_arguments(settings), settings)
+        worker = worker_child(settings)
+        url = f"http://{_reachable(settings.host)}:{settings.port}"
+        publish(url)
+        try:
+            server.start()
+            worker.start()
+            if meanwhile is not None:
+                meanwhile()
+            _wait_until_it_answers(settings, server, worker, told)
+            if not told.is_set():
+                announce(url)
+            while not told.wait(TICK_SECONDS):
+                server.keep_alive()
+                worker.keep_alive()
+        finally:
+            server.stop()
+            worker.stop()
+            logger.info("stopped")
+
+
+def app_script() -> Path:
+    """The Streamlit script: beside the package in a checkout, inside it in an installed wheel.
+
+    Raises
+    ------
+    WorkspaceError
+        It is in neither place.
+    """
+    package = Path(diet_explorer.__file__).parent
+    for candidate in (package / "_app" / "app.py", package.parent / "app.py"):
+        if candidate.is_file():
+            return candidate
+    raise WorkspaceError("The installation is incomplete: app.py is missing.", "Install diet-explorer again.")
+
+
+@contextmanager
+def _only_app(settings: Settings) -> Iterator[Callable[[str], None]]:
+    """Hold the workspace's app lock; the value tells others the address of this app."""
+    folder = settings.home_folder
+    note = folder / "app.json"
+    with explained("write", str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "app.lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            place = json.loads(note.read_text(encoding="utf-8"))["url"] if note.exists() else "another address"
+            raise WorkspaceError(
+                f"This workspace is already open at {place}.",
+                "Use that one, stop it first, or choose another workspace with --workspace.",
+            ) from None
+
+        def publish(url: str) -> None:
+            temporary = note.with_suffix(".tmp")
+            temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+            temporary.replace(note)
+
+        try:
+            yield publish
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def _usable_port(settings: Settings) -> int:
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadInputError(
+            f"The app cannot listen on port {settings.port} of {settings.host}: {reason}.",
+            "Choose another port with --port, or --port 0 for any free one.",
+        ) from error
+
+
+def _server_arguments(settings: Settings) -> list[str]:
+    options = {
+        "server.address": settings.host,
+        "server.port": str(settings.port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": str(settings.upload_limit_mb),
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+    }
+    return ["run", str(app_script()), *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, told: threading.Event) -> None:
+    while not told.wait(TICK_SECONDS):
+        if server.pid is not None and _answers(settings):
+            return
+        server.keep_alive()
+        worker.keep_alive()
+        if server.deaths >= MAX_DEATHS_AT_START:
+            words = server.last_words(1) or "it gives no reason"
+            raise WorkspaceError(f"The browser app does not start: {words}.", f"See {server.log_path}.")
+
+
+def _answers(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(_reachable(settings.host), settings.port, timeout=2)
+    try:
+        connection.request("GET", "/_stcore/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+
+
+def _log_to_file(settings: Settings) -> None:
+    path = settings.home_folder / "logs" / "app.log"
+    with explained("write", str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
