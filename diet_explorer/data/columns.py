@@ -121,14 +121,14 @@ def _take(free: list[str], names: Sequence[str]) -> str | None:
     return None
 
 
-def _mean_length(values: pd.Series) -> float:
-    return float(values.dropna().astype(str).str.len().mean() or 0.0)
+def _mean_length(preview: pd.DataFrame, column: str) -> float:
+    return float(preview[column].dropna().astype(str).str.len().mean() or 0.0)
 
 
 def _longest_text(free: Sequence[str], preview: pd.DataFrame) -> str | None:
     """Return the free column with the longest values, if they hold several words."""
     spoken = [c for c in free if preview[c].dropna().astype(str).str.contains(r"\S\s+\S").mean() > 0.5]
-    return max(spoken, key=lambda column: _mean_length(preview[column]), default=None)
+    return max(spoken, key=lambda column: _mean_length(preview, column), default=None)
 
 
 def _fewest_values(free: Sequence[str], preview: pd.DataFrame) -> str | None:
@@ -137,7 +137,7 @@ def _fewest_values(free: Sequence[str], preview: pd.DataFrame) -> str | None:
     for column in free:
         values = preview[column].dropna().astype(str)
         distinct = values.nunique()
-        if 2 <= distinct <= len(values) / 2 and _mean_length(values) <= 40:
+        if 2 <= distinct <= len(values) / 2 and _mean_length(preview, column) <= 40:
             candidates[column] = distinct
     return min(candidates, key=lambda column: candidates[column], default=None)
 

@@ -1,0 +1,115 @@
+"""A reader of CSV that survives broken quotes and knows the line of every record."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+# A quote that is not closed within so many characters is taken as broken.
+MAX_RECORD = 1 << 24
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+_OPEN_QUOTE = re.compile(r'"(?:[^"]++|"")*+"?')
+
+
+def count_newlines(text: str) -> int:
+    """Count line ends of any of the three kinds."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a CSV file.
+
+    Parameters
+    ----------
+    cells : list of str or None
+        The cells, unquoted; None if a quoted cell is not closed right before a delimiter or line end.
+    line, lines : int
+        The 1-based line on which the record begins, and how many lines it takes.
+    raw : str
+        The record as written; for a broken one, its first line.
+    end : int
+        Offset behind the record in characters from the beginning, valid within the first chunk only.
+    """
+
+    cells: list[str] | None
+    line: int
+    lines: int
+    raw: str
+    end: int
+
+
+class CarefulCsv:
+    """Records of a stream of UTF-8 chunks; quotes inside an unquoted cell are plain characters.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+        The content, valid UTF-8 as a whole.
+    delimiter : str
+        One character.
+    first_line : int
+        Number of the first line of the content.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], delimiter: str, first_line: int = 1) -> None:
+        self._chunks = iter(chunks)
+        self._decode = codecs.getincrementaldecoder("utf-8")("strict")
+        d = re.escape(delimiter)
+        self._cell = re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^{d}"\r\n][^{d}\r\n]*+|))({d}|\r\n|\n|\r|\Z)')
+        self._line = first_line
+        self._buffer, self._start, self._ended = "", 0, False
+
+    def records(self) -> Iterator[Record]:
+        """Yield all records in order; the one after a broken record begins on the next line."""
+        while self._start < len(self._buffer) or self._read_on():
+            cells, end = self._parse()
+            if cells is None:
+                end = self._line_end()
+            raw = self._buffer[self._start : end]
+            lines = max(1, count_newlines(raw))
+            yield Record(cells, self._line, lines, raw.rstrip("\r\n"), end)
+            self._line += lines
+            self._start = end
+
+    def _parse(self) -> tuple[list[str] | None, int]:
+        """Parse the record at the start of the unread part; read on as long as its end is not in sight."""
+        while True:
+            cells: list[str] = []
+            position = self._start
+            while match := self._cell.match(self._buffer, position):
+                quoted, plain, terminator = match.groups()
+                cells.append(plain if quoted is None else quoted.replace('""', '"'))
+                position = match.end()
+                if terminator in ("\n", "\r", "\r\n", ""):
+                    break
+            # At the very end of what was read, a cell may go on and a carriage return may be half a line end.
+            if match is not None and (position < len(self._buffer) or not self._read_on()):
+                return cells, position
+            if match is None and not self._reaches_end(position):
+                return None, position
+
+    def _reaches_end(self, position: int) -> bool:
+        """Whether the quoted cell at `position` is open at the end of what was read, and more could be read."""
+        opened = _OPEN_QUOTE.match(self._buffer, position)
+        at_end = opened is not None and opened.end() == len(self._buffer)
+        return at_end and len(self._buffer) - self._start < MAX_RECORD and self._read_on()
+
+    def _line_end(self) -> int:
+        while not (match := _NEWLINE.search(self._buffer, self._start)):
+            if not self._read_on():
+                return len(self._buffer)
+        return match.end()
+
+    def _read_on(self) -> bool:
+        """Append the next chunk to what is unread; False at the end of the content."""
+        if self._ended:
+            return False
+        chunk = next(self._chunks, None)
+        self._ended = chunk is None
+        text = self._decode.decode(chunk or b"", final=self._ended)
+        self._buffer = self._buffer[self._start :] + text
+        self._start = 0
+        return not self._ended or bool(text)

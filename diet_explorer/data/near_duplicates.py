@@ -1,0 +1,245 @@
+"""Groups of texts that are the same, or nearly.
+
+Two texts are the same if they have the same words in the same order after Unicode normalisation (NFKC) and
+lower-casing. They are near-duplicates if the Jaccard similarity of their sets of word pairs (bigrams, without
+punctuation at the edges of words) is at least 0.7: about one replaced word in thirteen. Candidates come from MinHash
+with banding (Broder 1997; Leskovec, Rajaraman and Ullman, *Mining of Massive Datasets*, section 3.4) and each is
+checked exactly. A group is a connected set of such pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+
+from diet_explorer.data.words import Words
+
+THRESHOLD = 0.7
+# A pair of similarity s becomes a candidate with probability 1 − (1 − s³)⁶: 0.92 at 0.7, 0.99 at 0.8, 0.5 at 0.48.
+BANDS = 6
+ROWS_PER_BAND = 3
+_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~“”‘’«»…—–¡¿。、！？，"
+_SHINGLES_AT_ONCE = 1 << 22
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+UInt32s = npt.NDArray[np.uint32]
+UInt64s = npt.NDArray[np.uint64]
+Int64s = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DuplicateGroups:
+    """Group numbers per text; −1 where a text is alone.
+
+    Parameters
+    ----------
+    exact : (n,) int32 array
+        Texts with the same words.
+    near : (n,) int32 array
+        Texts that are the same or nearly; every exact group lies within one near group. Groups are numbered in the
+        order of their first texts.
+    """
+
+    exact: npt.NDArray[np.int32]
+    near: npt.NDArray[np.int32]
+
+
+class DuplicateFinder:
+    """Collects texts in batches and groups them at the end.
+
+    Memory grows by about 16 bytes per text; signatures and shingles are kept in files.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        An empty folder for those files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._shingle_path = folder / "shingles.bin"
+        self._band_paths = [folder / f"band-{band}.bin" for band in range(BANDS)]
+        for path in (self._shingle_path, *self._band_paths):
+            path.touch()
+        self._keys: list[UInt64s] = []
+        self._counts: list[Int64s] = []
+        self._paired = False
+        rng = np.random.default_rng(0)
+        self._factors = rng.integers(1 << 31, size=BANDS * ROWS_PER_BAND, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+        self._terms = rng.integers(1 << 32, size=BANDS * ROWS_PER_BAND, dtype=np.uint32)
+
+    def add(self, words: Words, pair_words: Words | None = None) -> None:
+        """Add the next texts, or pairs of texts. Pairs are near-duplicates if both sides are."""
+        keys, shingles, counts = _fingerprint(words, part=0)
+        if pair_words is not None:
+            self._paired = True
+            pair_keys, pair_shingles, pair_counts = _fingerprint(pair_words, part=1)
+            keys = keys * _ODD + pair_keys
+            owners = np.concatenate((_owners(counts), _owners(pair_counts)))
+            shingles = np.concatenate((shingles, pair_shingles))[np.argsort(owners, kind="stable")]
+            counts = counts + pair_counts
+        self._keys.append(keys)
+        self._counts.append(counts)
+        with self._shingle_path.open("ab") as file:
+            shingles.tofile(file)
+        for path, band in zip(self._band_paths, self._band_keys(shingles, counts), strict=True):
+            with path.open("ab") as file:
+                band.tofile(file)
+
+    def groups(self, usable: npt.NDArray[np.bool_]) -> DuplicateGroups:
+        """Group the texts added so far.
+
+        Parameters
+        ----------
+        usable : (n,) bool array
+            Texts to group; the others stay alone.
+        """
+        keys = np.concatenate(self._keys) if self._keys else np.zeros(0, np.uint64)
+        offsets = np.concatenate(([0], *self._counts)).cumsum()
+        parents = np.arange(len(keys))
+        rows = np.flatnonzero(usable)
+        first, other = _bucket_pairs(keys[rows], rows)
+        parents[other] = first
+        exact = _number_groups(parents, usable)
+        shingles: UInt32s = np.zeros(0, np.uint32)
+        if offsets[-1]:
+            shingles = np.memmap(self._shingle_path, dtype=np.uint32, mode="r")
+        # One of each exact group stands for all of it.
+        rows = rows[(parents[rows] == rows) & (np.diff(offsets)[rows] > 0)]
+        for path in self._band_paths:
+            band = np.fromfile(path, dtype=np.uint64)
+            self._merge(*_bucket_pairs(band[rows], rows), parents, offsets, shingles)
+        return DuplicateGroups(exact, _number_groups(_roots(parents), usable))
+
+    def _band_keys(self, shingles: UInt32s, counts: Int64s) -> Iterator[UInt64s]:
+        """Hash each text's shingles `ROWS_PER_BAND` ways per band and combine the minima to one key per text."""
+        filled = counts > 0
+        starts = (np.cumsum(counts) - counts)[filled]
+        for band in range(BANDS):
+            key = np.zeros(len(starts), dtype=np.uint64)
+            for row in range(band * ROWS_PER_BAND, (band + 1) * ROWS_PER_BAND):
+                if len(starts):
+                    minima = np.minimum.reduceat(shingles * self._factors[row] + self._terms[row], starts)
+                    key = (key + minima) * _ODD
+            keys = np.zeros(len(counts), dtype=np.uint64)
+            keys[filled] = key
+            yield keys
+
+    def _merge(self, first: Int64s, other: Int64s, parents: Int64s, offsets: Int64s, shingles: UInt32s) -> None:
+        """Join the groups of those candidate pairs that are similar enough."""
+        parents[:] = _roots(parents)
+        apart = parents[first] != parents[other]
+        first, other = first[apart], other[apart]
+        sizes = np.diff(offsets)
+        chunk = np.cumsum(sizes[first] + sizes[other]) // _SHINGLES_AT_ONCE
+        for part in np.split(np.arange(len(first)), np.flatnonzero(np.diff(chunk)) + 1):
+            similar = self._similarity(first[part], other[part], offsets, shingles) >= THRESHOLD
+            for a, b in zip(first[part][similar].tolist(), other[part][similar].tolist(), strict=True):
+                root_a, root_b = sorted((_root(parents, a), _root(parents, b)))
+                parents[root_b] = root_a
+
+    def _similarity(self, a: Int64s, b: Int64s, offsets: Int64s, shingles: UInt32s) -> npt.NDArray[np.float64]:
+        """Jaccard similarity of pairs of rows; for pairs of texts, that of the less similar side."""
+        set_a, set_b = _sets(a, offsets, shingles), _sets(b, offsets, shingles)
+        both = np.intersect1d(set_a, set_b, assume_unique=True)
+        sides = []
+        for side in (0, 1) if self._paired else (None,):
+            count_a, count_b, count_both = (_count_by_owner(s, len(a), side) for s in (set_a, set_b, both))
+            union = count_a + count_b - count_both
+            sides.append(np.where(union > 0, count_both / np.maximum(union, 1), 1.0))
+        similarity: npt.NDArray[np.float64] = np.min(sides, axis=0)
+        return similarity
+
+
+def _fingerprint(words: Words, part: int) -> tuple[UInt64s, UInt32s, Int64s]:
+    """Return a key per text that is equal for equal texts, the shingles of all texts, and their counts.
+
+    The lowest bit of a shingle is `part`, which tells the two sides of a pair apart.
+    """
+    normal = pc.utf8_lower(pc.utf8_normalize(words.vocabulary, form="NFKC"))
+    bare = pc.utf8_trim(normal, characters=_PUNCTUATION)
+    bare = pc.if_else(pc.equal(bare, ""), normal, bare)
+    exact_hash, near_hash = (
+        pd.util.hash_array(w.to_numpy(zero_copy_only=False), categorize=False) for w in (normal, bare)
+    )
+    counts = words.counts
+    filled = counts > 0
+    starts = words.offsets[:-1][filled]
+    keys = np.zeros(len(counts), dtype=np.uint64)
+    if len(starts):
+        powers = np.cumprod(np.full(counts.max(), _ODD, dtype=np.uint64))
+        position = np.arange(len(words.codes)) - np.repeat(words.offsets[:-1], counts)
+        keys[filled] = np.add.reduceat(exact_hash[words.codes] * powers[position], starts)
+    word = near_hash[words.codes].astype(np.uint32)
+    mixed = (word * np.uint32(0x85EBCA6B)) ^ (np.roll(word, -1) * np.uint32(0xC2B2AE35) + np.uint32(0x27D4EB2F))
+    # The last word of a text begins no pair; a text of one word is its own shingle.
+    is_last = np.zeros(len(word), dtype=bool)
+    is_last[words.offsets[1:][filled] - 1] = True
+    is_single = np.repeat(counts == 1, counts)
+    shingles = np.where(is_single, word, mixed)[~is_last | is_single]
+    return keys, (shingles & ~np.uint32(1)) | np.uint32(part), np.where(counts > 1, counts - 1, counts)
+
+
+def _owners(counts: Int64s) -> Int64s:
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _bucket_pairs(keys: UInt64s, rows: Int64s) -> tuple[Int64s, Int64s]:
+    """Pair each row with the first row of the same key; rows are in ascending order."""
+    # Sorting values is far cheaper than sorting positions, and few rows share a key.
+    ordered = np.sort(keys)
+    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
+    shared = ordered[repeated[np.diff(repeated, prepend=-2) > 1]]
+    if not len(shared):
+        return rows[:0], rows[:0]
+    bucket = np.searchsorted(shared, keys)
+    members = np.flatnonzero(shared[np.minimum(bucket, len(shared) - 1)] == keys)
+    order = members[np.argsort(bucket[members], kind="stable")]
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = bucket[order[1:]] != bucket[order[:-1]]
+    first = order[is_first][np.cumsum(is_first) - 1]
+    return rows[first[~is_first]], rows[order[~is_first]]
+
+
+def _sets(rows: Int64s, offsets: Int64s, shingles: UInt32s) -> UInt64s:
+    """The shingles of each row as a set: ``position of the row << 32 | shingle``, sorted and unique."""
+    counts = offsets[rows + 1] - offsets[rows]
+    owners = _owners(counts)
+    inside = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    values = shingles[np.repeat(offsets[rows], counts) + inside]
+    elements = np.sort((owners.astype(np.uint64) << np.uint64(32)) | values)
+    # Faster than numpy.unique, which hashes.
+    return elements[np.concatenate(([True], elements[1:] != elements[:-1]))] if len(elements) else elements
+
+
+def _count_by_owner(elements: UInt64s, owners: int, side: int | None) -> Int64s:
+    if side is not None:
+        elements = elements[(elements & np.uint64(1)) == side]
+    return np.bincount((elements >> np.uint64(32)).astype(np.int64), minlength=owners)
+
+
+def _root(parents: Int64s, row: int) -> int:
+    while (parent := int(parents[row])) != row:
+        row = parent
+    return row
+
+
+def _roots(parents: Int64s) -> Int64s:
+    """Follow all rows to the first row of their group at once."""
+    while not np.array_equal(above := parents[parents], parents):
+        parents = above
+    return parents
+
+
+def _number_groups(roots: Int64s, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Number the groups of at least two rows from 0 in the order of their first rows; −1 for the rest."""
+    sizes = np.bincount(roots[usable], minlength=len(roots))
+    heads = np.flatnonzero(sizes > 1)
+    numbers = np.full(len(roots), -1, dtype=np.int32)
+    numbers[heads] = np.arange(len(heads))
+    return np.where(usable, numbers[roots], -1).astype(np.int32) if len(roots) else numbers

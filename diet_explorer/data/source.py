@@ -1,0 +1,104 @@
+"""What every kind of source offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from diet_explorer.data.set_aside import BadRow
+from diet_explorer.errors import BadInputError
+
+Batch = tuple[pa.Table, npt.NDArray[np.int64]]
+
+# Each bad row is kept in memory until it is written; a file with more of them is not a table of this kind.
+MAX_BAD_ROWS = 200_000
+
+
+class Source(ABC):
+    """A table to be read in batches, as often as needed.
+
+    Attributes
+    ----------
+    location : str
+        What the user named: a path, or ``hub:NAME``.
+    name : str
+        A short name derived from the location.
+    kind : str
+        ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``datasets`` or ``hub``.
+    typed : bool
+        Whether the columns have types of their own. If not, all columns are read as strings.
+    quoted_columns : set of str
+        Columns of an untyped source that must stay strings, since some value was written as a string (JSON).
+    bad_rows : list of BadRow
+        Rows met so far, in the latest reading, that are no rows of the table.
+    fraction_read : float
+        How much of the source the latest reading has covered, from 0 to 1.
+    """
+
+    kind: str
+    typed: bool
+
+    def __init__(self, location: str, name: str) -> None:
+        self.location = location
+        self.name = name
+        self.quoted_columns: set[str] = set()
+        self.bad_rows: list[BadRow] = []
+        self.fraction_read = 0.0
+
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Return the names of the columns in source order."""
+
+    @abstractmethod
+    def batches(self, size: int = 65_536) -> Iterator[Batch]:
+        """Yield ``(table, lines)`` from the beginning.
+
+        Parameters
+        ----------
+        size : int
+            Most rows per batch; a batch has fewer where rows are long.
+
+        Yields
+        ------
+        table : pyarrow.Table
+            The next rows. Columns that first appear later in the source may be missing.
+        lines : (rows,) int64 array
+            1-based line on which each row begins; for Parquet and `datasets`, the 1-based row.
+        """
+
+    @abstractmethod
+    def sha256(self) -> str:
+        """Return the SHA-256 of the bytes of the source, in hexadecimal."""
+
+    def class_names(self, column: str) -> list[str] | None:
+        """Return the names behind a column of `datasets`' ClassLabel type, or None for any other column."""
+        return None
+
+    def preview(self, n: int = 20) -> pd.DataFrame:
+        """Return the first `n` rows, untyped sources as the strings that the user wrote."""
+        for table, _ in self.batches(size=n):
+            frame: pd.DataFrame = table.slice(0, n).to_pandas()
+            return frame
+        return pd.DataFrame(columns=self.columns())
+
+    def set_aside(self, row: BadRow) -> None:
+        """Remember a row that is no row of the table.
+
+        Raises
+        ------
+        BadInputError
+            If there are so many that the file as a whole cannot be what it claims to be.
+        """
+        self.bad_rows.append(row)
+        if len(self.bad_rows) > MAX_BAD_ROWS:
+            first = self.bad_rows[0]
+            raise BadInputError(
+                f"More than {MAX_BAD_ROWS:,} rows of {self.location} cannot be read; "
+                f"the first, at line {first.line}, for the reason: {first.reason.title}.",
+                f"{first.reason.remedy} Check that the file is {self.kind.upper()}.",
+            )

@@ -1,0 +1,62 @@
+"""Texts as sequences of words, column-wise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Scripts that write no spaces: each of their characters counts as a word.
+_UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of n texts.
+
+    Parameters
+    ----------
+    vocabulary : pyarrow.StringArray
+        Distinct words as written.
+    codes : (words,) int32 array
+        Positions in the vocabulary, text after text.
+    offsets : (n + 1,) int64 array
+        Text i has the words ``codes[offsets[i]:offsets[i + 1]]``.
+    """
+
+    vocabulary: pa.StringArray
+    codes: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Words per text, (n,)."""
+        return np.diff(self.offsets)
+
+
+def split_words(texts: pa.Array) -> Words:
+    """Split texts at white space; characters of scripts without spaces are words of their own.
+
+    Parameters
+    ----------
+    texts : pyarrow.StringArray
+        Nulls count as empty.
+    """
+    texts = pc.fill_null(texts, "")
+    if not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+        texts = pc.replace_substring_regex(texts, _UNSPACED, r" \1 ")
+    split = pc.utf8_split_whitespace(texts)
+    encoded = split.flatten().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    offsets = split.offsets.to_numpy().astype(np.int64)
+    offsets -= offsets[0]
+    # White space at an edge leaves an empty word.
+    empty = pc.index(encoded.dictionary, "").as_py()
+    if empty >= 0:
+        kept = codes != empty
+        offsets = np.concatenate(([0], np.cumsum(kept)))[offsets]
+        codes = codes[kept]
+    return Words(encoded.dictionary, codes, offsets)
