@@ -1,0 +1,187 @@
+"""The parts of the Browse page: toolbar, ranked list, card of one example, what the score means."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.scoring import catalogue
+from diet_explorer.ui import library, words
+from diet_explorer.ui.colours import OKABE_ITO, cividis
+from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
+from diet_explorer.ui.example_card import card_html
+from diet_explorer.ui.filter_bar import draw_filters, set_text
+from diet_explorer.ui.markup import chip, help_mark
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.table import TableState, ranked_table
+from diet_explorer.ui.view import change
+from diet_explorer.workspace import Dataset, Run
+
+PAGE_SIZE = 50
+_SAME_RANKING = ("el2n", "loss", "margin", "p_label")
+_LEGEND = len(OKABE_ITO)
+
+
+def draw_toolbar(
+    selection: Selection, dataset: Dataset, run: Run, checkpoint: float, *, narrow: bool = False
+) -> int:
+    """Draw search, count and download; `narrow` adds the filters behind a button. Returns the number of matches."""
+    total = library.count(run, checkpoint, selection.seed, selection.where)
+    st.session_state["search"] = selection.where.text
+    with st.container(key="toolbar", horizontal=True, vertical_alignment="center", gap="small"):
+        st.text_input(
+            "Search the texts",
+            key="search",
+            type="search",
+            placeholder="Search the texts",
+            label_visibility="collapsed",
+            icon=":material/search:",
+            width="stretch",
+            on_change=set_text,
+        )
+        if narrow:
+            with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
+                draw_filters(selection, dataset, run, checkpoint)
+        st.download_button(
+            "CSV" if narrow else "Download CSV",
+            data=filtered_csv(run, selection.score.name, checkpoint, selection.seed, selection.where),
+            file_name=f"{dataset.id}-{selection.score.name}-checkpoint-{checkpoint:g}.csv",
+            mime="text/csv",
+            key="download-csv",
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=total == 0,
+            help=f"All {words.counted(total, 'matching example')}, worst first. {SAFETY_NOTE}",
+        )
+    return total
+
+
+def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> None:
+    """Draw the ranked table with its count and pages."""
+    pages = max(-(-total // PAGE_SIZE), 1)
+    page = min(selection.view.page, pages)
+    offset = (page - 1) * PAGE_SIZE
+    rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
+    if total == 0:
+        with st.container(key="no-match"):
+            st.html(
+                '<div class="de-empty"><h3>No example matches</h3>'
+                "<p>Remove a condition above, or all of them at once.</p></div>"
+            )
+            st.button("Remove all conditions", key="clear-filter", on_click=_clear_filter, type="primary")
+        return
+    ranked_table(
+        rows,
+        selection.score,
+        selection.colours,
+        TableState(
+            place=f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page} {selection.where.to_query()}",
+            selected=selection.view.example,
+            query=selection.where.text,
+        ),
+        lambda row: change(example=row),
+    )
+    dataset_rows = run.dataset.rows
+    with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<span class="de-quiet" role="status">{words.whole(len(rows))} of {words.whole(total)}, '
+            f"filtered from {words.whole(dataset_rows)}</span>",
+            width="stretch",
+        )
+        if pages > 1:
+            # The key holds the page, since a pagination's value cannot be set from the URL without a warning.
+            key = f"list-page-{page}"
+            st.pagination(
+                pages,
+                default=page,
+                key=key,
+                max_visible_pages=5,
+                on_change=lambda: change(page=st.session_state[key], example=None),
+            )
+
+
+def draw_card(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, total: int) -> None:
+    """Draw the open example with its way to the previous and the next one."""
+    row = selection.view.example
+    if row is None:
+        return
+    position = _position(selection, run, checkpoint, row)
+    with st.container(key="card-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        for step, label, key, shortcut in ((-1, "Previous", "card-previous", "Left"), (1, "Next", "card-next", "Right")):
+            there = position is not None and 0 <= position + step < total
+            st.button(
+                label,
+                key=key,
+                shortcut=shortcut,
+                disabled=not there,
+                on_click=_step_to,
+                args=(selection, run, checkpoint, (position or 0) + step),
+            )
+        place = "not on this page of the list" if position is None else f"{words.whole(position + 1)} of {words.whole(total)}"
+        st.html(f'<span class="de-quiet">{place}</span>', width="stretch")
+        st.button("Close", key="card-close", shortcut="Esc", on_click=change, kwargs={"example": None})
+    example, percentiles = library.card(run, row, checkpoint, selection.seed)
+    mapping = dataset.manifest.mapping
+    note = _notes(selection, dataset, checkpoint)
+    with st.container(key="card"):
+        st.html(
+            card_html(
+                example,
+                colours=selection.colours,
+                checkpoint=checkpoint,
+                seed=selection.seed,
+                percentiles=percentiles,
+                query=selection.where.text,
+                text_titles=(mapping.text, mapping.text_pair or ""),
+            )
+            + "".join(f'<p class="de-quiet">{escape(line)}</p>' for line in note)
+        )
+
+
+def draw_explanation(selection: Selection, dataset: Dataset) -> None:
+    """Draw what the score means, the classes' colours, and the cautions that apply."""
+    score = selection.score
+    names = dataset.classes[:_LEGEND]
+    legend = "".join(chip(name, selection.colours[name]) for name in names)
+    rest = len(dataset.classes) - len(names)
+    more = f'<span class="de-quiet">and {rest:,} more in grey</span>' if rest else ""
+    ramp = ", ".join(cividis(step / 8) for step in range(9))
+    notes = "".join(f"<p>{escape(line)}</p>" for line in _notes(selection, dataset, selection.checkpoint))
+    st.html(
+        f'<div class="de-explain"><p><b>{escape(score.title)}</b> {help_mark(score.help)} {escape(score.explanation)} '
+        f"{escape(score.direction.capitalize())}.</p>"
+        f'<div class="de-ramp" style="background:linear-gradient(90deg,{ramp})" aria-hidden="true"></div>'
+        f'{notes}<div class="de-legend">{legend}{more}</div></div>'
+    )
+
+
+def _notes(selection: Selection, dataset: Dataset, checkpoint: float | None) -> list[str]:
+    notes = []
+    caution = None if checkpoint is None else catalogue.checkpoint_note(checkpoint)
+    if caution:
+        notes.append(caution)
+    if len(dataset.classes) == 2 and selection.score.name in _SAME_RANKING:
+        notes.append(catalogue.BINARY_NOTE)
+    return notes
+
+
+def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> int | None:
+    """Place of the open example in the whole list; None where it is not on the page that is shown."""
+    offset = (selection.view.page - 1) * PAGE_SIZE
+    rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
+    places = rows.index[rows["row"] == row]
+    return offset + int(places[0]) if len(places) else None
+
+
+def _step_to(selection: Selection, run: Run, checkpoint: float, position: int) -> None:
+    page, place = divmod(position, PAGE_SIZE)
+    rows = library.ranked(
+        run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page * PAGE_SIZE
+    )
+    change(example=int(rows["row"].iloc[place]), page=page + 1)
+
+
+def _clear_filter() -> None:
+    change(where=ExampleFilter())

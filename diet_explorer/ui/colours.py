@@ -1,0 +1,31 @@
+"""The colours: classes (Okabe-Ito, fixed per dataset) and scores (cividis)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
+OTHERS = "#8A8F98"
+ACCENT = "#3B7DB8"
+NEUTRAL = "#8A8F98"
+_CIVIDIS = ("#00224E", "#123570", "#3B496C", "#575D6D", "#707173", "#8A8678", "#A59C74", "#C3B369", "#E1CC55", "#FEE838")
+
+
+def class_colours(classes: Sequence[str]) -> dict[str, str]:
+    """Class name to hex colour.
+
+    The order of `classes` in the dataset's manifest decides, so a class has one colour on every page;
+    from the ninth class on all share one grey.
+    """
+    return {name: OKABE_ITO[place] if place < len(OKABE_ITO) else OTHERS for place, name in enumerate(classes)}
+
+
+def cividis(share: float) -> str:
+    """Hex colour of a position on the score scale, 0 (low) to 1 (high)."""
+    place = min(max(share, 0.0), 1.0) * (len(_CIVIDIS) - 1)
+    left = min(int(place), len(_CIVIDIS) - 2)
+    blend = place - left
+    ends = (_CIVIDIS[left], _CIVIDIS[left + 1])
+    channels = [[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in ends]
+    mixed = (round(a + (b - a) * blend) for a, b in zip(*channels, strict=True))
+    return "#" + "".join(f"{channel:02X}" for channel in mixed)

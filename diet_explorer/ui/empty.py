@@ -1,0 +1,26 @@
+"""What a page shows while there is nothing to show: what will be here, and the one button that fills it."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from diet_explorer.ui.view import View
+
+
+def empty_state(title: str, text: str, *, page: str, action: str, view: View | None = None, key: str = "empty") -> None:
+    """Draw an empty state with its one link.
+
+    Parameters
+    ----------
+    page : str
+        File of the page that fills this one.
+    action : str
+        Verb on the link.
+    view : View, optional
+        The view that the page opens with.
+    """
+    with st.container(key=key):
+        st.html(f'<div class="de-empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>')
+        st.page_link(page, label=f"**{action}**", icon=":material/arrow_forward:", query_params=(view or View()).to_query())

@@ -1,0 +1,140 @@
+"""What is selected, as it stands in the URL: one value that every page reads and every control writes.
+
+The URL is the only source of truth. Controls show what it says and, when used, write a new one; so a link
+reopens the same view in another browser, and what is chosen on one page holds on the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.errors import BadInputError
+
+_SAVED = "view-of-last-page"
+_OWN_KEYS = ("dataset", "run", "score", "checkpoint", "seed", "page", "example", "tab")
+
+
+@dataclass(frozen=True)
+class View:
+    """The state of the pages; None means "the default".
+
+    Attributes
+    ----------
+    dataset, run, score : str or None
+        Dataset id, run id, name of a score.
+    checkpoint : float or None
+        In epochs.
+    seed : int or None
+        One seed; None is the mean over seeds.
+    where : ExampleFilter
+    page : int
+        Page of the ranked table, from 1.
+    example : int or None
+        Row whose card is open.
+    tab : str or None
+        Which of a page's two faces is shown.
+    """
+
+    dataset: str | None = None
+    run: str | None = None
+    score: str | None = None
+    checkpoint: float | None = None
+    seed: int | None = None
+    where: ExampleFilter = ExampleFilter()
+    page: int = 1
+    example: int | None = None
+    tab: str | None = None
+
+    def to_query(self) -> dict[str, list[str]]:
+        """URL parameters; defaults are left out."""
+        values: dict[str, object] = {key: getattr(self, key) for key in _OWN_KEYS}
+        if self.page == 1:
+            values["page"] = None
+        if self.checkpoint is not None:
+            values["checkpoint"] = f"{self.checkpoint:g}"
+        own = {key: [str(value)] for key, value in values.items() if value is not None}
+        return {**own, **self.where.to_query()}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, Sequence[str]]) -> View:
+        """Read URL parameters.
+
+        Raises
+        ------
+        BadInputError
+            A parameter cannot be read; the message names it.
+        """
+        last = {key: query[key][-1] for key in _OWN_KEYS if query.get(key)}
+        return cls(
+            dataset=last.get("dataset"),
+            run=last.get("run"),
+            score=last.get("score"),
+            checkpoint=_number(last, "checkpoint", float),
+            seed=_number(last, "seed", int),
+            where=ExampleFilter.from_query(query),
+            page=max(_number(last, "page", int) or 1, 1),
+            example=_number(last, "example", int),
+            tab=last.get("tab"),
+        )
+
+    def changed(self, **changes: Any) -> View:
+        """A copy with changes; what no longer fits the change goes back to its default.
+
+        Another dataset resets all else, another run resets what belongs to the run, and any change of
+        what is listed closes the card and returns to the first page.
+        """
+        resets: dict[str, Any] = {}
+        if "dataset" in changes:
+            resets = {"run": None, "checkpoint": None, "seed": None, "where": ExampleFilter()}
+        elif "run" in changes:
+            resets = {"checkpoint": None, "seed": None}
+        if {"dataset", "run", "score", "checkpoint", "seed", "where"} & set(changes):
+            resets |= {"page": 1, "example": None}
+        return replace(self, **{**resets, **changes})
+
+
+def read_view() -> View:
+    """The view of this page load, taken over from the last page where the address has no parameters."""
+    query = {key: st.query_params.get_all(key) for key in st.query_params}
+    if not query and _SAVED in st.session_state:
+        st.query_params.from_dict(st.session_state[_SAVED])
+        query = dict(st.session_state[_SAVED])
+    view = View.from_query(query)
+    st.session_state[_SAVED] = view.to_query()
+    return view
+
+
+def change(**changes: Any) -> None:
+    """Write a changed view into the URL; for callbacks of controls, before the page runs again."""
+    write(read_view().changed(**changes))
+
+
+def write(view: View) -> None:
+    """Make `view` the URL's."""
+    query = view.to_query()
+    st.query_params.from_dict(query)
+    st.session_state[_SAVED] = query
+
+
+def forget() -> None:
+    """Return to an address without parameters."""
+    st.session_state.pop(_SAVED, None)
+    st.query_params.clear()
+
+
+def _number(values: Mapping[str, str], key: str, kind: type[Any]) -> Any:
+    text = values.get(key)
+    if text is None:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadInputError(
+            f"The link's parameter {key}={text!r} is not a number.",
+            "Remove it from the address, or choose again in the sidebar.",
+        ) from None

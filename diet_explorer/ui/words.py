@@ -1,0 +1,65 @@
+"""How numbers, times and durations read on every page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+NOT_THERE = "–"
+
+
+def whole(value: float) -> str:
+    """A count with thousands separators."""
+    return f"{value:,.0f}"
+
+
+def counted(value: int, singular: str, plural: str | None = None) -> str:
+    """A count with its noun: "1 example", "8,467 examples"."""
+    return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """A share (0..1) as a percentage with one decimal; a dash for None."""
+    return NOT_THERE if share is None else f"{100 * share:.1f} %"
+
+
+def three(value: float | None) -> str:
+    """A score with three decimals; a dash for None and for what is not a number."""
+    return NOT_THERE if value is None or value != value else f"{value:,.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in words short enough for a table; a dash for None."""
+    if seconds is None:
+        return NOT_THERE
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        minutes, rest = divmod(round(seconds), _MINUTE)
+        return f"{minutes} min {rest:02d} s" if minutes < 10 else f"{minutes} min"
+    hours, rest = divmod(round(seconds / _MINUTE), 60)
+    return f"{hours} h {rest:02d} min"
+
+
+def moment(when: datetime | None, now: datetime | None = None) -> str:
+    """Relative time within the last day, ISO before that; a dash for None.
+
+    Parameters
+    ----------
+    when : datetime or None
+        With a time zone.
+    now : datetime, optional
+        Default: the present.
+    """
+    if when is None:
+        return NOT_THERE
+    seconds = ((now or datetime.now(UTC)) - when).total_seconds()
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    return when.astimezone().strftime("%Y-%m-%d %H:%M")

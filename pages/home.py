@@ -1,0 +1,109 @@
+"""Home: what this is, the sample, recent runs, and whether a worker is there."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from diet_explorer.jobs.slots import living_workers, workers_in_words
+from diet_explorer.ui import library, words
+from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.run_list import draw_run_list
+from diet_explorer.ui.sample import open_sample, sample_run
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.view import View
+
+_RECENT = 6
+
+
+def body(selection: Selection) -> None:
+    """Draw the start on the left, the state of the workspace on the right."""
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        _start(selection)
+        st.subheader("Recent runs", anchor=False)
+        runs = library.workspace().runs()
+        if runs:
+            draw_run_list(runs[:_RECENT], key="recent")
+        else:
+            st.html(
+                '<div class="de-empty"><h3>No runs yet</h3><p>A run trains a model and scores every example on the way. '
+                "Runs will be listed here with their progress.</p></div>"
+            )
+    with right:
+        _state(selection)
+
+
+def _start(selection: Selection) -> None:
+    st.html(
+        '<ol class="de-steps">'
+        "<li><b>Score</b> every example of a text-classification set while a transformer learns it.</li>"
+        "<li><b>Read</b> the worst first: hard, ambiguous and mislabelled examples gather there.</li>"
+        "<li><b>Compare</b> scores, checkpoints and seeds, then take the list with you.</li></ol>"
+    )
+    known = sample_run()
+    with st.container(key="start", horizontal=True, gap="small", vertical_alignment="center"):
+        if st.button(
+            "Try the sample" if known is None else "Open the sample",
+            key="try-sample",
+            type="primary",
+            icon=":material/play_arrow:",
+            help="Imports film-review snippets that come with the program and scores them; takes a few minutes.",
+        ):
+            with error_boundary("sample-error"):
+                open_sample()
+        st.page_link(
+            "pages/datasets.py",
+            label="Use your own data",
+            icon=":material/upload_file:",
+            query_params=View(tab="add").to_query(),
+        )
+
+
+@st.fragment(run_every=5)
+def _workers() -> None:
+    with error_boundary("worker-error"):
+        workspace = library.workspace()
+        there = bool(living_workers(workspace.settings))
+        with st.container(key="worker-status"):
+            if there:
+                st.html(f'<p role="status">✓ {escape(_named(workers_in_words(workspace.settings)))}</p>')
+            else:
+                st.warning(
+                    "No worker is running; runs wait. Start one with `diet-explorer worker` "
+                    "(`diet-explorer app` does so by itself).",
+                    icon=":material/hourglass_disabled:",
+                )
+
+
+def _named(sentence: str) -> str:
+    """Replace run ids by the names of their datasets."""
+    for run in library.workspace().runs():
+        if run.id in sentence:
+            sentence = sentence.replace(run.id, run.dataset.name)
+    return sentence
+
+
+def _state(selection: Selection) -> None:
+    st.subheader("Worker", anchor=False)
+    _workers()
+    st.subheader("Workspace", anchor=False)
+    examples = sum(entry.rows for entry in selection.datasets)
+    st.html(
+        '<div class="de-figures">'
+        f"<div><b>{len(selection.datasets):,}</b><span>datasets</span></div>"
+        f"<div><b>{words.whole(examples)}</b><span>examples</span></div>"
+        f"<div><b>{len(library.workspace().runs()):,}</b><span>runs</span></div></div>"
+        f'<p class="de-quiet de-path">{escape(library.workspace().files.root)}</p>'
+    )
+    st.subheader("Where the scores come from", anchor=False)
+    st.html(
+        '<p class="de-quiet">EL2N and GraNd: Paul et al. 2021, <i>Deep Learning on a Data Diet</i> (arXiv 2107.07075), '
+        "and Fayyaz et al. 2022, <i>BERT on a Data Diet</i> (arXiv 2211.05610). "
+        "A high score is a question, not a verdict: hard and mislabelled look alike until somebody has read the text.</p>"
+    )
+
+
+run_page("Home", "Find the examples that matter, and those that are wrong.", body)

@@ -1,0 +1,141 @@
+"""Score: settings of a new run with their cost, and the progress of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.training.config import RunConfig
+from diet_explorer.ui import library
+from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.empty import empty_state
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.run_form import draw_estimate, draw_form, fill_form
+from diet_explorer.ui.run_list import draw_run_list, settings_words
+from diet_explorer.ui.run_progress import draw_progress
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.view import View, change
+from diet_explorer.workspace import Dataset, Run
+
+_FACES = {"progress": "Progress", "new": "New run"}
+
+
+def body(selection: Selection) -> None:
+    """Draw one of the page's two faces."""
+    dataset, run = selection.dataset, selection.run
+    if dataset is None:
+        empty_state(
+            "No dataset to score yet",
+            "Import one first, or try the sample. Then choose a model here and start.",
+            page="pages/datasets.py",
+            action="Add a dataset",
+            view=View(tab="add"),
+        )
+        return
+    face = selection.view.tab if selection.view.tab in _FACES else ("progress" if run else "new")
+    st.session_state["score-face"] = face
+    st.segmented_control(
+        "What to show",
+        list(_FACES),
+        key="score-face",
+        format_func=_FACES.get,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: change(tab=st.session_state["score-face"]),
+    )
+    if face == "new":
+        _new_run(dataset)
+    elif run is None:
+        empty_state(
+            f"{dataset.name} has no run yet",
+            "Choose settings and start; progress per seed and checkpoint will be shown here.",
+            page="pages/score.py",
+            action="Set up a run",
+            view=View(dataset=dataset.id, tab="new"),
+        )
+    else:
+        _watch(selection, dataset, run)
+
+
+def _new_run(dataset: Dataset) -> None:
+    left, right = st.columns([2, 1], gap="large")
+    with left, st.container(key="run-form"):
+        config = draw_form(dataset)
+    with right, st.container(key="run-start"):
+        st.html(f'<p>Score <b>{dataset.rows:,}</b> examples of {len(dataset.classes):,} classes.</p>')
+        if config is not None:
+            draw_estimate(dataset, config)
+        if st.button(
+            "Start scoring",
+            key="start-run",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=config is None,
+            width="stretch",
+        ) and config is not None:
+            with error_boundary("start-error"):
+                _start(dataset, config)
+        st.html(
+            '<p class="de-quiet">The run goes on in the background: you may close this tab. '
+            "Examples can be browsed from the first checkpoint on.</p>"
+        )
+
+
+def _start(dataset: Dataset, config: RunConfig) -> None:
+    settings = {
+        name: getattr(config, name)
+        for name in ("model", "epochs", "seeds", "checkpoints", "grand", "batch_size", "max_length", "learning_rate")
+    }
+    run = library.workspace().score(dataset, **settings)
+    st.switch_page("pages/score.py", query_params=View(dataset=dataset.id, run=run.id, tab="progress").to_query())
+
+
+def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        draw_progress(run)
+    with right:
+        st.html(f'<p class="de-quiet">{settings_words(run)} · max length {run.config.max_length} · '
+                f"learning rate {run.config.learning_rate:g}</p>")
+        with st.container(key="run-actions", horizontal=True, gap="small"):
+            _actions(run)
+        st.subheader("Runs of this dataset", anchor=False)
+        draw_run_list(selection.runs, key="run-line", with_dataset=False)
+
+
+def _actions(run: Run) -> None:
+    own_script = run.record.origin == "callback"
+    if run.status in ACTIVE:
+        if st.button("Cancel run", key="cancel-run", icon=":material/stop:", disabled=own_script):
+            with error_boundary("cancel-error"):
+                run.cancel()
+                st.rerun()
+    elif run.status in ("failed", "cancelled"):
+        if st.button("Resume run", key="resume-run", type="primary", icon=":material/play_arrow:", disabled=own_script):
+            with error_boundary("resume-error"):
+                run.resume()
+                st.rerun()
+    st.button(
+        "Run again with changes",
+        key="run-again",
+        icon=":material/tune:",
+        on_click=_again,
+        args=(run.config,),
+    )
+    st.page_link(
+        "pages/browse.py",
+        label="Browse examples",
+        icon=":material/format_list_numbered:",
+        query_params=View(dataset=run.record.dataset_id, run=run.id).to_query(),
+        disabled=not run.checkpoints(),
+    )
+
+
+def _again(config: RunConfig) -> None:
+    fill_form(replace(config))
+    change(tab="new")
+
+
+run_page("Score", "Train a model on the dataset and record, on the way, how hard each example is.", body)
