@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diet_explorer.analysis.filters import ExampleFilter
-    from diet_explorer.scoring.recorder import ScoreRecorder
+    from diet_explorer.scoring.own_training import ScoreRecorder
     from diet_explorer.workspace import Dataset, Run, Workspace
 
 __all__ = ["Dataset", "ExampleFilter", "Run", "ScoreRecorder", "Workspace"]
@@ -18,7 +18,7 @@ _HOMES = {
     "Dataset": "diet_explorer.workspace",
     "ExampleFilter": "diet_explorer.analysis.filters",
     "Run": "diet_explorer.workspace",
-    "ScoreRecorder": "diet_explorer.scoring.recorder",
+    "ScoreRecorder": "diet_explorer.scoring.own_training",
     "Workspace": "diet_explorer.workspace",
 }
 

@@ -381,8 +381,9 @@ class Run:
                 f"The run {self.id} cannot be cancelled: it has ended ({self.refresh().status}).",
                 "Choose a run that is queued or running.",
             )
-        if self.refresh().record.workflow_id is not None:
-            self._workspace.jobs.cancel(self.record.workflow_id)
+        workflow_id = self.refresh().record.workflow_id
+        if workflow_id is not None:
+            self._workspace.jobs.cancel(workflow_id)
         self._progress.log("cancelled", "Cancelled by a user.")
 
     def resume(self) -> Run:

@@ -45,7 +45,8 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
 def entropy(logits: Tensor) -> Tensor:
     """Entropy −Σ p log p in nats, shape (B,), range [0, log K], high = ambiguous to the model."""
     log_p = torch.log_softmax(logits.float(), dim=-1)
-    return -(log_p.exp() * log_p).nan_to_num(0.0).sum(-1).clamp_min(0.0)
+    terms = (log_p.exp() * log_p).nan_to_num(0.0)  # 0 · log 0 counts as 0
+    return (-terms.sum(-1)).clamp_min(0.0)
 
 
 def _without_label(values: Tensor, labels: Tensor) -> Tensor:

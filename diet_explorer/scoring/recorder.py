@@ -39,6 +39,8 @@ class RecordingPlan:
         Optimisation step to the checkpoints (in epochs) taken after it.
     should_stop : callable
         Asked at every batch; True ends the training with JobCancelledError.
+    writes : bool
+        False in all but one of several training processes.
     """
 
     files: Files
@@ -48,6 +50,7 @@ class RecordingPlan:
     scorer: ExampleScorer
     steps: Mapping[int, list[float]]
     should_stop: Callable[[], bool] = lambda: False
+    writes: bool = True
 
 
 class CheckpointRecorder(TrainerCallback):
@@ -79,7 +82,7 @@ class CheckpointRecorder(TrainerCallback):
         self._progress.total_steps = state.max_steps
         self._progress.step = state.global_step
         if state.global_step:
-            self._reports.log("continued", f"Goes on after step {state.global_step:,}.", seed=self._plan.seed)
+            self._log("continued", f"Goes on after step {state.global_step:,}.")
         return self._at_step(args, state, control, model)
 
     def on_step_begin(
@@ -98,7 +101,7 @@ class CheckpointRecorder(TrainerCallback):
         self._progress.step = state.global_step
         self._progress.epoch = float(state.epoch or 0.0)
         self._estimate_end()
-        self._reports.save(self._progress)
+        self._save()
         self._stop_if_asked()
         return self._at_step(args, state, control, model)
 
@@ -116,13 +119,12 @@ class CheckpointRecorder(TrainerCallback):
         """Mark the seed done and say what scoring cost."""
         self._progress.state = "done"
         self._progress.seconds_left = 0.0
-        self._reports.save(self._progress, force=True)
+        self._save(force=True)
         spent = self._progress.training_seconds + self._progress.scoring_seconds
         share = self._progress.scoring_seconds / spent if spent else 0.0
-        self._reports.log(
+        self._log(
             "seed done",
             f"Seed {self._plan.seed} is done; scores took {share:.0%} of {spent:,.0f} s.",
-            seed=self._plan.seed,
             training_seconds=round(self._progress.training_seconds, 3),
             scoring_seconds=round(self._progress.scoring_seconds, 3),
         )
@@ -148,7 +150,7 @@ class CheckpointRecorder(TrainerCallback):
         self._report_scoring(0)
         scored = plan.scorer.score(model, self._report_scoring)
         _check_finite(scored, step)
-        for point in points:
+        for point in points if plan.writes else []:
             self._store.write_scores(plan.seed, point, scored.table(plan.encoded, plan.seed, point))
             rank_checkpoint(self._store, plan.seed, point)
         seconds = (time.perf_counter() - started) / len(points)
@@ -156,7 +158,7 @@ class CheckpointRecorder(TrainerCallback):
             self._land(scored, point, step, seconds)
         self._progress.scoring_done = self._progress.scoring_total = 0
         self._estimate_end()
-        self._reports.save(self._progress, force=True)
+        self._save(force=True)
 
     def _land(self, scored: ScoredExamples, point: float, step: int, seconds: float) -> None:
         encoded = self._plan.encoded
@@ -173,11 +175,10 @@ class CheckpointRecorder(TrainerCallback):
         )
         self._progress.checkpoints.append(entry)
         coverage = f" {scored.coverage}." if scored.coverage else ""
-        self._reports.log(
+        self._log(
             "checkpoint",
             f"Scores {catalogue.checkpoint_title(point)} have landed for seed {self._plan.seed} after {seconds:,.1f} s."
             f"{coverage}",
-            seed=self._plan.seed,
             checkpoint=point,
             step=step,
             train_loss=round(entry.train_loss, 6),
@@ -186,9 +187,17 @@ class CheckpointRecorder(TrainerCallback):
             scoring_seconds=round(seconds, 3),
         )
 
+    def _save(self, *, force: bool = False) -> None:
+        if self._plan.writes:
+            self._reports.save(self._progress, force=force)
+
+    def _log(self, event: str, message: str, **details: Any) -> None:
+        if self._plan.writes:
+            self._reports.log(event, message, seed=self._plan.seed, **details)
+
     def _report_scoring(self, done: int) -> None:
         self._progress.scoring_done = done
-        self._reports.save(self._progress)
+        self._save()
         self._stop_if_asked()
 
     def _stop_if_asked(self) -> None:

@@ -77,17 +77,26 @@ class ExampleScorer:
         Gradient norms over all trainable parameters and the classifier, the classifier only, or none.
     share : tuple of (int, int)
         This process's number and the number of processes; each scores its share of the batches.
+    class_order : int array (K,), optional
+        Where each of the dataset's classes stands in the model's output; by default in the same place.
     """
 
     def __init__(
-        self, encoded: EncodedExamples, collator: PaddingCollator, grand: GradientMode, share: tuple[int, int] = (0, 1)
+        self,
+        encoded: EncodedExamples,
+        collator: PaddingCollator,
+        grand: GradientMode,
+        *,
+        share: tuple[int, int] = (0, 1),
+        class_order: NDArray[np.int64] | None = None,
     ) -> None:
         self._encoded = encoded
         self._collator = collator
         self._grand = grand
-        number, processes = share
+        self._class_order = class_order
+        number, self._processes = share
         batches = length_sorted_batches(encoded.lengths, MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
-        self._batches = batches[number::processes]
+        self._batches = batches[number :: self._processes]
 
     @property
     def rows(self) -> int:
@@ -95,7 +104,7 @@ class ExampleScorer:
         return sum(map(len, self._batches))
 
     def score(self, model: Any, on_batch: Callable[[int], None] = lambda done: None) -> ScoredExamples:
-        """Score every example of this process's share; the others stay 0.
+        """Score every example; with several processes each scores its share and all get the whole.
 
         Parameters
         ----------
@@ -112,7 +121,8 @@ class ExampleScorer:
             for rows in self._batches:
                 batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
                 batch = {name: values.to(device) for name, values in batch.items()}
-                labels = torch.from_numpy(self._encoded.labels[rows]).to(device)
+                codes = self._encoded.labels[rows]
+                labels = torch.from_numpy(codes if self._class_order is None else self._class_order[codes]).to(device)
                 for name, values in self._score_batch(model, norms, batch, labels).items():
                     found = values.detach().float().cpu().numpy()
                     if name not in columns:
@@ -120,7 +130,11 @@ class ExampleScorer:
                     columns[name][rows] = found
                 done += len(rows)
                 on_batch(done)
+        if self._processes > 1:
+            columns = {name: _sum_over_processes(values, device) for name, values in sorted(columns.items())}
         logits = columns.pop("logits")
+        if self._class_order is not None:
+            logits = np.ascontiguousarray(logits[:, self._class_order])
         return ScoredExamples(logits, columns, None if norms is None else str(norms.coverage))
 
     def _score_batch(
@@ -159,3 +173,10 @@ def _evaluating(model: Any) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def _sum_over_processes(values: Array, device: torch.device) -> Array:
+    total = torch.from_numpy(values).to(device)  # an example is scored by one process; it is 0 in the others
+    torch.distributed.all_reduce(total)
+    summed: Array = total.cpu().numpy()
+    return summed
