@@ -119,7 +119,7 @@ SCORES: tuple[Score, ...] = (
         direction="lower = suspect",
         range=(None, None),
         range_text="any number",
-        explanation="Lead of the given label over the strongest other one, before the softmax; below 0 is disagreement.",
+        explanation="Lead of the given label over the strongest other one, before the softmax; below 0 they disagree.",
         source=PLEISS,
     ),
     Score(
