@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.dataset import Dataset
+    from diet_explorer.run import Run
     from diet_explorer.scoring.own_training import ScoreRecorder
-    from diet_explorer.workspace import Dataset, Run, Workspace
+    from diet_explorer.workspace import Workspace
 
 __all__ = ["Dataset", "ExampleFilter", "Run", "ScoreRecorder", "Workspace"]
 _HOMES = {
-    "Dataset": "diet_explorer.workspace",
+    "Dataset": "diet_explorer.dataset",
     "ExampleFilter": "diet_explorer.analysis.filters",
-    "Run": "diet_explorer.workspace",
+    "Run": "diet_explorer.run",
     "ScoreRecorder": "diet_explorer.scoring.own_training",
     "Workspace": "diet_explorer.workspace",
 }

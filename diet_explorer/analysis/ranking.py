@@ -104,7 +104,7 @@ class Ranking:
             f"s.label, s.predicted, s.split{scores} FROM hits JOIN {self._scores} s USING (row) "
             f"JOIN {self._examples} e USING (row) ORDER BY {keys}"
         )
-        frame = self._queries.table(sql, conditions.parameters).to_pandas()
+        frame = self._queries.frame(sql, conditions.parameters)
         classes = dict(enumerate(self._manifest.classes))
         for column in ("label", "predicted"):
             frame[column] = frame[column].map(classes)
@@ -131,7 +131,7 @@ class Ranking:
             f"SELECT least(floor((v - {low!r}) / {width!r}), {bins - 1})::INT AS bin, count(*) AS count "
             f"FROM ({values}) GROUP BY bin"
         )
-        counts = self._queries.table(sql, conditions.parameters).to_pandas().set_index("bin")["count"]
+        counts = self._queries.frame(sql, conditions.parameters).set_index("bin")["count"]
         frame = pd.DataFrame({"left": [low + width * number for number in range(bins)]})
         frame["right"] = frame["left"] + width
         frame["count"] = counts.reindex(range(bins), fill_value=0).to_numpy()

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 
 from diet_explorer.store.files import Files
@@ -40,6 +41,11 @@ class Queries:
             return cursor.sql(sql, params=list(parameters)).to_arrow_table()
         finally:
             cursor.close()
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """Run one statement and return all of its rows as a data frame."""
+        found: pd.DataFrame = self.table(sql, parameters).to_pandas()
+        return found
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> object:
         """Run one statement and return the first column of its first row."""
