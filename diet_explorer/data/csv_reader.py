@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from diet_explorer.data.careful_csv import CarefulCsv, Record, count_newlines
-from diet_explorer.data.set_aside import RAW_LENGTH, BadRow, Reason
+from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.source import Batch, Source
 from diet_explorer.data.text_files import TextFile
 from diet_explorer.errors import BadInputError
@@ -167,7 +167,7 @@ class CsvSource(Source):
                 self.set_aside(BadRow(record.line, Reason.BLANK_ROW, ""))
             else:
                 reason = Reason.BROKEN_QUOTES if cells is None else Reason.RAGGED_ROW
-                self.set_aside(BadRow(record.line, reason, record.raw[:RAW_LENGTH]))
+                self.set_aside(BadRow(record.line, reason, cut(record.raw)))
             if len(rows) == size or characters >= BLOCK:
                 yield self._table(rows), np.array(lines)
                 rows, lines, characters = [], [], 0
@@ -200,7 +200,7 @@ class _RaggedRows:
 
     def __call__(self, row: Any) -> str:
         # Numbers count good and ragged rows from 1, so that this is the count of good rows above.
-        self._waiting.append((row.number - 1 - self._seen, 1 + count_newlines(row.text), row.text[:RAW_LENGTH]))
+        self._waiting.append((row.number - 1 - self._seen, 1 + count_newlines(row.text), cut(row.text)))
         self._seen += 1
         return "skip"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from diet_explorer.data.set_aside import RAW_LENGTH, BadRow, Reason
+from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.source import Batch, Source
 from diet_explorer.data.text_files import TextFile
 from diet_explorer.errors import BadInputError
@@ -97,14 +97,14 @@ class JsonLinesSource(Source):
             row = json.loads(text, parse_constant=_constant)
         except (ValueError, RecursionError):
             reason = Reason.BROKEN_JSON if text.strip() else Reason.BLANK_ROW
-            self.set_aside(BadRow(number, reason, text[:RAW_LENGTH].rstrip("\r")))
+            self.set_aside(BadRow(number, reason, cut(text.rstrip("\r"))))
             return None
         if not isinstance(row, dict):
-            self.set_aside(BadRow(number, Reason.BROKEN_JSON, text[:RAW_LENGTH].rstrip("\r")))
+            self.set_aside(BadRow(number, Reason.BROKEN_JSON, cut(text.rstrip("\r"))))
             return None
         # Only an escape can make a surrogate, as the file as a whole is valid UTF-8.
         if "\\u" in text and not _is_encodable(row):
-            self.set_aside(BadRow(number, Reason.BROKEN_TEXT, text[:RAW_LENGTH].rstrip("\r")))
+            self.set_aside(BadRow(number, Reason.BROKEN_TEXT, cut(text.rstrip("\r"))))
             return None
         if not row.keys() <= self._columns.keys():
             self._columns.update(dict.fromkeys(row))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 RAW_LENGTH = 500
 
@@ -62,3 +64,13 @@ class BadRow:
     line: int
     reason: Reason
     raw: str
+
+
+def cut(raw: str) -> str:
+    """Cut a row to the length that is kept of it."""
+    return raw[:RAW_LENGTH]
+
+
+def written_row(row: dict[str, Any]) -> str:
+    """Write a well-formed row that is set aside as a JSON object."""
+    return json.dumps(row, ensure_ascii=False, default=str)

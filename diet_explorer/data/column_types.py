@@ -1,0 +1,88 @@
+"""Types of columns: one rule for text files, and plain Arrow types for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from diet_explorer.errors import BadInputError
+
+# No leading zeros or plus signs, which mark codes and telephone numbers; whole numbers of up to 18 digits fit 64 bits.
+_BOOLEAN = r"^(?i:true|false)?$"
+_INTEGER = r"^(-?(0|[1-9]\d{0,17}))?$"
+_NUMBER = r"^(-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?([0-2]?\d{1,2}|30[0-7]))?)?$"
+
+
+class ColumnTyper:
+    """Finds the type of a column of strings from all of its cells.
+
+    A column is boolean, integer or double only if every cell that is not empty is written as such; a single other cell
+    makes it a column of strings, wherever it stands.
+    """
+
+    def __init__(self) -> None:
+        self._candidates = [(pa.bool_(), _BOOLEAN), (pa.int64(), _INTEGER), (pa.float64(), _NUMBER)]
+        self._has_values = False
+
+    def add(self, column: pa.Array) -> None:
+        """Look at the next cells."""
+        if not self._candidates:
+            return
+        self._has_values = self._has_values or bool(pc.any(pc.not_equal(column, "")).as_py())
+        self._candidates = [
+            (candidate, pattern)
+            for candidate, pattern in self._candidates
+            if pc.all(pc.match_substring_regex(column, pattern), min_count=0).as_py()
+        ]
+
+    @property
+    def type(self) -> pa.DataType:
+        """The type, as far as it is known from the cells so far."""
+        return self._candidates[0][0] if self._candidates and self._has_values else pa.string()
+
+
+def parse_column(column: pa.Array, to: pa.DataType) -> pa.Array:
+    """Turn a column of strings into the type that its `ColumnTyper` found; empty cells of typed columns become null."""
+    if to == pa.string():
+        return column
+    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    return pc.equal(pc.utf8_lower(column), "true") if to == pa.bool_() else column.cast(to)
+
+
+def plain(column: Any) -> pa.Array:
+    """Return a column as one array, dictionaries decoded and all kinds of strings as ``string``."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
+        array = array.cast(pa.string())
+    return array
+
+
+def as_strings(column: pa.Array, name: str) -> pa.StringArray:
+    """Return a column of texts, numbers or booleans as strings; whole numbers without a fraction.
+
+    Raises
+    ------
+    BadInputError
+        If the column holds lists, structures or bytes.
+    """
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_floating(column.type):
+        whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), 1e15))
+        as_whole = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64()).cast(pa.string())
+        missing = pc.is_nan(column)
+        written = pc.if_else(missing, pa.scalar(None, pa.string()), column.cast(pa.string()))
+        return pc.if_else(pc.fill_null(whole, False), as_whole, written)
+    try:
+        if pa.types.is_binary(column.type) or pa.types.is_nested(column.type):
+            raise pa.ArrowNotImplementedError
+        return column.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise BadInputError(
+            f"Column {name!r} holds {column.type}, not text, numbers or booleans.",
+            "Map another column, or convert it first.",
+        ) from error

@@ -1,0 +1,235 @@
+"""Write the usable rows of a source as a dataset of the workspace."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from diet_explorer.data.column_types import as_strings, parse_column, plain
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, dataset_folder, manifest_path
+from diet_explorer.data.set_aside import BadRow, cut, written_row
+from diet_explorer.data.source import Source
+from diet_explorer.data.survey import REASONS, Progress, Survey, survey
+from diet_explorer.data.validation import report_of
+from diet_explorer.errors import BadInputError
+from diet_explorer.store.files import Files
+
+ROW_GROUP = 32_768
+# Shares of the whole import that the two readings take.
+_SURVEYED = 0.7
+_SET_ASIDE_SCHEMA = pa.schema(
+    [("line", pa.int64()), ("reason", pa.string()), ("remedy", pa.string()), ("raw", pa.string())]
+)
+
+
+def import_examples(
+    source: Source,
+    mapping: ColumnMapping,
+    files: Files,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> DatasetManifest:
+    """Import a source: read it once to know it, once more to write `examples.parquet`.
+
+    Rows that cannot be used go to `set_aside.parquet` with line, reason and remedy. Importing the same content
+    under the same name and mapping again returns the dataset that is there.
+
+    Parameters
+    ----------
+    source : Source
+    mapping : ColumnMapping
+    files : Files
+        The workspace.
+    name : str, optional
+        Name of the dataset; by default that of the source.
+    progress : callable, optional
+        Called with a share from 0 to 1 and a message.
+
+    Raises
+    ------
+    BadInputError
+        For the first of the report's refusals, or if the source changes while it is read.
+    WorkspaceError
+        If the workspace cannot be written. Nothing half-written is left behind.
+    """
+    name = (name or "").strip() or source.name
+    found = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
+    report = report_of(source, mapping, found)
+    for message, remedy in report.refusals:
+        raise BadInputError(message, remedy)
+    dataset_id = f"{_slug(name)}-{found.content_hash[:10]}"
+    if not files.exists(manifest_path(files, dataset_id)):
+        manifest = DatasetManifest(
+            id=dataset_id,
+            name=name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            source={"location": source.location, "kind": source.kind, "sha256": source.sha256()},
+            content_hash=found.content_hash,
+            rows=report.rows_kept,
+            classes=found.classes,
+            label_type=found.label_type,
+            mapping=mapping,
+            columns=_describe_columns(found, mapping),
+            splits=report.splits,
+            report=report.to_json(),
+        )
+        with files.atomic_folder(dataset_folder(files, dataset_id)) as folder:
+            _write_rows(source, mapping, found, files, folder, _scaled(progress, _SURVEYED, 1.0))
+            files.write_json(f"{folder}/manifest.json", manifest.to_json())
+    if progress is not None:
+        progress(1.0, f"Imported {report.rows_kept:,} rows")
+    return DatasetManifest.load(files, dataset_id)
+
+
+def _write_rows(
+    source: Source, mapping: ColumnMapping, found: Survey, files: Files, folder: str, progress: Progress | None
+) -> None:
+    rows = _RowBuilder(source, mapping, found)
+    with (
+        files.atomic_writer(f"{folder}/examples.parquet") as examples_stream,
+        files.atomic_writer(f"{folder}/set_aside.parquet") as set_aside_stream,
+        pq.ParquetWriter(examples_stream, rows.schema, compression="zstd") as examples,
+        pq.ParquetWriter(set_aside_stream, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
+    ):
+        for table, lines in source.batches(size=ROW_GROUP):
+            usable, unusable = rows.build(table, lines)
+            if usable.num_rows:
+                examples.write_table(usable)
+            if unusable:
+                set_aside.write_table(_set_aside_table(unusable))
+            if progress is not None:
+                progress(source.fraction_read, f"Wrote {rows.written:,} rows")
+        rows.check_complete()
+        set_aside.write_table(_set_aside_table(rows.trailing_bad_rows()))
+
+
+class _RowBuilder:
+    """Turns batches of a second reading into rows of `examples.parquet`, with what the survey knows about each."""
+
+    def __init__(self, source: Source, mapping: ColumnMapping, found: Survey) -> None:
+        self.written = 0
+        self._source = source
+        self._mapping = mapping
+        self._found = found
+        self._read = 0
+        self._bad_rows = sorted(found.bad_rows, key=lambda row: row.line)
+        self._bad_lines = np.array([row.line for row in self._bad_rows], dtype=np.int64)
+        self._bad_rows_written = 0
+        mapped = {column for _, column in mapping.roles()}
+        self._metadata = {name: kind for name, kind in found.types.items() if name not in mapped}
+        self._split_names = pa.array(found.split_names, pa.string())
+        fields = [("row", pa.int32()), ("id", pa.string()), ("text", pa.string())]
+        if mapping.text_pair is not None:
+            fields.append(("text_pair", pa.string()))
+        fields += [("label", pa.int32()), ("split", pa.string()), ("near_duplicate_group", pa.int32())]
+        fields += [(METADATA_PREFIX + name, kind) for name, kind in self._metadata.items()]
+        self.schema = pa.schema(fields)
+
+    def build(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> tuple[pa.Table, list[BadRow]]:
+        """Return the usable rows of the next batch, and those to set aside up to its last line, by line."""
+        here = slice(self._read, self._read + table.num_rows)
+        self._read += table.num_rows
+        if not np.array_equal(self._found.lines[here], lines):
+            raise self._changed()
+        problems = self._found.problems[here]
+        unusable = [
+            BadRow(int(lines[row]), REASONS[problems[row] - 1], cut(written_row(table.slice(row, 1).to_pylist()[0])))
+            for row in np.flatnonzero(problems).tolist()
+        ]
+        if len(lines):
+            unusable += self._bad_rows_until(int(lines[-1]))
+        return self._usable(table, lines, here), sorted(unusable, key=lambda row: row.line)
+
+    def check_complete(self) -> None:
+        """Raise if the second reading ended before the first."""
+        if self._read != len(self._found.lines):
+            raise self._changed()
+
+    def trailing_bad_rows(self) -> list[BadRow]:
+        """Rows that were no rows of the table and stand behind the last batch."""
+        return self._bad_rows_until(None)
+
+    def _usable(self, table: pa.Table, lines: npt.NDArray[np.int64], here: slice) -> pa.Table:
+        kept = self._found.kept[here]
+        mask = pa.array(kept)
+        count = int(kept.sum())
+        columns = {name: plain(table.column(name)).filter(mask) for name in table.column_names}
+        groups = self._found.duplicates.near[here][kept]
+        splits = pa.array(self._found.splits[here][kept])
+        values: dict[str, Any] = {
+            "row": pa.array(np.arange(self.written, self.written + count), pa.int32()),
+            "id": self._ids(columns, lines, here, kept),
+            "text": as_strings(columns[self._mapping.text], self._mapping.text),
+            "label": pa.array(self._found.labels[here][kept]),
+            "split": self._split_names.take(splits),
+            "near_duplicate_group": pa.array(groups, mask=groups < 0),
+        }
+        if self._mapping.text_pair is not None:
+            values["text_pair"] = as_strings(columns[self._mapping.text_pair], self._mapping.text_pair)
+        for name, kind in self._metadata.items():
+            column = columns.get(name, pa.nulls(count, pa.string()))
+            values[METADATA_PREFIX + name] = column if self._source.typed else parse_column(column, kind)
+        self.written += count
+        return pa.table({field.name: values[field.name] for field in self.schema}, schema=self.schema)
+
+    def _ids(
+        self, columns: dict[str, pa.Array], lines: npt.NDArray[np.int64], here: slice, kept: npt.NDArray[np.bool_]
+    ) -> pa.Array:
+        if self._mapping.id is not None:
+            return as_strings(columns[self._mapping.id], self._mapping.id)
+        # 1-based among all rows of the source, those that were not well-formed included.
+        numbers = np.arange(here.start + 1, here.start + 1 + len(lines)) + np.searchsorted(self._bad_lines, lines)
+        digits = pc.utf8_lpad(pa.array(numbers[kept]).cast(pa.string()), 7, "0")
+        return pc.binary_join_element_wise("row", digits, "-")
+
+    def _bad_rows_until(self, line: int | None) -> list[BadRow]:
+        """Take the rows that are not well-formed up to a line, or all that are left."""
+        start = self._bad_rows_written
+        end = len(self._bad_rows) if line is None else int(np.searchsorted(self._bad_lines, line))
+        self._bad_rows_written = end
+        return self._bad_rows[start:end]
+
+    def _changed(self) -> BadInputError:
+        return BadInputError(f"{self._source.location} changed while it was being read.", "Import it again.")
+
+
+def _set_aside_table(rows: list[BadRow]) -> pa.Table:
+    return pa.table(
+        {
+            "line": [row.line for row in rows],
+            "reason": [row.reason.title for row in rows],
+            "remedy": [row.reason.remedy for row in rows],
+            "raw": [row.raw for row in rows],
+        },
+        schema=_SET_ASIDE_SCHEMA,
+    )
+
+
+def _describe_columns(found: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:
+    roles = {column: role for role, column in mapping.roles()}
+    return [
+        {"name": name, "role": roles.get(name, "metadata"), "type": str(kind)} for name, kind in found.types.items()
+    ]
+
+
+def _slug(name: str) -> str:
+    plain_letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain_letters.lower())[:60].strip("-") or "dataset"
+
+
+def _scaled(progress: Progress | None, start: float, end: float) -> Progress | None:
+    """Report a part of the work as its share of the whole."""
+    if progress is None:
+        return None
+    report = progress
+    return lambda share, message: report(start + (end - start) * share, message)

@@ -1,0 +1,104 @@
+"""The validation report: what is in a source and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Notice = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class LengthSummary:
+    """Lengths of the rows that were kept.
+
+    Parameters
+    ----------
+    median, p95, longest : int
+        Median, 95th percentile and maximum.
+    edges : list of int
+        Lower edges of the bins; the last bin is open.
+    counts : list of int
+        Rows per bin.
+    """
+
+    median: int
+    p95: int
+    longest: int
+    edges: list[int]
+    counts: list[int]
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What validation found.
+
+    Parameters
+    ----------
+    rows_read, rows_kept : int
+        All rows of the source, blank and broken ones included; and those that can be used.
+    set_aside : dict of str to int
+        Rows that cannot be used, per reason.
+    set_aside_rows : list of dict
+        ``line, reason, remedy, raw`` of the first 100 of them; the rest is in `set_aside.parquet` after the import.
+    classes : dict of str to dict of str to int
+        Kept rows per class and split.
+    splits : dict of str to int
+        Kept rows per split.
+    exact_duplicate_groups, exact_duplicates : int
+        Groups of rows with the same words, and the rows beyond the first of each group.
+    conflicting_duplicates : int
+        Rows in those groups that hold more than one label.
+    near_duplicate_groups, near_duplicates : int
+        Groups of rows that are the same or nearly, and the rows in them.
+    leaked_duplicates : int
+        Rows outside train that are the same as, or nearly, a row of train.
+    words, characters : LengthSummary
+        Lengths; both texts of a pair count together.
+    truncation : dict of int to float
+        Estimated share of rows that would be cut at that many tokens, at 1.3 tokens per word and 2 around the text
+        (3 for a pair).
+    warnings : list of (message, remedy)
+        What should be looked at; it does not stop an import.
+    refusals : list of (message, remedy)
+        What makes an import impossible.
+    complete : bool
+        Whether the whole source was read.
+    """
+
+    rows_read: int
+    rows_kept: int
+    set_aside: dict[str, int]
+    set_aside_rows: list[dict[str, Any]]
+    classes: dict[str, dict[str, int]]
+    splits: dict[str, int]
+    exact_duplicate_groups: int
+    exact_duplicates: int
+    conflicting_duplicates: int
+    near_duplicate_groups: int
+    near_duplicates: int
+    leaked_duplicates: int
+    words: LengthSummary
+    characters: LengthSummary
+    truncation: dict[int, float]
+    warnings: list[Notice]
+    refusals: list[Notice]
+    complete: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ValidationReport:
+        """Rebuild a report from `to_json`'s result, also after a way through JSON text."""
+        return cls(
+            **{
+                **value,
+                "words": LengthSummary(**value["words"]),
+                "characters": LengthSummary(**value["characters"]),
+                "truncation": {int(length): share for length, share in value["truncation"].items()},
+                "warnings": [(message, remedy) for message, remedy in value["warnings"]],
+                "refusals": [(message, remedy) for message, remedy in value["refusals"]],
+            }
+        )

@@ -1,0 +1,316 @@
+"""One reading of a source: which rows can be used, and what must be known about the whole before any is written."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from diet_explorer.data.column_types import ColumnTyper, as_strings, plain
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.content_hash import ColumnHash, hash_of
+from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
+from diet_explorer.data.set_aside import BadRow, Reason
+from diet_explorer.data.source import Source
+from diet_explorer.data.splits import TRAIN, split_role
+from diet_explorer.data.words import split_words
+from diet_explorer.errors import BadInputError
+from diet_explorer.store.files import explained
+
+MAX_LABELS = 1_000_000
+MAX_SPLITS = 100
+REASONS = tuple(Reason)
+Progress = Callable[[float, str], None]
+_CODES = {reason: code for code, reason in enumerate(REASONS, start=1)}
+_INTEGER = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one reading found; arrays have one entry per well-formed row, n in all.
+
+    Parameters
+    ----------
+    lines : (n,) int64 array
+        Line (or row) of the source on which the row begins.
+    problems : (n,) uint8 array
+        0 for rows to keep, else 1 + the position in `REASONS`.
+    labels : (n,) int32 array
+        Position in `classes`; −1 for rows set aside.
+    splits : (n,) int32 array
+        Position in `split_names`; −1 where there is none.
+    words, characters : (n,) int32 array
+        Length of the text, both texts of a pair together.
+    duplicates : DuplicateGroups
+    classes : list of str
+        Names of the classes of the rows to keep, sorted.
+    split_names : list of str
+    label_type : str
+        See `DatasetManifest.label_type`.
+    types : dict of str to pyarrow.DataType
+        Type of every column in source order.
+    content_hash : str
+        SHA-256 over columns, mapping and classes, in hexadecimal.
+    bad_rows : list of BadRow
+        Rows that are not well-formed.
+    complete : bool
+        Whether the source was read to its end.
+    """
+
+    lines: npt.NDArray[np.int64]
+    problems: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    splits: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+    characters: npt.NDArray[np.int32]
+    duplicates: DuplicateGroups
+    classes: list[str]
+    split_names: list[str]
+    label_type: str
+    types: dict[str, pa.DataType]
+    content_hash: str
+    bad_rows: list[BadRow]
+    complete: bool
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Rows to keep, (n,)."""
+        kept: npt.NDArray[np.bool_] = self.problems == 0
+        return kept
+
+
+def survey(
+    source: Source, mapping: ColumnMapping, *, limit: int | None = None, progress: Progress | None = None
+) -> Survey:
+    """Read a source once, from the first row to the last or to `limit`.
+
+    Memory is bounded by a batch and about 60 bytes per row.
+
+    Raises
+    ------
+    BadInputError
+        If a mapped column is missing or of a type that cannot be used, or has far too many distinct labels or splits.
+    """
+    mapping.check(source.columns())
+    with tempfile.TemporaryDirectory(prefix="diet-explorer-") as folder:
+        surveyor = _Surveyor(source, mapping, DuplicateFinder(Path(folder)))
+        complete = True
+        for table, lines in source.batches():
+            if limit is not None and surveyor.rows + table.num_rows > limit:
+                table, lines = table.slice(0, limit - surveyor.rows), lines[: limit - surveyor.rows]
+                complete = False
+            with explained("write temporary files in", folder):
+                surveyor.add(table, lines)
+            if progress is not None:
+                progress(source.fraction_read, f"Checked {surveyor.rows:,} rows")
+            if not complete:
+                break
+        if progress is not None:
+            progress(1.0, "Looking for duplicates")
+        return surveyor.finish(complete)
+
+
+class _Surveyor:
+    """Takes in batches; see `survey`."""
+
+    def __init__(self, source: Source, mapping: ColumnMapping, finder: DuplicateFinder) -> None:
+        self.rows = 0
+        self._source = source
+        self._mapping = mapping
+        self._finder = finder
+        self._class_names = source.class_names(mapping.label)
+        self._label_codes: dict[str, int] = {}
+        self._split_codes: dict[str, int] = {}
+        self._label_arrow_type: pa.DataType = pa.string()
+        self._types: dict[str, pa.DataType] = {}
+        self._typers: dict[str, ColumnTyper] = {}
+        self._hashes: dict[str, ColumnHash] = {}
+        self._facts: list[tuple[npt.NDArray[np.generic], ...]] = []
+
+    def add(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> None:
+        columns = {name: plain(table.column(name)) for name in table.column_names}
+        problems = np.zeros(table.num_rows, dtype=np.uint8)
+        for name, column in columns.items():
+            self._take_in(name, column)
+            if pa.types.is_string(column.type):
+                _mark(problems, pc.match_substring(column, "\0"), Reason.NUL_BYTE)
+        words, characters = self._add_texts(columns, problems)
+        labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows))
+        _mark(problems, labels < 0, Reason.EMPTY_LABEL)
+        ids = np.zeros(table.num_rows, dtype=np.uint64)
+        if self._mapping.id is not None:
+            names = as_strings(self._column(columns, self._mapping.id, table.num_rows), self._mapping.id)
+            _mark(problems, pc.equal(pc.fill_null(names, ""), ""), Reason.EMPTY_ID)
+            ids = pd.util.hash_array(pc.fill_null(names, "").to_numpy(zero_copy_only=False), categorize=False)
+        splits = self._encode_splits(columns, table.num_rows)
+        _mark(problems, splits < 0, Reason.EMPTY_SPLIT)
+        self._facts.append((lines, problems, labels, splits, ids, words, characters))
+        self.rows += table.num_rows
+
+    def finish(self, complete: bool) -> Survey:
+        if not self._facts:
+            none = np.zeros(0, dtype=np.int64)
+            self._facts.append((none,) * 7)
+        lines, problems, codes, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
+        self._facts.clear()
+        split_names = list(self._split_codes)
+        if self._mapping.id is not None:
+            _mark_at(problems, _repeated(ids, problems == 0), Reason.DUPLICATE_ID)
+        if TRAIN in split_names:
+            kept = problems == 0
+            in_train = np.zeros(len(self._label_codes), dtype=bool)
+            in_train[codes[kept & (splits == split_names.index(TRAIN))]] = True
+            if in_train.any():
+                _mark_at(problems, np.flatnonzero(kept & ~in_train[codes]), Reason.LABEL_NOT_IN_TRAIN)
+        classes, labels = self._final_labels(codes, problems == 0)
+        types = {name: self._final_type(name) for name in self._source.columns()}
+        return Survey(
+            lines=lines,
+            problems=problems,
+            labels=labels,
+            splits=splits,
+            words=words,
+            characters=characters,
+            duplicates=self._finder.groups(problems == 0),
+            classes=classes,
+            split_names=split_names,
+            label_type=self._label_type(classes),
+            types=types,
+            content_hash=self._content_hash(classes),
+            bad_rows=list(self._source.bad_rows),
+            complete=complete,
+        )
+
+    def _column(self, columns: dict[str, pa.Array], name: str, rows: int) -> pa.Array:
+        """A mapped column; all null in batches before its first appearance in a JSON Lines file."""
+        return columns[name] if name in columns else pa.nulls(rows, pa.string())
+
+    def _take_in(self, name: str, column: pa.Array) -> None:
+        if name not in self._hashes:
+            self._hashes[name] = ColumnHash()
+            self._typers[name] = ColumnTyper()
+            self._types[name] = column.type
+            self._hashes[name].add_nulls(self.rows)
+        self._hashes[name].add(column)
+        if not self._source.typed:
+            self._typers[name].add(column)
+
+    def _add_texts(
+        self, columns: dict[str, pa.Array], problems: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        sides = []
+        characters = np.zeros(len(problems), dtype=np.int32)
+        for name, reason in (
+            (self._mapping.text, Reason.EMPTY_TEXT),
+            (self._mapping.text_pair, Reason.EMPTY_TEXT_PAIR),
+        ):
+            if name is not None:
+                texts = as_strings(self._column(columns, name, len(problems)), name)
+                sides.append(split_words(texts))
+                characters += pc.fill_null(pc.utf8_length(texts), 0).to_numpy()
+                _mark(problems, sides[-1].counts == 0, reason)
+        self._finder.add(*sides)
+        return np.sum([side.counts for side in sides], axis=0).astype(np.int32), characters
+
+    def _encode_labels(self, column: pa.Array) -> npt.NDArray[np.int32]:
+        if self._class_names is not None and pa.types.is_integer(column.type):
+            known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(self._class_names)))
+            column = pa.array(self._class_names).take(pc.if_else(known, column, pa.scalar(None, column.type)))
+        else:
+            self._label_arrow_type = column.type
+        names = pc.utf8_trim_whitespace(as_strings(column, self._mapping.label))
+        codes = _encode(names, self._label_codes, str)
+        if len(self._label_codes) > MAX_LABELS:
+            raise BadInputError(
+                f"Column {self._mapping.label!r} has more than {MAX_LABELS:,} different labels.",
+                "Map a column with one class name per row.",
+            )
+        return codes
+
+    def _encode_splits(self, columns: dict[str, pa.Array], rows: int) -> npt.NDArray[np.int32]:
+        if self._mapping.split is None:
+            self._split_codes[TRAIN] = 0
+            return np.zeros(rows, dtype=np.int32)
+        names = as_strings(self._column(columns, self._mapping.split, rows), self._mapping.split)
+        codes = _encode(pc.utf8_trim_whitespace(names), self._split_codes, split_role)
+        if len(self._split_codes) > MAX_SPLITS:
+            raise BadInputError(
+                f"Column {self._mapping.split!r} has more than {MAX_SPLITS} different values, too many for splits.",
+                "Map a column with names such as train and test, or none.",
+            )
+        return codes
+
+    def _final_labels(
+        self, codes: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_]
+    ) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """Sort the classes of the kept rows, and number the labels by them."""
+        names = list(self._label_codes)
+        used = np.flatnonzero(np.bincount(codes[kept], minlength=len(names)))
+        classes = sort_classes([names[code] for code in used])
+        position = {name: index for index, name in enumerate(classes)}
+        # The last entry serves code −1, rows without a label.
+        final = np.array([*(position.get(name, -1) for name in names), -1], dtype=np.int32)
+        return classes, np.where(kept, final[codes], -1).astype(np.int32)
+
+    def _final_type(self, name: str) -> pa.DataType:
+        if self._source.typed or name in self._source.quoted_columns or name not in self._typers:
+            return self._types.get(name, pa.string())
+        return self._typers[name].type
+
+    def _label_type(self, classes: list[str]) -> str:
+        if self._class_names is not None:
+            return "class label"
+        kind = self._label_arrow_type if self._source.typed else self._final_type(self._mapping.label)
+        if pa.types.is_integer(kind):
+            return "integer"
+        if pa.types.is_floating(kind):
+            return "integer" if all(map(_INTEGER.fullmatch, classes)) else "number"
+        return "boolean" if pa.types.is_boolean(kind) else "string"
+
+    def _content_hash(self, classes: list[str]) -> str:
+        columns = [(name, self._hashes[name].hexdigest()) for name in self._source.columns() if name in self._hashes]
+        return hash_of({"columns": columns, "roles": dict(self._mapping.roles()), "classes": classes})
+
+
+def sort_classes(names: list[str]) -> list[str]:
+    """Sort class names: numerically if all are whole numbers, else by code point."""
+    if names and all(_INTEGER.fullmatch(name) for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def _encode(names: pa.StringArray, codes: dict[str, int], rename: Callable[[str], str]) -> npt.NDArray[np.int32]:
+    """Number names by `codes`, which grows by those that are new; −1 for nulls and empty names."""
+    encoded = names.dictionary_encode()
+    known = [codes.setdefault(rename(name), len(codes)) if name else -1 for name in encoded.dictionary.to_pylist()]
+    numbered: npt.NDArray[np.int32] = np.array([*known, -1], dtype=np.int32)[
+        pc.fill_null(encoded.indices, len(known)).to_numpy()
+    ]
+    return numbered
+
+
+def _mark(problems: npt.NDArray[np.uint8], found: pa.Array | npt.NDArray[np.bool_], reason: Reason) -> None:
+    """Note a reason for rows that have none yet."""
+    mask = found if isinstance(found, np.ndarray) else pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    _mark_at(problems, np.flatnonzero(mask & (problems == 0)), reason)
+
+
+def _mark_at(problems: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], reason: Reason) -> None:
+    problems[rows] = _CODES[reason]
+
+
+def _repeated(keys: npt.NDArray[np.uint64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Usable rows whose key an earlier usable row has."""
+    rows = np.flatnonzero(usable)
+    order = np.argsort(keys[rows], kind="stable")
+    ordered = keys[rows][order]
+    repeated: npt.NDArray[np.int64] = rows[order[1:][ordered[1:] == ordered[:-1]]]
+    return repeated

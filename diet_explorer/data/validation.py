@@ -1,0 +1,176 @@
+"""Hold a source against what training needs, without importing it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.notices import find_refusals, find_warnings
+from diet_explorer.data.report import LengthSummary, ValidationReport
+from diet_explorer.data.set_aside import BadRow, cut, written_row
+from diet_explorer.data.source import Source
+from diet_explorer.data.splits import TRAIN
+from diet_explorer.data.survey import REASONS, Progress, Survey, survey
+
+__all__ = ["LengthSummary", "ValidationReport", "report_of", "validate"]
+
+LISTED_ROWS = 100
+MAX_LENGTHS = (64, 128, 256, 512)
+# English text gives about 1.3 word pieces per word with the vocabularies of BERT and MiniLM; two tokens frame a text.
+TOKENS_PER_WORD = 1.3
+FRAMING_TOKENS = 2
+WORD_EDGES = (0, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 1_000, 2_000, 5_000)
+CHARACTER_EDGES = (0, 25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1_200, 1_600, 2_400, 3_200, 5_000, 10_000, 25_000)
+
+
+def validate(
+    source: Source, mapping: ColumnMapping, *, limit: int | None = None, progress: Progress | None = None
+) -> ValidationReport:
+    """Read a source without importing it.
+
+    Parameters
+    ----------
+    source : Source
+    mapping : ColumnMapping
+    limit : int, optional
+        Stop after so many rows. Duplicates, classes and splits then hold for those rows only, and there are no
+        refusals, since more rows could mend what is wrong.
+    progress : callable, optional
+        Called with a share from 0 to 1 and a message.
+
+    Returns
+    -------
+    ValidationReport
+        Its `refusals` are what `import_examples` would raise.
+
+    Raises
+    ------
+    BadInputError
+        If a mapped column is missing or cannot be read as text, or the file is damaged.
+    """
+    return report_of(source, mapping, survey(source, mapping, limit=limit, progress=progress))
+
+
+def report_of(source: Source, mapping: ColumnMapping, found: Survey) -> ValidationReport:
+    """Sum up a survey."""
+    kept = found.kept
+    exact, near = found.duplicates.exact, found.duplicates.near
+    framing = FRAMING_TOKENS + (mapping.text_pair is not None)
+    tokens = found.words[kept] * TOKENS_PER_WORD + framing
+    report = ValidationReport(
+        rows_read=len(kept) + len(found.bad_rows),
+        rows_kept=int(kept.sum()),
+        set_aside=_count_reasons(found),
+        set_aside_rows=_first_set_aside(source, found),
+        classes=_count_classes(found),
+        splits=_count_splits(found),
+        exact_duplicate_groups=_group_count(exact),
+        exact_duplicates=int((exact >= 0).sum()) - _group_count(exact),
+        conflicting_duplicates=_count_conflicting(found),
+        near_duplicate_groups=_group_count(near),
+        near_duplicates=int((near >= 0).sum()),
+        leaked_duplicates=_count_leaked(found),
+        words=_summarise(found.words[kept], WORD_EDGES),
+        characters=_summarise(found.characters[kept], CHARACTER_EDGES),
+        truncation={length: float((tokens > length).mean()) if kept.any() else 0.0 for length in MAX_LENGTHS},
+        warnings=[],
+        refusals=[],
+        complete=found.complete,
+    )
+    warnings = find_warnings(report)
+    return replace(report, warnings=warnings, refusals=find_refusals(report, mapping, found.label_type))
+
+
+def _count_reasons(found: Survey) -> dict[str, int]:
+    counts = np.bincount(found.problems, minlength=len(REASONS) + 1)[1:]
+    malformed = Counter(row.reason for row in found.bad_rows)
+    totals = {reason.title: int(count) + malformed[reason] for reason, count in zip(REASONS, counts, strict=True)}
+    return {title: total for title, total in totals.items() if total}
+
+
+def _first_set_aside(source: Source, found: Survey) -> list[dict[str, Any]]:
+    """List the first rows that were set aside, by line, reading the source again as far as needed for their text."""
+    positions = np.flatnonzero(found.problems)[:LISTED_ROWS]
+    texts = _raw_rows(source, positions.tolist())
+    rows = [
+        BadRow(int(found.lines[position]), REASONS[found.problems[position] - 1], raw)
+        for position, raw in zip(positions, texts, strict=True)
+    ]
+    listed = sorted([*rows, *found.bad_rows], key=lambda row: row.line)[:LISTED_ROWS]
+    return [
+        {"line": row.line, "reason": row.reason.title, "remedy": row.reason.remedy, "raw": row.raw} for row in listed
+    ]
+
+
+def _raw_rows(source: Source, positions: list[int]) -> list[str]:
+    """Return the rows at some positions (ascending) among the well-formed ones, as JSON cut to 500 characters."""
+    texts: list[str] = []
+    start = 0
+    if positions:
+        for table, _ in source.batches():
+            here = [position - start for position in positions[len(texts) :] if position < start + table.num_rows]
+            texts += [cut(written_row(table.slice(position, 1).to_pylist()[0])) for position in here]
+            start += table.num_rows
+            if len(texts) == len(positions):
+                break
+    return texts
+
+
+def _count_classes(found: Survey) -> dict[str, dict[str, int]]:
+    kept = found.kept
+    names = found.split_names
+    cells = np.bincount(
+        found.labels[kept].astype(np.int64) * len(names) + found.splits[kept], minlength=len(found.classes) * len(names)
+    ).reshape(len(found.classes), len(names))
+    return {
+        label: {split: int(count) for split, count in zip(names, counts, strict=True) if count}
+        for label, counts in zip(found.classes, cells, strict=True)
+    }
+
+
+def _count_splits(found: Survey) -> dict[str, int]:
+    counts = np.bincount(found.splits[found.kept], minlength=len(found.split_names))
+    return {name: int(count) for name, count in zip(found.split_names, counts, strict=True) if count}
+
+
+def _group_count(groups: npt.NDArray[np.int32]) -> int:
+    return int(groups.max()) + 1 if len(groups) else 0
+
+
+def _count_conflicting(found: Survey) -> int:
+    """Count the rows of exact groups that hold more than one label."""
+    groups = found.duplicates.exact
+    rows = np.flatnonzero(groups >= 0)
+    pairs = np.unique(np.stack([groups[rows], found.labels[rows]]), axis=1)
+    labels_per_group = np.bincount(pairs[0], minlength=_group_count(groups))
+    return int((labels_per_group[groups[rows]] > 1).sum())
+
+
+def _count_leaked(found: Survey) -> int:
+    """Count the rows outside train whose near-duplicate group reaches into train."""
+    groups = found.duplicates.near
+    if TRAIN not in found.split_names:
+        return 0
+    rows = np.flatnonzero(groups >= 0)
+    is_train = found.splits[rows] == found.split_names.index(TRAIN)
+    touches_train = np.bincount(groups[rows], weights=is_train, minlength=_group_count(groups)) > 0
+    return int((touches_train[groups[rows]] & ~is_train).sum())
+
+
+def _summarise(lengths: npt.NDArray[np.int32], edges: Sequence[int]) -> LengthSummary:
+    if not len(lengths):
+        return LengthSummary(0, 0, 0, list(edges), [0] * len(edges))
+    bins = np.searchsorted(edges, lengths, side="right") - 1
+    return LengthSummary(
+        median=int(np.median(lengths)),
+        p95=int(np.percentile(lengths, 95, method="higher")),
+        longest=int(lengths.max()),
+        edges=list(edges),
+        counts=np.bincount(bins, minlength=len(edges)).tolist(),
+    )
