@@ -27,6 +27,8 @@ from diet_explorer.training.config import GradientMode, RunConfig, default_check
 from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, estimate_cost
 from diet_explorer.training.models import locate_model
 
+__all__ = ["SAMPLE_NAME", "SAMPLE_SETTINGS", "Dataset", "Run", "Workspace", "sample_folder"]
+
 WORKSPACE_VERSION = 1
 SAMPLE_NAME = "Film snippets (sample)"
 SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
