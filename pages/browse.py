@@ -19,7 +19,7 @@ def body(selection: Selection) -> None:
     if dataset is None:
         empty_state(
             "No examples yet",
-            "Here the examples of a dataset will be ranked, the most suspicious first. Start with the sample or your own.",
+            "Here the examples of a dataset will be ranked, the hardest first. Start with the sample or your own.",
             page="pages/home.py",
             action="Go to Home",
         )
@@ -57,8 +57,8 @@ def _nothing_landed(selection: Selection) -> None:
     run = selection.run
     if run is not None and run.status in ACTIVE:
         st.html(
-            '<div class="de-empty" role="status"><h3>The first scores are being computed</h3><p>The model is loaded, then '
-            "every example is scored before training starts. Ranked examples appear here by themselves.</p></div>"
+            '<div class="de-empty" role="status"><h3>The first scores are being computed</h3><p>The model is loaded, '
+            "then every example is scored before training starts. Ranked examples appear here by themselves.</p></div>"
         )
         st.skeleton(height=360)
         return

@@ -2,6 +2,174 @@
 
 from __future__ import annotations
 
-from diet_explorer.ui.frame import run_page
+from html import escape
 
-run_page("Datasets", "Bring in labelled texts, see what is wrong with them, and pick what to score.", lambda selection: None)
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.dataset import Dataset
+from diet_explorer.ui import library, words
+from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.colours import class_colours
+from diet_explorer.ui.csv_download import safe_csv
+from diet_explorer.ui.empty import empty_state
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.report import draw_charts, draw_figures, draw_notices, draw_set_aside
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.source_form import OpenedSource, checked, draw_location, draw_mapping, forget_source, opened
+from diet_explorer.ui.view import View, change
+
+_FACES = {"list": "Datasets", "add": "Add a dataset"}
+_PREVIEW_SHOWN = 5
+
+
+def body(selection: Selection) -> None:
+    """Draw one of the page's two faces."""
+    face = selection.view.tab if selection.view.tab in _FACES else ("list" if selection.datasets else "add")
+    st.session_state["datasets-face"] = face
+    st.segmented_control(
+        "What to show",
+        list(_FACES),
+        key="datasets-face",
+        format_func=_FACES.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: change(tab=st.session_state["datasets-face"]),
+    )
+    if face == "add":
+        _add()
+    elif selection.dataset is None:
+        empty_state(
+            "No datasets yet",
+            "Imported datasets will be listed here, each with its report and the rows that were set aside.",
+            page="pages/datasets.py",
+            action="Add a dataset",
+            view=View(tab="add"),
+        )
+    else:
+        _show(selection, selection.dataset)
+
+
+def _add() -> None:
+    left, right = st.columns([2, 1], gap="large")
+    entry = mapping = None
+    with left, error_boundary("source-error"), st.container(key="source"):
+        location = draw_location()
+        entry = opened(location) if location else None
+        if entry is not None:
+            with st.container(key="source-preview"):
+                st.dataframe(entry.preview.head(_PREVIEW_SHOWN), hide_index=True, height=38 + 33 * _PREVIEW_SHOWN)
+            mapping = draw_mapping(entry)
+    with right:
+        if entry is None:
+            st.html(
+                '<div class="de-empty"><h3>What is needed</h3><p>A table with one example per row: a column with the '
+                "text and one with the label. A second text, an id and a split are optional; all other columns are "
+                "kept as metadata and never read by a score.</p></div>"
+            )
+        elif mapping is None:
+            st.html(
+                '<div class="de-empty"><h3>Which column is which?</h3>'
+                "<p>Choose the columns of the text and of the label.</p></div>"
+            )
+    if entry is not None and mapping is not None:
+        with error_boundary("check-error"):
+            report = checked(entry, mapping)
+            with right, st.container(key="check-report", gap="small"):
+                draw_figures(report)
+                if not report.complete:
+                    st.caption(f"Checked the first {report.rows_read:,} rows; the import checks all of them.")
+                st.text_input("Name of the dataset", key="dataset-name", max_chars=120)
+                if st.button(
+                    "Import dataset",
+                    key="import-dataset",
+                    type="primary",
+                    icon=":material/download_done:",
+                    width="stretch",
+                    disabled=bool(report.refusals),
+                ):
+                    with error_boundary("import-error"):
+                        _import(entry, mapping)
+                draw_notices(report)
+            with left, st.container(key="check-details"):
+                draw_charts(report, class_colours(sorted(report.classes)), key="check")
+                draw_set_aside(
+                    pd.DataFrame(report.set_aside_rows, columns=["line", "reason", "remedy", "raw"]),
+                    report.set_aside,
+                    key="check-set-aside",
+                )
+
+
+def _import(entry: OpenedSource, mapping: ColumnMapping) -> None:
+    bar = st.progress(0.0, text="Importing …")
+    dataset = library.workspace().import_dataset(
+        entry.source,
+        text=mapping.text,
+        label=mapping.label,
+        text_pair=mapping.text_pair,
+        id=mapping.id,
+        split=mapping.split,
+        name=st.session_state["dataset-name"].strip() or None,
+        progress=lambda share, words_of: bar.progress(min(max(share, 0.0), 1.0), text=words_of),
+    )
+    forget_source()
+    st.toast(f"Imported {dataset.rows:,} examples", icon=":material/check:")
+    st.switch_page("pages/datasets.py", query_params=View(dataset=dataset.id, tab="list").to_query())
+
+
+def _show(selection: Selection, dataset: Dataset) -> None:
+    left, right = st.columns([2, 1], gap="large")
+    report = dataset.report
+    with left, st.container(key="dataset-report"):
+        draw_figures(report)
+        draw_charts(report, class_colours(dataset.classes), key="report")
+        if report.rows_read > report.rows_kept:
+            rows = dataset.set_aside()
+            draw_set_aside(rows, report.set_aside, key="set-aside")
+            st.download_button(
+                "Download rows set aside",
+                data=lambda: safe_csv(rows),
+                file_name=f"{dataset.id}-set-aside.csv",
+                mime="text/csv",
+                key="download-set-aside",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    with right:
+        mapping = ", ".join(f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.roles())
+        st.html(f'<p><b>{escape(dataset.name)}</b><br><span class="de-quiet">{escape(mapping)}</span></p>')
+        with st.container(key="dataset-actions", horizontal=True, gap="small"):
+            st.page_link(
+                "pages/score.py",
+                label="**Score it**",
+                icon=":material/model_training:",
+                query_params=View(dataset=dataset.id, tab="new").to_query(),
+            )
+            st.page_link(
+                "pages/browse.py",
+                label="Browse",
+                icon=":material/format_list_numbered:",
+                query_params=View(dataset=dataset.id).to_query(),
+                disabled=not selection.runs,
+            )
+        draw_notices(report)
+        st.subheader("All datasets", anchor=False)
+        for entry in selection.datasets:
+            _line(entry, chosen=entry.id == dataset.id)
+
+
+def _line(entry: Dataset, *, chosen: bool) -> None:
+    with st.container(key=f"dataset-{entry.id}"):
+        st.page_link(
+            "pages/datasets.py",
+            label=f"{'● ' if chosen else ''}{entry.name.replace('[', '(').replace(']', ')')}",
+            query_params=View(dataset=entry.id, tab="list").to_query(),
+        )
+        st.html(
+            f'<p class="de-quiet de-under">{words.counted(entry.rows, "example")}, '
+            f"{words.counted(len(entry.classes), 'class', 'classes')} · {entry.manifest.created_at[:10]}</p>"
+        )
+
+
+run_page("Datasets", "Bring in labelled texts, see what is wrong with them, and pick what to score.", body)

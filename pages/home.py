@@ -29,8 +29,8 @@ def body(selection: Selection) -> None:
             draw_run_list(runs[:_RECENT], key="recent")
         else:
             st.html(
-                '<div class="de-empty"><h3>No runs yet</h3><p>A run trains a model and scores every example on the way. '
-                "Runs will be listed here with their progress.</p></div>"
+                '<div class="de-empty"><h3>No runs yet</h3><p>A run trains a model and scores every example on the '
+                "way. Runs will be listed here with their progress.</p></div>"
             )
     with right:
         _state(selection)
@@ -102,7 +102,7 @@ def _state(selection: Selection) -> None:
     st.html(
         '<p class="de-quiet">EL2N and GraNd: Paul et al. 2021, <i>Deep Learning on a Data Diet</i> (arXiv 2107.07075), '
         "and Fayyaz et al. 2022, <i>BERT on a Data Diet</i> (arXiv 2211.05610). "
-        "A high score is a question, not a verdict: hard and mislabelled look alike until somebody has read the text.</p>"
+        "A high score is a question, not a verdict: hard and mislabelled look alike until somebody reads the text.</p>"
     )
 
 

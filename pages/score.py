@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.config import RunConfig
 from diet_explorer.ui import library
@@ -17,7 +19,6 @@ from diet_explorer.ui.run_list import draw_run_list, settings_words
 from diet_explorer.ui.run_progress import draw_progress
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import View, change
-from diet_explorer.workspace import Dataset, Run
 
 _FACES = {"progress": "Progress", "new": "New run"}
 
@@ -40,7 +41,7 @@ def body(selection: Selection) -> None:
         "What to show",
         list(_FACES),
         key="score-face",
-        format_func=_FACES.get,
+        format_func=_FACES.__getitem__,
         required=True,
         label_visibility="collapsed",
         on_change=lambda: change(tab=st.session_state["score-face"]),
@@ -64,17 +65,20 @@ def _new_run(dataset: Dataset) -> None:
     with left, st.container(key="run-form"):
         config = draw_form(dataset)
     with right, st.container(key="run-start"):
-        st.html(f'<p>Score <b>{dataset.rows:,}</b> examples of {len(dataset.classes):,} classes.</p>')
+        st.html(f"<p>Score <b>{dataset.rows:,}</b> examples of {len(dataset.classes):,} classes.</p>")
         if config is not None:
             draw_estimate(dataset, config)
-        if st.button(
-            "Start scoring",
-            key="start-run",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=config is None,
-            width="stretch",
-        ) and config is not None:
+        if (
+            st.button(
+                "Start scoring",
+                key="start-run",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=config is None,
+                width="stretch",
+            )
+            and config is not None
+        ):
             with error_boundary("start-error"):
                 _start(dataset, config)
         st.html(
@@ -97,24 +101,26 @@ def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
     with left:
         draw_progress(run)
     with right:
-        st.html(f'<p class="de-quiet">{settings_words(run)} · max length {run.config.max_length} · '
-                f"learning rate {run.config.learning_rate:g}</p>")
+        st.html(
+            f'<p class="de-quiet">{settings_words(run)} · max length {run.config.max_length} · '
+            f"learning rate {run.config.learning_rate:g}</p>"
+        )
         with st.container(key="run-actions", horizontal=True, gap="small"):
             _actions(run)
         st.subheader("Runs of this dataset", anchor=False)
-        draw_run_list(selection.runs, key="run-line", with_dataset=False)
+        draw_run_list(selection.runs, key="run-line", with_dataset=False, selected=run.id)
 
 
 def _actions(run: Run) -> None:
     own_script = run.record.origin == "callback"
     if run.status in ACTIVE:
-        if st.button("Cancel run", key="cancel-run", icon=":material/stop:", disabled=own_script):
-            with error_boundary("cancel-error"):
+        with error_boundary("cancel-error"):
+            if st.button("Cancel run", key="cancel-run", icon=":material/stop:", disabled=own_script):
                 run.cancel()
                 st.rerun()
     elif run.status in ("failed", "cancelled"):
-        if st.button("Resume run", key="resume-run", type="primary", icon=":material/play_arrow:", disabled=own_script):
-            with error_boundary("resume-error"):
+        with error_boundary("resume-error"):
+            if st.button("Resume run", key="resume-run", type="primary", icon=":material/replay:", disabled=own_script):
                 run.resume()
                 st.rerun()
     st.button(

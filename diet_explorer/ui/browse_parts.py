@@ -7,6 +7,8 @@ from html import escape
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui import library, words
 from diet_explorer.ui.colours import OKABE_ITO, cividis
@@ -17,16 +19,14 @@ from diet_explorer.ui.markup import chip, help_mark
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, ranked_table
 from diet_explorer.ui.view import change
-from diet_explorer.workspace import Dataset, Run
 
 PAGE_SIZE = 50
 _SAME_RANKING = ("el2n", "loss", "margin", "p_label")
+_STEPS = ((-1, "Previous", "card-previous", "Left"), (1, "Next", "card-next", "Right"))
 _LEGEND = len(OKABE_ITO)
 
 
-def draw_toolbar(
-    selection: Selection, dataset: Dataset, run: Run, checkpoint: float, *, narrow: bool = False
-) -> int:
+def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, *, narrow: bool = False) -> int:
     """Draw search, count and download; `narrow` adds the filters behind a button. Returns the number of matches."""
     total = library.count(run, checkpoint, selection.seed, selection.where)
     st.session_state["search"] = selection.where.text
@@ -109,7 +109,7 @@ def draw_card(selection: Selection, dataset: Dataset, run: Run, checkpoint: floa
         return
     position = _position(selection, run, checkpoint, row)
     with st.container(key="card-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        for step, label, key, shortcut in ((-1, "Previous", "card-previous", "Left"), (1, "Next", "card-next", "Right")):
+        for step, label, key, shortcut in _STEPS:
             there = position is not None and 0 <= position + step < total
             st.button(
                 label,
@@ -119,7 +119,9 @@ def draw_card(selection: Selection, dataset: Dataset, run: Run, checkpoint: floa
                 on_click=_step_to,
                 args=(selection, run, checkpoint, (position or 0) + step),
             )
-        place = "not on this page of the list" if position is None else f"{words.whole(position + 1)} of {words.whole(total)}"
+        place = "not on this page of the list"
+        if position is not None:
+            place = f"{words.whole(position + 1)} of {words.whole(total)}"
         st.html(f'<span class="de-quiet">{place}</span>', width="stretch")
         st.button("Close", key="card-close", shortcut="Esc", on_click=change, kwargs={"example": None})
     example, percentiles = library.card(run, row, checkpoint, selection.seed)

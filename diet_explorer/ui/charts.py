@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -109,27 +110,25 @@ def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *,
 
 
 def class_balance(
-    balance: Mapping[str, Mapping[str, int]], colours: Mapping[str, str], *, key: str, classes: int = 12
+    classes: Mapping[str, Mapping[str, int]], colours: Mapping[str, str], *, key: str, shown: int = 10
 ) -> None:
-    """Examples per class and split: one row per class, one shade per split.
+    """Examples per class and split: one row per class, a lighter shade per further split.
 
     Parameters
     ----------
-    balance : mapping
-        Split to class name to count.
-    classes : int
+    classes : mapping
+        Class name to split to count.
+    shown : int
         How many classes are drawn, the largest first; the rest is one bar.
     """
-    totals: dict[str, int] = {}
-    for counts in balance.values():
-        for name, number in counts.items():
-            totals[name] = totals.get(name, 0) + number
-    shown = sorted(totals, key=lambda name: (-totals[name], name))[:classes]
-    rest = [name for name in totals if name not in shown]
-    rows = shown + ([f"{len(rest)} more classes"] if rest else [])
+    ordered = sorted(classes, key=lambda name: (-sum(classes[name].values()), name))
+    first, rest = ordered[:shown], ordered[shown:]
+    rows = first + ([f"{len(rest):,} more classes"] if rest else [])
+    splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
     figure = go.Figure()
-    for place, (split, counts) in enumerate(balance.items()):
-        values = [counts.get(name, 0) for name in shown] + ([sum(counts.get(n, 0) for n in rest)] if rest else [])
+    for place, split in enumerate(splits):
+        values = [classes[name].get(split, 0) for name in first]
+        values += [sum(classes[name].get(split, 0) for name in rest)] if rest else []
         figure.add_bar(
             y=rows,
             x=values,
@@ -137,42 +136,34 @@ def class_balance(
             orientation="h",
             marker={
                 "color": [colours.get(name, OTHERS) for name in rows],
-                "opacity": max(1.0 - 0.35 * place, 0.25),
+                "opacity": max(1.0 - 0.4 * place, 0.2),
                 "line": {"width": 0.5, "color": NEUTRAL},
             },
-            hovertemplate=f"%{{y}}, {split}: %{{x:,}} examples<extra></extra>",
-            text=[split if number else "" for number in values],
-            textposition="inside",
-            insidetextanchor="middle",
-            textfont={"size": 11, "color": "#1d2127"},
+            hovertemplate=f"%{{y}}, {escape(split)}: %{{x:,}} examples<extra></extra>",
         )
-    figure.update_layout(**_layout(max(90, 45 + 26 * len(rows)), barmode="stack"))
-    figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, type="category")
-    figure.update_xaxes(title="Examples", fixedrange=True, nticks=5)
+    figure.update_layout(**_layout(60 + 24 * max(len(rows), 3), barmode="stack", bargap=0.25))
+    figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, type="category", automargin=True)
+    title = "Examples" + (f" ({', then lighter '.join(splits)})" if 1 < len(splits) < 4 else "")
+    figure.update_xaxes(title={"text": escape(title), "font": {"size": 12}}, fixedrange=True, nticks=5)
     st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Examples per class and split")
 
 
-def length_histogram(
-    edges: Sequence[float], counts: Sequence[int], limit: float | None, unit: str, *, key: str
-) -> None:
-    """Distribution of text lengths, with the length from which texts are cut off."""
-    width = [right - left for left, right in zip(edges[:-1], edges[1:], strict=True)]
-    middle = [left + step / 2 for left, step in zip(edges[:-1], width, strict=True)]
+def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, key: str) -> None:
+    """Texts per bin of length; the bins grow, so each has the same width on screen and carries its limits."""
+    last = max((place for place, number in enumerate(counts) if number), default=0) + 1
+    names = [
+        f"{left:,}+" if place == len(edges) - 1 else f"{left:,}–{edges[place + 1] - 1:,}"
+        for place, left in enumerate(edges[:last])
+    ]
     figure = go.Figure(
         go.Bar(
-            x=middle,
-            y=list(counts),
-            width=width,
+            x=names,
+            y=list(counts[:last]),
             marker={"color": ACCENT},
-            customdata=list(zip(edges[:-1], edges[1:], strict=True)),
-            hovertemplate="%{customdata[0]:,.0f} to %{customdata[1]:,.0f} "
-            + unit
-            + "<br>%{y:,} examples<extra></extra>",
+            hovertemplate="%{x} " + unit + "<br>%{y:,} examples<extra></extra>",
         )
     )
-    if limit is not None and limit <= edges[-1]:
-        figure.add_vline(x=limit, line={"color": _SECOND, "width": 2, "dash": "dash"})
     figure.update_layout(**_layout(150))
-    figure.update_xaxes(title=f"Length in {unit}", fixedrange=True, zeroline=False)
-    figure.update_yaxes(title="Examples", fixedrange=True, nticks=4)
+    figure.update_xaxes(title={"text": f"Length in {unit}", "font": {"size": 12}}, fixedrange=True, type="category")
+    figure.update_yaxes(title={"text": "Examples", "font": {"size": 12}}, fixedrange=True, nticks=4)
     st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Histogram of text lengths")

@@ -7,12 +7,10 @@ from collections.abc import Callable
 import pandas as pd
 
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.workspace import Run
+from diet_explorer.run import Run
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-SAFETY_NOTE = (
-    "Texts that begin with =, +, - or @ get an apostrophe in front, so that a spreadsheet does not run them as formulas."
-)
+SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no spreadsheet runs them as formulas."
 
 
 def safe_csv(table: pd.DataFrame) -> bytes:

@@ -23,4 +23,6 @@ def empty_state(title: str, text: str, *, page: str, action: str, view: View | N
     """
     with st.container(key=key):
         st.html(f'<div class="de-empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>')
-        st.page_link(page, label=f"**{action}**", icon=":material/arrow_forward:", query_params=(view or View()).to_query())
+        st.page_link(
+            page, label=f"**{action}**", icon=":material/arrow_forward:", query_params=(view or View()).to_query()
+        )

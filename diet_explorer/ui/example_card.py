@@ -91,9 +91,7 @@ def _bars(probabilities: Mapping[str, float], label: str, colours: Mapping[str, 
     return f'<div class="de-classes">{"".join(rows)}{more if rest else ""}</div>'
 
 
-def _scores(
-    trajectories: pd.DataFrame, checkpoint: float, seed: int | None, percentiles: Mapping[str, float]
-) -> str:
+def _scores(trajectories: pd.DataFrame, checkpoint: float, seed: int | None, percentiles: Mapping[str, float]) -> str:
     names = [name for name in catalogue.SCORE_NAMES if name in trajectories.columns]
     chosen = trajectories if seed is None else trajectories[trajectories["seed"] == seed]
     by_checkpoint = chosen.groupby("checkpoint")[names].agg(["mean", "std", "min", "max"])

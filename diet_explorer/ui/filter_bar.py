@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import charts, library
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change, read_view
-from diet_explorer.workspace import Dataset, Run
 
 BINS = 40
 _DISAGREE = {"any": None, "≠": True, "=": False}
@@ -34,9 +35,9 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
         st.session_state["filter-disagree"] = next(key for key, value in _DISAGREE.items() if value == where.disagree)
         st.selectbox(
             "Given and predicted",
-            list(_DISAGREE),
+            list(_DISAGREE_WORDS),
             key="filter-disagree",
-            format_func=_DISAGREE_WORDS.get,
+            format_func=_DISAGREE_WORDS.__getitem__,
             on_change=lambda: _set(disagree=_DISAGREE[st.session_state["filter-disagree"]]),
         )
     with right:
@@ -78,9 +79,7 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
     if counts.empty:
         st.caption("No example matches the other conditions.")
     else:
-        st.html(
-            f'<p class="de-caption">Where does {score.title} lie? <span class="de-quiet">Drag to choose a range.</span></p>'
-        )
+        st.html('<p class="de-caption">How many examples? <span class="de-quiet">Drag to choose a range</span></p>')
         chart_key = f"score-histogram-{score.name}"
         charts.score_histogram(
             counts, score, limits.low, limits.high, key=chart_key, on_select=lambda: _brushed(chart_key, score.name)
@@ -99,9 +98,7 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
             step=0.05,
             placeholder=label,
             label_visibility="collapsed",
-            on_change=lambda: _set_range(
-                score.name, st.session_state["filter-low"], st.session_state["filter-high"]
-            ),
+            on_change=lambda: _set_range(score.name, st.session_state["filter-low"], st.session_state["filter-high"]),
         )
 
 

@@ -6,13 +6,13 @@ from html import escape
 
 import streamlit as st
 
+from diet_explorer.run import Run
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.selection import Selection
-from diet_explorer.workspace import Run
 
 _EVERY_SECONDS = 1.0
 

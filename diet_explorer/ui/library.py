@@ -6,7 +6,7 @@ had landed, and the arguments.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +14,9 @@ import streamlit as st
 from diet_explorer.analysis.card import ExampleCard
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.config import load_settings
-from diet_explorer.workspace import Dataset, Run, Workspace
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
+from diet_explorer.workspace import Workspace
 
 _ENTRIES = 512
 
@@ -34,33 +36,27 @@ def ranked(
     run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, limit: int, offset: int
 ) -> pd.DataFrame:
     """One page of ranked examples; see `Run.ranked`."""
-    return cast(
-        pd.DataFrame, _ranked(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, limit, offset)
-    )
+    return _ranked(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, limit, offset)
 
 
 def count(run: Run, checkpoint: float, seed: int | None, where: ExampleFilter) -> int:
     """How many examples a filter keeps; see `Run.count`."""
-    return cast(int, _count(run, run.id, run.store.stamp(), checkpoint, seed, _key(where), where))
+    return _count(run, run.id, run.store.stamp(), checkpoint, seed, _key(where), where)
 
 
 def histogram(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, bins: int) -> pd.DataFrame:
     """Counts of a score; see `Run.histogram`."""
-    return cast(
-        pd.DataFrame, _histogram(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, bins)
-    )
+    return _histogram(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, bins)
 
 
 def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[ExampleCard, dict[str, float]]:
     """One example and its percentiles; see `Run.card` and `Run.percentiles`."""
-    return cast(
-        tuple[ExampleCard, dict[str, float]], _card(run, run.id, run.store.stamp(), row, checkpoint, seed)
-    )
+    return _card(run, run.id, run.store.stamp(), row, checkpoint, seed)
 
 
 def score_names(run: Run) -> list[str]:
     """Scores that a run recorded, in the catalogue's order; empty before the first checkpoint has landed."""
-    return cast(list[str], _score_names(run, run.id)) if run.checkpoints() else []
+    return _score_names(run, run.id) if run.checkpoints() else []
 
 
 def metadata_types(dataset: Dataset) -> dict[str, str]:

@@ -86,7 +86,7 @@ def sparkline(
     ]
     if bottom < 0 < top:
         drawing.insert(0, f'<path d="M0 {y(0):.1f}H{_WIDTH}" stroke="{NEUTRAL}" stroke-dasharray="3 3"/>')
-    if current in points:
+    if current is not None and current in points:
         place = list(points).index(current)
         drawing.append(f'<circle cx="{x(current):.1f}" cy="{y(middle[place]):.1f}" r="3" fill="{ACCENT}"/>')
     image = (

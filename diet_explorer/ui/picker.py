@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui import words
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change
-from diet_explorer.workspace import Run
 
 MEAN = "mean"
 STATUS_WORDS = {

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import streamlit as st
 
+from diet_explorer.dataset import Dataset
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.training.config import (
     BUNDLED,
@@ -19,7 +20,6 @@ from diet_explorer.training.config import (
 from diet_explorer.training.models import locate_model
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import show_error
-from diet_explorer.workspace import Dataset
 
 DEFAULT_SEEDS = 3
 _MODEL_KINDS = {"bundled": "Bundled MiniLM", "folder": "Local folder", "hub": "Hub id"}
@@ -29,7 +29,7 @@ _GRAND = {
     "off": "Off",
 }
 _GRAND_MEANING = {
-    "all": "GraNd over all parameters: the exact gradient norm of every example over every weight. The dearest setting.",
+    "all": "GraNd over all parameters: the exact gradient norm of every example over every weight. It costs most.",
     "head": "GraNd of the classifier only: a closed form that costs next to nothing; the choice of Fayyaz et al. 2022.",
     "off": "No gradient norms; EL2N, loss, margin, entropy and the probability of the label are recorded.",
 }
@@ -93,7 +93,9 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
             persist_state="session",
             help="5e-5 suits a small encoder, 2e-5 one of BERT-base size and up.",
         )
-    options = sorted({*st.session_state["run-checkpoints"], "0", "0.25", "0.5", "0.75", "1", "1.5", "2", "3"}, key=_order)
+    options = sorted(
+        {*st.session_state["run-checkpoints"], "0", "0.25", "0.5", "0.75", "1", "1.5", "2", "3"}, key=_order
+    )
     st.multiselect(
         "Checkpoints (epochs at which every example is scored; type a number to add one)",
         options,
@@ -121,7 +123,7 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
             "GraNd",
             list(_GRAND),
             key="run-grand",
-            format_func=_GRAND.get,
+            format_func=_GRAND.__getitem__,
             persist_state="session",
             help="How far a single example would move the weights; the norm of its gradient.",
         )
@@ -156,7 +158,7 @@ def _model() -> None:
             "Model",
             list(_MODEL_KINDS),
             key="run-model-kind",
-            format_func=_MODEL_KINDS.get,
+            format_func=_MODEL_KINDS.__getitem__,
             required=True,
             persist_state="session",
             width="stretch",

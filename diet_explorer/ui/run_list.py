@@ -7,13 +7,13 @@ from html import escape
 
 import streamlit as st
 
+from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.markup import bar
-from diet_explorer.ui.picker import STATUS_WORDS, model_title
+from diet_explorer.ui.picker import STATUS_WORDS, model_title, short_title
 from diet_explorer.ui.view import View
-from diet_explorer.workspace import Run
 
 _SIGNS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
 
@@ -23,7 +23,7 @@ def status_words(run: Run) -> str:
     return f"{_SIGNS[run.status]} {STATUS_WORDS[run.status]}"
 
 
-def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True) -> None:
+def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, selected: str | None = None) -> None:
     """One line per run: what, state, what has landed, and links to its progress and its examples.
 
     Parameters
@@ -32,21 +32,24 @@ def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True) -
         Each line is the element ``<key>-<run id>``.
     with_dataset : bool
         Whether the dataset's name is part of the line.
+    selected : str, optional
+        Id of the run to mark.
     """
     for run in runs:
-        with st.container(key=f"{key}-{run.id}", horizontal=with_dataset, vertical_alignment="center", gap="small"):
-            st.html(_line(run, with_dataset), width="stretch")
+        with st.container(key=f"{key}-{run.id}", horizontal=with_dataset, vertical_alignment="center", gap="xsmall"):
+            st.html(_line(run, with_dataset, run.id == selected), width="stretch")
             view = View(dataset=run.record.dataset_id, run=run.id)
-            st.page_link(
-                "pages/score.py", label="Progress", icon=":material/monitoring:", query_params=view.to_query()
-            )
-            st.page_link(
-                "pages/browse.py",
-                label="Browse",
-                icon=":material/format_list_numbered:",
-                query_params=view.to_query(),
-                disabled=not run.checkpoints(),
-            )
+            with st.container(horizontal=True, width="content" if with_dataset else "stretch", gap="xsmall"):
+                st.page_link(
+                    "pages/score.py", label="Progress", icon=":material/monitoring:", query_params=view.to_query()
+                )
+                st.page_link(
+                    "pages/browse.py",
+                    label="Browse",
+                    icon=":material/format_list_numbered:",
+                    query_params=view.to_query(),
+                    disabled=not run.checkpoints(),
+                )
 
 
 def settings_words(run: Run) -> str:
@@ -59,17 +62,17 @@ def settings_words(run: Run) -> str:
     )
 
 
-def _line(run: Run, with_dataset: bool) -> str:
+def _line(run: Run, with_dataset: bool, selected: bool) -> str:
     name = f"<b>{escape(run.dataset.name)}</b> · " if with_dataset else ""
     landed = sum(len(points) for points in run.landed().values())
     planned = len(run.config.checkpoints) * run.config.seeds
-    detail = [settings_words(run), words.moment(run.record.created_at)]
+    detail = [short_title(run), words.counted(run.config.epochs, "epoch"), words.moment(run.record.created_at)]
     if run.status == "failed" and run.error:
         detail.append(run.error)
     elif run.checkpoints():
         detail.append(f"scored {catalogue.checkpoint_title(run.checkpoints()[-1])}")
     meter = f'<span class="de-meter">{bar(landed / planned)}</span>' if run.status in ACTIVE else ""
     return (
-        f'<div class="de-run"><p>{name}{escape(status_words(run))} {meter}</p>'
+        f'<div class="de-run{" de-selected" if selected else ""}"><p>{name}{escape(status_words(run))} {meter}</p>'
         f'<p class="de-quiet">{escape(" · ".join(detail))}</p></div>'
     )

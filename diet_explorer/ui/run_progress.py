@@ -8,6 +8,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress, SeedProgress
 from diet_explorer.store.runs import ACTIVE
@@ -16,7 +17,6 @@ from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.job_line import progress_words
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.run_list import status_words
-from diet_explorer.workspace import Run
 
 _EVERY_SECONDS = 1.0
 _STATES = {
@@ -59,15 +59,16 @@ def _live(run_id: str, run: Run) -> None:
 
 def largest_class_share(run: Run) -> float:
     """Accuracy of always naming the largest class, over the training split."""
-    balance = run.dataset.report.class_balance.get("train", {})
-    total = sum(balance.values())
-    return max(balance.values()) / total if total else 0.0
+    counts = [by_split.get("train", 0) for by_split in run.dataset.report.classes.values()]
+    total = sum(counts)
+    return max(counts) / total if total else 0.0
 
 
 def _outcome(run: Run, progress: RunProgress) -> None:
     if progress.status == "failed":
         st.error(
-            f"**{as_text(progress.error or 'The run failed.')}**\n\n{as_text(progress.remedy or 'Read the log below.')}",
+            f"**{as_text(progress.error or 'The run failed.')}**\n\n"
+            f"{as_text(progress.remedy or 'Read the log below.')}",
             icon=":material/error:",
         )
     elif progress.status == "cancelled":
@@ -123,7 +124,8 @@ def _seed_line(seed: SeedProgress, run: Run) -> str:
 
 def _landed_table(seeds: Sequence[SeedProgress]) -> str:
     rows = "".join(
-        f'<tr><td>{seed.seed}</td><td>{escape(catalogue.checkpoint_title(point.checkpoint))}</td>'
+        f"<tr><td>{seed.seed}</td>"
+        f'<td title="{escape(catalogue.checkpoint_title(point.checkpoint))}">{point.checkpoint:g}</td>'
         f'<td class="de-figure">{words.three(point.train_loss)}</td>'
         f'<td class="de-figure">{words.percent(point.train_accuracy)}</td>'
         f'<td class="de-figure">{words.percent(point.heldout_accuracy)}</td></tr>'
@@ -131,7 +133,7 @@ def _landed_table(seeds: Sequence[SeedProgress]) -> str:
         for point in reversed(seed.checkpoints)
     )
     head = (
-        '<tr><th>Seed</th><th>Checkpoint</th><th class="de-figure">Loss</th><th class="de-figure">Train</th>'
+        '<tr><th>Seed</th><th>Epoch</th><th class="de-figure">Loss</th><th class="de-figure">Train</th>'
         '<th class="de-figure">Held-out</th></tr>'
     )
     return f'<div class="de-scroll"><table class="de-list"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'

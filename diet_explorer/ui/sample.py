@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.run import Run
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library
 from diet_explorer.ui.view import View
-from diet_explorer.workspace import SAMPLE_NAME, SAMPLE_SETTINGS, Run
+from diet_explorer.workspace import SAMPLE_NAME, SAMPLE_SETTINGS
 
 
 def sample_run() -> Run | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.dataset import Dataset
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library
 from diet_explorer.ui.colours import class_colours
 from diet_explorer.ui.view import View
-from diet_explorer.workspace import Dataset, Run
 
 
 @dataclass(frozen=True)

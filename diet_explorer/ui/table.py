@@ -17,9 +17,7 @@ from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
 
 _HERE = Path(__file__).parent
-_HTML = (
-    '<div class="frame"><table aria-label="Ranked examples"><thead><tr></tr></thead><tbody></tbody></table></div>'
-)
+_HTML = '<div class="frame"><table aria-label="Ranked examples"><thead><tr></tr></thead><tbody></tbody></table></div>'
 _TEXT_LIMIT = 600
 
 _mount = st.components.v2.component(

@@ -7,7 +7,7 @@ reopens the same view in another browser, and what is chosen on one page holds o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -45,7 +45,7 @@ class View:
     score: str | None = None
     checkpoint: float | None = None
     seed: int | None = None
-    where: ExampleFilter = ExampleFilter()
+    where: ExampleFilter = field(default_factory=ExampleFilter)
     page: int = 1
     example: int | None = None
     tab: str | None = None

@@ -1,0 +1,53 @@
+"""Uploaded files, kept beside the workspace for as long as they are needed and no longer."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from diet_explorer.config import Settings
+from diet_explorer.store.files import explained
+
+STALE_SECONDS = 24 * 3600.0
+_NAME_LENGTH = 120
+
+
+def keep_upload(settings: Settings, name: str, stream: BinaryIO) -> Path:
+    """Copy an upload to a file of its own; its name's last part stays, since the ending tells the format.
+
+    Files of sessions that ended without an import are removed on the way.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be written (disk full, read-only); nothing half-written stays.
+    """
+    folder = settings.home_folder / "uploads"
+    _sweep(folder)
+    place = folder / uuid.uuid4().hex
+    target = place / (Path(name).name[-_NAME_LENGTH:] or "upload")
+    with explained("write", str(target)):
+        try:
+            place.mkdir(parents=True)
+            with target.open("wb") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+        except OSError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+    return target
+
+
+def drop_upload(path: Path) -> None:
+    """Remove an upload and the folder it has to itself."""
+    shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for place in folder.iterdir():
+        if time.time() - place.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
