@@ -59,7 +59,7 @@ def _add() -> None:
         entry = opened(location) if location else None
         if entry is not None:
             with st.container(key="source-preview"):
-                st.dataframe(entry.preview.head(_PREVIEW_SHOWN), hide_index=True, height=38 + 33 * _PREVIEW_SHOWN)
+                st.dataframe(entry.preview.head(_PREVIEW_SHOWN), hide_index=True)
             mapping = draw_mapping(entry)
     with right:
         if entry is None:
@@ -93,7 +93,7 @@ def _add() -> None:
                         _import(entry, mapping)
                 draw_notices(report)
             with left, st.container(key="check-details"):
-                draw_charts(report, class_colours(sorted(report.classes)), key="check")
+                draw_charts(report, class_colours(list(report.classes)), key="check")
                 draw_set_aside(
                     pd.DataFrame(report.set_aside_rows, columns=["line", "reason", "remedy", "raw"]),
                     report.set_aside,
@@ -140,12 +140,8 @@ def _show(selection: Selection, dataset: Dataset) -> None:
         mapping = ", ".join(f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.roles())
         st.html(f'<p><b>{escape(dataset.name)}</b><br><span class="de-quiet">{escape(mapping)}</span></p>')
         with st.container(key="dataset-actions", horizontal=True, gap="small"):
-            st.page_link(
-                "pages/score.py",
-                label="**Score it**",
-                icon=":material/model_training:",
-                query_params=View(dataset=dataset.id, tab="new").to_query(),
-            )
+            if st.button("Score this dataset", key="score-dataset", type="primary", icon=":material/model_training:"):
+                st.switch_page("pages/score.py", query_params=View(dataset=dataset.id, tab="new").to_query())
             st.page_link(
                 "pages/browse.py",
                 label="Browse",

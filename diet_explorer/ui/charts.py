@@ -122,7 +122,7 @@ def class_balance(
         How many classes are drawn, the largest first; the rest is one bar.
     """
     ordered = sorted(classes, key=lambda name: (-sum(classes[name].values()), name))
-    first, rest = ordered[:shown], ordered[shown:]
+    first, rest = (ordered, []) if len(ordered) <= shown + 1 else (ordered[:shown], ordered[shown:])
     rows = first + ([f"{len(rest):,} more classes"] if rest else [])
     splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
     figure = go.Figure()
@@ -141,7 +141,7 @@ def class_balance(
             },
             hovertemplate=f"%{{y}}, {escape(split)}: %{{x:,}} examples<extra></extra>",
         )
-    figure.update_layout(**_layout(60 + 24 * max(len(rows), 3), barmode="stack", bargap=0.25))
+    figure.update_layout(**_layout(70 + (26 if len(rows) < 5 else 17) * len(rows), barmode="stack", bargap=0.25))
     figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, type="category", automargin=True)
     title = "Examples" + (f" ({', then lighter '.join(splits)})" if 1 < len(splits) < 4 else "")
     figure.update_xaxes(title={"text": escape(title), "font": {"size": 12}}, fixedrange=True, nticks=5)
@@ -152,7 +152,7 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
     """Texts per bin of length; the bins grow, so each has the same width on screen and carries its limits."""
     last = max((place for place, number in enumerate(counts) if number), default=0) + 1
     names = [
-        f"{left:,}+" if place == len(edges) - 1 else f"{left:,}–{edges[place + 1] - 1:,}"
+        f"{left:,} or more" if place == len(edges) - 1 else f"{left:,} to {edges[place + 1] - 1:,}"
         for place, left in enumerate(edges[:last])
     ]
     figure = go.Figure(
@@ -164,6 +164,13 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
         )
     )
     figure.update_layout(**_layout(150))
-    figure.update_xaxes(title={"text": f"Length in {unit}", "font": {"size": 12}}, fixedrange=True, type="category")
+    figure.update_xaxes(
+        title={"text": f"Length in {unit}, from", "font": {"size": 12}},
+        fixedrange=True,
+        type="category",
+        tickvals=names,
+        ticktext=[f"{left:,}" for left in edges[:last]],
+        tickangle=0,
+    )
     figure.update_yaxes(title={"text": "Examples", "font": {"size": 12}}, fixedrange=True, nticks=4)
     st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Histogram of text lengths")

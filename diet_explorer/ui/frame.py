@@ -12,6 +12,7 @@ from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
+from diet_explorer.ui.navigation import ensure_navigation
 from diet_explorer.ui.picker import draw_picker, short_title
 from diet_explorer.ui.selection import Selection, resolve
 from diet_explorer.ui.view import change, forget, read_view
@@ -30,6 +31,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
     body : callable
         Draws what is below the frame; its errors show as messages.
     """
+    ensure_navigation()
     st.html(_STYLE)
     header, job = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
     with header:

@@ -50,13 +50,9 @@ def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: st
         st.html('<p class="de-caption">Are the classes balanced?</p>')
         charts.class_balance(report.classes, colours, key=f"{key}-classes")
     with right:
-        st.html(
-            f'<p class="de-caption">How long are the texts? <span class="de-quiet">median '
-            f"{report.words.median:,} words, longest {report.words.longest:,}</span></p>"
-        )
+        st.html('<p class="de-caption">How long are the texts?</p>')
         charts.length_histogram(report.words.edges, report.words.counts, "words", key=f"{key}-lengths")
-        cut = " · ".join(f"{words.percent(share)} at {length}" for length, share in report.truncation.items())
-        st.html(f'<p class="de-quiet">Cut off at a max length in tokens (estimated): {cut}</p>')
+        st.html(f'<p class="de-quiet">{_lengths_in_words(report)}</p>')
 
 
 def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -> None:
@@ -77,4 +73,17 @@ def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -
             "What to do": st.column_config.TextColumn(width="medium"),
             "Row as written": st.column_config.TextColumn(width="medium"),
         },
+    )
+
+
+def _lengths_in_words(report: ValidationReport) -> str:
+    """Median and longest text, and the share cut off at each max length up to the first that cuts nothing."""
+    cuts = []
+    for length, share in report.truncation.items():
+        cuts.append(f"{words.percent(share)} at {length}")
+        if share == 0.0:
+            break
+    return (
+        f"Median {words.counted(report.words.median, 'word')}, longest {report.words.longest:,}. "
+        f"Cut off at a max length in tokens (estimated): {', '.join(cuts)}."
     )

@@ -22,7 +22,7 @@ _KINDS = {"upload": "Upload a file", "path": "Path on this machine", "hub": "Hug
 _ENDINGS = ["csv", "tsv", "jsonl", "ndjson", "json", "gz", "parquet", "pq"]
 _ROLES = (
     ("text", "Text", True),
-    ("text_pair", "Second text (pairs)", False),
+    ("text_pair", "Second text", False),
     ("label", "Label", True),
     ("id", "Id", False),
     ("split", "Split", False),

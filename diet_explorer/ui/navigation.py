@@ -1,0 +1,35 @@
+"""Which pages there are, in which groups."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_DRAWN = "navigation-drawn"
+
+
+def draw_navigation() -> StreamlitPage:
+    """Draw the navigation into the sidebar; the page that the address names."""
+    st.session_state[_DRAWN] = True
+    return st.navigation(
+        {
+            "Data": [
+                st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+                st.Page("pages/datasets.py", title="Datasets", icon=":material/database:"),
+                st.Page("pages/score.py", title="Score", icon=":material/model_training:"),
+            ],
+            "Explore": [st.Page("pages/browse.py", title="Browse", icon=":material/format_list_numbered:")],
+        },
+        expanded=True,
+    )
+
+
+def ensure_navigation() -> None:
+    """Run the app's entry file where Streamlit ran a page on its own.
+
+    The first session of a server process that opens a link to a page meets Streamlit's older convention, by which
+    a file in ``pages/`` runs without the entry file. Declaring the navigation ends that for the process.
+    """
+    if _DRAWN not in st.session_state:
+        draw_navigation()
+        st.rerun()
