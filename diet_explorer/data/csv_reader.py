@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from diet_explorer.errors import BadInputError
 
 BLOCK = 1 << 24
 _HEADER_CHARACTERS = 1 << 20
-_QUOTE = ord('"')
+_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 
 
 class CsvSource(Source):
@@ -58,8 +59,10 @@ class CsvSource(Source):
         self._columns = _column_names(header.cells or [], self.location)
         self._first_line = header.line + header.lines
         self._header_bytes = len(beginning[: header.end].encode())
-        self._clean = is_clean_quoting(file, self._delimiter)
-        self._quoting = self._clean or not is_tsv
+        quoting = inspect_quoting(file, self._delimiter)
+        self._clean = quoting.is_clean
+        self._quoting = quoting.is_clean or not is_tsv
+        self._has_newlines_inside = quoting.has_newlines_inside
 
     def columns(self) -> list[str]:
         return list(self._columns)
@@ -103,8 +106,10 @@ class CsvSource(Source):
                 break
             except (pa.ArrowInvalid, OSError) as error:
                 raise self._unreadable(error, line) from error
-            rows_lines = 1 + _newlines_inside(table)
-            lines, line = self._number_lines(ragged, rows, rows_lines, line)
+            row_lines = np.ones(table.num_rows, dtype=np.int64)
+            if self._has_newlines_inside:
+                row_lines += _newlines_inside(table)
+            lines, line = self._number_lines(ragged, rows, row_lines, line)
             rows += table.num_rows
             self.fraction_read = self._file.fraction()
             yield table, lines
@@ -211,29 +216,49 @@ class _RaggedRows:
         return taken
 
 
-def is_clean_quoting(file: TextFile, delimiter: str) -> bool:
-    """Whether every quote of a file opens or closes a cell at its edge, or is one of a doubled pair inside a cell.
+@dataclass(frozen=True)
+class Quoting:
+    """How a CSV file uses quotes.
 
-    Only then can rows be told apart without doubt. Quotes open and close in turn, so it is enough to look at the byte
-    before each opening and the byte after each closing one.
+    Parameters
+    ----------
+    is_clean : bool
+        Whether every quote opens or closes a cell at its edge, or is one of a doubled pair inside a cell. Only then can
+        rows be told apart without doubt.
+    has_newlines_inside : bool
+        Whether a line ends inside quotes, if the quoting is clean.
+    """
+
+    is_clean: bool
+    has_newlines_inside: bool
+
+
+def inspect_quoting(file: TextFile, delimiter: str) -> Quoting:
+    """Look at every quote of a file.
+
+    Quotes open and close in turn, so it is enough to look at the byte before each opening and the byte after each
+    closing one.
     """
     edge = np.zeros(256, dtype=bool)
-    edge[[_QUOTE, ord(delimiter), ord("\n"), ord("\r")]] = True
-    before, is_open, closed_at_end = ord("\n"), False, False
+    edge[[_QUOTE, ord(delimiter), _NEWLINE, _RETURN]] = True
+    before, is_open, closed_at_end, newlines_inside = _NEWLINE, False, False, False
     for chunk in file.chunks():
         characters = np.frombuffer(chunk, dtype=np.uint8)
         if closed_at_end and not edge[characters[0]]:
-            return False
+            return Quoting(is_clean=False, has_newlines_inside=False)
         quotes = np.flatnonzero(characters == _QUOTE)
         opening, closing = (quotes[1::2], quotes[0::2]) if is_open else (quotes[0::2], quotes[1::2])
         preceding = np.where(opening == 0, before, characters[opening - 1])
         following = characters[closing[closing < len(characters) - 1] + 1]
         if not (edge[preceding].all() and edge[following].all()):
-            return False
+            return Quoting(is_clean=False, has_newlines_inside=False)
+        if not newlines_inside and (is_open or len(quotes)):
+            newlines = np.flatnonzero((characters == _NEWLINE) | (characters == _RETURN))
+            newlines_inside = bool(((np.searchsorted(quotes, newlines) + is_open) % 2).any())
         closed_at_end = bool(closing.size) and bool(closing[-1] == len(characters) - 1)
         is_open ^= bool(len(quotes) % 2)
         before = int(characters[-1])
-    return not is_open
+    return Quoting(is_clean=not is_open, has_newlines_inside=newlines_inside)
 
 
 def _newlines_inside(table: pa.Table) -> npt.NDArray[np.int64]:

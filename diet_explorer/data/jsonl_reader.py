@@ -83,18 +83,21 @@ class JsonLinesSource(Source):
         number, rest = 0, b""
         stream = self._file.open()
         for chunk in self._file.chunks_of(stream):
-            *complete, rest = (rest + chunk).split(b"\n")
+            complete, newline, rest_of_chunk = chunk.rpartition(b"\n")
+            if newline:
+                for line in (rest + complete).decode("utf-8").split("\n"):
+                    number += 1
+                    yield number, line
+                rest = b""
+            rest += rest_of_chunk
             self.fraction_read = self._file.fraction()
-            for line in complete:
-                number += 1
-                yield number, line.decode("utf-8")
         if rest:
             yield number + 1, rest.decode("utf-8")
 
     def _parse(self, number: int, text: str) -> dict[str, Any] | None:
         """Return the object on a line, or None after setting the line aside."""
         try:
-            row = json.loads(text, parse_constant=_constant)
+            row = _DECODER.decode(text)
         except (ValueError, RecursionError):
             reason = Reason.BROKEN_JSON if text.strip() else Reason.BLANK_ROW
             self.set_aside(BadRow(number, reason, cut(text.rstrip("\r"))))
@@ -127,7 +130,11 @@ def _constant(name: str) -> float | None:
 
 
 def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return repr(value) if type(value) in (int, float) else _ENCODER.encode(value)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _is_encodable(row: dict[str, Any]) -> bool:

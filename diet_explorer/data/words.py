@@ -46,8 +46,10 @@ def split_words(texts: pa.Array) -> Words:
         Nulls count as empty.
     """
     texts = pc.fill_null(texts, "")
-    if not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
-        texts = pc.replace_substring_regex(texts, _UNSPACED, r" \1 ")
+    is_foreign = pc.invert(pc.string_is_ascii(texts))
+    if pc.any(is_foreign).as_py():
+        spaced = pc.replace_substring_regex(texts.filter(is_foreign), _UNSPACED, r" \1 ")
+        texts = pc.replace_with_mask(texts, is_foreign, spaced)
     split = pc.utf8_split_whitespace(texts)
     encoded = split.flatten().dictionary_encode()
     codes = encoded.indices.to_numpy()
