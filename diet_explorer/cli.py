@@ -113,8 +113,7 @@ def app_command(
 
     def announce(url: str) -> None:
         if as_json:
-            out.print_json({"url": url})
-            sys.stdout.flush()
+            out.print_event({"url": url})
         else:
             out.print_line(f"diet-explorer is open at {url} (stop it with Ctrl-C)")
 
@@ -383,8 +382,7 @@ def worker_command(
 
     def announce(line: str) -> None:
         if as_json:
-            out.print_json({"event": line})
-            sys.stdout.flush()
+            out.print_event({"event": line})
         else:
             out.print_line(line)
 

@@ -23,6 +23,11 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n")
 
 
+def print_event(value: object) -> None:
+    """Print one JSON document on one line, at once, for programs that read on while the command goes on."""
+    print_line(json.dumps(value, ensure_ascii=False))
+
+
 def print_line(text: str) -> None:
     """Print one line of a result."""
     sys.stdout.write(text + "\n")

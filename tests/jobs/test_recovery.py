@@ -1,0 +1,104 @@
+"""A worker that is killed costs nothing but the time since the last checkpoint."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import tiny_runs
+
+from diet_explorer.jobs.slots import living_workers
+from diet_explorer.workspace import Dataset, Workspace
+
+Launch = Callable[..., subprocess.Popen[str]]
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_run_ends_with_the_same_bytes(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    home = workspace.settings.home_folder
+    killed = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    undisturbed = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+
+    first = launch("worker", home=home)
+    tiny_runs.landed(killed, 1.0)
+    tiny_runs.until(lambda: killed.progress().seeds[0].epoch > 1.2, "training is in the middle of an epoch")
+    kill(first)
+    assert killed.refresh().status == "running"
+    assert killed.landed() == {0: [0.0, 1.0]}
+    before = tiny_runs.score_bytes(killed)
+    assert living_workers(workspace.settings) == []
+
+    launch("worker", home=home)
+    assert tiny_runs.ended(killed) == "succeeded"
+    assert tiny_runs.ended(undisturbed) == "succeeded"
+
+    after = tiny_runs.score_bytes(killed)
+    assert after == tiny_runs.score_bytes(undisturbed)
+    assert before.items() <= after.items(), "a file that had landed was written differently"
+    assert killed.landed() == {0: [0.0, 1.0, 20.0]}
+    taken = [line["message"] for line in killed.log(1000) if line["event"] == "taken"]
+    assert taken == ["A worker takes up the run.", "A worker takes up the run again, from its last checkpoint."]
+    assert not (workspace.settings.scratch_folder / killed.id).exists()
+    left_behind = [path for path in Path(tiny_runs.run_folder(killed)).rglob("*") if path.name.endswith(".tmp")]
+    assert left_behind == []
+
+
+def test_a_living_worker_takes_over_from_one_that_is_gone(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    home = workspace.settings.home_folder
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    first = launch("worker", "--slot", "0", home=home)
+    tiny_runs.landed(run, 1.0)
+    launch("worker", "--slot", "3", home=home)
+    tiny_runs.until(lambda: len(living_workers(workspace.settings)) == 2, "two workers are there")
+    busy = {worker.slot: worker.run_id for worker in living_workers(workspace.settings)}
+    assert busy == {0: run.id, 3: None}
+
+    kill(first)
+    assert tiny_runs.ended(run) == "succeeded"
+    assert [worker.slot for worker in living_workers(workspace.settings)] == [3]
+    assert sum(line["event"] == "taken" for line in run.log(1000)) == 2
+
+
+def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_resumed(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    for _ in range(10):
+        run._progress.log("taken", "A worker takes up the run.", job=run.refresh().record.workflow_id)
+    home = workspace.settings.home_folder
+    worker = launch("worker", home=home)
+    assert tiny_runs.ended(run) == "failed"
+    assert run.error == "The worker was killed 10 times during this run."
+    assert run.remedy is not None and "memory" in run.remedy
+    assert run.landed() == {}
+
+    run.resume()
+    tiny_runs.landed(run, 1.0)
+    worker.send_signal(signal.SIGTERM)  # told to stop, it leaves at once
+    assert worker.wait(10) == 0
+    assert living_workers(workspace.settings) == []
+    assert run.refresh().status == "running"
+    launch("worker", home=home)
+    assert tiny_runs.ended(run) == "succeeded"
+
+
+def test_a_child_does_not_outlive_its_parent() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "diet_explorer.jobs.guarded", str(gone.pid), "http.server", "--bind", "127.0.0.1", "0"],
+        stdout=subprocess.DEVNULL,
+    )
+    assert child.wait(30) == 0

@@ -1,0 +1,101 @@
+"""Places of workers: one holder each, a stable name, and honest news."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.jobs.protocol import application_name, checked_jobs_url
+from diet_explorer.jobs.slots import NO_WORKER, WorkerSlot, living_workers, workers_in_words
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=str(tmp_path / "home"))
+
+
+def test_places_are_given_in_order_and_given_back(settings: Settings) -> None:
+    first, second = WorkerSlot(settings), WorkerSlot(settings)
+    assert (first.slot, second.slot) == (0, 1)
+    assert first.executor_id != second.executor_id
+    with pytest.raises(BadInputError, match="slot 1 is taken"):
+        WorkerSlot(settings, 1)
+    name = first.executor_id
+    first.release()
+    again = WorkerSlot(settings)
+    assert (again.slot, again.executor_id) == (0, name), "the next holder of a place must have its name"
+    again.release()
+    second.release()
+    assert living_workers(settings) == []
+
+
+def test_onlookers_see_who_is_busy(settings: Settings) -> None:
+    assert workers_in_words(settings) == NO_WORKER
+    first, second = WorkerSlot(settings), WorkerSlot(settings, 5)
+    assert workers_in_words(settings) == "2 workers, waiting for runs"
+    second.set_run("run-7")
+    assert workers_in_words(settings) == "2 workers, busy with run-7"
+    assert [worker.run_id for worker in living_workers(settings)] == [None, "run-7"]
+    second.set_run(None)
+    second.release()
+    assert workers_in_words(settings) == "1 worker, waiting for runs"
+    first.release()
+
+
+def test_news_of_a_worker_that_was_killed_is_not_believed(settings: Settings) -> None:
+    slot = WorkerSlot(settings)
+    slot.set_run("run-1")
+    note = settings.home_folder / "workers" / "slot-0.json"
+    left = note.read_text(encoding="utf-8")
+    slot.release()
+    note.write_text(left, encoding="utf-8")
+    assert json.loads(left)["run_id"] == "run-1"
+    assert living_workers(settings) == []
+
+
+def test_places_that_nobody_holds_are_found_abandoned(settings: Settings) -> None:
+    gone, living, looking = WorkerSlot(settings), WorkerSlot(settings), WorkerSlot(settings)
+    gone.release()
+    with looking.abandoned() as names:
+        assert names == [gone.executor_id]
+        with pytest.raises(BadInputError):
+            WorkerSlot(settings, 0)  # a place stays locked while its work is taken over
+    WorkerSlot(settings, 0).release()
+    living.release()
+    looking.release()
+
+
+@pytest.mark.parametrize("slot", [-1, 64])
+def test_a_place_that_does_not_exist(settings: Settings, slot: int) -> None:
+    with pytest.raises(BadInputError, match="no worker slot"):
+        WorkerSlot(settings, slot)
+
+
+def test_a_workspace_below_a_file_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    settings = Settings(home=str(tmp_path / "file" / "home"))
+    with pytest.raises(WorkspaceError, match="not a directory"):
+        WorkerSlot(settings)
+    with pytest.raises(WorkspaceError, match="not a directory"):
+        checked_jobs_url(settings)
+
+
+def test_workspaces_share_a_jobs_database_but_no_queue(tmp_path: Path) -> None:
+    shared = "postgresql://somewhere/jobs"
+    one = Settings(home=str(tmp_path / "one"), jobs_url=shared)
+    two = Settings(home=str(tmp_path / "two"), jobs_url=shared)
+    assert application_name(one) != application_name(two)
+    assert application_name(one) == application_name(Settings(home=f"file://{tmp_path}/one", jobs_url=shared))
+    assert application_name(Settings(home=str(tmp_path / "one"))) == application_name(
+        Settings(home=str(tmp_path / "two"))
+    )
+
+
+@pytest.mark.parametrize("address", ["not an address", "mysql://host/name"])
+def test_a_jobs_database_that_is_none(tmp_path: Path, address: str) -> None:
+    with pytest.raises(BadInputError, match="DIET_EXPLORER_JOBS_URL"):
+        checked_jobs_url(Settings(home=str(tmp_path), jobs_url=address))

@@ -1,0 +1,155 @@
+"""A tiny random BERT, a small set of sentences, and real worker processes for the tests of jobs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+from diet_explorer.workspace import Run, Workspace
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+GOOD = ["bright", "lovely", "warm", "funny", "gripping", "honest"]
+BAD = ["dull", "cold", "slow", "empty", "noisy", "false"]
+NEUTRAL = ["film", "story", "actor", "scene", "music", "ending", "and", "the", "a", "with"]
+SHORT = {"epochs": 2, "checkpoints": (0, 1, 2), "batch_size": 16, "max_length": 16, "grand": "all"}
+LONG = {"epochs": 20, "checkpoints": (0, 1, 20), "batch_size": 4, "max_length": 16, "grand": "head"}
+
+
+def save_tiny_model(folder: Path) -> Path:
+    """Save a random two-layer BERT of width 16 with a WordPiece tokenizer over the sentences' words."""
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *GOOD, *BAD, *NEUTRAL])}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def save_sentences(path: Path, rows: int = 60) -> Path:
+    """Write a CSV of short sentences about films, a tenth of the labels wrong."""
+    chance = random.Random(0)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["key", "sentence", "mood"])
+        for number in range(rows):
+            good = number % 2 == 0
+            words = chance.choices(GOOD if good else BAD, k=chance.randint(2, 5)) + chance.choices(NEUTRAL, k=4)
+            chance.shuffle(words)
+            label = good if chance.random() > 0.1 else not good
+            writer.writerow([f"s{number:03d}", f"{' '.join(words)} {number}", "good" if label else "bad"])
+    return path
+
+
+def start(*arguments: str, home: Path, **variables: str) -> subprocess.Popen[str]:
+    """Start a command of the program on a workspace, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "diet_explorer.cli", *arguments],
+        env=environment(home, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def command(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the program to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "diet_explorer.cli", *arguments],
+        env=environment(home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """The environment of a command; one thread, so that tests do not fight for cores."""
+    return {**os.environ, "DIET_EXPLORER_HOME": str(home), "OMP_NUM_THREADS": "1", **variables}
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+    """Wait until a condition holds and return its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"in {seconds} seconds it did not happen that {what}")
+
+
+def ended(run: Run, seconds: float = 90) -> str:
+    """The status of a run, once it has ended."""
+    until(lambda: run.refresh().status not in ("queued", "running"), f"{run.id} ended", seconds)
+    return run.status
+
+
+def landed(run: Run, checkpoint: float) -> None:
+    """Wait until a checkpoint of seed 0 is there."""
+    until(lambda: checkpoint in run.landed().get(0, []), f"checkpoint {checkpoint} of {run.id} landed")
+
+
+def score_bytes(run: Run) -> dict[str, str]:
+    """Every score file of a run, by its place in the run's folder, with the SHA-256 of its bytes."""
+    folder = Path(run_folder(run)) / "scores"
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
+
+
+def run_folder(run: Run) -> str:
+    """Where a run's files lie."""
+    return run.store.files.path("runs", run.id)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and not merely waiting to be reaped."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+
+
+def queue(workspace: Workspace, dataset_id: str, model: Path, settings: dict[str, Any], **more: Any) -> Run:
+    """Queue a run of the tiny model."""
+    return workspace.score(dataset_id, model=str(model), **{**settings, **more})
