@@ -149,7 +149,7 @@ class CheckpointRecorder(TrainerCallback):
         self._progress.scoring_total = plan.scorer.rows
         self._report_scoring(0)
         scored = plan.scorer.score(model, self._report_scoring)
-        _check_finite(scored, step)
+        check_finite(scored, step)
         for point in points if plan.writes else []:
             self._store.write_scores(plan.seed, point, scored.table(plan.encoded, plan.seed, point))
             rank_checkpoint(self._store, plan.seed, point)
@@ -223,7 +223,8 @@ class CheckpointRecorder(TrainerCallback):
         self._progress.seconds_left = steps * self._seconds_per_step + planned * each
 
 
-def _check_finite(scored: ScoredExamples, step: int) -> None:
+def check_finite(scored: ScoredExamples, step: int) -> None:
+    """Raise JobFailedError where a training went astray, so that no score is made of it."""
     if not np.isfinite(scored.logits).all():
         raise JobFailedError(
             f"Training diverged: the model's outputs are not finite at step {step:,}.",

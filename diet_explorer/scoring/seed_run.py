@@ -52,7 +52,7 @@ def prepare_run(
     log("preparing", f"Loading the model {config.model!r}.", rows=manifest.rows, classes=len(manifest.classes))
     tokenizer, model, _ = _load(config, manifest, 0)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    _check_length(config, model, tokenizer)
+    _check_fit(config, model, tokenizer)
     _stop_if(should_stop)
     log(
         "prepared",
@@ -136,7 +136,13 @@ def _load(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any,
     return tokenizer, model, PaddingCollator.of(tokenizer)
 
 
-def _check_length(config: RunConfig, model: Any, tokenizer: Any) -> None:
+def _check_fit(config: RunConfig, model: Any, tokenizer: Any) -> None:
+    words = model.get_input_embeddings().num_embeddings
+    if max(tokenizer.get_vocab().values()) >= words:
+        raise ModelError(
+            f"The tokenizer of {config.model!r} has words that the model does not know ({words:,} embeddings).",
+            "Save the tokenizer that belongs to the model into the same folder.",
+        )
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     longest = min(config.max_length, int(tokenizer.model_max_length))
     if isinstance(positions, int) and longest > positions:

@@ -25,6 +25,12 @@ def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> A
     """
     with _model_errors(source):
         tokenizer = AutoTokenizer.from_pretrained(source.location, trust_remote_code=trust_remote_code)
+    # without tokenizer files transformers makes an empty one, to which every word is unknown
+    if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):
+        raise ModelError(
+            f"The model {source.name!r} comes without a tokenizer.",
+            "Save its tokenizer into the same place with tokenizer.save_pretrained.",
+        )
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise ModelError(

@@ -12,6 +12,7 @@ import transformers
 from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.utils import logging as transformers_logging
 
 from diet_explorer.store.files import explained
 from diet_explorer.training.batches import LengthGroupedSampler, PaddingCollator
@@ -83,6 +84,7 @@ def fine_tune(
     recorder : TrainerCallback
         Called at every step; asks for a training checkpoint by setting ``control.should_save``.
     """
+    transformers_logging.disable_progress_bar()
     total = config.steps(len(train_rows))[1]
     with explained("write", str(folder)):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,57 @@
+"""Settings of a run: limits, checkpoints and their steps."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diet_explorer.errors import BadInputError
+from diet_explorer.training.config import RunConfig, default_checkpoints, parse_checkpoints
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("epochs", 0, "epochs is 0"),
+        ("epochs", 2.5, "epochs is 2.5"),
+        ("seeds", 0, "seeds is 0"),
+        ("batch_size", -1, "batch size is -1"),
+        ("max_length", 3, "max length is 3"),
+        ("learning_rate", 0.0, "learning rate is 0.0"),
+        ("learning_rate", float("nan"), "learning rate is nan"),
+        ("grand", "some", "GraNd mode 'some' does not exist"),
+        ("checkpoints", (), "No checkpoint is listed"),
+        ("checkpoints", (0, 4), "checkpoint is 4"),
+        ("checkpoints", (-1,), "checkpoint is -1"),
+        ("model", " ", "No model is named"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(setting, value, message):
+    with pytest.raises(BadInputError, match=message) as caught:
+        RunConfig("d", **{setting: value}).validated()
+    assert caught.value.remedy
+
+
+def test_checkpoints_are_sorted_and_distinct():
+    assert RunConfig("d", checkpoints=(2, 0.5, 0.5, 0)).validated().checkpoints == (0.0, 0.5, 2.0)
+    assert default_checkpoints(2) == (0.0, 0.25, 0.5, 1.0, 2.0)
+    assert parse_checkpoints(" 0, .25;1,") == (0.0, 0.25, 1.0)
+    with pytest.raises(BadInputError, match="checkpoint 'x' is not a number"):
+        parse_checkpoints("0,x")
+
+
+@given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 5))
+def test_every_checkpoint_has_its_step(rows, batch_size, epochs):
+    config = RunConfig("d", epochs=epochs, batch_size=batch_size, checkpoints=default_checkpoints(epochs)).validated()
+    per_epoch, total = config.steps(rows)
+    assert per_epoch == -(-rows // batch_size) and total == per_epoch * epochs
+    steps = config.checkpoint_steps(rows)
+    assert sorted(point for points in steps.values() for point in points) == list(config.checkpoints)
+    assert 0.0 in steps[0]
+    for epoch in range(1, epochs + 1):
+        assert float(epoch) in steps[epoch * per_epoch]
+    assert max(steps) == total
+
+
+def test_json_round_trip_forgives_newer_keys():
+    config = RunConfig("d", seeds=4, learning_rate=1e-4).validated()
+    assert RunConfig.from_json({**config.to_json(), "unheard_of": 1}) == config

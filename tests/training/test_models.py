@@ -1,0 +1,62 @@
+"""Finding models, and what is said where there is none."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from diet_explorer.errors import ModelError
+from diet_explorer.training.backbone import load_classifier, load_tokenizer
+from diet_explorer.training.models import BUNDLED_SHA256, check_bundled_weights, file_sha256, locate_model
+
+
+def test_the_bundled_model_is_there_and_is_the_right_one():
+    source = locate_model("bundled")
+    assert source.is_local
+    config = source.config()
+    assert config["hidden_size"] == 384 and config["num_hidden_layers"] == 6
+    assert file_sha256(Path(source.location) / "model.safetensors") == BUNDLED_SHA256
+
+
+def test_wrong_weights_of_the_bundled_model_are_refused(tmp_path):
+    fake = tmp_path / "model.safetensors"
+    fake.write_bytes(b"not the model")
+    with pytest.raises(ModelError, match=r"damaged or replaced: SHA-256 .*not 53aa51172d14") as caught:
+        check_bundled_weights(fake)
+    assert "pip install --force-reinstall" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "a b", "owner/name/more", "~nobody/x"])
+def test_no_such_model(name):
+    with pytest.raises(ModelError, match="no model folder"):
+        locate_model(name)
+
+
+def test_a_hub_id_is_left_to_the_worker():
+    source = locate_model("bert-base-uncased")
+    assert not source.is_local and source.config() is None
+
+
+def test_a_folder_without_weights(tmp_path):
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        locate_model(str(tmp_path))
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="is not valid JSON"):
+        locate_model(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds no weights"):
+        locate_model(str(tmp_path))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(ModelError, match="older, pickled format"):
+        locate_model(str(tmp_path))
+
+
+def test_damaged_weights_are_told_in_one_line(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 8}))
+    (tmp_path / "model.safetensors").write_bytes(b"\x00" * 100)
+    source = locate_model(str(tmp_path))
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load_classifier(source, ["a", "b"], 0, 0)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="comes without a tokenizer"):
+        load_tokenizer(source)

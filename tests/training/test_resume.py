@@ -1,0 +1,107 @@
+"""A run that was cut off at any batch and resumed gives the same score files, bit for bit."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from diet_explorer.errors import JobCancelledError, JobFailedError
+from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.recorder import check_finite
+from diet_explorer.scoring.scorer import ScoredExamples
+from diet_explorer.scoring.seed_run import run_seed
+from diet_explorer.store.files import Files
+from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.training.config import RunConfig
+from tests.jobs.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
+from tests.synthetic import write_dataset
+
+CHECKPOINTS = (0.0, 0.5, 1.0, 2.0)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    model = save_tiny_model(folder / "model")
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 61)
+    texts = [
+        " ".join([*random.choice(GOOD if label else BAD, 2), *random.choice(NEUTRAL, random.integers(1, 9))])
+        for label in labels
+    ]
+    files = Files(folder / "workspace")
+    manifest = write_dataset(files, texts, labels, ["bad", "good"], ["train"] * 50 + ["test"] * 11)
+    config = RunConfig(
+        manifest.id, model=str(model), epochs=2, checkpoints=CHECKPOINTS, batch_size=8, max_length=16
+    ).validated()
+    return folder, files, manifest, config
+
+
+def hashes(files: Files, run_id: str) -> dict[str, str]:
+    root = Path(files.path("runs", run_id))
+    paths = [*root.glob("scores/**/*.parquet"), *root.glob("rankings/**/*.parquet")]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def go(made, run_id: str, stop_after: int | None = None, seed: int = 0) -> int:
+    """Run a seed; stop at the given question whether to stop. Returns how often it was asked."""
+    folder, files, manifest, config = made
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return stop_after is not None and asked > stop_after
+
+    run_seed(files, folder / "scratch", run_id, config, manifest, seed, should_stop=should_stop)
+    return asked
+
+
+def test_any_interruption_leaves_the_same_files(made):
+    folder, files, _, _ = made
+    asked = go(made, "whole")
+    whole = hashes(files, "whole")
+    assert len(whole) == 3 * len(CHECKPOINTS)
+    assert asked >= 20
+    for stop in range(1, asked, 3):  # stops while encoding, scoring and training, before and after every checkpoint
+        run_id = f"cut-{stop}"
+        with pytest.raises(JobCancelledError):
+            go(made, run_id, stop_after=stop)
+        go(made, run_id)
+        assert hashes(files, run_id) == whole, f"stopped at question {stop}"
+        assert not (folder / "scratch" / run_id / "seed=0").exists()
+        assert [entry.checkpoint for entry in ProgressFiles(files, run_id).load(0).checkpoints] == list(CHECKPOINTS)
+
+
+def test_seeds_differ_and_a_finished_seed_is_left_alone(made):
+    _, files, _, _ = made
+    go(made, "seeds")
+    before = hashes(files, "seeds")
+    assert go(made, "seeds") == 0
+    assert hashes(files, "seeds") == before
+    go(made, "seeds", seed=1)
+    assert ScoreFiles(files, "seeds").landed() == {0: list(CHECKPOINTS), 1: list(CHECKPOINTS)}
+    first, second = (pq.read_table(ScoreFiles(files, "seeds").scores_path(seed, 1.0)) for seed in (0, 1))
+    assert not np.allclose(first["el2n"], second["el2n"])
+
+
+def test_the_score_file_holds_what_was_promised(made):
+    _, files, manifest, _ = made
+    go(made, "columns")
+    table = pq.read_table(ScoreFiles(files, "columns").scores_path(0, 1.0))
+    promised = ["id", "seed", "checkpoint", "label", "predicted", "p_label", "el2n", "grand", "grand_head", "loss"]
+    assert {*promised, "margin", "entropy"} <= set(table.column_names)
+    assert table["row"].to_pylist() == list(range(manifest.rows))
+    groups = [name for name in table.column_names if name.startswith("grand.")]
+    squares = sum(table[name].to_numpy().astype(float) ** 2 for name in groups)
+    np.testing.assert_allclose(np.sqrt(squares), table["grand"], rtol=1e-5)
+    assert (table["grand"].to_numpy() >= table["grand_head"].to_numpy() * (1 - 1e-6)).all()
+
+
+def test_divergence_is_told_in_plain_words():
+    broken = ScoredExamples(np.array([[np.nan, 0.0]], dtype=np.float32), {}, None)
+    with pytest.raises(JobFailedError, match=r"Training diverged.* at step 7") as caught:
+        check_finite(broken, 7)
+    assert "lower learning rate" in caught.value.remedy
