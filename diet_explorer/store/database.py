@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
@@ -59,16 +59,18 @@ def database_errors(engine: Engine) -> Iterator[None]:
 def _engine(address: str) -> Engine:
     try:
         url = make_url(address)
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        engine = create_engine(url, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except ArgumentError as error:
         raise BadInputError(
             "The setting DIET_EXPLORER_DATABASE_URL is not a database address.",
             "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
         ) from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise BadInputError(f"The database kind {engine.dialect.name!r} is not supported.", "Use SQLite or PostgreSQL.")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise BadInputError(
+            f"The database kind {url.get_backend_name()!r} is not supported.", "Use SQLite or PostgreSQL."
+        )
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    engine = create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
     return engine
