@@ -98,18 +98,20 @@ class CarefulCsv:
         return at_end and len(self._buffer) - self._start < MAX_RECORD and self._read_on()
 
     def _line_end(self) -> int:
-        while not (match := _NEWLINE.search(self._buffer, self._start)):
+        """Offset behind the first line end of the unread part; a carriage return may be half of one."""
+        while not (match := _NEWLINE.search(self._buffer, self._start)) or match.end() == len(self._buffer):
             if not self._read_on():
                 return len(self._buffer)
         return match.end()
 
     def _read_on(self) -> bool:
-        """Append the next chunk to what is unread; False at the end of the content."""
-        if self._ended:
-            return False
-        chunk = next(self._chunks, None)
-        self._ended = chunk is None
-        text = self._decode.decode(chunk or b"", final=self._ended)
-        self._buffer = self._buffer[self._start :] + text
-        self._start = 0
-        return not self._ended or bool(text)
+        """Append the next characters to what is unread; False at the end of the content."""
+        while not self._ended:
+            chunk = next(self._chunks, None)
+            self._ended = chunk is None
+            text = self._decode.decode(chunk or b"", final=self._ended)
+            if text:
+                self._buffer = self._buffer[self._start :] + text
+                self._start = 0
+                return True
+        return False
