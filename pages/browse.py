@@ -56,11 +56,15 @@ def body(selection: Selection) -> None:
 def _nothing_landed(selection: Selection) -> None:
     run = selection.run
     if run is not None and run.status in ACTIVE:
-        st.html(
-            '<div class="de-empty" role="status"><h3>The first scores are being computed</h3><p>The model is loaded, '
-            "then every example is scored before training starts. Ranked examples appear here by themselves.</p></div>"
-        )
-        st.skeleton(height=360)
+        left, right = st.columns([2, 1], gap="medium")
+        with left, st.container(key="first-scores"):
+            st.html(
+                '<div class="de-empty" role="status"><h3>The first scores are being computed</h3><p>The model is loaded, '
+                "then every example is scored before training starts. Ranked examples appear here by themselves.</p></div>"
+            )
+            st.skeleton(height=380)
+        with right:
+            st.skeleton(height=490)
         return
     empty_state(
         "This run ended before its first scores",

@@ -79,7 +79,6 @@ def draw_context_bar(selection: Selection) -> None:
                 key=f"chip-{place}",
                 icon=":material/close:",
                 icon_position="right",
-                help="Remove this condition",
                 on_click=change,
                 kwargs={"where": without},
             )

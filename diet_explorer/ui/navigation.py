@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+ICON = Path(__file__).with_name("icon.svg")
 _DRAWN = "navigation-drawn"
 
 
