@@ -12,7 +12,7 @@ from diet_explorer.errors import BadInputError
 # No leading zeros or plus signs, which mark codes and telephone numbers; whole numbers of up to 18 digits fit 64 bits.
 _BOOLEAN = r"^(?i:true|false)?$"
 _INTEGER = r"^(-?(0|[1-9]\d{0,17}))?$"
-_NUMBER = r"^(-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?([0-2]?\d{1,2}|30[0-7]))?)?$"
+_NUMBER = r"^(-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE](-\d{1,3}|\+?([0-2]?\d{1,2}|30[0-7])))?)?$"
 
 
 class ColumnTyper:

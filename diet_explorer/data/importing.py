@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
@@ -95,22 +97,26 @@ def _write_rows(
     source: Source, mapping: ColumnMapping, found: Survey, files: Files, folder: str, progress: Progress | None
 ) -> None:
     rows = _RowBuilder(source, mapping, found)
-    with (
-        files.atomic_writer(f"{folder}/examples.parquet") as examples_stream,
-        files.atomic_writer(f"{folder}/set_aside.parquet") as set_aside_stream,
-        pq.ParquetWriter(examples_stream, rows.schema, compression="zstd") as examples,
-        pq.ParquetWriter(set_aside_stream, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
-    ):
-        for table, lines in source.batches(size=ROW_GROUP):
-            usable, unusable = rows.build(table, lines)
-            if usable.num_rows:
-                examples.write_table(usable)
-            if unusable:
-                set_aside.write_table(_set_aside_table(unusable))
-            if progress is not None:
-                progress(source.fraction_read, f"Wrote {rows.written:,} rows")
-        rows.check_complete()
-        set_aside.write_table(_set_aside_table(rows.trailing_bad_rows()))
+    # Remote file systems take one file at a time, so the smaller one waits in a local file.
+    with tempfile.TemporaryFile(prefix="diet-explorer-") as waiting:
+        with (
+            files.atomic_writer(f"{folder}/examples.parquet") as stream,
+            pq.ParquetWriter(stream, rows.schema, compression="zstd") as examples,
+            pq.ParquetWriter(waiting, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
+        ):
+            for table, lines in source.batches(size=ROW_GROUP):
+                usable, unusable = rows.build(table, lines)
+                if usable.num_rows:
+                    examples.write_table(usable)
+                if unusable:
+                    set_aside.write_table(_set_aside_table(unusable))
+                if progress is not None:
+                    progress(source.fraction_read, f"Wrote {rows.written:,} rows")
+            rows.check_complete()
+            set_aside.write_table(_set_aside_table(rows.trailing_bad_rows()))
+        waiting.seek(0)
+        with files.atomic_writer(f"{folder}/set_aside.parquet") as stream:
+            shutil.copyfileobj(waiting, stream)
 
 
 class _RowBuilder:

@@ -268,7 +268,11 @@ class _Surveyor:
     def _label_type(self, classes: list[str]) -> str:
         if self._class_names is not None:
             return "class label"
-        kind = self._label_arrow_type if self._source.typed else self._final_type(self._mapping.label)
+        kind = self._label_arrow_type
+        if not self._source.typed and self._mapping.label not in self._source.quoted_columns:
+            typer = ColumnTyper()
+            typer.add(pa.array(classes, pa.string()))
+            kind = typer.type
         if pa.types.is_integer(kind):
             return "integer"
         if pa.types.is_floating(kind):
