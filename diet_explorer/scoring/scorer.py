@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.gradient_norms import GradientNorms
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
@@ -76,7 +77,7 @@ class ExampleScorer:
     grand : {"all", "head", "off"}
         Gradient norms over all trainable parameters and the classifier, the classifier only, or none.
     share : tuple of (int, int)
-        This process's number and the number of processes; each scores its share of the batches.
+        This process's number and the number of processes; each scores its share of the examples.
     class_order : int array (K,), optional
         Where each of the dataset's classes stands in the model's output; by default in the same place.
     """
@@ -95,8 +96,13 @@ class ExampleScorer:
         self._grand = grand
         self._class_order = class_order
         number, self._processes = share
-        batches = length_sorted_batches(encoded.lengths, MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
-        self._batches = batches[number :: self._processes]
+        if len(encoded) < self._processes:
+            raise BadInputError(
+                f"{len(encoded):,} examples cannot be shared by {self._processes:,} processes.", "Use fewer processes."
+            )
+        own = np.argsort(-encoded.lengths, kind="stable")[number :: self._processes]
+        batches = length_sorted_batches(encoded.lengths[own], MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
+        self._batches = [own[batch] for batch in batches]
 
     @property
     def rows(self) -> int:

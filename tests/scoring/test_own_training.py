@@ -1,0 +1,231 @@
+"""`ScoreRecorder` in somebody's own Trainer script: same weights bit for bit, same scores, several processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from diet_explorer import ScoreRecorder, Workspace
+from diet_explorer.errors import BadInputError, ModelError
+from diet_explorer.scoring.own_training import class_order
+from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    model = save_tiny_model(folder / "model")
+    workspace = Workspace(folder / "workspace")
+    dataset = workspace.import_dataset(save_sentences(folder / "s.csv", 48), text="sentence", label="mood", id="key")
+    return workspace, dataset, model, folder
+
+
+def train(made, *callbacks, names=None, epochs=2, processing=True):
+    """A user's script: dropout on, shuffled batches, the library's own collator."""
+    _, dataset, path, folder = made
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    set_seed(3)
+    labels = (
+        {} if names is None else {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
+    )
+    model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=2, **labels)
+    frame = dataset.examples()
+    order = names or dataset.classes
+    rows = [
+        {**tokenizer(text, truncation=True, max_length=16), "labels": order.index(label)}
+        for text, label in zip(frame["text"], frame["label"], strict=True)
+    ]
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(folder / "out"),
+            num_train_epochs=epochs,
+            per_device_train_batch_size=8,
+            learning_rate=1e-3,
+            seed=3,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=True,
+        ),
+        train_dataset=rows,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer if processing else None,
+        callbacks=list(callbacks),
+    )
+    trainer.train()
+    return trainer
+
+
+def test_weights_are_bit_identical_and_the_run_is_like_any_other(made):
+    workspace, dataset, _, _ = made
+    plain = train(made).model.state_dict()
+    recorder = ScoreRecorder(workspace, dataset, name="my run", checkpoints=(0, 0.5, 1, 2), max_length=16)
+    trainer = train(made, recorder)
+    for name, values in trainer.model.state_dict().items():
+        assert torch.equal(values, plain[name]), name
+    assert trainer.model.training
+    run = workspace.run(recorder.run_id)
+    assert (run.name, run.status, run.record.origin) == ("my run", "succeeded", "callback")
+    assert run.landed() == {0: [0.0, 0.5, 1.0, 2.0]}
+    assert run.progress().share == 1.0
+    assert any("scores took" in line["message"] for line in run.log())
+    final = run.ranked(by="p_label", checkpoint=2, limit=None).set_index("row").sort_index()
+    tokenizer = trainer.processing_class
+    batch = tokenizer(
+        dataset.examples()["text"].tolist(), padding=True, truncation=True, max_length=16, return_tensors="pt"
+    )
+    with torch.no_grad():
+        shares = trainer.model.eval()(**batch).logits.softmax(-1).numpy()
+    codes = dataset.examples()["label"].map(dataset.classes.index).to_numpy()
+    np.testing.assert_allclose(final["p_label"], shares[np.arange(48), codes], rtol=1e-5)
+    for verb in (run.cancel, run.resume):
+        with pytest.raises(BadInputError, match="belongs to a training script"):
+            verb()
+
+
+def test_classes_are_matched_by_name(made):
+    workspace, dataset, _, _ = made
+    assert dataset.classes == ["bad", "good"]
+    one = ScoreRecorder(workspace, dataset, checkpoints=(1,), max_length=16)
+    train(made, one, names=["bad", "good"], epochs=1)
+    other = ScoreRecorder(workspace.settings.home, dataset.id, checkpoints=(1,), max_length=16)
+    trainer = train(made, other, names=["good", "bad"], epochs=1)
+    frame = workspace.run(other.run_id).scores()
+    tokenizer = trainer.processing_class
+    batch = tokenizer(
+        dataset.examples()["text"].tolist(), padding=True, truncation=True, max_length=16, return_tensors="pt"
+    )
+    with torch.no_grad():
+        predicted = trainer.model.eval()(**batch).logits.argmax(-1)
+    assert frame["predicted"].tolist() == [["good", "bad"][code] for code in predicted]
+    given = frame["label"].to_numpy() == "good"
+    with torch.no_grad():
+        shares = trainer.model(**batch).logits.softmax(-1).numpy()
+    np.testing.assert_allclose(frame["p_label"], np.where(given, shares[:, 0], shares[:, 1]), rtol=1e-5)
+
+
+def test_class_order_refuses_what_does_not_fit():
+    class Config:
+        def __init__(self, *names: str) -> None:
+            self.id2label = dict(enumerate(names))
+
+    assert class_order(["a", "b"], Config("b", "a")).tolist() == [1, 0]
+    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1")).tolist() == [0, 1]
+    with pytest.raises(ModelError, match="3 classes, the dataset 2"):
+        class_order(["a", "b"], Config("a", "b", "c"))
+    with pytest.raises(ModelError, match=r"model's classes \(x, y\) are not the dataset's \(a, b\)"):
+        class_order(["a", "b"], Config("x", "y"))
+
+
+def test_a_trainer_without_tokenizer_is_told(made):
+    workspace, dataset, _, _ = made
+    with pytest.raises(BadInputError, match="has no tokenizer") as caught:
+        train(made, ScoreRecorder(workspace, dataset), processing=False)
+    assert "processing_class" in caught.value.remedy
+
+
+SCRIPT = """
+import os, sys
+import torch
+from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
+                          TrainerCallback, TrainingArguments, set_seed)
+from diet_explorer import ScoreRecorder, Workspace
+home, dataset_id, model_path, out = sys.argv[1:5]
+torch.set_num_threads(1)
+tokenizer = AutoTokenizer.from_pretrained(model_path)
+set_seed(0)
+model = AutoModelForSequenceClassification.from_pretrained(model_path, num_labels=2)
+frame = Workspace(home).dataset(dataset_id).examples()
+rows = [{**tokenizer(t, truncation=True, max_length=16), "labels": int(l == "good")}
+        for t, l in zip(frame["text"], frame["label"])]
+recorder = ScoreRecorder(home, dataset_id, name="two processes", checkpoints=(0, 1), max_length=16)
+args = TrainingArguments(output_dir=out, num_train_epochs=1, per_device_train_batch_size=8, save_strategy="no",
+                         report_to="none", disable_tqdm=True, use_cpu=True,
+                         ddp_backend="gloo" if "RANK" in os.environ else None)
+Trainer(model=model, args=args, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer, callbacks=[recorder]).train()
+if args.process_index == 0:
+    print("RUN", recorder.run_id, args.world_size)
+"""
+
+
+def test_two_processes_share_the_scoring_and_one_writes(made):
+    workspace, dataset, model, folder = made
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    arguments = [workspace.settings.home, dataset.id, str(model), str(folder / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr
+    _, run_id, processes = next(line for line in done.stdout.splitlines() if line.startswith("RUN")).split()
+    assert processes == "2"
+    run = workspace.run(run_id)
+    assert run.status == "succeeded" and run.landed() == {0: [0.0, 1.0]}
+    alone = ScoreRecorder(workspace, dataset, checkpoints=(0,), max_length=16)
+    set_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    Trainer(
+        model=AutoModelForSequenceClassification.from_pretrained(model, num_labels=2),
+        args=TrainingArguments(
+            output_dir=str(folder / "out"),
+            max_steps=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=True,
+        ),
+        train_dataset=[{**tokenizer("the film"), "labels": 0}] * 8,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+        callbacks=[alone],
+    ).train()
+    together = run.scores().query("checkpoint == 0").reset_index(drop=True)
+    single = workspace.run(alone.run_id).scores().query("checkpoint == 0").reset_index(drop=True)
+    for name in ("el2n", "grand", "grand_head", "loss", "margin", "entropy"):
+        np.testing.assert_allclose(together[name], single[name], rtol=2e-5, atol=1e-6, err_msg=name)
+    pd.testing.assert_series_equal(together["predicted"], single["predicted"])
+    assert [line["event"] for line in run.log()].count("checkpoint") == 2
+    assert json.loads(json.dumps(run.log()))
+
+
+def test_a_script_that_dies_leaves_a_failed_run_not_an_endless_one(made):
+    workspace, dataset, model, folder = made
+    script = folder / "dies.py"
+    dying = SCRIPT.replace(
+        "recorder = ",
+        "class Dies(TrainerCallback):\n    def on_step_end(self, *a, **k): raise SystemExit(3)\nrecorder = ",
+    ).replace("callbacks=[recorder]", "callbacks=[recorder, Dies()]")
+    script.write_text(dying.replace("two processes", "dies"))
+    done = subprocess.run(
+        [sys.executable, str(script), workspace.settings.home, dataset.id, str(model), str(folder / "out")],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 3, done.stderr[-2000:]
+    run = next(run for run in workspace.runs() if run.name == "dies")
+    assert run.status == "failed" and "ended before its training did" in (run.error or "")
+    assert run.landed() == {0: [0.0]}
