@@ -146,7 +146,9 @@ def _missing_column(role: str, column: str, columns: Sequence[str]) -> BadInputE
     by_folded = {name.strip().casefold(): name for name in columns}
     near = difflib.get_close_matches(column.strip().casefold(), by_folded, n=1, cutoff=0.6)
     hint = f"Did you mean {by_folded[near[0]]!r}? " if near else ""
-    names = ", ".join(repr(name) for name in columns[:30]) + (", ..." if len(columns) > 30 else "")
+    names = ", ".join(repr(name) for name in columns[:30]) + (
+        f" and {len(columns) - 30} more" if len(columns) > 30 else ""
+    )
     return BadInputError(
         f"There is no column {column!r} for the {role.replace('_', ' ')}.", f"{hint}The columns are {names}."
     )
