@@ -14,6 +14,7 @@ from diet_explorer.errors import ModelError
 from diet_explorer.scoring.ghost_rules import Call, Piece, SharedInput, squared_norm
 from diet_explorer.scoring.gradient_plan import Plan, has_batch_dimension, sole_tensor
 from diet_explorer.scoring.per_example_fallback import Forward, cross_entropy
+from diet_explorer.scoring.pooled_position import first_position
 
 
 class StructureChanged(Exception):
@@ -29,11 +30,16 @@ class GhostPass:
         What to watch.
     bucket : mapping
         Parameter → name under which its squared norms are added up.
+    last_attention_output : nn.Module, optional
+        Module after which only the first position matters to the classifier.
     """
 
-    def __init__(self, plan: Plan, bucket: Mapping[nn.Parameter, str]) -> None:
+    def __init__(
+        self, plan: Plan, bucket: Mapping[nn.Parameter, str], last_attention_output: nn.Module | None = None
+    ) -> None:
         self.plan = plan
         self._bucket = bucket
+        self._last_attention_output = last_attention_output
         self._handles: list[RemovableHandle] = []
         self._active = False
 
@@ -42,6 +48,8 @@ class GhostPass:
         self._handles = [
             module.register_forward_hook(self._on_forward, with_kwargs=True) for module in self.plan.modules
         ]
+        if self._last_attention_output is not None:
+            self._handles.append(self._last_attention_output.register_forward_pre_hook(self._on_last_attention_output))
 
     def remove(self) -> None:
         """Take the hooks away."""
@@ -78,6 +86,9 @@ class GhostPass:
         finally:
             self._active = False
             del self._calls, self._inputs, self._leaves, self._pending, self._squares
+
+    def _on_last_attention_output(self, module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...] | None:
+        return first_position(module, args) if self._active else None
 
     def _on_forward(
         self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: Tensor

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -20,9 +19,14 @@ from torch import Tensor, nn
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.frozen_model import held, isolated_random_state, unwrap
 from diet_explorer.scoring.ghost_pass import GhostPass, StructureChanged
-from diet_explorer.scoring.gradient_plan import Plan, candidates, disagreements, make_plan
+from diet_explorer.scoring.gradient_plan import candidates, disagreements, make_plan
 from diet_explorer.scoring.parameter_groups import group_names, head_parameters
-from diet_explorer.scoring.per_example_fallback import per_example_squared_norms, take_rows
+from diet_explorer.scoring.per_example_fallback import per_example_squared_norms
+from diet_explorer.scoring.pooled_position import last_attention_output
+from diet_explorer.scoring.token_batches import real_lengths, split_by_tokens, take_rows, without_padding
+
+_TOKENS_PER_PART = {"cpu": 1024, "cuda": 32768}
+"""Tokens worked on at once: on a CPU few enough for its caches, on an accelerator enough to fill it."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ class GradientNorms:
         self._bucket = {value: groups_of[value] if groups or value in head else "body" for value in groups_of}
         self._groups = tuple(dict.fromkeys(groups_of.values())) if groups else ()
         self._ghost: GhostPass | None = None
+        self._cuts_padding = False
         self._entered: ExitStack | None = None
 
     @property
@@ -193,30 +198,51 @@ class GradientNorms:
 
     def _score(self, batch: Mapping[str, object], labels: Tensor) -> GradientPass:
         ghost = self._ghost or self._new_plan(batch, labels)
-        forward = partial(_logits, self._model)
         try:
-            logits, squares = ghost.run(forward, batch, labels)
+            logits, squares = self._run(ghost, batch, labels)
         except StructureChanged:
             ghost = self._new_plan(batch, labels)
             try:
-                logits, squares = ghost.run(forward, batch, labels)
+                logits, squares = self._run(ghost, batch, labels)
             except StructureChanged as error:
                 raise ModelError(
                     f"{type(self._model).__name__} uses its parameters differently from one forward pass to the next.",
                     "Gradient norms need a model whose evaluation is deterministic.",
                 ) from error
-        slow = [self._chosen[name] for name in ghost.plan.slow]
-        if slow:
-            found = per_example_squared_norms(forward, slow, batch, labels)
-            for parameter, values in zip(slow, found, strict=True):
-                key = self._bucket[parameter]
-                squares[key] = squares[key] + values if key in squares else values
         zero = torch.zeros(len(labels), device=labels.device)
         return GradientPass(
             logits=logits,
             norms=sum(squares.values(), zero).sqrt(),
             head_norms=squares.get("head", zero).sqrt(),
             groups={name: squares.get(name, zero).sqrt() for name in self._groups},
+        )
+
+    def _run(self, ghost: GhostPass, batch: Mapping[str, object], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits (B, K), and squared norms (B,) per bucket, part by part."""
+        size = len(labels)
+        if self._cuts_padding:
+            tokens = _TOKENS_PER_PART.get(labels.device.type, _TOKENS_PER_PART["cuda"])
+            parts = split_by_tokens(batch, size, tokens)
+        else:
+            parts = [(torch.arange(size, device=labels.device), dict(batch))]
+        slow = [self._chosen[name] for name in ghost.plan.slow]
+        order = torch.cat([rows for rows, _ in parts]).argsort()
+        found = []
+        for rows, part in parts:
+            logits, squares = ghost.run(self._forward, part, labels[rows])
+            if slow:
+                values = per_example_squared_norms(self._forward, slow, part, labels[rows])
+                for parameter, value in zip(slow, values, strict=True):
+                    key = self._bucket[parameter]
+                    squares[key] = squares[key] + value if key in squares else value
+            found.append((logits, squares))
+        names = {name for _, squares in found for name in squares}
+        return (
+            torch.cat([logits for logits, _ in found])[order],
+            {
+                name: torch.cat([squares.get(name, logits.new_zeros(len(logits))) for logits, squares in found])[order]
+                for name in sorted(names)
+            },
         )
 
     def _use(self, ghost: GhostPass | None) -> None:
@@ -234,34 +260,49 @@ class GradientNorms:
         """
         self._use(None)
         size = len(labels)
-        forward = partial(_logits, self._model)
         excluded = frozenset(self._ghost.plan.slow) if self._ghost is not None else frozenset[str]()
-        plan = make_plan(self._model, forward, self._chosen, batch, size, excluded)
-        wrong = self._disagreeing(plan, batch, labels)
+        plan = make_plan(self._model, self._forward, self._chosen, batch, size, excluded)
+        # The shortest and the longest example, so that padding is seen at work.
+        lengths = real_lengths(batch)
+        order = torch.arange(size, device=labels.device) if lengths is None else lengths.argsort(stable=True)
+        rows = torch.stack([order[0], order[-1]])
+        few, classes = take_rows(batch, rows, size), labels[rows]
+        self._cuts_padding = self._padding_is_ignored(few)
+        expected = per_example_squared_norms(self._forward, list(self._chosen.values()), few, classes)
+        names = {parameter: name for name, parameter in self._chosen.items()}
+        ghost = GhostPass(plan, names, last_attention_output(self._model))
+        ghost.install()
+        try:
+            squares = ghost.run(self._forward, few, classes)[1]
+            wrong = disagreements(plan, names, squares, dict(zip(self._chosen, expected, strict=True)))
+        except StructureChanged:
+            wrong = frozenset(names[parameter] for parameter in plan.uses)
+        finally:
+            ghost.remove()
         if wrong:
-            plan = make_plan(self._model, forward, self._chosen, batch, size, excluded | wrong)
-        ghost = GhostPass(plan, self._bucket)
+            plan = make_plan(self._model, self._forward, self._chosen, batch, size, excluded | wrong)
+        ghost = GhostPass(plan, self._bucket, last_attention_output(self._model))
         self._use(ghost)
         return ghost
 
-    def _disagreeing(self, plan: Plan, batch: Mapping[str, object], labels: Tensor) -> frozenset[str]:
-        """Names of covered parameters whose norms differ from plain autograd on two examples."""
-        rows = torch.arange(2, device=labels.device) % len(labels)
-        few = take_rows(batch, rows, len(labels))
-        forward = partial(_logits, self._model)
-        names = {parameter: name for name, parameter in self._chosen.items()}
-        ghost = GhostPass(plan, names)
-        ghost.install()
-        try:
-            squares = ghost.run(forward, few, labels[rows])[1]
-        except StructureChanged:
-            return frozenset(names[parameter] for parameter in plan.uses)
-        finally:
-            ghost.remove()
-        expected = dict(
-            zip(self._chosen, per_example_squared_norms(forward, list(names), few, labels[rows]), strict=True)
-        )
-        return disagreements(plan, names, squares, expected)
+    def _padding_is_ignored(self, batch: Mapping[str, object]) -> bool:
+        """Whether the logits of an example stay the same without its padding."""
+        with torch.no_grad():
+            padded = self._forward(batch)
+            rows = torch.split(torch.arange(len(padded), device=padded.device), 1)
+            cut = torch.cat([self._forward(without_padding(take_rows(batch, row, len(padded)))) for row in rows])
+        tolerance = 1e-4 if padded.dtype in (torch.float32, torch.float64) else 5e-2
+        return torch.allclose(padded, cut, rtol=tolerance, atol=tolerance)
+
+    def _forward(self, batch: Mapping[str, object]) -> Tensor:
+        output = self._model(**batch)
+        logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
+        if not isinstance(logits, Tensor) or logits.dim() != 2:
+            raise ModelError(
+                f"{type(self._model).__name__} does not return logits of shape (examples, classes).",
+                "Use a model for sequence classification.",
+            )
+        return logits
 
 
 def gradient_norms(model: nn.Module, batch: Mapping[str, Tensor], labels: Tensor) -> Tensor:
@@ -323,17 +364,6 @@ def head_gradient_norms(model: nn.Module, batch: Mapping[str, Tensor], labels: T
         Its ``norms`` equal its ``head_norms``.
     """
     return GradientNorms(model, parameters="head")(batch, labels)
-
-
-def _logits(model: nn.Module, batch: Mapping[str, object]) -> Tensor:
-    output = model(**batch)
-    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-    if not isinstance(logits, Tensor) or logits.dim() != 2:
-        raise ModelError(
-            f"{type(model).__name__} does not return logits of shape (examples, classes).",
-            "Use a model for sequence classification.",
-        )
-    return logits
 
 
 def _on_device(value: object, device: torch.device) -> object:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from diet_explorer.scoring.frozen_model import trainable
 from diet_explorer.scoring.ghost_rules import OuterPiece, Rule, rule_for
-from diet_explorer.scoring.per_example_fallback import Forward, take_rows
+from diet_explorer.scoring.per_example_fallback import Forward
+from diet_explorer.scoring.token_batches import take_rows
 
 
 @dataclass(frozen=True)

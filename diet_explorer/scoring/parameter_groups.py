@@ -7,21 +7,21 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 
-def head_parameters(model: nn.Module) -> frozenset[nn.Parameter]:
-    """Parameters outside ``model.base_model``, the pre-trained backbone; empty for models without one."""
-    backbone = _backbone(model)
-    if backbone is None:
-        return frozenset()
-    inside = set(backbone.parameters())
-    return frozenset(parameter for parameter in model.parameters() if parameter not in inside)
-
-
-def _backbone(model: nn.Module) -> nn.Module | None:
+def backbone(model: nn.Module) -> nn.Module | None:
     """The pre-trained backbone; looks through peft's wrapper, whose own ``base_model`` still holds the head."""
     unwrap = getattr(model, "get_base_model", None)
     unwrapped = unwrap() if callable(unwrap) else model
-    backbone = getattr(unwrapped, "base_model", None)
-    return backbone if isinstance(backbone, nn.Module) and backbone is not unwrapped else None
+    found = getattr(unwrapped, "base_model", None)
+    return found if isinstance(found, nn.Module) and found is not unwrapped else None
+
+
+def head_parameters(model: nn.Module) -> frozenset[nn.Parameter]:
+    """Parameters outside ``model.base_model``, the pre-trained backbone; empty for models without one."""
+    inner = backbone(model)
+    if inner is None:
+        return frozenset()
+    inside = set(inner.parameters())
+    return frozenset(parameter for parameter in model.parameters() if parameter not in inside)
 
 
 def group_names(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> dict[nn.Parameter, str]:

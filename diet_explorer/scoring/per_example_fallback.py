@@ -8,17 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from diet_explorer.scoring.frozen_model import trainable
+from diet_explorer.scoring.token_batches import take_rows
 
 Forward = Callable[[Mapping[str, object]], Tensor]
 """Takes a batch as the model's keyword arguments and returns logits (B, K)."""
-
-
-def take_rows(batch: Mapping[str, object], rows: Tensor, batch_size: int) -> dict[str, object]:
-    """The given rows of every tensor that has a batch dimension; other entries as they are."""
-    return {
-        name: value[rows] if isinstance(value, Tensor) and value.dim() and value.shape[0] == batch_size else value
-        for name, value in batch.items()
-    }
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
