@@ -59,8 +59,9 @@ def _nothing_landed(selection: Selection) -> None:
         left, right = st.columns([2, 1], gap="medium")
         with left, st.container(key="first-scores"):
             st.html(
-                '<div class="de-empty" role="status"><h3>The first scores are being computed</h3><p>The model is loaded, '
-                "then every example is scored before training starts. Ranked examples appear here by themselves.</p></div>"
+                '<div class="de-empty" role="status"><h3>The first scores are being computed</h3>'
+                "<p>The model is loaded, then every example is scored before training starts. "
+                "Ranked examples appear here by themselves.</p></div>"
             )
             st.skeleton(height=380)
         with right:

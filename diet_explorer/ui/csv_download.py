@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 
 import pandas as pd
@@ -20,7 +21,8 @@ def safe_csv(table: pd.DataFrame) -> bytes:
         if not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = safe[column].map(_defused)
     safe.columns = [_defused(name) for name in safe.columns]
-    return safe.to_csv(index=False).encode("utf-8-sig")
+    # a lone carriage return counts as the end of a row to many readers unless the cell is quoted
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode("utf-8-sig")
 
 
 def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter) -> Callable[[], bytes]:

@@ -34,12 +34,13 @@ def duration(seconds: float | None) -> str:
         return NOT_THERE
     if seconds < 1:
         return "under 1 s"
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        minutes, rest = divmod(round(seconds), _MINUTE)
+    rounded = round(seconds)
+    if rounded < _MINUTE:
+        return f"{rounded} s"
+    if rounded < _HOUR:
+        minutes, rest = divmod(rounded, _MINUTE)
         return f"{minutes} min {rest:02d} s" if minutes < 10 else f"{minutes} min"
-    hours, rest = divmod(round(seconds / _MINUTE), 60)
+    hours, rest = divmod(rounded // _MINUTE, 60)
     return f"{hours} h {rest:02d} min"
 
 

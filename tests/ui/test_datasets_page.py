@@ -1,0 +1,122 @@
+"""Datasets: upload or path, mapping, report, import, and nothing left behind."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ui.conftest import HOSTILE, assert_calm, examples_table, parameter, words_on
+
+
+def csv_file(folder: Path) -> Path:
+    path = folder / "my reviews.csv"
+    examples_table().to_csv(path, index=False)
+    return path
+
+
+def choose_path(app, path):
+    app.segmented_control(key="source-kind").set_value("path").run()
+    return app.text_input(key="source-path").set_value(str(path)).run()
+
+
+def test_an_empty_workspace_offers_to_add_a_dataset(empty, open_page):
+    app = open_page("datasets")
+    assert_calm(app)
+    assert app.segmented_control(key="datasets-face").value == "add"
+    assert "What is needed" in words_on(app)
+
+
+def test_path_mapping_report_import(empty, open_page, tmp_path):
+    app = choose_path(open_page("datasets"), csv_file(tmp_path))
+    assert_calm(app)
+    for role, column in (("text", "review"), ("label", "verdict"), ("id", "key"), ("split", "part")):
+        app.selectbox(key=f"map-{role}").select(column)
+    app.run()
+    assert_calm(app)
+    text = words_on(app)
+    assert "usable rows of 160" in text
+    assert "empty text: 1" in text and "empty label: 1" in text
+    app.text_input(key="dataset-name").set_value("mine").run()
+    app.button(key="import-dataset").click().run()
+    assert_calm(app)
+    (dataset,) = empty.datasets()
+    assert (dataset.name, dataset.rows) == ("mine", 158)
+    assert parameter(app, "dataset") == dataset.id
+    assert [list(frame.value["Line"]) for frame in app.dataframe if "Line" in frame.value] == [[160, 161]]
+
+
+def test_an_upload_is_removed_after_the_import(empty, open_page, tmp_path):
+    app = open_page("datasets")
+    content = csv_file(tmp_path).read_bytes()
+    app.file_uploader(key="upload").set_value(("films & more.csv", content, "text/csv")).run()
+    assert_calm(app)
+    folder = empty.settings.home_folder / "uploads"
+    assert [path.name for path in folder.glob("*/*")] == ["films & more.csv"]
+    app.selectbox(key="map-text").select("review")
+    app.selectbox(key="map-label").select("verdict").run()
+    app.button(key="import-dataset").click().run()
+    assert_calm(app)
+    assert [dataset.rows for dataset in empty.datasets()] == [158]
+    assert list(folder.iterdir()) == []
+
+
+def test_an_upload_that_is_taken_back_is_removed(empty, open_page, tmp_path):
+    app = open_page("datasets")
+    app.file_uploader(key="upload").set_value(("a.csv", b"text,label\na b,x\nc d,y\n", "text/csv")).run()
+    app.file_uploader(key="upload").set_value(None).run()
+    assert_calm(app)
+    assert list((empty.settings.home_folder / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "empty"),
+        ("latin.csv", "text,label\nna\xefve caf\xe9,x\nb,y\n".encode("latin-1"), "UTF-8"),
+        ("notes.docx.parquet", b"PK nonsense", "Parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(empty, open_page, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    app = choose_path(open_page("datasets"), path)
+    assert_calm(app)
+    assert message.lower() in app.error[0].value.replace("\\", "").lower()
+    assert not [button for button in app.button if button.key == "import-dataset"]
+
+
+def test_an_empty_upload_says_so(empty, open_page):
+    app = open_page("datasets")
+    app.file_uploader(key="upload").set_value(("nothing.csv", b"", "text/csv")).run()
+    assert_calm(app)
+    assert "nothing.csv is empty" in app.error[0].value.replace("\\", "")
+
+
+def test_one_class_refuses_the_import(empty, open_page, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("text,label\nsome words,x\nother words,x\nmore words,x\n")
+    app = choose_path(open_page("datasets"), path)
+    assert_calm(app)
+    assert app.button(key="import-dataset").disabled
+    assert "de-refusal" in words_on(app)
+
+
+def test_a_column_in_two_roles_is_named(empty, open_page, tmp_path):
+    app = choose_path(open_page("datasets"), csv_file(tmp_path))
+    app.selectbox(key="map-text").select("review")
+    app.selectbox(key="map-label").select("review").run()
+    assert_calm(app)
+    assert "mapped to both" in app.error[0].value.replace("\\", "")
+
+
+def test_the_report_of_a_dataset_lists_what_was_set_aside(filled, open_page):
+    app = open_page("datasets")
+    assert_calm(app)
+    text = words_on(app)
+    assert "usable rows of 160" in text
+    assert "<i>&" not in text
+    (table,) = [frame.value for frame in app.dataframe if "Line" in frame.value]
+    assert list(table["Reason"]) == ["empty text", "empty label"]
+    assert HOSTILE not in text
+    app.button(key="score-dataset").click().run()
+    assert_calm(app)
+    assert app.segmented_control(key="score-face").value == "new"

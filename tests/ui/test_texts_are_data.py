@@ -1,0 +1,72 @@
+"""Markup in a text is shown as text, on the card, in the table, in messages and in files for spreadsheets."""
+
+import html
+import io
+import re
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diet_explorer.scoring import catalogue
+from diet_explorer.ui.boundary import as_text
+from diet_explorer.ui.csv_download import FORMULA_STARTS, safe_csv
+from diet_explorer.ui.markup import chip, help_mark, highlighted
+from diet_explorer.ui.table import table_lines
+
+TEXTS = st.text(st.sampled_from("<>&\"'ab cß=İ"), max_size=30)
+
+
+def without_marks(markup: str) -> str:
+    return re.sub("</?mark>", "", markup)
+
+
+@given(TEXTS, TEXTS)
+def test_highlighting_keeps_the_text_and_adds_only_marks(text, query):
+    markup = highlighted(text, query)
+    assert html.unescape(without_marks(markup)) == text
+    assert re.sub("</?mark>", "", markup).count("<") == 0
+
+
+def test_every_occurrence_is_marked_whatever_its_case():
+    assert highlighted("A film, a FILM & <film>", "film") == (
+        "A <mark>film</mark>, a <mark>FILM</mark> &amp; &lt;<mark>film</mark>&gt;"
+    )
+
+
+def test_a_query_is_no_regular_expression():
+    assert highlighted("a.b axb", "a.b") == "<mark>a.b</mark> axb"
+
+
+@given(TEXTS)
+def test_names_cannot_leave_their_attribute_or_element(text):
+    for markup in (chip(text, "#000000"), help_mark(text)):
+        assert html.escape(text) in markup
+    inside = re.fullmatch(r'<span [^>]*aria-label="([^"]*)" data-help="([^"]*)">\?</span>', help_mark(text))
+    assert inside and html.unescape(inside[1]) == text
+
+
+@given(st.text(st.sampled_from("*_[]()`$:<>#~|\\a "), max_size=20))
+def test_messages_escape_every_sign_that_markdown_reads(text):
+    assert re.sub(r"\\(.)", r"\1", as_text(text)) == text
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*_\[\]`$:<>#~|]", as_text(text))
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=8))
+def test_no_cell_of_a_download_begins_like_a_formula(texts):
+    table = pd.DataFrame({"=name": texts, "value": [-1.5] * len(texts)})
+    read = pd.read_csv(io.BytesIO(safe_csv(table)), keep_default_na=False, dtype=str)
+    assert read.columns[0] == "'=name"
+    assert list(read["value"]) == ["-1.5"] * len(texts)
+    for before, after in zip(texts, read["'=name"], strict=True):
+        assert not after.startswith(FORMULA_STARTS)
+        if not before.startswith(FORMULA_STARTS):
+            assert after.replace("\r\n", "\n").replace("\r", "\n") == before.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_table_lines_carry_texts_as_they_are_and_cut_long_ones():
+    row = {"row": 4, "rank": 1234, "text": "<b>" + "x" * 5000, "label": "a", "predicted": "b", "p_label": 0.25}
+    frame = pd.DataFrame([{**row, "el2n": 1.23456}])
+    line = table_lines(frame, catalogue.score("el2n"), {"a": "#111111"})[0]
+    assert line["texts"][0].startswith("<b>xxx") and len(line["texts"][0]) < 1000
+    assert (line["rank"], line["score"], line["differs"], line["label_colour"]) == ("1,234", "1.235", True, "#111111")

@@ -1,0 +1,62 @@
+"""The URL is the only source of truth: what is written is what is read back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, ScoreRange
+from diet_explorer.errors import BadInputError
+from diet_explorer.ui.view import View
+
+NAMES = st.text(min_size=1, max_size=12)
+NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
+FILTERS = st.builds(
+    ExampleFilter,
+    labels=st.lists(NAMES, max_size=3, unique=True).map(tuple),
+    disagree=st.sampled_from([None, True, False]),
+    text=st.text(max_size=20),
+    scores=st.lists(st.builds(ScoreRange, st.just("el2n"), NUMBERS, st.none()), max_size=1).map(tuple),
+    metadata=st.lists(st.builds(MetadataRange, NAMES, st.none(), NUMBERS), max_size=2).map(tuple),
+)
+VIEWS = st.builds(
+    View,
+    dataset=st.none() | NAMES,
+    run=st.none() | NAMES,
+    score=st.none() | st.sampled_from(["el2n", "margin"]),
+    checkpoint=st.none() | st.sampled_from([0.0, 0.25, 1.0, 12.5]),
+    seed=st.none() | st.integers(0, 9),
+    where=FILTERS,
+    page=st.integers(1, 500),
+    example=st.none() | st.integers(0, 10**6),
+    tab=st.none() | st.sampled_from(["add", "new"]),
+)
+
+
+@given(VIEWS)
+def test_a_view_survives_the_way_through_the_url(view):
+    assert View.from_query(view.to_query()) == view
+
+
+def test_defaults_leave_the_address_clean():
+    assert View().to_query() == {}
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "seed", "page", "example"])
+def test_a_parameter_that_is_no_number_is_named(key):
+    with pytest.raises(BadInputError, match=f"{key}='abc'"):
+        View.from_query({key: ["abc"]})
+
+
+def test_a_change_of_what_is_listed_closes_the_card_and_goes_to_the_first_page():
+    view = View(run="r", score="el2n", page=4, example=7)
+    for change in ({"score": "margin"}, {"checkpoint": 2.0}, {"seed": 1}, {"where": ExampleFilter(text="a")}):
+        changed = view.changed(**change)
+        assert (changed.page, changed.example) == (1, None)
+        assert changed.run == "r"
+    assert view.changed(example=9).page == 4
+
+
+def test_another_dataset_forgets_run_and_filter_but_keeps_the_score():
+    view = View(dataset="a", run="r", score="margin", checkpoint=1.0, seed=2, where=ExampleFilter(text="x"))
+    assert view.changed(dataset="b") == View(dataset="b", score="margin")
+    assert view.changed(run="s") == View(dataset="a", run="s", score="margin", where=ExampleFilter(text="x"))
