@@ -12,6 +12,7 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.analysis.stability import agreement
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
@@ -241,6 +242,12 @@ class Run:
     def percentiles(self, row: int, checkpoint: float | None = None, *, seed: int | None = None) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
         return self.ranking(checkpoint, seed).percentiles(row)
+
+    def agreement(self, checkpoint: float | None = None, *, seed: int | None = None) -> pd.DataFrame:
+        """How far EL2N and the gradient norms agree over the training split; see `stability.agreement`."""
+        ranking = self.ranking(checkpoint, seed)
+        names = [name for name in ("el2n", "grand_head", "grand") if name in ranking.score_names]
+        return agreement(ranking.values(names, ExampleFilter()), names)
 
     def scores(self) -> pd.DataFrame:
         """The long table: one row per example, seed and checkpoint.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
@@ -16,7 +21,7 @@ from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
 from diet_explorer.data.readers import Source, open_source
 from diet_explorer.dataset import Dataset
-from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
+from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.run import Run
 from diet_explorer.store.database import open_database
@@ -24,7 +29,7 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.store.runs import RunRecord, RunRecords
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
-from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, estimate_cost
+from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, MeasuredRates, estimate_cost
 from diet_explorer.training.models import locate_model
 
 __all__ = ["SAMPLE_NAME", "SAMPLE_SETTINGS", "Dataset", "Run", "Workspace", "sample_folder"]
@@ -214,16 +219,58 @@ class Workspace:
         return Run(self, name, self.records.get(name))
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
-        """What a run of this kind will take on this machine."""
+        """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""
+        return self.estimates(dataset, config)[config.grand]
+
+    def estimates(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
+        """The same for each choice of gradient norms."""
+        pair = " + length(text_pair)" if dataset.manifest.mapping.text_pair else ""
         sql = (
-            f"SELECT split = 'train', count(*), sum(least(ceil((length(text)"
-            f"{' + length(text_pair)' if dataset.manifest.mapping.text_pair else ''}) / {CHARACTERS_PER_TOKEN}) + 2, "
-            f"{int(config.max_length)})) FROM {parquet(examples_path(self.files, dataset.id))} GROUP BY 1"
+            f"SELECT split = 'train' AS train, count(*) AS rows, "
+            f"sum(least(ceil((length(text){pair}) / {CHARACTERS_PER_TOKEN}) + 2, {int(config.max_length)})) AS tokens "
+            f"FROM {parquet(examples_path(self.files, dataset.id))} GROUP BY 1"
         )
-        counts = {row[0]: (row[1], float(row[2])) for row in self.queries.frame(sql).itertuples(index=False)}
-        train_rows, train_tokens = counts.get(True, (0, 0.0))
-        all_tokens = sum(tokens for _, tokens in counts.values())
-        return estimate_cost(config, train_rows, train_tokens, all_tokens)
+        found = self.queries.frame(sql)
+        train = found[found["train"]]
+        path = self._rates_path(dataset, config)
+        rates = MeasuredRates(**self.files.read_json(path)) if self.files.exists(path) else None
+        counts = (int(train["rows"].sum()), float(train["tokens"].sum()), float(found["tokens"].sum()))
+        modes: tuple[GradientMode, ...] = get_args(GradientMode)
+        return {mode: estimate_cost(replace(config, grand=mode), *counts, rates) for mode in modes}
+
+    def measure(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
+        """Time a few batches of the dataset with the model, in a process of its own; takes some seconds.
+
+        Returns
+        -------
+        dict of str to CostEstimate
+            For each choice of gradient norms; the rates are kept for `estimate`.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be loaded.
+        """
+        request = {"home": self.files.root, "dataset_id": dataset.id, "config": config.validated().to_json()}
+        done = subprocess.run(
+            [sys.executable, "-m", "diet_explorer.scoring.measurement"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        answer = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 and done.stdout else {}
+        if "error" in answer:
+            raise ModelError(answer["error"], answer["remedy"])
+        if not answer:
+            reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            raise JobFailedError(f"The measurement failed: {reason}.", "Try a smaller batch size or max length.")
+        self.files.write_json(self._rates_path(dataset, config), answer)
+        return self.estimates(dataset, config)
+
+    def _rates_path(self, dataset: Dataset, config: RunConfig) -> str:
+        key = hashlib.sha256(json.dumps([platform.node(), config.model, config.batch_size, config.max_length]).encode())
+        return self.files.path("measurements", f"{dataset.id}-{key.hexdigest()[:12]}.json")
 
     def _check_version(self) -> None:
         path = self.files.path("workspace.json")

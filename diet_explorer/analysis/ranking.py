@@ -137,6 +137,15 @@ class Ranking:
         frame["count"] = counts.reindex(range(bins), fill_value=0).to_numpy()
         return frame
 
+    def values(self, names: Sequence[str], where: ExampleFilter) -> pd.DataFrame:
+        """Only the values of some scores, a row per example in row order."""
+        for name in names:
+            self._check_score(name)
+        conditions = self._conditions(where)
+        columns = ", ".join(f"s.{quote_name(name)}" for name in names)
+        sql = f"SELECT {columns} FROM {self._source(conditions)} WHERE {conditions.sql} ORDER BY s.row"
+        return self._queries.frame(sql, conditions.parameters)
+
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
         sql = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from diet_explorer.errors import ModelError
 from diet_explorer.training.config import RunConfig
@@ -19,13 +19,38 @@ BERT_BASE_PARAMETERS = 85e6
 
 
 @dataclass(frozen=True)
+class MeasuredRates:
+    """Seconds per token on this machine, measured on a dataset's own examples.
+
+    Attributes
+    ----------
+    tokens_per_example : float
+    training : float
+        A step: forward, backward, optimiser.
+    off, head, all : float
+        A scoring pass without gradient norms, with those of the classifier, with those of all parameters.
+    """
+
+    tokens_per_example: float
+    training: float
+    off: float
+    head: float
+    all: float
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values for a JSON document."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class CostEstimate:
-    """Expected cost of a run on this machine, in seconds, and where the rate comes from."""
+    """Expected cost of a run on this machine, in seconds, and where the rates come from."""
 
     steps: int
     tokens: int
     seconds_training: float
     seconds_scoring: float
+    measured: bool
     basis: str
 
     @property
@@ -34,8 +59,10 @@ class CostEstimate:
         return self.seconds_training + self.seconds_scoring
 
 
-def estimate_cost(config: RunConfig, train_rows: int, train_tokens: float, all_tokens: float) -> CostEstimate:
-    """Estimate a run's time from arithmetic.
+def estimate_cost(
+    config: RunConfig, train_rows: int, train_tokens: float, all_tokens: float, rates: MeasuredRates | None = None
+) -> CostEstimate:
+    """Estimate a run's time, from measured rates where there are any, else from arithmetic.
 
     Parameters
     ----------
@@ -44,20 +71,37 @@ def estimate_cost(config: RunConfig, train_rows: int, train_tokens: float, all_t
         Examples of the training split.
     train_tokens, all_tokens : float
         Expected tokens of one pass over the training split, and over every split.
+    rates : MeasuredRates, optional
     """
-    parameters, known = layer_parameters(config.model)
-    cores = os.cpu_count() or 1
-    rate = FLOPS_PER_CORE * cores / parameters
-    training = TRAINING_OPERATIONS * train_tokens * config.epochs * config.seeds / rate
-    scoring = SCORING_OPERATIONS[config.grand] * all_tokens * len(config.checkpoints) * config.seeds / rate
-    size = f"{parameters / 1e6:.0f} million layer parameters" + ("" if known else ", assumed as in BERT-base")
+    if rates is None:
+        rates, basis = _assumed_rates(config)
+        measured = False
+    else:
+        basis, measured = "measured just now on this machine with your own examples", True
+    scoring = {"all": rates.all, "head": rates.head, "off": rates.off}[config.grand]
+    passes = len(config.checkpoints) * config.seeds
+    epochs = config.epochs * config.seeds
     return CostEstimate(
         steps=config.steps(train_rows)[1] * config.seeds,
-        tokens=round(train_tokens * config.epochs * config.seeds + all_tokens * len(config.checkpoints) * config.seeds),
-        seconds_training=training,
-        seconds_scoring=scoring,
-        basis=f"from the number of tokens, {size}, {cores} processor cores; a GPU is many times faster",
+        tokens=round(train_tokens * epochs + all_tokens * passes),
+        seconds_training=rates.training * train_tokens * epochs,
+        seconds_scoring=scoring * all_tokens * passes,
+        measured=measured,
+        basis=basis,
     )
+
+
+def _assumed_rates(config: RunConfig) -> tuple[MeasuredRates, str]:
+    parameters, known = layer_parameters(config.model)
+    cores = os.cpu_count() or 1
+    each = parameters / (FLOPS_PER_CORE * cores)
+    rates = MeasuredRates(
+        tokens_per_example=0.0,
+        training=TRAINING_OPERATIONS * each,
+        **{mode: operations * each for mode, operations in SCORING_OPERATIONS.items()},
+    )
+    size = f"{parameters / 1e6:.0f} million layer parameters" + ("" if known else ", assumed as in BERT-base")
+    return rates, f"from the number of tokens, {size}, {cores} processor cores; a GPU is many times faster"
 
 
 def layer_parameters(model: str) -> tuple[float, bool]:

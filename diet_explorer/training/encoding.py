@@ -82,6 +82,7 @@ def encode_examples(
     tokenizer: Any,
     max_length: int,
     check: Callable[[], None] = lambda: None,
+    limit: int | None = None,
 ) -> EncodedExamples:
     """Tokenise a dataset, a chunk at a time.
 
@@ -94,8 +95,10 @@ def encode_examples(
         Longest input in tokens; of a pair the longer text is cut first.
     check : callable
         Called after each chunk; may raise to stop.
+    limit : int, optional
+        Take only the first so many examples.
     """
-    limit = min(max_length, int(tokenizer.model_max_length))
+    longest = min(max_length, int(tokenizer.model_max_length))
     parts: dict[str, list[NDArray[np.int32]]] = {}
     lengths: list[NDArray[np.int64]] = []
     tables: list[pa.Table] = []
@@ -103,14 +106,14 @@ def encode_examples(
     with files.open_read(examples_path(files, manifest.id)) as stream:
         reader = pq.ParquetFile(stream)
         columns = ["row", "id", "text", "label", "split"] + (["text_pair"] if manifest.mapping.text_pair else [])
-        for batch in reader.iter_batches(batch_size=CHUNK_ROWS, columns=columns):
+        for batch in reader.iter_batches(batch_size=limit or CHUNK_ROWS, columns=columns):
             texts = batch.column("text").to_pylist()
             pairs = batch.column("text_pair").to_pylist() if "text_pair" in columns else None
             encoded = tokenizer(
-                texts, pairs, truncation=True, max_length=limit, return_attention_mask=False, verbose=False
+                texts, pairs, truncation=True, max_length=longest, return_attention_mask=False, verbose=False
             )
             sizes = np.fromiter((len(ids) for ids in encoded["input_ids"]), dtype=np.int64, count=len(texts))
-            truncated += int((sizes >= limit).sum())
+            truncated += int((sizes >= longest).sum())
             lengths.append(sizes)
             for name in ("input_ids", "token_type_ids"):
                 if name in encoded:
@@ -118,6 +121,8 @@ def encode_examples(
                     parts.setdefault(name, []).append(flat)
             tables.append(pa.Table.from_batches([batch.select(["id", "label", "split"])]))
             check()
+            if limit is not None:
+                break
     table = pa.concat_tables(tables).combine_chunks()
     return EncodedExamples(
         columns={name: np.concatenate(values) for name, values in parts.items()},

@@ -1,0 +1,93 @@
+"""A short measurement of what training and scoring cost, on this machine and on the user's own examples.
+
+Run as a program it prints the measured rates as one JSON document, so that a process without torch can ask for them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from diet_explorer.config import load_settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.scoring.scorer import ExampleScorer
+from diet_explorer.store.files import Files
+from diet_explorer.training.backbone import load_classifier, load_tokenizer
+from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
+from diet_explorer.training.config import GradientMode, RunConfig
+from diet_explorer.training.cost import MeasuredRates
+from diet_explorer.training.encoding import EncodedExamples, encode_examples
+from diet_explorer.training.models import locate_model
+
+SAMPLE_ROWS = 64
+REPEATS = 2
+
+
+def measure_rates(files: Files, manifest: DatasetManifest, config: RunConfig) -> MeasuredRates:
+    """Time training steps and scoring passes over the first examples of a dataset.
+
+    Returns
+    -------
+    MeasuredRates
+        Seconds per token; the faster of two repetitions after a warm-up.
+    """
+    trusted = load_settings().trust_remote_code
+    source = locate_model(config.model)
+    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
+    model = load_classifier(source, manifest.classes, 0, tokenizer.pad_token_id, trust_remote_code=trusted)
+    if torch.cuda.is_available():
+        model.cuda()
+    collator = PaddingCollator.of(tokenizer)
+    encoded = encode_examples(files, manifest, tokenizer, config.max_length, limit=SAMPLE_ROWS)
+    tokens = int(encoded.offsets[-1])
+    modes: tuple[GradientMode, ...] = get_args(GradientMode)
+    scoring = {mode: _seconds(partial(ExampleScorer(encoded, collator, mode).score, model)) / tokens for mode in modes}
+    training = _seconds(partial(_train, model, encoded, collator, config)) / tokens
+    return MeasuredRates(tokens_per_example=tokens / len(encoded), training=training, **scoring)
+
+
+def _train(model: Any, encoded: EncodedExamples, collator: PaddingCollator, config: RunConfig) -> None:
+    device = next(model.parameters()).device
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    model.train()
+    for rows in length_sorted_batches(encoded.lengths, config.batch_size, sys.maxsize):
+        batch = collator([{**encoded.tokens(int(row)), "labels": int(encoded.labels[row])} for row in rows])
+        model(**{name: values.to(device) for name, values in batch.items()}).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    took = []
+    for _ in range(1 + REPEATS):
+        started = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        took.append(time.perf_counter() - started)
+    return float(np.min(took[1:]))
+
+
+def main() -> int:
+    """Read ``{"home", "dataset_id", "config"}`` from standard input and print the rates or the error as JSON."""
+    request = json.load(sys.stdin)
+    try:
+        files = Files(request["home"])
+        manifest = DatasetManifest.load(files, request["dataset_id"])
+        answer: dict[str, Any] = measure_rates(files, manifest, RunConfig.from_json(request["config"])).to_json()
+    except DietExplorerError as error:
+        answer = {"error": error.message, "remedy": error.remedy}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
