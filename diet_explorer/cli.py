@@ -5,6 +5,7 @@ Heavy imports wait until a command runs, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 
 from diet_explorer import cli_output as out
 from diet_explorer.config import load_settings
-from diet_explorer.errors import BadInputError, DietExplorerError
+from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, parse_checkpoints
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TEXT_WIDTH = 100
+EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
 _SCORES_HELP = " · ".join(f"{score.name}: {score.explanation}" for score in catalogue.SCORES)
 _DEFAULTS = RunConfig(dataset_id="")
 
@@ -44,7 +46,6 @@ SplitOption = Annotated[
 app = typer.Typer(
     name="diet-explorer",
     help="Score every example of a text-classification set while a transformer learns it.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -54,17 +55,27 @@ app = typer.Typer(
 def main() -> None:
     """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
     try:
-        status = app(prog_name="diet-explorer", standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], prog_name="diet-explorer", standalone_mode=False)
     except DietExplorerError as error:
         out.print_known(error)
         status = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    except typer.Abort:
-        status = INTERRUPTED
+    except BrokenPipeError:
+        status = _nobody_reads()
     except Exception as error:  # noqa: BLE001  reported with a file that holds the traceback
         status = _explain(error)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _nobody_reads()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _nobody_reads() -> int:
+    """Whoever read the output, such as `head`, has had enough; Python must not complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _explain(error: Exception) -> int:
@@ -99,9 +110,7 @@ def options(
 
 @app.command("app")
 def app_command(
-    port: Annotated[
-        int | None, typer.Option(help="Port of the browser app; 0 takes a free one. Default: 8501.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: 8501.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Open with the sample imported and being scored.")] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -177,8 +186,8 @@ def score_command(
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a model and score every example at the checkpoints."""
-    if output is not None and not wait:
-        raise BadInputError("--output needs the scores.", "Leave out --no-wait, or use `diet-explorer scores` later.")
+    if output is not None:
+        _check_output(output, wait)
     points = parse_checkpoints(checkpoints) if checkpoints is not None else None
     place = _workspace(workspace)
     from diet_explorer.cli_data import import_file, names_a_file
@@ -344,6 +353,9 @@ def rank_command(
         splits=tuple(split) if split else TRAIN_ONLY,
         text=query,
     )
+    if seed is not None and seed not in found.landed():
+        known = ", ".join(str(number) for number in found.landed()) or "none yet"
+        raise NotFoundError(f"The run {found.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
     point = found.default_checkpoint(seed) if checkpoint is None else checkpoint
     frame = found.ranked(by, point, seed=seed, where=where, limit=top)
     records = cast(list[dict[str, Any]], frame.to_dict("records"))
@@ -393,6 +405,16 @@ def _workspace(home: str | None) -> Workspace:
     from diet_explorer.workspace import Workspace
 
     return Workspace(home)
+
+
+def _check_output(output: Path, wait: bool) -> None:
+    """Say before the training, not after it, that the scores could not be written."""
+    if not wait:
+        raise BadInputError("--output needs the scores.", "Leave out --no-wait, or use `diet-explorer scores` later.")
+    if output.suffix not in EXPORT_ENDINGS:
+        raise BadInputError(
+            f"The ending of {output.name!r} is not known.", f"Name a file that ends in {', '.join(EXPORT_ENDINGS)}."
+        )
 
 
 def _print_change(run: Run, as_json: bool, line: str) -> None:

@@ -1,0 +1,183 @@
+"""Runs from the command line: score, follow, look, rank, export, interrupt."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import tiny_runs
+
+from diet_explorer.jobs.slots import living_workers
+from diet_explorer.scoring.catalogue import SCORE_NAMES
+from diet_explorer.workspace import Dataset, Workspace
+
+Launch = Callable[..., subprocess.Popen[str]]
+COLUMNS = ["--text", "sentence", "--label", "mood", "--id", "key"]
+SETTINGS = ["--epochs", "2", "--seeds", "2", "--checkpoints", "0,1,2", "--batch-size", "16", "--max-length", "16"]
+
+
+def answer(home: Path, *arguments: str) -> Any:
+    """What a command prints as JSON."""
+    done = tiny_runs.command(*arguments, "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def scored(
+    tmp_path_factory: pytest.TempPathFactory, sentences: Path, model: Path
+) -> tuple[Path, subprocess.CompletedProcess[str], Path]:
+    """A workspace in which a file was scored by one command that had to bring its own worker."""
+    folder = tmp_path_factory.mktemp("scored")
+    table = folder / "scores.parquet"
+    done = tiny_runs.command(
+        *["score", str(sentences), *COLUMNS, "--model", str(model), *SETTINGS, "--name", "Moods", "--json"],
+        *["--output", str(table)],
+        home=folder / "home",
+    )
+    return folder / "home", done, table
+
+
+def test_score_imports_trains_waits_and_exports(
+    scored: tuple[Path, subprocess.CompletedProcess[str], Path], sentences: Path
+) -> None:
+    home, done, table = scored
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run["status"] == "succeeded" and run["name"] == "Moods" and run["output"] == str(table)
+    assert run["config"]["seeds"] == 2 and run["config"]["checkpoints"] == [0.0, 1.0, 2.0]
+    assert f"{run['id']}: succeeded" in done.stderr.splitlines()
+    assert living_workers(Workspace(home).settings) == [], "the command's own worker has gone with it"
+
+    long = pq.read_table(table)
+    for name in ("id", "seed", "checkpoint", "label", "predicted", *SCORE_NAMES):
+        assert name in long.column_names
+    with sentences.open(encoding="utf-8") as stream:
+        given = {row["key"]: row["mood"] for row in csv.DictReader(stream)}
+    rows = long.to_pylist()
+    assert len(rows) == 60 * 2 * 3
+    assert {(row["id"], row["seed"], row["checkpoint"]) for row in rows} == {
+        (key, seed, point) for key in given for seed in (0, 1) for point in (0.0, 1.0, 2.0)
+    }
+    assert all(row["label"] == given[row["id"]] for row in rows)
+
+
+def test_status_and_runs(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, _ = scored
+    (run,) = answer(home, "runs")
+    for name in (run["id"], run["id"][:-2], "Moods", "last"):
+        status = answer(home, "status", name)
+        assert status["id"] == run["id"] and status["workers"] == []
+    progress = status["progress"]
+    assert progress["share"] == 1.0 and [seed["state"] for seed in progress["seeds"]] == ["done", "done"]
+    assert [point["checkpoint"] for point in progress["seeds"][1]["checkpoints"]] == [0.0, 1.0, 2.0]
+    for verb in (["runs"], ["status", "last"]):
+        done = tiny_runs.command(*verb, home=home)
+        assert run["id"] in done.stdout and "succeeded" in done.stdout and "\x1b" not in done.stdout
+
+
+def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, table = scored
+    ranked = answer(home, "rank", "last", "--by", "margin", "--checkpoint", "2", "--seed", "1", "--top", "7")
+    assert (ranked["by"], ranked["checkpoint"], ranked["seed"]) == ("margin", 2.0, 1)
+    chosen = [row for row in pq.read_table(table).to_pylist() if (row["seed"], row["checkpoint"]) == (1, 2.0)]
+    worst = sorted(row["margin"] for row in chosen)[:7]
+    assert [row["margin"] for row in ranked["examples"]] == pytest.approx(worst)
+    assert [row["rank"] for row in ranked["examples"]] == list(range(1, 8))
+
+    narrowed = answer(home, "rank", "last", "--label", "good", "--disagree", "--query", "film", "--top", "100")
+    assert narrowed["checkpoint"] == 1.0 and narrowed["seed"] is None
+    for row in narrowed["examples"]:
+        assert row["label"] == "good" and row["predicted"] == "bad" and "film" in row["text"]
+    assert answer(home, "rank", "last", "--split", "test")["examples"] == []
+
+    printed = tiny_runs.command("rank", "last", "--checkpoint", "0", "--top", "3", home=home).stdout.splitlines()
+    assert printed[0] == "EL2N · higher = harder · before training · mean over seeds"
+    assert printed[1].startswith("Not reliable")
+    assert len(printed) == 6
+
+
+def test_what_was_not_recorded_is_refused(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, _ = scored
+    for options, message in (
+        (["--checkpoint", "1.5"], "There are no scores at checkpoint 1.5."),
+        (["--seed", "2"], "has no scores of seed 2."),
+        (["--label", "sad"], "has no class 'sad'."),
+    ):
+        done = tiny_runs.command("rank", "last", *options, home=home)
+        assert done.returncode == 2 and done.stdout == ""
+        assert message in done.stderr.splitlines()[0] and len(done.stderr.splitlines()) == 2
+    for verb, message in (("cancel", "cannot be cancelled: it has ended"), ("resume", "cannot be resumed")):
+        done = tiny_runs.command(verb, "last", home=home)
+        assert done.returncode == 2 and message in done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_scores_writes_the_long_table(
+    scored: tuple[Path, subprocess.CompletedProcess[str], Path], tmp_path: Path, ending: str
+) -> None:
+    home, _, table = scored
+    target = tmp_path / f"scores.{ending}"
+    told = answer(home, "scores", "last", "--output", str(target))
+    assert told["output"] == str(target) and told["scores"] == list(SCORE_NAMES)
+    text = target.read_text(encoding="utf-8")
+    rows = (
+        list(csv.DictReader(text.splitlines())) if ending == "csv" else [json.loads(line) for line in text.splitlines()]
+    )
+    expected = pq.read_table(table).to_pylist()
+    assert [row["id"] for row in rows] == [row["id"] for row in expected]
+    assert [float(row["grand"]) for row in rows] == pytest.approx([row["grand"] for row in expected])
+
+
+def test_interrupting_cancels_a_run_that_nobody_else_carries(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    home = workspace.settings.home_folder
+    queued = tiny_runs.command("score", dataset.id, "--model", str(model), "--no-wait", home=home)
+    assert queued.returncode == 0 and "No worker is running: start one with `diet-explorer worker`." in queued.stdout
+    assert tiny_runs.command("cancel", "last", home=home).returncode == 0
+
+    options = ["--epochs", "20", "--batch-size", "4", "--max-length", "16", "--grand", "off", "--checkpoints", "1,20"]
+    score = launch("score", "last", "--model", str(model), *options, home=home)
+    run = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 2 else None, "the run was queued")
+    tiny_runs.landed(run, 1.0)
+    score.send_signal(signal.SIGINT)
+    assert score.wait(20) == 130
+    assert score.stderr is not None
+    errors = score.stderr.read()
+    assert errors.splitlines()[-1] == f"Cancelled. Go on with: diet-explorer resume {run.id}"
+    assert "Traceback" not in errors
+    assert run.refresh().status == "cancelled"
+    assert living_workers(workspace.settings) == []
+
+    launch("worker", home=home)
+    assert answer(home, "resume", run.id)["status"] in ("queued", "running")
+    follower = launch("score", "last", "--model", str(model), *options, home=home)
+    second = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 3 else None, "another was queued")
+    tiny_runs.landed(run, 20.0)
+    tiny_runs.landed(second, 1.0)
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(20) == 130
+    assert follower.stderr is not None
+    assert f"The run goes on in its worker. Cancel it with: diet-explorer cancel {second.id}" in follower.stderr.read()
+    assert run.refresh().status == "succeeded"
+    assert tiny_runs.ended(second) == "succeeded"
+
+
+def test_a_failed_job_ends_the_command_with_1(workspace: Workspace, dataset: Dataset, tmp_path: Path) -> None:
+    damaged = tiny_runs.save_tiny_model(tmp_path / "damaged")
+    (damaged / "model.safetensors").write_bytes(b"nothing of the kind")
+    options = ["--model", str(damaged), "--epochs", "1"]
+    done = tiny_runs.command("score", dataset.id, *options, home=workspace.settings.home_folder)
+    assert done.returncode == 1
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-2].startswith("Error: ") and str(damaged) in done.stderr.splitlines()[-2]
+    status = answer(workspace.settings.home_folder, "status", "last")
+    assert status["status"] == "failed" and str(damaged) in status["error"] and status["remedy"]
