@@ -69,7 +69,8 @@ class CarefulCsv:
             if cells is None:
                 end = self._line_end()
             raw = self._buffer[self._start : end]
-            lines = max(1, count_newlines(raw))
+            # The last record may lack its line end.
+            lines = count_newlines(raw) + (not raw.endswith(("\n", "\r")))
             yield Record(cells, self._line, lines, raw.rstrip("\r\n"), end)
             self._line += lines
             self._start = end

@@ -42,24 +42,31 @@ def open_source(location: str | Path, *, encoding: str | None = None) -> Source:
     text = str(location)
     if text.startswith(HUB_PREFIX):
         return open_hub(text)
-    path = Path(location)
+    path = Path(location).expanduser()
+    try:
+        return _open_path(path, encoding)
+    except PermissionError as error:
+        raise BadInputError(f"{path} may not be read.", "Give this user the right to read it.") from error
+    except OSError as error:
+        raise BadInputError(
+            f"{path} cannot be read: {error.strerror or error}.", "Check the path and the disk."
+        ) from error
+
+
+def _open_path(path: Path, encoding: str | None) -> Source:
     if not path.exists():
         raise BadInputError(
-            f"There is no file or folder {text}.", "Check the path; give a dataset of the Hub as hub:NAME."
+            f"There is no file or folder {path}.", "Check the path; give a dataset of the Hub as hub:NAME."
         )
     if path.is_dir():
         return open_folder(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".gz"]:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
-    try:
-        if suffix in (".csv", ".tsv", ".tab"):
-            return CsvSource(TextFile(path, encoding), is_tsv=suffix != ".csv")
-        if suffix in (".jsonl", ".ndjson", ".json"):
-            return JsonLinesSource(TextFile(path, encoding))
-        if suffix in (".parquet", ".pq") and path.suffix.lower() != ".gz":
-            return ParquetSource(path)
-    except PermissionError as error:
-        raise BadInputError(f"The file {text} may not be read.", "Give this user the right to read it.") from error
-    raise BadInputError(f"The kind of {text} is not known from its ending.", f"Give one of {_KNOWN}.")
+    is_compressed = suffixes[-1:] == [".gz"]
+    suffix = "".join(suffixes[:-1][-1:] if is_compressed else suffixes[-1:])
+    if suffix in (".csv", ".tsv", ".tab"):
+        return CsvSource(TextFile(path, encoding), is_tsv=suffix != ".csv")
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return JsonLinesSource(TextFile(path, encoding))
+    if suffix in (".parquet", ".pq") and not is_compressed:
+        return ParquetSource(path)
+    raise BadInputError(f"The kind of {path} is not known from its ending.", f"Give one of {_KNOWN}.")

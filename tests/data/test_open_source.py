@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -107,18 +109,25 @@ def test_gzip_reads_like_plain(importer: Importer, name: str) -> None:
     assert next(source.batches())[0].to_pylist() == [{"text": "x", "label": "y"}]
 
 
-def test_unreadable_file(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.EACCES, "may not be read"), (errno.EIO, "cannot be read: Input/output error")]
+)
+def test_unreadable_file(importer: Importer, monkeypatch: pytest.MonkeyPatch, number: int, message: str) -> None:
     path = importer.write("table.csv", GOOD)
 
-    def refuse(self: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(self: Path, **options: object) -> None:
+        raise OSError(number, os.strerror(number), str(self))
 
     # Tests may run as root, for whom no file is unreadable.
-    monkeypatch.setattr("diet_explorer.data.text_files.Path.stat", refuse)
-    monkeypatch.setattr("diet_explorer.data.readers.Path.exists", lambda self: True)
-    monkeypatch.setattr("diet_explorer.data.readers.Path.is_dir", lambda self: False)
-    with pytest.raises(BadInputError, match="may not be read"):
+    monkeypatch.setattr("diet_explorer.data.readers.Path.is_dir", refuse)
+    with pytest.raises(BadInputError, match=message):
         open_source(path)
+
+
+def test_home_folder(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+    importer.write("table.csv", GOOD)
+    monkeypatch.setenv("HOME", str(importer.folder))
+    assert open_source("~/table.csv").columns() == ["text", "label"]
 
 
 def test_preview_shows_what_the_user_wrote(importer: Importer) -> None:
