@@ -25,7 +25,7 @@ SETTINGS = ["--epochs", "2", "--seeds", "2", "--checkpoints", "0,1,2", "--batch-
 
 def answer(home: Path, *arguments: str) -> Any:
     """What a command prints as JSON."""
-    done = tiny_runs.command(*arguments, "--json", home=home)
+    done = tiny_runs.inside(*arguments, "--json", home=home)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -79,7 +79,7 @@ def test_status_and_runs(scored: tuple[Path, subprocess.CompletedProcess[str], P
     assert progress["share"] == 1.0 and [seed["state"] for seed in progress["seeds"]] == ["done", "done"]
     assert [point["checkpoint"] for point in progress["seeds"][1]["checkpoints"]] == [0.0, 1.0, 2.0]
     for verb in (["runs"], ["status", "last"]):
-        done = tiny_runs.command(*verb, home=home)
+        done = tiny_runs.inside(*verb, home=home)
         assert run["id"] in done.stdout and "succeeded" in done.stdout and "\x1b" not in done.stdout
 
 
@@ -98,7 +98,7 @@ def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.Complete
         assert row["label"] == "good" and row["predicted"] == "bad" and "film" in row["text"]
     assert answer(home, "rank", "last", "--split", "test")["examples"] == []
 
-    printed = tiny_runs.command("rank", "last", "--checkpoint", "0", "--top", "3", home=home).stdout.splitlines()
+    printed = tiny_runs.inside("rank", "last", "--checkpoint", "0", "--top", "3", home=home).stdout.splitlines()
     assert printed[0] == "EL2N · higher = harder · before training · mean over seeds"
     assert printed[1].startswith("Not reliable")
     assert len(printed) == 6
@@ -111,11 +111,11 @@ def test_what_was_not_recorded_is_refused(scored: tuple[Path, subprocess.Complet
         (["--seed", "2"], "has no scores of seed 2."),
         (["--label", "sad"], "has no class 'sad'."),
     ):
-        done = tiny_runs.command("rank", "last", *options, home=home)
+        done = tiny_runs.inside("rank", "last", *options, home=home)
         assert done.returncode == 2 and done.stdout == ""
         assert message in done.stderr.splitlines()[0] and len(done.stderr.splitlines()) == 2
     for verb, message in (("cancel", "cannot be cancelled: it has ended"), ("resume", "cannot be resumed")):
-        done = tiny_runs.command(verb, "last", home=home)
+        done = tiny_runs.inside(verb, "last", home=home)
         assert done.returncode == 2 and message in done.stderr.splitlines()[0]
 
 
@@ -140,9 +140,9 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
-    queued = tiny_runs.command("score", dataset.id, "--model", str(model), "--no-wait", home=home)
+    queued = tiny_runs.inside("score", dataset.id, "--model", str(model), "--no-wait", home=home)
     assert queued.returncode == 0 and "No worker is running: start one with `diet-explorer worker`." in queued.stdout
-    assert tiny_runs.command("cancel", "last", home=home).returncode == 0
+    assert tiny_runs.inside("cancel", "last", home=home).returncode == 0
 
     options = ["--epochs", "20", "--batch-size", "4", "--max-length", "16", "--grand", "off", "--checkpoints", "1,20"]
     score = launch("score", "last", "--model", str(model), *options, home=home)
@@ -175,7 +175,7 @@ def test_a_failed_job_ends_the_command_with_1(workspace: Workspace, dataset: Dat
     damaged = tiny_runs.save_tiny_model(tmp_path / "damaged")
     (damaged / "model.safetensors").write_bytes(b"nothing of the kind")
     options = ["--model", str(damaged), "--epochs", "1"]
-    done = tiny_runs.command("score", dataset.id, *options, home=workspace.settings.home_folder)
+    done = tiny_runs.inside("score", dataset.id, *options, home=workspace.settings.home_folder)
     assert done.returncode == 1
     assert done.stdout == "" and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-2].startswith("Error: ") and str(damaged) in done.stderr.splitlines()[-2]
