@@ -158,7 +158,7 @@ def test_a_source_that_changes_between_the_readings(importer: Importer, monkeypa
     survey: Any = importing.__dict__["survey"]
 
     def survey_and_append(*args: object, **options: object) -> object:
-        found = survey(*args, **options)  # type: ignore[arg-type]
+        found = survey(*args, **options)
         with path.open("a") as file:
             file.write("c,x\n")
         return found
