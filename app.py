@@ -6,5 +6,6 @@ import streamlit as st
 
 from diet_explorer.ui.navigation import ICON, draw_navigation
 
-st.set_page_config(page_title="diet-explorer", page_icon=ICON, layout="wide", initial_sidebar_state=260)
-draw_navigation().run()
+page = draw_navigation()
+st.set_page_config(page_title=f"{page.title} · diet-explorer", page_icon=ICON, layout="wide", initial_sidebar_state=260)
+page.run()

@@ -10,19 +10,18 @@ from diet_explorer.ui.view import View
 
 
 def empty_state(title: str, text: str, *, page: str, action: str, view: View | None = None, key: str = "empty") -> None:
-    """Draw an empty state with its one link.
+    """Draw an empty state with its one button.
 
     Parameters
     ----------
     page : str
         File of the page that fills this one.
     action : str
-        Verb on the link.
+        Verb on the button.
     view : View, optional
         The view that the page opens with.
     """
     with st.container(key=key):
         st.html(f'<div class="de-empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>')
-        st.page_link(
-            page, label=f"**{action}**", icon=":material/arrow_forward:", query_params=(view or View()).to_query()
-        )
+        if st.button(action, key=f"{key}-action", type="primary", icon=":material/arrow_forward:"):
+            st.switch_page(page, query_params=(view or View()).to_query())

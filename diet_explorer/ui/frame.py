@@ -10,6 +10,7 @@ import streamlit as st
 
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring import catalogue
+from diet_explorer.ui import library
 from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
 from diet_explorer.ui.navigation import ensure_navigation
@@ -48,6 +49,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
 
 
 def _resolved() -> Selection | None:
+    library.workspace()  # its errors are no fault of the address
     try:
         return resolve(read_view())
     except DietExplorerError as error:

@@ -12,16 +12,19 @@ _DRAWN = "navigation-drawn"
 
 
 def draw_navigation() -> StreamlitPage:
-    """Draw the navigation into the sidebar; the page that the address names."""
+    """Draw the navigation into the sidebar; the page that the address names.
+
+    The pages have no icons: Streamlit makes the icon of the open page the favicon and fetches it from the network.
+    """
     st.session_state[_DRAWN] = True
     return st.navigation(
         {
             "Data": [
-                st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-                st.Page("pages/datasets.py", title="Datasets", icon=":material/database:"),
-                st.Page("pages/score.py", title="Score", icon=":material/model_training:"),
+                st.Page("pages/home.py", title="Home", default=True),
+                st.Page("pages/datasets.py", title="Datasets"),
+                st.Page("pages/score.py", title="Score"),
             ],
-            "Explore": [st.Page("pages/browse.py", title="Browse", icon=":material/format_list_numbered:")],
+            "Explore": [st.Page("pages/browse.py", title="Browse")],
         },
         expanded=True,
     )
