@@ -1,0 +1,155 @@
+"""A real app with its worker, and a real Chromium to drive it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from diet_explorer import Workspace
+from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+
+expect.set_options(timeout=30_000)
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+
+
+class LiveApp:
+    """`diet-explorer app` on a workspace, in a process group of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.workspace = Workspace(home)
+        self.log = home.parent / f"{home.name}-app.log"
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> LiveApp:
+        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        with self.log.open("wb") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0"],
+                env=environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            found = re.search(r"http://[\d.]+:\d+", self.log.read_text())
+            if found:
+                self.url = found[0]
+                return self
+            assert self._process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(f"the app did not start: {self.log.read_text()}")
+
+    def processes(self) -> list[psutil.Process]:
+        """The supervisor and all that it started."""
+        assert self._process is not None
+        supervisor = psutil.Process(self._process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def worker(self) -> psutil.Process:
+        """The worker process."""
+        alive = (process for process in self.processes()[1:] if process.status() != psutil.STATUS_ZOMBIE)
+        return next(process for process in alive if "worker" in process.cmdline())
+
+    def kill(self, process: psutil.Process) -> None:
+        process.send_signal(signal.SIGKILL)
+
+    def kill_supervisor(self) -> list[psutil.Process]:
+        """SIGKILL the supervisor; returns the processes that it leaves behind."""
+        supervisor, *children = self.processes()
+        supervisor.send_signal(signal.SIGKILL)
+        self._process.wait()  # type: ignore[union-attr]
+        return children
+
+    def kill_all(self) -> None:
+        for process in self.processes():
+            process.send_signal(signal.SIGKILL)
+        self._process.wait()  # type: ignore[union-attr]
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill_all()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a browser context of its own; no page may ever show a traceback."""
+    pages: list[Page] = []
+
+    def make(url: str, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True, **options)
+        page = context.new_page()
+        page.goto(url)
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        traceback = page.locator("[data-testid=stException]").count()
+        text = page.inner_text("body")
+        page.context.close()
+        assert traceback == 0 and "Traceback" not in text
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_sentences(tmp_path_factory.mktemp("data") / "sentences.csv", 120)
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[Callable[[], LiveApp]]:
+    """Starts an app on a fresh workspace; its log is printed and it is stopped when the test ends."""
+    apps: list[LiveApp] = []
+
+    def make() -> LiveApp:
+        apps.append(LiveApp(tmp_path / "home"))
+        return apps[-1].start()
+
+    yield make
+    for app in apps:
+        sys.stdout.write(app.log.read_text())
+        app.stop()
+
+
+def settled(page: Page) -> Page:
+    """Wait until the page's script has run to its end."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
+    return page
+
+
+def rows(page: Page) -> list[str]:
+    """The texts of the ranked table's rows."""
+    return page.locator("tbody tr td.text").all_inner_texts()

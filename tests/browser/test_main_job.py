@@ -1,0 +1,91 @@
+"""What a user does: the sample from click to ranked rows, and own data from upload to download."""
+
+import io
+import re
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from diet_explorer import ExampleFilter
+from tests.browser.conftest import rows, settled
+
+pytestmark = pytest.mark.browser
+
+
+def test_sample_from_click_to_ranked_rows(make_app, new_page):
+    app = make_app()
+    page = settled(new_page(app.url))
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.locator(".st-key-try-sample button").click()
+    expect(page.get_by_role("heading", name="Browse")).to_be_visible()
+    expect(page.locator("tbody tr").first).to_be_visible(timeout=240_000)
+    assert len(rows(page)) == 50
+    expect(page.locator(".st-key-list-foot")).to_contain_text("50 of 1,250, filtered from 1,500")
+    (run,) = app.workspace.runs()
+    page.wait_for_function("() => document.querySelectorAll('tbody tr').length === 50")
+    expected = run.ranked(by="el2n", checkpoint=run.checkpoints()[0])["text"].tolist()
+    if len(run.checkpoints()) == 1:
+        assert [text.strip() for text in rows(page)][:3] == [text.strip() for text in expected][:3]
+    expect(page.locator(".st-key-job-line")).to_contain_text("Film snippets (sample)")
+    run.cancel()
+
+
+def test_own_data_from_upload_to_download(make_app, new_page, sentences, tiny_model):
+    app = make_app()
+    page = settled(new_page(f"{app.url}/datasets?tab=add"))
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        {"name": "own.csv", "mimeType": "text/csv", "buffer": sentences.read_bytes() + b"s999,,good\ns998,word,\n"}
+    )
+    expect(page.locator(".st-key-check-report")).to_be_visible()
+    settled(page)
+    expect(page.locator(".st-key-check-set-aside")).to_contain_text("122")
+    expect(page.locator(".st-key-check-set-aside")).to_contain_text("123")
+    page.locator(".st-key-import-dataset button").click()
+    expect(page.locator(".st-key-score-dataset button")).to_be_visible()
+    (dataset,) = app.workspace.datasets()
+    assert dataset.rows == 120 and dataset.set_aside()["line"].tolist() == [122, 123]
+    page.locator(".st-key-score-dataset button").click()
+    expect(page.locator(".st-key-start-run button")).to_be_visible()
+    settled(page)
+    page.locator(".st-key-run-model-kind").get_by_text("Local folder").click()
+    settled(page)
+    model = page.locator(".st-key-run-model input")
+    model.fill(str(tiny_model))
+    model.press("Enter")
+    settled(page)
+    page.locator(".st-key-start-run button").click()
+    expect(page.locator(".st-key-run-progress")).to_be_visible()
+    (run,) = app.workspace.runs()
+    run.wait(240)
+    expect(page.get_by_role("link", name="Browse examples")).to_be_enabled()
+    page.get_by_role("link", name="Browse examples").click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+    settled(page)
+
+    page.locator(".st-key-search input").fill("gripping")
+    page.locator(".st-key-search input").press("Enter")
+    where = ExampleFilter(text="gripping")
+    count = run.count(where)
+    assert 0 < count < 50
+    expect(page.locator("tbody tr")).to_have_count(count)
+    expect(page.locator("tbody mark").first).to_have_text("gripping")
+    expected = run.ranked(by="el2n", where=where)
+    assert [text.strip() for text in rows(page)] == expected["text"].str.strip().tolist()
+    assert "q=gripping" in page.url
+
+    page.locator("tbody tr").nth(1).click()
+    expect(page.locator(".st-key-card")).to_contain_text(expected["text"][1])
+    settled(page)
+    assert f"example={expected['row'][1]}" in page.url
+    with page.expect_download() as download:
+        page.locator(".st-key-download-csv button").click()
+    found = pd.read_csv(io.BytesIO(download.value.path().read_bytes()))
+    assert found["id"].tolist() == expected["id"].tolist()
+    assert found["el2n"].tolist() == pytest.approx(expected["el2n"].tolist())
+
+    link = page.url
+    other = settled(new_page(link))
+    expect(other.locator("tbody tr")).to_have_count(count)
+    expect(other.locator(".st-key-card")).to_contain_text(expected["text"][1])
+    assert re.sub(r".*\?", "", other.url) == re.sub(r".*\?", "", link)
