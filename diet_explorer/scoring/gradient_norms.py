@@ -194,7 +194,7 @@ class GradientNorms:
         device = next(iter(self._chosen.values())).device
         with torch.inference_mode(False), torch.enable_grad(), isolated_random_state(self._model):
             inputs = {name: _on_device(value, device) for name, value in batch.items() if name != "labels"}
-            return self._score(inputs, _checked_labels(labels, device))
+            return self._score(inputs, _checked_labels(labels, inputs, device))
 
     def _score(self, batch: Mapping[str, object], labels: Tensor) -> GradientPass:
         ghost = self._ghost or self._new_plan(batch, labels)
@@ -373,10 +373,16 @@ def _on_device(value: object, device: torch.device) -> object:
     return value.clone().to(device) if value.is_inference() else value.to(device)
 
 
-def _checked_labels(labels: Tensor, device: torch.device) -> Tensor:
+def _checked_labels(labels: Tensor, batch: Mapping[str, object], device: torch.device) -> Tensor:
     if labels.dim() != 1 or labels.is_floating_point() or not len(labels):
         raise BadInputError(
             f"labels have shape {tuple(labels.shape)} and type {labels.dtype}.",
             "Pass one integer class id per example.",
+        )
+    ids = batch.get("input_ids")
+    if isinstance(ids, Tensor) and len(ids) != len(labels):
+        raise BadInputError(
+            f"There are {len(ids)} examples in input_ids and labels for {len(labels)} examples.",
+            "Pass one label per example.",
         )
     return labels.to(device, torch.long)

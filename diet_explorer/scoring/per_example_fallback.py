@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from diet_explorer.errors import BadInputError
 from diet_explorer.scoring.frozen_model import trainable
 from diet_explorer.scoring.token_batches import take_rows
 
@@ -15,7 +16,19 @@ Forward = Callable[[Mapping[str, object]], Tensor]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy summed over the batch, in fp32 or wider whatever the model computes in."""
+    """Cross-entropy summed over the batch, in fp32 or wider whatever the model computes in.
+
+    Raises
+    ------
+    BadInputError
+        If a label is none of the model's classes.
+    """
+    outside = labels[(labels < 0) | (labels >= logits.shape[1])]
+    if len(outside):
+        raise BadInputError(
+            f"The labels contain class {int(outside[0])}, but the model has the classes 0 to {logits.shape[1] - 1}.",
+            "Number the classes from 0, and give the model as many as there are.",
+        )
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return nn.functional.cross_entropy(logits, labels, reduction="sum")
 
