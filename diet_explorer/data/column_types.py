@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -86,3 +87,18 @@ def as_strings(column: pa.Array, name: str) -> pa.StringArray:
             f"Column {name!r} holds {column.type}, not text, numbers or booleans.",
             "Map another column, or convert it first.",
         ) from error
+
+
+def string_bytes(column: pa.StringArray) -> memoryview:
+    """Return the bytes of all strings of a column, one behind the other, without copying; nulls must be empty."""
+    _, offsets, values = column.buffers()
+    if not len(column) or values is None:
+        return memoryview(b"")
+    bounds = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    return memoryview(values)[bounds[0] : bounds[-1]]
+
+
+def has_nul(column: pa.StringArray) -> bool:
+    """Whether any string of a column may hold a NUL character."""
+    values = np.frombuffer(string_bytes(column), dtype=np.uint8)
+    return bool(len(values)) and not values.min()

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from diet_explorer.data.column_types import string_bytes
+
 
 class ColumnHash:
     """SHA-256 of a column: of its lengths (or validity) and of its values."""
@@ -27,7 +29,7 @@ class ColumnHash:
         if not pa.types.is_string(column.type):
             column = _as_text(column)
         self._shape.update(pc.fill_null(pc.binary_length(column), -1).to_numpy().tobytes())
-        self._values.update(_bytes_of(pc.fill_null(column, "")))
+        self._values.update(string_bytes(pc.fill_null(column, "")))
 
     def add_nulls(self, count: int) -> None:
         """Take in strings that are null; for columns that appear late in a JSON Lines file."""
@@ -47,11 +49,3 @@ def _as_text(column: pa.Array) -> pa.StringArray:
     if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):
         return column.cast(pa.string())
     return pa.array([None if value is None else repr(value) for value in column.to_pylist()], pa.string())
-
-
-def _bytes_of(column: pa.StringArray) -> bytes | memoryview:
-    if not len(column):
-        return b""
-    _, offsets, values = column.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
-    return memoryview(values)[bounds[0] : bounds[-1]] if values is not None else b""

@@ -164,25 +164,29 @@ def _fingerprint(words: Words, part: int) -> tuple[UInt64s, UInt32s, Int64s]:
     normal = pc.utf8_lower(pc.utf8_normalize(words.vocabulary, form="NFKC"))
     bare = pc.utf8_trim(normal, characters=_PUNCTUATION)
     bare = pc.if_else(pc.equal(bare, ""), normal, bare)
-    exact_hash, near_hash = (
+    exact_hash, bare_hash = (
         pd.util.hash_array(w.to_numpy(zero_copy_only=False), categorize=False) for w in (normal, bare)
     )
-    counts = words.counts
+    counts, offsets = words.counts, words.offsets
     filled = counts > 0
-    starts = words.offsets[:-1][filled]
     keys = np.zeros(len(counts), dtype=np.uint64)
-    if len(starts):
-        powers = np.cumprod(np.full(counts.max(), _ODD, dtype=np.uint64))
-        position = np.arange(len(words.codes)) - np.repeat(words.offsets[:-1], counts)
-        keys[filled] = np.add.reduceat(exact_hash[words.codes] * powers[position], starts)
-    word = near_hash[words.codes].astype(np.uint32)
-    mixed = (word * np.uint32(0x85EBCA6B)) ^ (np.roll(word, -1) * np.uint32(0xC2B2AE35) + np.uint32(0x27D4EB2F))
+    if filled.any():
+        # Each position has an odd factor of its own, so that the order of words matters.
+        position = (np.arange(len(words.codes)) - np.repeat(offsets[:-1], counts)).astype(np.uint64)
+        keys[filled] = np.add.reduceat(
+            exact_hash[words.codes] * (position * np.uint64(2) + np.uint64(1)), offsets[:-1][filled]
+        )
+    word = bare_hash.astype(np.uint32)[words.codes]
+    shingles = word * np.uint32(0x85EBCA6B)
+    shingles[:-1] ^= word[1:] * np.uint32(0xC2B2AE35) + np.uint32(0x27D4EB2F)
     # The last word of a text begins no pair; a text of one word is its own shingle.
-    is_last = np.zeros(len(word), dtype=bool)
-    is_last[words.offsets[1:][filled] - 1] = True
-    is_single = np.repeat(counts == 1, counts)
-    shingles = np.where(is_single, word, mixed)[~is_last | is_single]
-    return keys, (shingles & ~np.uint32(1)) | np.uint32(part), np.where(counts > 1, counts - 1, counts)
+    begins_shingle = np.ones(len(word), dtype=bool)
+    begins_shingle[offsets[1:][filled] - 1] = False
+    single = offsets[:-1][counts == 1]
+    shingles[single] = word[single]
+    begins_shingle[single] = True
+    shingles = (shingles[begins_shingle] & ~np.uint32(1)) | np.uint32(part)
+    return keys, shingles, np.where(counts > 1, counts - 1, counts)
 
 
 def _owners(counts: Int64s) -> Int64s:
@@ -191,19 +195,16 @@ def _owners(counts: Int64s) -> Int64s:
 
 def _bucket_pairs(keys: UInt64s, rows: Int64s) -> tuple[Int64s, Int64s]:
     """Pair each row with the first row of the same key; rows are in ascending order."""
-    # Sorting values is far cheaper than sorting positions, and few rows share a key.
-    ordered = np.sort(keys)
-    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
-    shared = ordered[repeated[np.diff(repeated, prepend=-2) > 1]]
-    if not len(shared):
-        return rows[:0], rows[:0]
-    bucket = np.searchsorted(shared, keys)
-    members = np.flatnonzero(shared[np.minimum(bucket, len(shared) - 1)] == keys)
-    order = members[np.argsort(bucket[members], kind="stable")]
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = bucket[order[1:]] != bucket[order[:-1]]
-    first = order[is_first][np.cumsum(is_first) - 1]
-    return rows[first[~is_first]], rows[order[~is_first]]
+    order = np.argsort(keys)
+    is_same = keys[order[1:]] == keys[order[:-1]]
+    shared = np.flatnonzero(np.concatenate(([False], is_same)) | np.concatenate((is_same, [False])))
+    # Few rows share a key; only those need the exact order, by key and then by row.
+    members = order[shared] if len(order) else order
+    members = members[np.lexsort((members, keys[members]))]
+    is_first = np.ones(len(members), dtype=bool)
+    is_first[1:] = keys[members[1:]] != keys[members[:-1]]
+    first = members[is_first][np.cumsum(is_first) - 1]
+    return rows[first[~is_first]], rows[members[~is_first]]
 
 
 def _sets(rows: Int64s, offsets: Int64s, shingles: UInt32s) -> UInt64s:

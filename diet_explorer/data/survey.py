@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diet_explorer.data.column_types import ColumnTyper, as_strings, plain
+from diet_explorer.data.column_types import ColumnTyper, as_strings, has_nul, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
@@ -140,7 +140,7 @@ class _Surveyor:
         problems = np.zeros(table.num_rows, dtype=np.uint8)
         for name, column in columns.items():
             self._take_in(name, column)
-            if pa.types.is_string(column.type):
+            if pa.types.is_string(column.type) and has_nul(column):
                 _mark(problems, pc.match_substring(column, "\0"), Reason.NUL_BYTE)
         words, characters = self._add_texts(columns, problems)
         labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows))
