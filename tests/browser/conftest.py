@@ -28,15 +28,18 @@ ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "-
 class LiveApp:
     """`diet-explorer app` on a workspace, in a process group of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, threads: int | None = 1) -> None:
         self.home = home
+        self.threads = threads
         self.workspace = Workspace(home)
         self.log = home.parent / f"{home.name}-app.log"
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> LiveApp:
-        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home)}
+        if self.threads is not None:
+            environment["OMP_NUM_THREADS"] = str(self.threads)
         with self.log.open("wb") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0"],
@@ -90,11 +93,15 @@ class LiveApp:
                 self.kill_all()
 
 
+def chromium_path() -> str | None:
+    """An installed Chromium; None for Playwright's own."""
+    return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         yield browser
         browser.close()
 
