@@ -14,11 +14,12 @@ from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.colours import class_colours
 from diet_explorer.ui.csv_download import safe_csv
 from diet_explorer.ui.empty import empty_state
+from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.report import draw_charts, draw_figures, draw_notices, draw_set_aside
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.source_form import OpenedSource, checked, draw_location, draw_mapping, forget_source, opened
-from diet_explorer.ui.view import View, change
+from diet_explorer.ui.view import View
 
 _FACES = {"list": "Datasets", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5
@@ -27,16 +28,7 @@ _PREVIEW_SHOWN = 5
 def body(selection: Selection) -> None:
     """Draw one of the page's two faces."""
     face = selection.view.tab if selection.view.tab in _FACES else ("list" if selection.datasets else "add")
-    st.session_state["datasets-face"] = face
-    st.segmented_control(
-        "What to show",
-        list(_FACES),
-        key="datasets-face",
-        format_func=_FACES.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: change(tab=st.session_state["datasets-face"]),
-    )
+    draw_faces("datasets-face", _FACES, face)
     if face == "add":
         _add()
     elif selection.dataset is None:

@@ -13,6 +13,7 @@ from diet_explorer.training.config import RunConfig
 from diet_explorer.ui import library
 from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.empty import empty_state
+from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.run_form import draw_estimate, draw_form, fill_form
 from diet_explorer.ui.run_list import draw_run_list, settings_words
@@ -36,16 +37,7 @@ def body(selection: Selection) -> None:
         )
         return
     face = selection.view.tab if selection.view.tab in _FACES else ("progress" if run else "new")
-    st.session_state["score-face"] = face
-    st.segmented_control(
-        "What to show",
-        list(_FACES),
-        key="score-face",
-        format_func=_FACES.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: change(tab=st.session_state["score-face"]),
-    )
+    draw_faces("score-face", _FACES, face)
     if face == "new":
         _new_run(dataset)
     elif run is None:

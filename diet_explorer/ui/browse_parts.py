@@ -14,7 +14,7 @@ from diet_explorer.ui import library, words
 from diet_explorer.ui.colours import OKABE_ITO, cividis
 from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
 from diet_explorer.ui.example_card import card_html
-from diet_explorer.ui.filter_bar import draw_filters, set_text
+from diet_explorer.ui.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.markup import chip, help_mark
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, ranked_table
@@ -29,18 +29,8 @@ _LEGEND = len(OKABE_ITO)
 def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, *, narrow: bool = False) -> int:
     """Draw search, count and download; `narrow` adds the filters behind a button. Returns the number of matches."""
     total = library.count(run, checkpoint, selection.seed, selection.where)
-    st.session_state["search"] = selection.where.text
     with st.container(key="toolbar", horizontal=True, vertical_alignment="center", gap="small"):
-        st.text_input(
-            "Search the texts",
-            key="search",
-            type="search",
-            placeholder="Search the texts",
-            label_visibility="collapsed",
-            icon=":material/search:",
-            width="stretch",
-            on_change=set_text,
-        )
+        draw_search(selection.where)
         if narrow:
             with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
                 draw_filters(selection, dataset, run, checkpoint)
@@ -80,6 +70,7 @@ def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> 
             place=f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page} {selection.where.to_query()}",
             selected=selection.view.example,
             query=selection.where.text,
+            spread=selection.seed is None and len(selection.seeds) > 1,
         ),
         lambda row: change(example=row),
     )

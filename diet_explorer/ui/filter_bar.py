@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,12 @@ from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import charts, library
+from diet_explorer.ui.mirror import mirrored_key
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change, read_view
 
 BINS = 40
+_RangeCallback = Callable[[float | None, float | None], None]
 _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
 _NUMERIC = ("int", "uint", "float", "double", "decimal")
@@ -31,14 +34,15 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     with right:
         _multi("Predicted label", dataset.classes, where.predicted, "filter-predicted", "predicted")
     left, right = st.columns(2, gap="small")
-    with left:
-        st.session_state["filter-disagree"] = next(key for key, value in _DISAGREE.items() if value == where.disagree)
+    with left, st.container(key="filter-disagree"):
+        shown = next(name for name, value in _DISAGREE.items() if value == where.disagree)
+        disagree = mirrored_key("filter-disagree", shown)
         st.selectbox(
             "Given and predicted",
             list(_DISAGREE_WORDS),
-            key="filter-disagree",
+            key=disagree,
             format_func=_DISAGREE_WORDS.__getitem__,
-            on_change=lambda: _set(disagree=_DISAGREE[st.session_state["filter-disagree"]]),
+            on_change=lambda: _set(disagree=_DISAGREE[st.session_state[disagree]]),
         )
     with right:
         _multi("Split", list(dataset.manifest.splits), where.splits, "filter-split", "splits")
@@ -46,9 +50,19 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     _metadata_condition(dataset, where)
 
 
-def set_text() -> None:
-    """Callback of the search box."""
-    _set(text=st.session_state["search"].strip())
+def draw_search(where: ExampleFilter) -> None:
+    """Draw the box that searches the texts."""
+    with st.container(key="search"):
+        key = mirrored_key("search", where.text)
+        st.text_input(
+            "Search the texts",
+            key=key,
+            type="search",
+            placeholder="Search the texts",
+            label_visibility="collapsed",
+            icon=":material/search:",
+            on_change=lambda: _set(text=st.session_state[key]),
+        )
 
 
 def range_of(where: ExampleFilter, score: Score) -> ScoreRange:
@@ -60,14 +74,41 @@ def _set(**changes: Any) -> None:
     change(where=replace(read_view().where, **changes))
 
 
-def _multi(label: str, options: list[str], chosen: tuple[str, ...], key: str, field: str) -> None:
-    st.session_state[key] = [name for name in chosen if name in options]
-    st.multiselect(
-        label,
-        options,
+def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, field: str) -> None:
+    with st.container(key=name):
+        key = mirrored_key(name, [option for option in chosen if option in options])
+        st.multiselect(
+            label,
+            options,
+            key=key,
+            placeholder="All",
+            on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
+        )
+
+
+def _range_inputs(
+    name: str, titles: tuple[str, str], low: float | None, high: float | None, on_change: _RangeCallback
+) -> None:
+    """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open."""
+    left, right = st.columns(2, gap="small")
+    with left, st.container(key=f"{name}-low"):
+        low_key = mirrored_key(f"{name}-low", low)
+        _number_input(titles[0], low_key, lambda: on_change(st.session_state[low_key], high))
+    with right, st.container(key=f"{name}-high"):
+        high_key = mirrored_key(f"{name}-high", high)
+        _number_input(titles[1], high_key, lambda: on_change(low, st.session_state[high_key]))
+
+
+def _number_input(title: str, key: str, on_change: Callable[[], None]) -> None:
+    st.number_input(
+        title,
         key=key,
-        placeholder="All",
-        on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
+        value=None,
+        format="%.3f",
+        step=0.05,
+        placeholder=title,
+        label_visibility="collapsed",
+        on_change=on_change,
     )
 
 
@@ -80,26 +121,19 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
         st.caption("No example matches the other conditions.")
     else:
         st.html('<p class="de-caption">How many examples? <span class="de-quiet">Drag to choose a range</span></p>')
-        chart_key = f"score-histogram-{score.name}"
-        charts.score_histogram(
-            counts, score, limits.low, limits.high, key=chart_key, on_select=lambda: _brushed(chart_key, score.name)
-        )
-    left, right = st.columns(2, gap="small")
-    for column, key, end, label in (
-        (left, "filter-low", limits.low, f"{score.title} from"),
-        (right, "filter-high", limits.high, f"{score.title} to"),
-    ):
-        st.session_state[key] = end
-        column.number_input(
-            label,
-            key=key,
-            value=None,
-            format="%.3f",
-            step=0.05,
-            placeholder=label,
-            label_visibility="collapsed",
-            on_change=lambda: _set_range(score.name, st.session_state["filter-low"], st.session_state["filter-high"]),
-        )
+        # a chart per range, so that the box that was dragged goes when the range does
+        chart = f"score-histogram-{score.name}-{limits.low}-{limits.high}"
+        with st.container(key="score-histogram"):
+            charts.score_histogram(
+                counts, score, limits.low, limits.high, key=chart, on_select=lambda: _brushed(chart, score.name)
+            )
+    _range_inputs(
+        "filter",
+        (f"{score.title} from", f"{score.title} to"),
+        limits.low,
+        limits.high,
+        lambda low, high: _set_range(score.name, low, high),
+    )
 
 
 def _brushed(key: str, name: str) -> None:
@@ -134,30 +168,24 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
     types = library.metadata_types(dataset)
     if column not in types:
         return
-    left, right = st.columns(2, gap="small")
     if types[column].startswith(_NUMERIC):
         limits = next((entry for entry in where.metadata if entry.column == column), MetadataRange(column))
-        for place, key, end, label in (
-            (left, "filter-column-low", limits.low, f"{column} from"),
-            (right, "filter-column-high", limits.high, "to"),
-        ):
-            st.session_state[key] = end
-            place.number_input(
-                label,
-                key=key,
-                value=None,
-                placeholder="any",
-                on_change=lambda: _set_metadata(
-                    column, st.session_state["filter-column-low"], st.session_state["filter-column-high"]
-                ),
-            )
-    else:
-        st.session_state["filter-column-value"] = ""
-        left.text_input(
+        _range_inputs(
+            "filter-column",
+            (f"{column} from", f"{column} to"),
+            limits.low,
+            limits.high,
+            lambda low, high: _set_metadata(column, low, high),
+        )
+        return
+    with st.container(key="filter-column-value"):
+        key = mirrored_key("filter-column-value", "")
+        st.text_input(
             f"{column} is exactly",
-            key="filter-column-value",
-            placeholder="value, then Enter",
-            on_change=lambda: _add_value(column, st.session_state["filter-column-value"]),
+            key=key,
+            placeholder=f"{column} is exactly …",
+            label_visibility="collapsed",
+            on_change=lambda: _add_value(column, st.session_state[key]),
         )
 
 

@@ -11,6 +11,7 @@ from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui import words
+from diet_explorer.ui.mirror import mirrored_key
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change
 
@@ -88,23 +89,23 @@ def mirrored_select(
     Parameters
     ----------
     name : str
-        Field of the view; the element's key is ``pick-<name>``.
+        Field of the view; the container's key is ``pick-<name>``.
     title : callable
         From an option to what people read.
     to_view : callable
         From an option to the value in the view.
     """
-    key = f"pick-{name}"
-    if options:
-        st.session_state[key] = current if current in options else options[0]
-    st.selectbox(
-        label,
-        options,
-        key=key,
-        format_func=title,
-        help=help,
-        disabled=not options,
-        placeholder="none yet",
-        filter_mode="contains" if len(options) > 10 else "fuzzy",
-        on_change=lambda: change(**{name: to_view(st.session_state[key])}),
-    )
+    with st.container(key=f"pick-{name}"):
+        key = mirrored_key(f"pick-{name}", current if current in options else None)
+        st.selectbox(
+            label,
+            options,
+            index=None,
+            key=key,
+            format_func=title,
+            help=help,
+            disabled=not options,
+            required=True,
+            placeholder="none yet",
+            on_change=lambda: change(**{name: to_view(st.session_state[key])}),
+        )

@@ -30,11 +30,24 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True)
 class TableState:
-    """What the table shows beside its rows."""
+    """What the table shows beside its rows.
+
+    Attributes
+    ----------
+    place : str
+        Names the page, so that only a change of page scrolls to the top.
+    selected : int or None
+        Row of the example whose card is open.
+    query : str
+        Text to mark.
+    spread : bool
+        Whether the standard deviation over seeds is shown.
+    """
 
     place: str
     selected: int | None
     query: str
+    spread: bool
 
 
 def ranked_table(
@@ -57,7 +70,6 @@ def ranked_table(
     colours : mapping
         Class name to hex colour.
     state : TableState
-        `place` names the page, so that only a change of page scrolls to the top.
     on_open : callable
         Called with the row of the example whose line was chosen.
     """
@@ -67,7 +79,7 @@ def ranked_table(
         if row is not None:
             on_open(int(row))
 
-    lines = table_lines(rows, score, colours)
+    lines = table_lines(rows, score, colours, spread=state.spread)
     head = table_head(score)
     stamp = hashlib.sha256(json.dumps([head, lines, state.query]).encode()).hexdigest()
     data = {
@@ -92,10 +104,9 @@ def table_head(score: Score) -> Sequence[Sequence[str]]:
     ]
 
 
-def table_lines(rows: pd.DataFrame, score: Score, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+def table_lines(rows: pd.DataFrame, score: Score, colours: Mapping[str, str], *, spread: bool) -> list[dict[str, Any]]:
     """The rows as the browser draws them; long texts are cut, the card has them whole."""
     texts = [name for name in ("text", "text_pair") if name in rows.columns]
-    spread = f"{score.name}_std"
     lines = []
     for example in rows.to_dict("records"):
         lines.append(
@@ -103,7 +114,7 @@ def table_lines(rows: pd.DataFrame, score: Score, colours: Mapping[str, str]) ->
                 "row": int(example["row"]),
                 "rank": words.whole(example["rank"]),
                 "score": words.three(example[score.name]),
-                "spread": words.three(example[spread]) if spread in example else "",
+                "spread": words.three(example[f"{score.name}_std"]) if spread else "",
                 "texts": [str(example[name] or "")[:_TEXT_LIMIT] for name in texts],
                 "label": example["label"],
                 "label_colour": colours.get(example["label"], OTHERS),

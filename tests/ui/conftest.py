@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,6 +138,12 @@ def parameter(app: AppTest, key: str) -> str:
     """The last value of a URL parameter."""
     value = app.query_params[key]
     return value if isinstance(value, str) else value[-1]
+
+
+def control(widgets: Any, name: str) -> Any:
+    """The control that mirrors the URL under `name`; its key carries a number that counts its identities."""
+    (found,) = [widget for widget in widgets if re.fullmatch(rf"{name}-\d+", str(widget.key))]
+    return found
 
 
 def words_on(app: AppTest) -> str:

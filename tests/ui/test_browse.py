@@ -10,7 +10,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.browse_parts import PAGE_SIZE
 from diet_explorer.ui.csv_download import filtered_csv
-from tests.ui.conftest import HOSTILE, assert_calm, parameter, words_on
+from tests.ui.conftest import HOSTILE, assert_calm, control, parameter, words_on
 
 
 def foot(app):
@@ -30,8 +30,8 @@ def test_the_page_counts_the_training_split_at_the_end_of_epoch_1(filled, open_p
     assert_calm(app)
     train = (expected(filled)["split"] == "train").sum()
     assert f"{PAGE_SIZE} of {train}, filtered from {filled.dataset.rows}" in foot(app)
-    assert app.selectbox(key="pick-checkpoint").value == 1.0
-    assert app.selectbox(key="pick-score").value == "el2n"
+    assert control(app.selectbox, "pick-checkpoint").value == 1.0
+    assert control(app.selectbox, "pick-score").value == "el2n"
     assert catalogue.BINARY_NOTE in words_on(app)
 
 
@@ -46,9 +46,9 @@ def test_filters_in_the_url_are_the_filters_of_the_list(filled, open_page):
     ]
     assert 0 < len(kept) < PAGE_SIZE
     assert f"{len(kept)} of {len(kept)}, filtered from" in foot(app)
-    assert app.multiselect(key="filter-label").value == ["good"]
-    assert app.text_input(key="search").value == "FILM"
-    assert app.number_input(key="filter-low").value == 0.5
+    assert control(app.multiselect, "filter-label").value == ["good"]
+    assert control(app.text_input, "search").value == "FILM"
+    assert control(app.number_input, "filter-low").value == 0.5
     chips = [button.label for button in app.button if str(button.key).startswith("chip-")]
     assert len(chips) == 4
 
@@ -62,11 +62,11 @@ def test_a_chip_removes_its_condition(filled, open_page):
 
 def test_controls_write_the_url(filled, open_page):
     app = open_page("browse")
-    app.text_input(key="search").set_value("film 1").run()
-    app.multiselect(key="filter-predicted").select("bad").run()
-    app.selectbox(key="filter-disagree").select("≠").run()
-    app.number_input(key="filter-high").set_value(1.2).run()
-    app.selectbox(key="pick-seed").select(1).run()
+    control(app.text_input, "search").set_value("film 1").run()
+    control(app.multiselect, "filter-predicted").select("bad").run()
+    control(app.selectbox, "filter-disagree").select("≠").run()
+    control(app.number_input, "filter-high").set_value(1.2).run()
+    control(app.selectbox, "pick-seed").select(1).run()
     assert_calm(app)
     query = {key: parameter(app, key) for key in app.query_params}
     wanted = {"q": "film 1", "predicted": "bad", "disagree": "yes", "range": "el2n::1.2", "seed": "1"}
@@ -76,9 +76,9 @@ def test_controls_write_the_url(filled, open_page):
 def test_metadata_can_be_filtered_by_range_and_by_value(filled, open_page):
     app = open_page("browse")
     app.selectbox(key="filter-column").select("rating").run()
-    app.number_input(key="filter-column-low").set_value(0.0).run()
+    control(app.number_input, "filter-column-low").set_value(0.0).run()
     app.selectbox(key="filter-column").select("origin").run()
-    app.text_input(key="filter-column-value").set_value("press").run()
+    control(app.text_input, "filter-column-value").set_value("press").run()
     frame = filled.dataset.examples()
     kept = frame[(frame["split"] == "train") & (frame["meta.rating"] >= 0) & (frame["meta.origin"] == "press")]
     assert f"{len(kept)} of {len(kept)}, filtered from" in foot(app)
