@@ -26,6 +26,7 @@ BANDS = 6
 ROWS_PER_BAND = 3
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~“”‘’«»…—–¡¿。、！？，"
 _SHINGLES_AT_ONCE = 1 << 22
+_SIEVE = np.uint64((1 << 22) - 1)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 UInt32s = npt.NDArray[np.uint32]
@@ -195,12 +196,15 @@ def _owners(counts: Int64s) -> Int64s:
 
 def _bucket_pairs(keys: UInt64s, rows: Int64s) -> tuple[Int64s, Int64s]:
     """Pair each row with the first row of the same key; rows are in ascending order."""
-    order = np.argsort(keys)
-    is_same = keys[order[1:]] == keys[order[:-1]]
-    shared = np.flatnonzero(np.concatenate(([False], is_same)) | np.concatenate((is_same, [False])))
-    # Few rows share a key; only those need the exact order, by key and then by row.
-    members = order[shared] if len(order) else order
-    members = members[np.lexsort((members, keys[members]))]
+    ordered = np.sort(keys)
+    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
+    shared = ordered[repeated[np.diff(repeated, prepend=-2) > 1]]
+    # Few rows share a key. The low bits of shared keys sieve out most others before the search.
+    sieve = np.zeros(int(_SIEVE) + 1, dtype=bool)
+    sieve[shared & _SIEVE] = True
+    members = np.flatnonzero(sieve[keys & _SIEVE])
+    members = members[np.isin(keys[members], shared)]
+    members = members[np.argsort(keys[members], kind="stable")]
     is_first = np.ones(len(members), dtype=bool)
     is_first[1:] = keys[members[1:]] != keys[members[:-1]]
     first = members[is_first][np.cumsum(is_first) - 1]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Scripts that write no spaces: each of their characters counts as a word.
-_UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
+# Each character of a script that writes no spaces counts as a word; other scripts have spaces of their own.
+_UNSPACED_OR_SPACE = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])|[\p{Z}\x{85}]"
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def split_words(texts: pa.Array) -> Words:
     texts = pc.fill_null(texts, "")
     is_foreign = pc.invert(pc.string_is_ascii(texts))
     if pc.any(is_foreign).as_py():
-        spaced = pc.replace_substring_regex(texts.filter(is_foreign), _UNSPACED, r" \1 ")
+        spaced = pc.replace_substring_regex(texts.filter(is_foreign), _UNSPACED_OR_SPACE, r" \1 ")
         texts = pc.replace_with_mask(texts, is_foreign, spaced)
-    split = pc.utf8_split_whitespace(texts)
+    split = pc.ascii_split_whitespace(texts)
     encoded = split.flatten().dictionary_encode()
     codes = encoded.indices.to_numpy()
     offsets = split.offsets.to_numpy().astype(np.int64)
