@@ -27,6 +27,8 @@ class ExampleCard:
         Further columns of the source, by their original names.
     trajectories : pandas.DataFrame
         ``seed, checkpoint, predicted`` (class name) and every recorded score, in that order of rows.
+    gradients : pandas.DataFrame
+        ``seed, checkpoint`` and the gradient norm of each group of parameters; no such columns where none were taken.
     """
 
     row: int
@@ -37,6 +39,7 @@ class ExampleCard:
     split: str
     metadata: dict[str, Any]
     trajectories: pd.DataFrame
+    gradients: pd.DataFrame
     _classes: list[str] = field(repr=False)
     _logits: dict[tuple[int, float], list[float]] = field(repr=False)
 
@@ -52,6 +55,19 @@ class ExampleCard:
         exponents = [np.exp(values - values.max()) for values in chosen]
         mean = np.mean([values / values.sum() for values in exponents], axis=0)
         return dict(zip(self._classes, mean.tolist(), strict=True))
+
+    def pulls(self, checkpoint: float, seed: int | None = None) -> dict[str, float]:
+        """Where the example pulls: group of parameters to its gradient norm, root mean square over seeds for None.
+
+        The squares of one seed's groups add up to the square of its GraNd.
+        """
+        chosen = self.gradients[self.gradients["checkpoint"] == checkpoint]
+        if seed is not None:
+            chosen = chosen[chosen["seed"] == seed]
+        norms = chosen.drop(columns=["seed", "checkpoint"])
+        if norms.empty:
+            return {}
+        return {str(name): float(np.sqrt(np.mean(np.square(norms[name])))) for name in norms.columns}
 
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
@@ -76,6 +92,9 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
     names = [name for name in catalogue.SCORE_NAMES if records and name in records[0]]
     trajectories = pd.DataFrame(records, columns=["seed", "checkpoint", "predicted", *names])
     trajectories["predicted"] = trajectories["predicted"].map(dict(enumerate(manifest.classes)))
+    prefix = catalogue.GROUP_PREFIX
+    groups = [name for name in (records[0] if records else ()) if name.startswith(prefix)]
+    gradients = pd.DataFrame(records, columns=["seed", "checkpoint", *groups])
     return ExampleCard(
         row=row,
         id=example["id"],
@@ -89,6 +108,7 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
             if name.startswith(METADATA_PREFIX)
         },
         trajectories=trajectories,
+        gradients=gradients.rename(columns=lambda name: name.removeprefix(prefix)),
         _classes=manifest.classes,
         _logits={(record["seed"], record["checkpoint"]): record["logits"] for record in records},
     )

@@ -148,6 +148,8 @@ SCORES: tuple[Score, ...] = (
 )
 _BY_NAME = {score.name: score for score in SCORES}
 SCORE_NAMES: tuple[str, ...] = tuple(_BY_NAME)
+GROUP_PREFIX = "grand."
+"""Columns of score files that hold the gradient norm of one group of parameters: grand.embeddings, grand.layer 0, …"""
 DEFAULT_SCORE = "el2n"
 DEFAULT_CHECKPOINT = 1.0
 

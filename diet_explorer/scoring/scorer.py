@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import metrics
+from diet_explorer.scoring.catalogue import GROUP_PREFIX
 from diet_explorer.scoring.gradient_norms import GradientNorms
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import GradientMode
@@ -22,7 +23,6 @@ from diet_explorer.training.encoding import EncodedExamples
 
 MAX_BATCH_ROWS = 64
 MAX_BATCH_TOKENS = 8_192
-GROUP_PREFIX = "grand."
 Array = NDArray[np.float32]
 
 

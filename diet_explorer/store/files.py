@@ -31,8 +31,6 @@ def explained(action: str, path: str) -> Iterator[None]:
     """Turn an OSError of the block into a WorkspaceError that names the path and the remedy."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         remedy = _REMEDIES.get(error.errno or 0, "Check that the location is there and can be written.")

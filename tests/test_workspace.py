@@ -1,0 +1,150 @@
+"""The library's front door: estimates, measurement, runs without scores, long tables, versions."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from diet_explorer import Workspace
+from diet_explorer.errors import BadInputError, ModelError, NotFoundError, WorkspaceError
+from diet_explorer.scoring.seed_run import run_seed
+from diet_explorer.training.config import RunConfig
+from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("library")
+    workspace = Workspace(folder / "home")
+    dataset = workspace.import_dataset(save_sentences(folder / "s.csv"), text="sentence", label="mood", id="key")
+    config = RunConfig(
+        dataset.id,
+        model=str(save_tiny_model(folder / "model")),
+        epochs=1,
+        seeds=2,
+        checkpoints=(0, 1),
+        batch_size=16,
+        max_length=16,
+    ).validated()
+    run = workspace.create_run(dataset, config, name="by hand", origin="job")
+    for seed in range(2):
+        run_seed(workspace.files, folder / "scratch", run.id, config, dataset.manifest, seed, should_stop=lambda: False)
+    return workspace, dataset, run
+
+
+def test_the_estimate_counts_epochs_seeds_and_checkpoints(made):
+    workspace, dataset, run = made
+    one = workspace.estimate(dataset, replace(run.config, seeds=1))
+    three = workspace.estimate(dataset, replace(run.config, seeds=3))
+    assert three.seconds_training == pytest.approx(3 * one.seconds_training)
+    assert three.seconds_scoring == pytest.approx(3 * one.seconds_scoring)
+    assert one.steps == 4 and not one.measured and "tokens" in one.basis
+    more = workspace.estimate(dataset, replace(run.config, seeds=1, checkpoints=(0, 0.5, 1)))
+    assert more.seconds_scoring == pytest.approx(1.5 * one.seconds_scoring)
+    choices = workspace.estimates(dataset, run.config)
+    assert choices["off"].seconds_scoring < choices["head"].seconds_scoring < choices["all"].seconds_scoring
+
+
+def test_a_measurement_replaces_the_assumption(made):
+    workspace, dataset, run = made
+    measured = workspace.measure(dataset, run.config)
+    assert set(measured) == {"all", "head", "off"}
+    for choice in measured.values():
+        assert choice.measured and choice.seconds_training > 0 and choice.seconds_scoring > 0
+    assert workspace.estimate(dataset, run.config) == measured["all"]
+    assert not workspace.estimate(dataset, replace(run.config, batch_size=8)).measured
+    with pytest.raises(ModelError, match="no model folder"):
+        workspace.measure(dataset, replace(run.config, model="/nowhere"))
+
+
+def test_the_long_table_has_every_example_seed_and_checkpoint(made, tmp_path):
+    _, dataset, run = made
+    frame = run.scores()
+    assert len(frame) == dataset.rows * 2 * 2
+    assert not frame.duplicated(["id", "seed", "checkpoint"]).any()
+    assert list(frame.columns[:6]) == ["id", "split", "seed", "checkpoint", "label", "predicted"]
+    assert set(frame["label"]) == {"good", "bad"}
+    readers = {"parquet": pd.read_parquet, "csv": pd.read_csv, "jsonl": lambda path: pd.read_json(path, lines=True)}
+    for ending, read in readers.items():
+        path = run.export_scores(tmp_path / f"scores.{ending}")
+        pd.testing.assert_frame_equal(read(path), frame, check_dtype=False, rtol=1e-6)
+    with pytest.raises(BadInputError, match=r"ending of 'scores\.xls' is not known"):
+        run.export_scores(tmp_path / "scores.xls")
+    with pytest.raises(WorkspaceError):
+        run.export_scores("/proc/nowhere/scores.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.csv", "scores.jsonl", "scores.parquet"]
+
+
+def test_agreement_of_the_gradient_scores(made):
+    _, _, run = made
+    found = run.agreement(1.0)
+    assert list(zip(found["first"], found["second"], strict=True)) == [
+        ("el2n", "grand_head"),
+        ("el2n", "grand"),
+        ("grand_head", "grand"),
+    ]
+    assert found["spearman"].between(-1, 1).all()
+    whole = run.ranked(limit=None, checkpoint=1.0)
+    expected = whole["el2n"].rank().corr(whole["grand"].rank())
+    assert found["spearman"][1] == pytest.approx(expected)
+
+
+def test_where_an_example_pulls_adds_up(made):
+    _, _, run = made
+    card = run.card(3)
+    assert {"embeddings", "layer 0", "layer 1", "head"} <= set(card.pulls(1.0))
+    total = sum(value**2 for value in card.pulls(1.0, seed=1).values()) ** 0.5
+    recorded = card.trajectories.query("seed == 1 and checkpoint == 1")["grand"].iloc[0]
+    assert total == pytest.approx(recorded, rel=1e-5)
+
+
+def test_a_run_without_scores_says_so(made):
+    workspace, dataset, run = made
+    empty = workspace.create_run(dataset, run.config, name="empty", origin="job")
+    with pytest.raises(NotFoundError, match="has no scores yet"):
+        empty.ranked()
+    assert empty.checkpoints() == [] and empty.landed() == {} and empty.progress().share == 0
+    assert empty.card(0).trajectories.empty
+    with pytest.raises(NotFoundError, match="no run 'nope'"):
+        workspace.run("nope")
+    with pytest.raises(NotFoundError, match="no dataset 'nope'"):
+        workspace.dataset("nope")
+
+
+def test_every_setting_is_checked_before_anything_is_queued(made):
+    workspace, dataset, _ = made
+    before = len(workspace.runs())
+    for settings in ({"epochs": 0}, {"model": "/nowhere"}, {"grand": "some"}, {"checkpoints": (9,)}):
+        with pytest.raises(BadInputError):
+            workspace.score(dataset, **settings)
+    assert len(workspace.runs()) == before
+
+
+def test_a_newer_workspace_is_refused(tmp_path):
+    Workspace(tmp_path)
+    (tmp_path / "workspace.json").write_text(json.dumps({"version": 99}))
+    with pytest.raises(WorkspaceError, match="made by a newer version") as caught:
+        Workspace(tmp_path)
+    assert "Upgrade" in caught.value.remedy
+
+
+def test_a_workspace_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WorkspaceError, match="Cannot create"):
+        Workspace(tmp_path / "file" / "home")
+
+
+def test_files_may_lie_elsewhere(tmp_path, monkeypatch):
+    """Datasets and scores in another fsspec location, databases on this machine."""
+    monkeypatch.setenv("DIET_EXPLORER_SCRATCH", str(tmp_path / "scratch"))
+    workspace = Workspace(f"memory://elsewhere-{tmp_path.name}")
+    dataset = workspace.import_dataset(save_sentences(tmp_path / "s.csv"), text="sentence", label="mood")
+    model = str(save_tiny_model(tmp_path / "model"))
+    config = RunConfig(dataset.id, model=model, epochs=1, checkpoints=(1,), max_length=16, grand="head").validated()
+    run = workspace.create_run(dataset, config, name="far", origin="job")
+    run_seed(workspace.files, tmp_path / "s", run.id, config, dataset.manifest, 0, should_stop=lambda: False)
+    assert len(run.ranked(limit=None)) == 60
+    assert [entry["event"] for entry in run.log()].count("checkpoint") == 1
+    assert not Path("memory:").exists()
