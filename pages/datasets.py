@@ -18,7 +18,15 @@ from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.report import draw_charts, draw_figures, draw_notices, draw_set_aside
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.source_form import OpenedSource, checked, draw_location, draw_mapping, forget_source, opened
+from diet_explorer.ui.source_form import (
+    OpenedSource,
+    checked,
+    draw_location,
+    draw_mapping,
+    draw_name,
+    forget_source,
+    opened,
+)
 from diet_explorer.ui.view import View
 
 _FACES = {"list": "Datasets", "add": "Add a dataset"}
@@ -72,7 +80,7 @@ def _add() -> None:
                 draw_figures(report)
                 if not report.complete:
                     st.caption(f"Checked the first {report.rows_read:,} rows; the import checks all of them.")
-                st.text_input("Name of the dataset", key="dataset-name", max_chars=120)
+                name = draw_name(entry)
                 if st.button(
                     "Import dataset",
                     key="import-dataset",
@@ -82,7 +90,7 @@ def _add() -> None:
                     disabled=bool(report.refusals),
                 ):
                     with error_boundary("import-error"):
-                        _import(entry, mapping)
+                        _import(entry, mapping, name)
                 draw_notices(report)
             with left, st.container(key="check-details"):
                 draw_charts(report, class_colours(list(report.classes)), key="check")
@@ -93,7 +101,7 @@ def _add() -> None:
                 )
 
 
-def _import(entry: OpenedSource, mapping: ColumnMapping) -> None:
+def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> None:
     bar = st.progress(0.0, text="Importing …")
     dataset = library.workspace().import_dataset(
         entry.source,
@@ -102,7 +110,7 @@ def _import(entry: OpenedSource, mapping: ColumnMapping) -> None:
         text_pair=mapping.text_pair,
         id=mapping.id,
         split=mapping.split,
-        name=st.session_state["dataset-name"].strip() or None,
+        name=name,
         progress=lambda share, words_of: bar.progress(min(max(share, 0.0), 1.0), text=words_of),
     )
     forget_source()

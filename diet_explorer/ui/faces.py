@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from diet_explorer.ui.mirror import mirrored_key
+from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.view import change
 
 
@@ -23,11 +23,12 @@ def draw_faces(name: str, faces: Mapping[str, str], shown: str) -> None:
         The face of this run.
     """
     with st.container(key=name):
-        key = mirrored_key(name, shown)
+        key, default = mirrored(name, shown)
         st.segmented_control(
             "What to show",
             list(faces),
             key=key,
+            default=default,
             format_func=faces.__getitem__,
             required=True,
             label_visibility="collapsed",

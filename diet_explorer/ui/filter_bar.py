@@ -13,7 +13,7 @@ from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import charts, library
-from diet_explorer.ui.mirror import mirrored_key
+from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change, read_view
 
@@ -36,10 +36,11 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     left, right = st.columns(2, gap="small")
     with left, st.container(key="filter-disagree"):
         shown = next(name for name, value in _DISAGREE.items() if value == where.disagree)
-        disagree = mirrored_key("filter-disagree", shown)
+        disagree, default = mirrored("filter-disagree", shown)
         st.selectbox(
             "Given and predicted",
             list(_DISAGREE_WORDS),
+            index=list(_DISAGREE_WORDS).index(default),
             key=disagree,
             format_func=_DISAGREE_WORDS.__getitem__,
             on_change=lambda: _set(disagree=_DISAGREE[st.session_state[disagree]]),
@@ -53,9 +54,10 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
 def draw_search(where: ExampleFilter) -> None:
     """Draw the box that searches the texts."""
     with st.container(key="search"):
-        key = mirrored_key("search", where.text)
+        key, default = mirrored("search", where.text)
         st.text_input(
             "Search the texts",
+            default,
             key=key,
             type="search",
             placeholder="Search the texts",
@@ -76,10 +78,11 @@ def _set(**changes: Any) -> None:
 
 def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, field: str) -> None:
     with st.container(key=name):
-        key = mirrored_key(name, [option for option in chosen if option in options])
+        key, default = mirrored(name, [option for option in chosen if option in options])
         st.multiselect(
             label,
             options,
+            default,
             key=key,
             placeholder="All",
             on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
@@ -92,18 +95,18 @@ def _range_inputs(
     """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open."""
     left, right = st.columns(2, gap="small")
     with left, st.container(key=f"{name}-low"):
-        low_key = mirrored_key(f"{name}-low", low)
-        _number_input(titles[0], low_key, lambda: on_change(st.session_state[low_key], high))
+        low_key, low_default = mirrored(f"{name}-low", low)
+        _number_input(titles[0], low_key, low_default, lambda: on_change(st.session_state[low_key], high))
     with right, st.container(key=f"{name}-high"):
-        high_key = mirrored_key(f"{name}-high", high)
-        _number_input(titles[1], high_key, lambda: on_change(low, st.session_state[high_key]))
+        high_key, high_default = mirrored(f"{name}-high", high)
+        _number_input(titles[1], high_key, high_default, lambda: on_change(low, st.session_state[high_key]))
 
 
-def _number_input(title: str, key: str, on_change: Callable[[], None]) -> None:
+def _number_input(title: str, key: str, default: float | None, on_change: Callable[[], None]) -> None:
     st.number_input(
         title,
         key=key,
-        value=None,
+        value=default,
         format="%.3f",
         step=0.05,
         placeholder=title,
@@ -158,7 +161,6 @@ def _metadata_column(dataset: Dataset) -> None:
         key="filter-column",
         placeholder="Filter by a further column" if columns else "No further columns",
         disabled=not columns,
-        persist_state="session",
         label_visibility="collapsed",
     )
 
@@ -179,9 +181,10 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
         )
         return
     with st.container(key="filter-column-value"):
-        key = mirrored_key("filter-column-value", "")
+        key, default = mirrored("filter-column-value", "")
         st.text_input(
             f"{column} is exactly",
+            default,
             key=key,
             placeholder=f"{column} is exactly …",
             label_visibility="collapsed",

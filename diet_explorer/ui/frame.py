@@ -14,7 +14,7 @@ from diet_explorer.ui import library
 from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
 from diet_explorer.ui.navigation import ensure_navigation
-from diet_explorer.ui.picker import draw_picker, short_title
+from diet_explorer.ui.picker import draw_picker, run_title
 from diet_explorer.ui.selection import Selection, resolve
 from diet_explorer.ui.view import change, forget, read_view
 
@@ -64,7 +64,7 @@ def draw_context_bar(selection: Selection) -> None:
     if selection.dataset:
         facts.append(("dataset", selection.dataset.name))
     if selection.run:
-        facts.append(("run", short_title(selection.run)))
+        facts.append(("run", run_title(selection.run, selection.runs)))
     if selection.checkpoint is not None:
         facts.append(("score", selection.score.title))
         facts.append(("checkpoint", catalogue.checkpoint_title(selection.checkpoint)))

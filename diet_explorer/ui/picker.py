@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui import words
-from diet_explorer.ui.mirror import mirrored_key
+from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change
 
@@ -28,10 +29,12 @@ STATUS_WORDS = {
 def draw_picker(selection: Selection) -> None:
     """Draw the picker into the sidebar."""
     with st.sidebar, st.container(key="picker"):
-        datasets = {entry.id: entry.name for entry in selection.datasets}
-        mirrored_select("Dataset", list(datasets), selection.dataset and selection.dataset.id, "dataset", datasets.get)
-        runs = {entry.id: run_title(entry) for entry in selection.runs}
-        mirrored_select("Run", list(runs), selection.run and selection.run.id, "run", runs.get)
+        datasets = unique_titles({entry.id: entry.name for entry in selection.datasets})
+        mirrored_select(
+            "Dataset", list(datasets), selection.dataset and selection.dataset.id, "dataset", datasets.__getitem__
+        )
+        runs = {entry.id: run_title(entry, selection.runs) for entry in selection.runs}
+        mirrored_select("Run", list(runs), selection.run and selection.run.id, "run", runs.__getitem__)
         mirrored_select(
             "Score",
             selection.scores,
@@ -64,9 +67,10 @@ def short_title(run: Run) -> str:
     return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
 
 
-def run_title(run: Run) -> str:
-    """A run in a list: age and status first, since they tell runs apart."""
-    return f"{words.moment(run.record.created_at)} · {STATUS_WORDS[run.status]} · {short_title(run)}"
+def run_title(run: Run, runs: Sequence[Run]) -> str:
+    """A run in a list: its number among the dataset's runs (the oldest is 1), model and seeds; it never changes."""
+    number = len(runs) - [entry.id for entry in runs].index(run.id)
+    return f"{number} · {short_title(run)}"
 
 
 def model_title(model: str) -> str:
@@ -95,17 +99,35 @@ def mirrored_select(
     to_view : callable
         From an option to the value in the view.
     """
+    choices = list(options)
+
+    def changed() -> None:
+        value = st.session_state[key]
+        if value in choices:  # a title that has changed meanwhile comes back as a text of its own
+            change(**{name: to_view(value)})
+
     with st.container(key=f"pick-{name}"):
-        key = mirrored_key(f"pick-{name}", current if current in options else None)
+        shown = current if current in choices else next(iter(choices), None)
+        key, default = mirrored(f"pick-{name}", shown)
         st.selectbox(
             label,
-            options,
-            index=None,
+            choices,
+            index=choices.index(default) if default in choices else 0,
             key=key,
             format_func=title,
             help=help,
-            disabled=not options,
-            required=True,
+            disabled=not choices,
             placeholder="none yet",
-            on_change=lambda: change(**{name: to_view(st.session_state[key])}),
+            on_change=changed,
         )
+
+
+def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:
+    """The same titles with a number behind those that occur twice: a select box tells options apart by title."""
+    unique: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, title in titles.items():
+        candidates = chain([title], (f"{title} ({number})" for number in count(2)))
+        unique[key] = next(name for name in candidates if name not in taken)
+        taken.add(unique[key])
+    return unique

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import streamlit as st
@@ -20,9 +21,15 @@ from diet_explorer.training.config import (
 from diet_explorer.training.models import locate_model
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import show_error
+from diet_explorer.ui.mirror import mirrored
 
 DEFAULT_SEEDS = 3
 _MODEL_KINDS = {"bundled": "Bundled MiniLM", "folder": "Local folder", "hub": "Hub id"}
+_MODEL_HINTS = {
+    "bundled": "all-MiniLM-L6-v2",
+    "folder": "Folder with config.json and model.safetensors",
+    "hub": "owner/name, such as distilbert/distilbert-base-uncased",
+}
 _GRAND = {
     "all": "All parameters",
     "head": "Classifier only",
@@ -33,103 +40,82 @@ _GRAND_MEANING = {
     "head": "GraNd of the classifier only: a closed form that costs next to nothing; the choice of Fayyaz et al. 2022.",
     "off": "No gradient norms; EL2N, loss, margin, entropy and the probability of the label are recorded.",
 }
-_PREFIX = "run-"
-
-
-def initialise_form() -> None:
-    """Set the defaults once per session."""
-    if f"{_PREFIX}epochs" not in st.session_state:
-        fill_form(RunConfig(dataset_id="", seeds=DEFAULT_SEEDS))
+_COMMON_CHECKPOINTS = ("0", "0.25", "0.5", "0.75", "1", "1.5", "2", "3")
+_FORM = "run-form-values"
+_Values = dict[str, Any]
 
 
 def fill_form(config: RunConfig) -> None:
     """Put a run's settings into the form, to be changed and started again."""
     is_folder = config.model.startswith(("/", ".", "~"))
     kind = "bundled" if config.model == BUNDLED else "folder" if is_folder else "hub"
-    values: dict[str, Any] = {
+    st.session_state[_FORM] = {
         "model-kind": kind,
         "model": "" if kind == "bundled" else config.model,
         "epochs": config.epochs,
         "seeds": config.seeds,
-        "checkpoints": [f"{point:g}" for point in config.checkpoints],
+        "checkpoints": _as_texts(config.checkpoints),
         "batch-size": config.batch_size,
         "max-length": config.max_length,
         "learning-rate": f"{config.learning_rate:g}",
         "grand": config.grand,
     }
-    for name, value in values.items():
-        st.session_state[_PREFIX + name] = value
-    st.session_state["run-epochs-before"] = config.epochs
 
 
 def draw_form(dataset: Dataset) -> RunConfig | None:
-    """Draw the form; the settings, or None where one of them cannot be used (which is then said)."""
-    initialise_form()
-    _model()
+    """Draw the form; the settings, or None where one of them cannot be used (which is then said).
+
+    The values are kept in the session, so that they are still there after a look at another page.
+    """
+    if _FORM not in st.session_state:
+        fill_form(RunConfig(dataset_id="", seeds=DEFAULT_SEEDS))
+    values: _Values = st.session_state[_FORM]
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        _model_kind(values)
+    with right:
+        _text("model", "Folder or id", values, placeholder=_MODEL_HINTS[values["model-kind"]])
     left, middle, right = st.columns(3, gap="medium")
     with left:
-        st.number_input(
+        _whole(
+            "epochs",
             "Epochs",
-            1,
-            MAX_EPOCHS,
-            key="run-epochs",
-            persist_state="session",
-            on_change=_epochs_changed,
-            help="Passes over the training split. Scores need about one epoch to settle.",
+            (1, MAX_EPOCHS),
+            values,
+            "Passes over the training split. Scores need about one epoch to settle.",
         )
     with middle:
-        st.number_input(
+        _whole(
+            "seeds",
             "Seeds",
-            1,
-            MAX_SEEDS,
-            key="run-seeds",
-            persist_state="session",
-            help="Independent trainings; scores are shown with their mean and spread over seeds. Time grows with them.",
+            (1, MAX_SEEDS),
+            values,
+            "Independent trainings; scores are shown with their mean and spread over seeds. Time grows with them.",
         )
     with right:
-        st.text_input(
+        _text(
+            "learning-rate",
             "Learning rate",
-            key="run-learning-rate",
-            persist_state="session",
+            values,
             help="5e-5 suits a small encoder, 2e-5 one of BERT-base size and up.",
         )
-    options = sorted(
-        {*st.session_state["run-checkpoints"], "0", "0.25", "0.5", "0.75", "1", "1.5", "2", "3"}, key=_order
-    )
-    st.multiselect(
-        "Checkpoints (epochs at which every example is scored; type a number to add one)",
-        options,
-        key="run-checkpoints",
-        accept_new_options=True,
-        persist_state="session",
-        help="0 is before training (for comparison only); fractions such as 0.25 lie within the first epoch.",
-    )
+    _checkpoints(values)
     left, middle, right = st.columns(3, gap="medium")
     with left:
-        st.number_input(
-            "Batch size", 1, 4096, key="run-batch-size", persist_state="session", help="Examples per training step."
-        )
+        _whole("batch-size", "Batch size", (1, 4096), values, "Examples per training step.")
     with middle:
-        st.number_input(
+        _whole(
+            "max-length",
             "Max length (tokens)",
-            4,
-            100_000,
-            key="run-max-length",
-            persist_state="session",
-            help="Longer texts are cut off here; the dataset's report says how many that is.",
+            (4, 100_000),
+            values,
+            "Longer texts are cut off here; the dataset's report says how many that is.",
         )
     with right:
-        st.selectbox(
-            "GraNd",
-            list(_GRAND),
-            key="run-grand",
-            format_func=_GRAND.__getitem__,
-            persist_state="session",
-            help="How far a single example would move the weights; the norm of its gradient.",
-        )
-    st.html(f'<p class="de-quiet">{_GRAND_MEANING[st.session_state["run-grand"]]}</p>')
+        _gradient_mode(values)
+    st.html(f'<p class="de-quiet">{_GRAND_MEANING[values["grand"]]}</p>')
     try:
-        return _config(dataset)
+        return _config(dataset, values)
     except DietExplorerError as error:
         show_error(error, key="form-error")
         return None
@@ -151,48 +137,97 @@ def _scorings(config: RunConfig) -> str:
     return f"{len(config.checkpoints)} × {words.counted(config.seeds, 'seed')}"
 
 
-def _model() -> None:
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
-    with left:
+def _keep(name: str, key: str) -> None:
+    """Callback of every control: take its value into the form."""
+    values: _Values = st.session_state[_FORM]
+    before = values["epochs"]
+    values[name] = st.session_state[key]
+    # the default list of checkpoints follows the number of epochs; a list of the user's own is left alone
+    if name == "epochs" and values["checkpoints"] == _as_texts(default_checkpoints(before)):
+        values["checkpoints"] = _as_texts(default_checkpoints(values["epochs"]))
+
+
+def _whole(name: str, title: str, limits: tuple[int, int], values: _Values, help: str) -> None:
+    with st.container(key=f"run-{name}"):
+        key, default = mirrored(f"run-{name}", values[name])
+        st.number_input(title, *limits, default, key=key, help=help, on_change=_keep, args=(name, key))
+
+
+def _text(name: str, title: str, values: _Values, *, placeholder: str = "", help: str | None = None) -> None:
+    is_model = name == "model"
+    with st.container(key=f"run-{name}"):
+        key, default = mirrored(f"run-{name}", values[name])
+        st.text_input(
+            title,
+            default,
+            key=key,
+            help=help,
+            placeholder=placeholder,
+            disabled=is_model and values["model-kind"] == "bundled",
+            label_visibility="collapsed" if is_model else "visible",
+            on_change=_keep,
+            args=(name, key),
+        )
+
+
+def _model_kind(values: _Values) -> None:
+    with st.container(key="run-model-kind"):
+        key, default = mirrored("run-model-kind", values["model-kind"])
         st.segmented_control(
             "Model",
             list(_MODEL_KINDS),
-            key="run-model-kind",
+            default=default,
+            key=key,
             format_func=_MODEL_KINDS.__getitem__,
             required=True,
-            persist_state="session",
             width="stretch",
             help="MiniLM (22 million parameters) comes with the program and needs no network.",
-        )
-    kind = st.session_state["run-model-kind"]
-    with right:
-        st.text_input(
-            "Folder or id",
-            key="run-model",
-            persist_state="session",
-            disabled=kind == "bundled",
-            label_visibility="collapsed",
-            placeholder={
-                "bundled": "all-MiniLM-L6-v2",
-                "folder": "Folder with config.json and model.safetensors",
-                "hub": "owner/name, such as distilbert/distilbert-base-uncased",
-            }[kind],
+            on_change=_keep,
+            args=("model-kind", key),
         )
 
 
-def _config(dataset: Dataset) -> RunConfig:
-    state = st.session_state
-    model = BUNDLED if state["run-model-kind"] == "bundled" else state["run-model"].strip()
+def _checkpoints(values: _Values) -> None:
+    with st.container(key="run-checkpoints"):
+        key, default = mirrored("run-checkpoints", values["checkpoints"])
+        st.multiselect(
+            "Checkpoints (epochs at which every example is scored; type a number to add one)",
+            sorted({*values["checkpoints"], *default, *_COMMON_CHECKPOINTS}, key=_order),
+            default,
+            key=key,
+            accept_new_options=True,
+            help="0 is before training (for comparison only); fractions such as 0.25 lie within the first epoch.",
+            on_change=_keep,
+            args=("checkpoints", key),
+        )
+
+
+def _gradient_mode(values: _Values) -> None:
+    with st.container(key="run-grand"):
+        key, default = mirrored("run-grand", values["grand"])
+        st.selectbox(
+            "GraNd",
+            list(_GRAND),
+            index=list(_GRAND).index(default),
+            key=key,
+            format_func=_GRAND.__getitem__,
+            help="How far a single example would move the weights; the norm of its gradient.",
+            on_change=_keep,
+            args=("grand", key),
+        )
+
+
+def _config(dataset: Dataset, values: _Values) -> RunConfig:
     config = RunConfig(
         dataset_id=dataset.id,
-        model=model,
-        epochs=state["run-epochs"],
-        seeds=state["run-seeds"],
-        checkpoints=parse_checkpoints(",".join(state["run-checkpoints"])),
-        grand=cast(GradientMode, state["run-grand"]),
-        batch_size=state["run-batch-size"],
-        max_length=state["run-max-length"],
-        learning_rate=_learning_rate(state["run-learning-rate"]),
+        model=BUNDLED if values["model-kind"] == "bundled" else values["model"].strip(),
+        epochs=values["epochs"],
+        seeds=values["seeds"],
+        checkpoints=parse_checkpoints(",".join(values["checkpoints"])),
+        grand=cast(GradientMode, values["grand"]),
+        batch_size=values["batch-size"],
+        max_length=values["max-length"],
+        learning_rate=_learning_rate(values["learning-rate"]),
     ).validated()
     locate_model(config.model)
     return config
@@ -205,13 +240,8 @@ def _learning_rate(text: str) -> float:
         return float("nan")
 
 
-def _epochs_changed() -> None:
-    """Let the default list of checkpoints follow the number of epochs, but leave a list of the user's own alone."""
-    state = st.session_state
-    before = [f"{point:g}" for point in default_checkpoints(state["run-epochs-before"])]
-    if state["run-checkpoints"] == before:
-        state["run-checkpoints"] = [f"{point:g}" for point in default_checkpoints(state["run-epochs"])]
-    state["run-epochs-before"] = state["run-epochs"]
+def _as_texts(points: Sequence[float]) -> list[str]:
+    return [f"{point:g}" for point in points]
 
 
 def _order(text: str) -> tuple[int, float]:

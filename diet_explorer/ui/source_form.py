@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,6 @@ def draw_location() -> str | None:
         format_func=_KINDS.__getitem__,
         required=True,
         label_visibility="collapsed",
-        persist_state="session",
     )
     if kind == "upload":
         return _uploaded()
@@ -60,7 +60,6 @@ def draw_location() -> str | None:
             "File or folder",
             key="source-path",
             placeholder="/data/reviews.csv, or a folder made by save_to_disk of datasets",
-            persist_state="session",
             help="CSV, TSV, JSON Lines (also with .gz), Parquet, or a datasets folder, on the machine the app runs on.",
         ).strip()
         return path or None
@@ -68,7 +67,6 @@ def draw_location() -> str | None:
         "Name on the Hub",
         key="source-hub",
         placeholder="owner/name, or owner/name:configuration",
-        persist_state="session",
         help="The app downloads it; this needs a network.",
     ).strip()
     return f"hub:{name.removeprefix('hub:')}" if name else None
@@ -82,7 +80,7 @@ def opened(location: str) -> OpenedSource:
     BadInputError
         There is nothing usable at that place.
     """
-    stamp = f"{location} {_version(location)}"
+    stamp = hashlib.sha256(f"{location} {_version(location)}".encode()).hexdigest()[:12]
     known: OpenedSource | None = st.session_state.get(_OPENED)
     if known is not None and known.stamp == stamp:
         return known
@@ -92,9 +90,6 @@ def opened(location: str) -> OpenedSource:
         preview = source.preview(_PREVIEW_ROWS)
     entry = OpenedSource(stamp, source, columns, preview, guess_mapping(columns, preview))
     st.session_state[_OPENED] = entry
-    for role, _, _ in _ROLES:
-        st.session_state[f"map-{role}"] = getattr(entry.guess, role)
-    st.session_state["dataset-name"] = source.name
     return entry
 
 
@@ -102,14 +97,23 @@ def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
     """Draw one select box per role; the mapping, or None while a needed role is open."""
     chosen: dict[str, Any] = {}
     for column, (role, title, needed) in zip(st.columns(len(_ROLES), gap="small"), _ROLES, strict=True):
-        chosen[role] = column.selectbox(
-            title,
-            entry.columns,
-            index=None,
-            key=f"map-{role}",
-            placeholder="Choose" if needed else "none",
-        )
+        guess = getattr(entry.guess, role)
+        with column, st.container(key=f"map-{role}"):
+            chosen[role] = st.selectbox(
+                title,
+                entry.columns,
+                index=None if guess is None else entry.columns.index(guess),
+                key=f"map-{role}-{entry.stamp}",
+                placeholder="Choose" if needed else "none",
+            )
     return ColumnMapping(**chosen) if chosen["text"] is not None and chosen["label"] is not None else None
+
+
+def draw_name(entry: OpenedSource) -> str | None:
+    """Draw the box for the dataset's name; None where it is left empty."""
+    with st.container(key="dataset-name"):
+        name = st.text_input("Name of the dataset", entry.source.name, key=f"dataset-name-{entry.stamp}", max_chars=120)
+    return name.strip() or None
 
 
 def checked(entry: OpenedSource, mapping: ColumnMapping) -> ValidationReport:

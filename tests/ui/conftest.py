@@ -141,8 +141,8 @@ def parameter(app: AppTest, key: str) -> str:
 
 
 def control(widgets: Any, name: str) -> Any:
-    """The control that mirrors the URL under `name`; its key carries a number that counts its identities."""
-    (found,) = [widget for widget in widgets if re.fullmatch(rf"{name}-\d+", str(widget.key))]
+    """The control that mirrors the URL under `name`; its key ends in a stamp of its identity."""
+    (found,) = [widget for widget in widgets if re.fullmatch(rf"{name}-[0-9a-f]+", str(widget.key))]
     return found
 
 

@@ -29,13 +29,13 @@ def test_path_mapping_report_import(empty, open_page, tmp_path):
     app = choose_path(open_page("datasets"), csv_file(tmp_path))
     assert_calm(app)
     for role, column in (("text", "review"), ("label", "verdict"), ("id", "key"), ("split", "part")):
-        app.selectbox(key=f"map-{role}").select(column)
+        control(app.selectbox, f"map-{role}").select(column)
     app.run()
     assert_calm(app)
     text = words_on(app)
     assert "usable rows of 160" in text
     assert "empty text: 1" in text and "empty label: 1" in text
-    app.text_input(key="dataset-name").set_value("mine").run()
+    control(app.text_input, "dataset-name").set_value("mine").run()
     app.button(key="import-dataset").click().run()
     assert_calm(app)
     (dataset,) = empty.datasets()
@@ -51,8 +51,8 @@ def test_an_upload_is_removed_after_the_import(empty, open_page, tmp_path):
     assert_calm(app)
     folder = empty.settings.home_folder / "uploads"
     assert [path.name for path in folder.glob("*/*")] == ["films & more.csv"]
-    app.selectbox(key="map-text").select("review")
-    app.selectbox(key="map-label").select("verdict").run()
+    control(app.selectbox, "map-text").select("review")
+    control(app.selectbox, "map-label").select("verdict").run()
     app.button(key="import-dataset").click().run()
     assert_calm(app)
     assert [dataset.rows for dataset in empty.datasets()] == [158]
@@ -102,8 +102,8 @@ def test_one_class_refuses_the_import(empty, open_page, tmp_path):
 
 def test_a_column_in_two_roles_is_named(empty, open_page, tmp_path):
     app = choose_path(open_page("datasets"), csv_file(tmp_path))
-    app.selectbox(key="map-text").select("review")
-    app.selectbox(key="map-label").select("review").run()
+    control(app.selectbox, "map-text").select("review")
+    control(app.selectbox, "map-label").select("review").run()
     assert_calm(app)
     assert "mapped to both" in app.error[0].value.replace("\\", "")
 

@@ -4,8 +4,11 @@ Otherwise a page that refreshes itself may take the browser's report of the old 
 """
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.ui.picker import unique_titles
 from tests.synthetic import write_scores
 from tests.ui.conftest import control, parameter
 
@@ -40,3 +43,8 @@ def test_scores_that_land_move_the_default_checkpoint_without_writing_the_url(ow
     assert "checkpoint" not in app.query_params
     control(app.selectbox, "pick-checkpoint").select(2.0).run()
     assert parameter(app, "checkpoint") == "2"
+
+
+@given(st.dictionaries(st.text(max_size=3), st.sampled_from(["a", "a (2)", "b"]), max_size=6))
+def test_options_can_be_told_apart_by_their_titles(titles):
+    assert len({*unique_titles(titles).values()}) == len(titles)

@@ -4,7 +4,7 @@ import pytest
 
 from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
 from diet_explorer.training.config import RunConfig
-from tests.ui.conftest import assert_calm, parameter, words_on
+from tests.ui.conftest import assert_calm, control, parameter, words_on
 
 
 def test_without_a_dataset_the_page_leads_to_the_import(empty, open_page):
@@ -16,12 +16,12 @@ def test_without_a_dataset_the_page_leads_to_the_import(empty, open_page):
 def test_defaults_estimate_and_start(own, open_page):
     app = open_page("score", dataset=own.dataset.id, tab="new")
     assert_calm(app)
-    assert app.number_input(key="run-seeds").value == 3
+    assert control(app.number_input, "run-seeds").value == 3
     assert "expected in all" in words_on(app)
-    app.number_input(key="run-seeds").set_value(1).run()
-    app.number_input(key="run-epochs").set_value(2).run()
-    assert app.multiselect(key="run-checkpoints").value == ["0", "0.25", "0.5", "1", "2"]
-    app.selectbox(key="run-grand").select("head").run()
+    control(app.number_input, "run-seeds").set_value(1).run()
+    control(app.number_input, "run-epochs").set_value(2).run()
+    assert control(app.multiselect, "run-checkpoints").value == ["0", "0.25", "0.5", "1", "2"]
+    control(app.selectbox, "run-grand").select("head").run()
     app.button(key="start-run").click().run()
     assert_calm(app)
     newest = own.workspace.runs()[0]
@@ -35,23 +35,23 @@ def test_defaults_estimate_and_start(own, open_page):
 
 def test_a_list_of_checkpoints_of_the_users_own_does_not_follow_the_epochs(own, open_page):
     app = open_page("score", tab="new")
-    app.multiselect(key="run-checkpoints").unselect("0").run()
-    app.number_input(key="run-epochs").set_value(5).run()
-    assert app.multiselect(key="run-checkpoints").value == ["0.25", "0.5", "1", "2", "3"]
+    control(app.multiselect, "run-checkpoints").unselect("0").run()
+    control(app.number_input, "run-epochs").set_value(5).run()
+    assert control(app.multiselect, "run-checkpoints").value == ["0.25", "0.5", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda app: app.text_input(key="run-learning-rate").set_value("fast"), "learning rate"),
-        (lambda app: app.text_input(key="run-learning-rate").set_value("2"), "learning rate"),
-        (lambda app: app.number_input(key="run-epochs").set_value(1), "checkpoint"),
-        (lambda app: app.segmented_control(key="run-model-kind").set_value("folder"), "model"),
+        (lambda app: control(app.text_input, "run-learning-rate").set_value("fast"), "learning rate"),
+        (lambda app: control(app.text_input, "run-learning-rate").set_value("2"), "learning rate"),
+        (lambda app: control(app.number_input, "run-epochs").set_value(1), "checkpoint"),
+        (lambda app: control(app.segmented_control, "run-model-kind").set_value("folder"), "model"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_and_nothing_can_start(own, open_page, change, message):
     app = open_page("score", tab="new")
-    app.multiselect(key="run-checkpoints").unselect("0").run()
+    control(app.multiselect, "run-checkpoints").unselect("0").run()
     change(app).run()
     assert_calm(app)
     assert message in app.error[0].value.lower()
@@ -60,8 +60,8 @@ def test_a_setting_that_cannot_be_used_is_named_and_nothing_can_start(own, open_
 
 def test_a_folder_without_a_model_is_named(own, open_page, tmp_path):
     app = open_page("score", tab="new")
-    app.segmented_control(key="run-model-kind").set_value("folder").run()
-    app.text_input(key="run-model").set_value(str(tmp_path)).run()
+    control(app.segmented_control, "run-model-kind").set_value("folder").run()
+    control(app.text_input, "run-model").set_value(str(tmp_path)).run()
     assert "config.json" in app.error[0].value.replace("\\", "")
     assert app.button(key="start-run").disabled
 
@@ -72,8 +72,8 @@ def test_a_finished_run_shows_its_result_and_can_be_run_again(own, open_page):
     assert "done" in words_on(app)
     assert not [button for button in app.button if button.key in ("cancel-run", "resume-run")]
     app.button(key="run-again").click().run()
-    assert app.number_input(key="run-seeds").value == 2
-    assert app.multiselect(key="run-checkpoints").value == ["0", "0.5", "1", "2"]
+    assert control(app.number_input, "run-seeds").value == 2
+    assert control(app.multiselect, "run-checkpoints").value == ["0", "0.5", "1", "2"]
 
 
 def test_a_running_run_shows_what_it_does_and_can_be_cancelled_and_resumed(own, open_page):
