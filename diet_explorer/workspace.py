@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
-from diet_explorer.config import Settings, load_settings
+from diet_explorer.config import SHARED_CORES, Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
@@ -255,6 +256,7 @@ class Workspace:
         done = subprocess.run(
             [sys.executable, "-m", "diet_explorer.scoring.measurement"],
             input=json.dumps(request),
+            env={**SHARED_CORES, **os.environ},
             capture_output=True,
             text=True,
             check=False,
