@@ -9,7 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from diet_explorer.errors import BadInputError
 
-
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Environment of processes that compute beside others: threads that wait give their core away instead of spinning.
 

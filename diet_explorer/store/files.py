@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,8 +69,11 @@ class Files:
         """A binary stream whose bytes appear at `path` only when the block ends without an exception."""
         with explained("write", path):
             if not self.is_local:
-                with self.filesystem.transaction, self.filesystem.open(path, "wb") as stream:
-                    yield cast(BinaryIO, stream)
+                with tempfile.NamedTemporaryFile() as local:  # elsewhere a whole file is put in place at once
+                    yield cast(BinaryIO, local)
+                    local.flush()
+                    self.filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+                    self.filesystem.put_file(local.name, path)
                 return
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,14 @@ def test_an_interrupted_write_leaves_the_old_bytes(files):
     assert files.list(files.root) == ["a.bin"]
 
 
+def test_two_files_may_be_open_at_once(files):
+    with files.atomic_writer(files.path("a")) as first, files.atomic_writer(files.path("b")) as second:
+        second.write(b"2")
+        first.write(b"1")
+        assert files.list(files.root) == []
+    assert (files.read_bytes(files.path("a")), files.read_bytes(files.path("b"))) == (b"1", b"2")
+
+
 def test_an_interrupted_folder_is_gone(files):
     path = files.path("set")
     with pytest.raises(ZeroDivisionError), files.atomic_folder(path) as folder:
