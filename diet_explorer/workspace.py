@@ -254,7 +254,7 @@ class Workspace:
         """
         request = {"home": self.files.root, "dataset_id": dataset.id, "config": config.validated().to_json()}
         done = subprocess.run(
-            [sys.executable, "-m", "diet_explorer.scoring.measurement"],
+            [sys.executable, "-P", "-m", "diet_explorer.scoring.measurement"],
             input=json.dumps(request),
             env={**SHARED_CORES, **os.environ},
             capture_output=True,

@@ -40,7 +40,7 @@ class Child:
     def __init__(self, name: str, module: str, arguments: list[str], settings: Settings) -> None:
         self.name = name
         self.log_path = settings.home_folder / "logs" / f"{name}.log"
-        self._command = [sys.executable, "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments]
+        self._command = [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments]
         self._environment = {**os.environ, **_variables(settings)}
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
