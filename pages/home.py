@@ -60,7 +60,7 @@ def _start(selection: Selection) -> None:
             query_params=View(tab="add").to_query(),
         )
     st.html(
-        '<p class="de-quiet">The sample: 1,500 film-review snippets with human ratings of their labels. '
+        '<p class="de-quiet">The sample: film-review snippets with human ratings of their labels. '
         "First ranked examples come within a minute.</p>"
     )
 

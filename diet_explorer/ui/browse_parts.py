@@ -21,6 +21,7 @@ from diet_explorer.ui.table import TableState, ranked_table
 from diet_explorer.ui.view import change
 
 PAGE_SIZE = 50
+_PAGES_WIDTH = 270  # pixels; with a width of its own choice the element may hide all pages but one
 _SAME_RANKING = ("el2n", "loss", "margin", "p_label")
 _STEPS = ((-1, "Previous", "card-previous", "Left"), (1, "Next", "card-next", "Right"))
 _LEGEND = len(OKABE_ITO)
@@ -89,6 +90,7 @@ def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> 
                 default=page,
                 key=key,
                 max_visible_pages=5,
+                width=_PAGES_WIDTH,
                 on_change=lambda: change(page=st.session_state[key], example=None),
             )
 

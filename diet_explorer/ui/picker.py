@@ -75,7 +75,7 @@ def run_title(run: Run, runs: Sequence[Run]) -> str:
 
 def model_title(model: str) -> str:
     """A model's name without its folder or owner."""
-    return "MiniLM (bundled)" if model == BUNDLED else model.rstrip("/").rsplit("/", 1)[-1]
+    return "MiniLM" if model == BUNDLED else model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def mirrored_select(

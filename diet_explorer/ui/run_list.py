@@ -36,7 +36,9 @@ def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, s
         Id of the run to mark.
     """
     for run in runs:
-        with st.container(key=f"{key}-{run.id}", horizontal=with_dataset, vertical_alignment="center", gap="xsmall"):
+        with st.container(
+            key=f"{key}-{run.id}", horizontal=with_dataset, wrap=False, vertical_alignment="center", gap="xsmall"
+        ):
             st.html(_line(run, with_dataset, run.id == selected), width="stretch")
             view = View(dataset=run.record.dataset_id, run=run.id)
             with st.container(horizontal=True, width="content" if with_dataset else "stretch", gap="xsmall"):
