@@ -37,7 +37,11 @@ def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, s
     """
     for run in runs:
         with st.container(
-            key=f"{key}-{run.id}", horizontal=with_dataset, wrap=False, vertical_alignment="center", gap="xsmall"
+            key=f"{key}-{run.id}",
+            horizontal=with_dataset,
+            wrap=not with_dataset,
+            vertical_alignment="center",
+            gap="xsmall",
         ):
             st.html(_line(run, with_dataset, run.id == selected), width="stretch")
             view = View(dataset=run.record.dataset_id, run=run.id)
