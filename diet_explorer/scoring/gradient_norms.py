@@ -7,7 +7,7 @@ and no weight gradient is ever formed; per-example norms come from each module's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,9 +21,9 @@ from diet_explorer.scoring.frozen_model import held, isolated_random_state, unwr
 from diet_explorer.scoring.ghost_pass import GhostPass, StructureChanged
 from diet_explorer.scoring.gradient_plan import candidates, disagreements, make_plan
 from diet_explorer.scoring.parameter_groups import group_names, head_parameters
-from diet_explorer.scoring.per_example_fallback import per_example_squared_norms
+from diet_explorer.scoring.per_example_fallback import logits_of, per_example_squared_norms, vectorised_squared_norms
 from diet_explorer.scoring.pooled_position import last_attention_output
-from diet_explorer.scoring.token_batches import real_lengths, split_by_tokens, take_rows, without_padding
+from diet_explorer.scoring.token_batches import padding_is_ignored, real_lengths, split_by_tokens, take_rows
 
 _TOKENS_PER_PART = {"cpu": 1024, "cuda": 32768}
 """Tokens worked on at once: on a CPU few enough for its caches, on an accelerator enough to fill it."""
@@ -76,7 +76,7 @@ class Coverage:
 
     def __str__(self) -> str:
         share = f"{100 * self.fast_share:.1f} % of parameters by the fast path"
-        return f"{share}; one example at a time: {', '.join(self.slow)}" if self.slow else share
+        return f"{share}; by the slower one: {', '.join(self.slow)}" if self.slow else share
 
 
 class GradientNorms:
@@ -140,7 +140,7 @@ class GradientNorms:
         self._bucket = {value: groups_of[value] if groups or value in head else "body" for value in groups_of}
         self._groups = tuple(dict.fromkeys(groups_of.values())) if groups else ()
         self._ghost: GhostPass | None = None
-        self._cuts_padding = False
+        self._cuts_padding = self._vectorises = False
         self._entered: ExitStack | None = None
 
     @property
@@ -225,15 +225,14 @@ class GradientNorms:
             parts = split_by_tokens(batch, size, tokens)
         else:
             parts = [(torch.arange(size, device=labels.device), dict(batch))]
-        slow = [self._chosen[name] for name in ghost.plan.slow]
+        slow = ghost.plan.slow
         order = torch.cat([rows for rows, _ in parts]).argsort()
         found = []
         for rows, part in parts:
             logits, squares = ghost.run(self._forward, part, labels[rows])
             if slow:
-                values = per_example_squared_norms(self._forward, slow, part, labels[rows])
-                for parameter, value in zip(slow, values, strict=True):
-                    key = self._bucket[parameter]
+                for name, value in zip(slow, self._slow_squares(slow, part, labels[rows]), strict=True):
+                    key = self._bucket[self._chosen[name]]
                     squares[key] = squares[key] + value if key in squares else value
             found.append((logits, squares))
         names = {name for _, squares in found for name in squares}
@@ -256,8 +255,13 @@ class GradientNorms:
     def _new_plan(self, batch: Mapping[str, object], labels: Tensor) -> GhostPass:
         """Plan on the first examples of the batch, and move to the slower path whatever disagrees with autograd.
 
-        Parameters that ever needed the slower path stay there.
+        Parameters that ever needed the slower path stay there. All this happens without autocast, whose rounding would
+        pass for disagreement.
         """
+        with torch.autocast(labels.device.type, enabled=False):
+            return self._new_plan_in_full_precision(batch, labels)
+
+    def _new_plan_in_full_precision(self, batch: Mapping[str, object], labels: Tensor) -> GhostPass:
         self._use(None)
         size = len(labels)
         excluded = frozenset(self._ghost.plan.slow) if self._ghost is not None else frozenset[str]()
@@ -267,7 +271,7 @@ class GradientNorms:
         order = torch.arange(size, device=labels.device) if lengths is None else lengths.argsort(stable=True)
         rows = torch.stack([order[0], order[-1]])
         few, classes = take_rows(batch, rows, size), labels[rows]
-        self._cuts_padding = self._padding_is_ignored(few)
+        self._cuts_padding = padding_is_ignored(self._forward, few)
         expected = per_example_squared_norms(self._forward, list(self._chosen.values()), few, classes)
         names = {parameter: name for name, parameter in self._chosen.items()}
         ghost = GhostPass(plan, names, last_attention_output(self._model))
@@ -281,28 +285,32 @@ class GradientNorms:
             ghost.remove()
         if wrong:
             plan = make_plan(self._model, self._forward, self._chosen, batch, size, excluded | wrong)
+        slow = [index for index, name in enumerate(self._chosen) if name in plan.slow]
+        self._vectorises = bool(slow) and self._can_vectorise(plan.slow, few, classes, expected[slow])
         ghost = GhostPass(plan, self._bucket, last_attention_output(self._model))
         self._use(ghost)
         return ghost
 
-    def _padding_is_ignored(self, batch: Mapping[str, object]) -> bool:
-        """Whether the logits of an example stay the same without its padding."""
-        with torch.no_grad():
-            padded = self._forward(batch)
-            rows = torch.split(torch.arange(len(padded), device=padded.device), 1)
-            cut = torch.cat([self._forward(without_padding(take_rows(batch, row, len(padded)))) for row in rows])
-        tolerance = 1e-4 if padded.dtype in (torch.float32, torch.float64) else 5e-2
-        return torch.allclose(padded, cut, rtol=tolerance, atol=tolerance)
-
     def _forward(self, batch: Mapping[str, object]) -> Tensor:
-        output = self._model(**batch)
-        logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            raise ModelError(
-                f"{type(self._model).__name__} does not return logits of shape (examples, classes).",
-                "Use a model for sequence classification.",
-            )
-        return logits
+        return logits_of(self._model, self._model(**batch))
+
+    def _slow_squares(self, slow: Sequence[str], batch: Mapping[str, object], labels: Tensor) -> Tensor:
+        """(parameters, B) squared norms of the parameters on the slower path."""
+        parameters = {name: self._chosen[name] for name in slow}
+        if self._vectorises:
+            return vectorised_squared_norms(self._model, parameters, batch, labels)
+        return per_example_squared_norms(self._forward, list(parameters.values()), batch, labels)
+
+    def _can_vectorise(
+        self, slow: Sequence[str], batch: Mapping[str, object], labels: Tensor, expected: Tensor
+    ) -> bool:
+        """Whether ``torch.func`` gets through this model, and to the `expected` squared norms (parameters, B)."""
+        try:
+            found = vectorised_squared_norms(self._model, {n: self._chosen[n] for n in slow}, batch, labels)
+        except RuntimeError:
+            # vmap refuses control flow that depends on data; the loop over examples takes anything.
+            return False
+        return torch.allclose(found.sum(0).sqrt(), expected.sum(0).sqrt(), rtol=1e-3)
 
 
 def gradient_norms(model: nn.Module, batch: Mapping[str, Tensor], labels: Tensor) -> Tensor:

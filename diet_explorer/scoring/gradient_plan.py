@@ -120,6 +120,10 @@ def make_plan(
         Examples in `batch`.
     excluded : frozenset of str
         Parameters that must take the slower path whatever their modules.
+
+    Notes
+    -----
+    To be called without autocast, under which several uses share one cast weight and count as one.
     """
     rules = candidates(model, chosen)
     owners: dict[nn.Parameter, list[tuple[nn.Module, str]]] = defaultdict(list)
@@ -171,8 +175,7 @@ def _watch(
     handles = [module.register_forward_hook(note, with_kwargs=True) for module in rules]
     first = torch.arange(rows) % batch_size
     try:
-        # Autocast would let several uses share one cast weight.
-        with trainable(chosen.values()), torch.autocast(next(iter(chosen.values())).device.type, enabled=False):
+        with trainable(chosen.values()):
             logits = forward(take_rows(batch, first, batch_size))
             return calls, _count_uses(logits)
     finally:

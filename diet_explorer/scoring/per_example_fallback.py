@@ -1,4 +1,4 @@
-"""The exact slower path: one forward and backward pass per example, for the parameters that no fast rule covers."""
+"""The exact slower path, for the parameters that no fast rule covers: their per-example gradients are formed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.frozen_model import trainable
 from diet_explorer.scoring.token_batches import take_rows
+
+_GRADIENT_BYTES = 256 * 2**20
+"""Largest block of per-example gradients held at once by the vectorised way."""
 
 Forward = Callable[[Mapping[str, object]], Tensor]
 """Takes a batch as the model's keyword arguments and returns logits (B, K)."""
@@ -66,3 +69,54 @@ def per_example_squared_norms(
                 if gradient is not None:
                     norms[index, example] = gradient.float().square().sum()
     return norms
+
+
+def logits_of(model: nn.Module, output: object) -> Tensor:
+    """Logits (B, K) from what `model` returned.
+
+    Raises
+    ------
+    ModelError
+        If there are none.
+    """
+    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
+    if not isinstance(logits, Tensor) or logits.dim() != 2:
+        raise ModelError(
+            f"{type(model).__name__} does not return logits of shape (examples, classes).",
+            "Use a model for sequence classification.",
+        )
+    return logits
+
+
+def vectorised_squared_norms(
+    model: nn.Module, parameters: Mapping[str, nn.Parameter], batch: Mapping[str, object], labels: Tensor
+) -> Tensor:
+    """The same as `per_example_squared_norms` by ``torch.func``, several examples at a time.
+
+    Raises
+    ------
+    RuntimeError
+        If the model cannot be vectorised, for example because its control flow depends on data.
+    """
+    size = len(labels)
+    weights = {name: parameter.detach() for name, parameter in parameters.items()}
+    rows = {
+        name: value
+        for name, value in batch.items()
+        if isinstance(value, Tensor) and value.dim() and value.shape[0] == size
+    }
+    rest = {name: value for name, value in batch.items() if name not in rows}
+
+    def loss(values: dict[str, Tensor], row: dict[str, Tensor], label: Tensor) -> Tensor:
+        inputs = {**rest, **{name: value.unsqueeze(0) for name, value in row.items()}}
+        logits = logits_of(model, torch.func.functional_call(model, values, (), inputs))
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        return nn.functional.cross_entropy(logits, label.unsqueeze(0))
+
+    def squares(row: dict[str, Tensor], label: Tensor) -> Tensor:
+        gradients = torch.func.grad(loss)(weights, row, label)
+        return torch.stack([gradients[name].float().square().sum() for name in weights])
+
+    held = sum(value.numel() * value.element_size() for value in weights.values())
+    chunk = max(1, min(size, _GRADIENT_BYTES // held))
+    return torch.func.vmap(squares, out_dims=1, chunk_size=chunk)(rows, labels)

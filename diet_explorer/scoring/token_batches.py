@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -37,6 +37,16 @@ def without_padding(batch: Mapping[str, object]) -> dict[str, object]:
         return dict(batch)
     width = int(lengths.max())
     return {name: value[:, :width] if isinstance(value, Tensor) else value for name, value in batch.items()}
+
+
+def padding_is_ignored(forward: Callable[[Mapping[str, object]], Tensor], batch: Mapping[str, object]) -> bool:
+    """Whether the logits of each example stay the same without its padding."""
+    with torch.no_grad():
+        padded = forward(batch)
+        rows = torch.split(torch.arange(len(padded), device=padded.device), 1)
+        cut = torch.cat([forward(without_padding(take_rows(batch, row, len(padded)))) for row in rows])
+    tolerance = 1e-4 if padded.dtype in (torch.float32, torch.float64) else 5e-2
+    return torch.allclose(padded, cut, rtol=tolerance, atol=tolerance)
 
 
 def split_by_tokens(

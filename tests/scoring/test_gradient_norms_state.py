@@ -160,7 +160,9 @@ def test_autocast_by_the_caller_is_kept_and_summed_in_fp32() -> None:
     model = make_model("bert")
     batch, labels = make_batch([7, 4, 9, 8, 5])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = GradientNorms(model)(batch, labels)
+        engine = GradientNorms(model)
+        found = engine(batch, labels)
+    assert engine.coverage.slow == ()
     assert found.norms.dtype == found.logits.dtype == torch.float32
     error = relative_error(found.norms, reference_norms(model, batch, labels))
     assert 1e-6 < error < 0.1
