@@ -12,10 +12,11 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.config import RunConfig
 from diet_explorer.ui import library
 from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.cost import draw_estimate
 from diet_explorer.ui.empty import empty_state
 from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.run_form import draw_estimate, draw_form, fill_form
+from diet_explorer.ui.run_form import draw_form, fill_form
 from diet_explorer.ui.run_list import draw_run_list, settings_words
 from diet_explorer.ui.run_progress import draw_progress
 from diet_explorer.ui.selection import Selection

@@ -77,7 +77,7 @@ def estimate_cost(
         rates, basis = _assumed_rates(config)
         measured = False
     else:
-        basis, measured = "measured just now on this machine with your own examples", True
+        basis, measured = "Measured on this machine with your own examples", True
     scoring = {"all": rates.all, "head": rates.head, "off": rates.off}[config.grand]
     passes = len(config.checkpoints) * config.seeds
     epochs = config.epochs * config.seeds

@@ -59,6 +59,11 @@ def score_names(run: Run) -> list[str]:
     return _score_names(run, run.id) if run.checkpoints() else []
 
 
+def agreement(run: Run, checkpoint: float) -> pd.DataFrame:
+    """How far EL2N and the gradient norms agree at a checkpoint, over the seeds that have landed."""
+    return _agreement(run, run.id, run.store.stamp(), checkpoint)
+
+
 def metadata_types(dataset: Dataset) -> dict[str, str]:
     """Further columns of a dataset and their Arrow types."""
     return {entry["name"]: entry["type"] for entry in dataset.manifest.columns if entry["role"] == "metadata"}
@@ -100,6 +105,11 @@ def _histogram(
     bins: int,
 ) -> pd.DataFrame:
     return _run.histogram(by, checkpoint, seed=seed, where=_where, bins=bins)
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _agreement(_run: Run, run_id: str, stamp: str, checkpoint: float) -> pd.DataFrame:
+    return _run.agreement(checkpoint)
 
 
 @st.cache_resource(max_entries=_ENTRIES, show_spinner=False)

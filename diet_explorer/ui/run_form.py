@@ -19,7 +19,6 @@ from diet_explorer.training.config import (
     parse_checkpoints,
 )
 from diet_explorer.training.models import locate_model
-from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import show_error
 from diet_explorer.ui.mirror import mirrored
 
@@ -119,22 +118,6 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
     except DietExplorerError as error:
         show_error(error, key="form-error")
         return None
-
-
-def draw_estimate(dataset: Dataset, config: RunConfig) -> None:
-    """What the run will take."""
-    cost = library.workspace().estimate(dataset, config)
-    st.html(
-        '<div class="de-figures">'
-        f"<div><b>{words.duration(cost.seconds_total)}</b><span>expected in all</span></div>"
-        f"<div><b>{words.duration(cost.seconds_training)}</b><span>training, {cost.steps:,} steps</span></div>"
-        f"<div><b>{words.duration(cost.seconds_scoring)}</b><span>scoring, {_scorings(config)}</span></div></div>"
-        f'<p class="de-quiet">An estimate {cost.basis}.</p>'
-    )
-
-
-def _scorings(config: RunConfig) -> str:
-    return f"{len(config.checkpoints)} × {words.counted(config.seeds, 'seed')}"
 
 
 def _keep(name: str, key: str) -> None:

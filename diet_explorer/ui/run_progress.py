@@ -13,6 +13,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress, SeedProgress
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import charts, words
+from diet_explorer.ui.agreement import draw_agreement
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.job_line import progress_words
 from diet_explorer.ui.markup import bar
@@ -53,6 +54,7 @@ def _live(run_id: str, run: Run) -> None:
                     )
                 with right:
                     st.html(_landed_table(progress.seeds))
+            draw_agreement(run, progress)
             with st.expander("Log", key="run-log", icon=":material/receipt_long:"):
                 _log(run)
 

@@ -1,6 +1,6 @@
 """Seconds from the click on "Try the sample" to ranked rows in Chromium, import time, memory of the UI process.
 
-python tests/benchmarks/app_start.py
+python -m tests.benchmarks.app_start
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Plain: `transformers.Trainer` with random batches padded to the max length, and GraNd by one backward pass per example
 at the same checkpoints. Ours: what the background job does, score files and rankings included.
 
-    python tests/benchmarks/whole_job.py [--rows 256] [--max-length 128]
+    python -m tests.benchmarks.whole_job [--rows 256] [--max-length 128]
 """
 
 from __future__ import annotations
