@@ -26,6 +26,8 @@ from diet_explorer.store.runs import RunRecords
 
 TAKE_OVER_SECONDS = 2.0
 
+logger = logging.getLogger("diet_explorer.jobs")
+
 
 def run_worker(settings: Settings, *, slot: int | None = None, announce: Callable[[str], None]) -> NoReturn:
     """Do the jobs of a workspace until the process is told to end (SIGINT or SIGTERM).
@@ -60,6 +62,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
 
     def busy(run_id: str | None) -> None:
         place.set_run(run_id)
+        logger.info("works on run %s", run_id or "none")
         announce(f"Working on run {run_id}." if run_id else "Waiting for runs.")
 
     declare_workflows(Workbench(settings, Files(settings.home), runs, busy))
@@ -77,6 +80,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
         )
         DBOS.launch()
         DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+    logger.info("ready as %s", place.executor_id)
     announce(f"Worker {place.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
     while not told.wait(TAKE_OVER_SECONDS):
         with place.abandoned() as executors:
@@ -96,6 +100,6 @@ def _log_to_file(settings: Settings, slot: int) -> None:
         handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     keep_dbos_off_the_console(handler)
-    logger = logging.getLogger("diet_explorer")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    package = logging.getLogger("diet_explorer")
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)

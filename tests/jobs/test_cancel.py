@@ -99,11 +99,11 @@ def test_what_goes_wrong_is_told_in_words_and_can_be_resumed(
 
     launch("worker", home=workspace.settings.home_folder)
     with pytest.raises(JobFailedError) as first:
-        known.wait(60)
+        known.wait(180)
     assert str(moved) in first.value.message
     assert "Traceback" not in first.value.message + first.value.remedy
     with pytest.raises(JobFailedError, match="not foreseen") as second:
-        unforeseen.wait(60)
+        unforeseen.wait(180)
     assert "\n" not in second.value.message
     errors = [line for line in unforeseen.log(1000) if line["event"] == "error"]
     assert len(errors) == 1 and errors[0]["traceback"].startswith("Traceback")
