@@ -46,7 +46,7 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
     workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
-    run = tiny_runs.queue(workspace, dataset.id, model, {**tiny_runs.LONG, "epochs": 40, "checkpoints": (0, 1, 20, 40)})
+    run = tiny_runs.queue(workspace, dataset.id, model, {**tiny_runs.LONG, "epochs": 60, "checkpoints": (0, 1, 20, 60)})
     app, url = open_app(launch, home)
     assert url.startswith("http://127.0.0.1:") and answers(url)
 
@@ -70,7 +70,7 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
 
     again, _ = open_app(launch, home)
     assert tiny_runs.ended(run) == "succeeded"
-    assert run.landed() == {0: [0.0, 1.0, 20.0, 40.0]}
+    assert run.landed() == {0: [0.0, 1.0, 20.0, 60.0]}
 
     family = children(again)
     again.send_signal(signal.SIGTERM)
