@@ -13,7 +13,7 @@ from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.stability import agreement
-from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.files import Files
@@ -135,9 +135,17 @@ class Run:
             status = self.refresh().status
             remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
             raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)
-        self._workspace.records.set_workflow(self.id, self._workspace.jobs.submit_score(self.id))
+        self.submit()
         self._progress.log("resumed", "Resumed by a user.")
         return self.refresh()
+
+    def submit(self) -> None:
+        """Put the queued run into the job queue; where that fails, the run says so instead of waiting for ever."""
+        try:
+            self._workspace.records.set_workflow(self.id, self._workspace.jobs.submit_score(self.id))
+        except DietExplorerError as error:
+            self._workspace.records.set_status(self.id, "failed", error=error.message, remedy=error.remedy)
+            raise
 
     def progress(self) -> RunProgress:
         """How far it is, per seed and checkpoint."""

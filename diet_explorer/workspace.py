@@ -191,7 +191,7 @@ class Workspace:
         if source.is_local and source.name != "bundled":
             config = replace(config, model=source.location)  # the worker may run in another folder
         run = self.create_run(chosen, config, name=name or f"{chosen.name} · {Path(config.model).name}", origin="job")
-        self.records.set_workflow(run.id, self.jobs.submit_score(run.id))
+        run.submit()
         return run
 
     def create_run(self, dataset: Dataset, config: RunConfig, *, name: str, origin: str) -> Run:

@@ -122,6 +122,14 @@ def test_every_setting_is_checked_before_anything_is_queued(made):
     assert len(workspace.runs()) == before
 
 
+def test_a_run_that_cannot_be_queued_does_not_wait_for_ever(made, tmp_path):
+    workspace, dataset, run = made
+    away = Workspace(workspace.settings.home, jobs_url="postgresql://me@127.0.0.1:1/jobs")
+    with pytest.raises(WorkspaceError):
+        away.score(dataset, model=run.config.model, epochs=1)
+    assert workspace.runs()[0].status == "failed" and workspace.runs()[0].remedy
+
+
 def test_a_newer_workspace_is_refused(tmp_path):
     Workspace(tmp_path)
     (tmp_path / "workspace.json").write_text(json.dumps({"version": 99}))

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.scoring.progress import SeedProgress
+from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, cividis
 
@@ -105,8 +105,14 @@ def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *,
         **{**_layout(210), "showlegend": True, "legend": {"orientation": "h", "y": 1.15, "x": 0}},
     )
     figure.update_xaxes(title="Checkpoint (epochs)", range=[-0.05, epochs * 1.03], fixedrange=True, zeroline=False)
-    figure.update_yaxes(title="Accuracy", tickformat=".0%", fixedrange=True, rangemode="normal")
+    shown = [chance, *(value for entry in seeds for point in entry.checkpoints for value in _accuracies(point))]
+    limits = [max(0.0, min(shown) - 0.05), min(1.0, max(shown) + 0.05)]
+    figure.update_yaxes(title="Accuracy", tickformat=".0%", fixedrange=True, range=limits, nticks=5)
     st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Accuracy over checkpoints")
+
+
+def _accuracies(point: CheckpointProgress) -> list[float]:
+    return [value for value in (point.train_accuracy, point.heldout_accuracy) if value is not None]
 
 
 def class_balance(
