@@ -23,7 +23,8 @@ test: $(VENV)/.test chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m pytest -o addopts="-ra --strict-markers" -s tests/benchmarks $(ARGS)
+	@for name in gradient_norms whole_job app_start import_rows; do \
+	  echo; echo "== $$name"; $(BIN)/python -W ignore -m tests.benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from diet_explorer import cli_output as out
 from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.scoring import catalogue
-from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, parse_checkpoints
+from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints, parse_checkpoints
 
 if TYPE_CHECKING:
     from diet_explorer.workspace import Run, Workspace
@@ -130,6 +130,11 @@ def app_command(
     run_app(settings, announce=announce, meanwhile=(lambda: score_sample(place)) if sample else None)
 
 
+EncodingOption = Annotated[
+    str | None, typer.Option(metavar="CODEC", help="Encoding of a text file, such as cp1252. Default: UTF-8.")
+]
+
+
 @app.command("import")
 def import_command(
     location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
@@ -139,6 +144,7 @@ def import_command(
     id_column: IdOption = None,
     split: SplitOption = None,
     name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
+    encoding: EncodingOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -146,7 +152,7 @@ def import_command(
     place = _workspace(workspace)
     from diet_explorer.cli_data import import_file, print_dataset
 
-    dataset = import_file(place, location, text, label, text_pair, id_column, split, name)
+    dataset = import_file(place, location, text, label, text_pair, id_column, split, name, encoding)
     if as_json:
         out.print_json(dataset.manifest.to_json())
         return
@@ -182,6 +188,10 @@ def score_command(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the long table: .parquet, .csv or .jsonl.")
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only time a few batches and say what each choice of --grand costs.")
+    ] = False,
+    encoding: EncodingOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -190,16 +200,30 @@ def score_command(
         _check_output(output, wait)
     points = parse_checkpoints(checkpoints) if checkpoints is not None else None
     place = _workspace(workspace)
-    from diet_explorer.cli_data import import_file, names_a_file
+    from diet_explorer.cli_data import import_file, names_a_file, print_estimates
     from diet_explorer.cli_runs import find_dataset, run_facts, wait_for
     from diet_explorer.jobs.slots import workers_in_words
 
     if names_a_file(data):
-        dataset = import_file(place, data, text, label, text_pair, id_column, split, None)
+        dataset = import_file(place, data, text, label, text_pair, id_column, split, None, encoding)
     elif any((text, label, text_pair, id_column, split)):
         raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the columns for a dataset.")
     else:
         dataset = find_dataset(place, data)
+    if estimate:
+        config = RunConfig(
+            dataset_id=dataset.id,
+            model=model,
+            epochs=epochs,
+            seeds=seeds,
+            checkpoints=default_checkpoints(epochs) if points is None else points,
+            grand=grand,
+            batch_size=batch_size,
+            max_length=max_length,
+            learning_rate=learning_rate,
+        ).validated()
+        print_estimates(place.measure(dataset, config), as_json=as_json)
+        return
     run = place.score(
         dataset,
         model=model,

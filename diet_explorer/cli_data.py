@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from diet_explorer import cli_output as out
 from diet_explorer.data.readers import open_source
 from diet_explorer.errors import BadInputError
+from diet_explorer.training.config import GradientMode
+from diet_explorer.training.cost import CostEstimate
 from diet_explorer.workspace import SAMPLE_SETTINGS, Dataset, Workspace
 
 
@@ -25,6 +29,7 @@ def import_file(
     id_column: str | None,
     split: str | None,
     name: str | None,
+    encoding: str | None,
 ) -> Dataset:
     """Import a file with the columns that the options named.
 
@@ -33,7 +38,7 @@ def import_file(
     BadInputError
         The file or a column cannot be used, or a needed column is not named.
     """
-    source = open_source(location)
+    source = open_source(location, encoding=encoding)
     if text is None or label is None:
         missing = " and ".join(flag for flag, value in (("--text", text), ("--label", label)) if value is None)
         columns = ", ".join(source.columns())
@@ -69,3 +74,18 @@ def print_dataset(dataset: Dataset) -> None:
     if len(aside):
         first = aside.iloc[0]
         out.print_line(f"Set aside: {len(aside):,} rows, the first in line {first['line']}: {first['reason']}")
+
+
+def print_estimates(choices: Mapping[GradientMode, CostEstimate], *, as_json: bool) -> None:
+    """Print what each choice of gradient norms costs."""
+    if as_json:
+        out.print_json({mode: {**asdict(cost), "seconds_total": cost.seconds_total} for mode, cost in choices.items()})
+        return
+    out.print_table(
+        ("--grand", "training", "scoring", "in all"),
+        [
+            (mode, *map(out.duration, (cost.seconds_training, cost.seconds_scoring, cost.seconds_total)))
+            for mode, cost in choices.items()
+        ],
+    )
+    out.print_line(f"{next(iter(choices.values())).basis}.")

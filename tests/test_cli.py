@@ -13,6 +13,7 @@ import pytest
 from diet_explorer import cli
 from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace import Workspace
+from tests.jobs import tiny_runs
 
 VERBS = ["app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "worker"]
 
@@ -231,3 +232,25 @@ def test_a_closed_pipe_is_no_error(home: Path) -> None:
     )
     os.close(writing)
     assert done.stderr == ""
+
+
+def test_a_file_of_another_encoding_is_read_when_it_is_named(home, tmp_path, capsys):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("text,label\ncafé noir,a\nthé vert,b\ncafé crème,a\nthé noir,b\n".encode("cp1252"))
+    columns = ("--text", "text", "--label", "label")
+    code, _, told = call(capsys, "import", path, *columns)
+    assert code == 2 and "is not UTF-8 text: byte 14 (line 2)" in told and "cp1252" in told
+    code, _, _ = call(capsys, "import", path, *columns, "--encoding", "cp1252")
+    assert code == 0
+    assert Workspace(home).datasets()[0].examples()["text"].tolist()[0] == "café noir"
+
+
+def test_estimate_measures_every_choice_and_starts_nothing(home, reviews, tmp_path, capsys):
+    model = tiny_runs.save_tiny_model(tmp_path / "model")
+    code, printed, _ = call(
+        capsys, "score", reviews, "--text", "text", "--label", "label", "--model", model, "--estimate", "--json"
+    )
+    found = json.loads(printed)
+    assert code == 0 and set(found) == {"all", "head", "off"}
+    assert all(choice["measured"] and choice["seconds_total"] > 0 for choice in found.values())
+    assert Workspace(home).runs() == []

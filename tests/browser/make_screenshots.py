@@ -1,0 +1,47 @@
+"""The README's screenshots, from the running app: scores the sample and opens its pages.
+
+python -m tests.browser.make_screenshots
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from diet_explorer import ExampleFilter
+from tests.browser.conftest import ARGUMENTS, LiveApp, chromium_path, settled
+
+FOLDER = Path(__file__).parent / "screenshots"
+DRAWN_MS = 2500  # plots are drawn after the page's script has ended
+
+
+def main() -> None:
+    """Write browse.png, browse-dark.png, score.png and datasets.png."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        app = LiveApp(Path(folder) / "home", threads=None).start()
+        dataset = app.workspace.import_sample()
+        run = app.workspace.score(dataset, max_length=64).wait()
+        worst = int(run.ranked(where=ExampleFilter(disagree=True))["row"].iloc[0])
+        address = f"?dataset={dataset.id}&run={run.id}"
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        for name, path, scheme in (
+            ("browse", f"browse{address}&example={worst}", "light"),
+            ("browse-dark", f"browse{address}", "dark"),
+            ("score", f"score{address}", "light"),
+            ("datasets", f"datasets{address}", "light"),
+        ):
+            context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+            page = context.new_page()
+            page.goto(f"{app.url}/{path}")
+            settled(page)
+            page.wait_for_timeout(DRAWN_MS)
+            page.screenshot(path=str(FOLDER / f"{name}.png"))
+            context.close()
+        browser.close()
+        app.stop()
+
+
+if __name__ == "__main__":
+    main()
