@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
@@ -100,7 +101,7 @@ def table_head(score: Score) -> Sequence[Sequence[str]]:
         ["score", score.title if len(score.title) <= 8 else score.title.split()[0], score.help],
         ["text", "Text", ""],
         ["labels", "Labels", "Above the label in the dataset, below the model's; outlined where they differ."],
-        ["share", "P(given)", "The probability that the model gives to the given label."],
+        ["share", "P(given)", catalogue.score("p_label").explanation],
     ]
 
 
