@@ -63,9 +63,9 @@ def _nothing_landed(selection: Selection) -> None:
                 "<p>The model is loaded, then every example is scored before training starts. "
                 "Ranked examples appear here by themselves.</p></div>"
             )
-            st.skeleton(height=380)
+            st.html(_skeleton(380))
         with right:
-            st.skeleton(height=490)
+            st.html(_skeleton(490))
         return
     empty_state(
         "This run ended before its first scores",
@@ -74,6 +74,11 @@ def _nothing_landed(selection: Selection) -> None:
         action="See the run",
         view=View(run=run.id if run else None),
     )
+
+
+def _skeleton(height: int) -> str:
+    # without a shimmer: the browser would draw it all the time, on the cores that compute the scores
+    return f'<div class="de-skeleton" style="height:{height}px" aria-hidden="true"></div>'
 
 
 run_page(

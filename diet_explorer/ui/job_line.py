@@ -14,11 +14,11 @@ from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.selection import Selection
 
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 2.0
 
 
 def draw_job_line(selection: Selection) -> None:
-    """Show the active run, refreshed every second; the page runs again when scores land or a run ends."""
+    """Show the active run, refreshed every two seconds; the page runs again when scores land or a run ends."""
     active = active_runs()
     if not active:
         return
