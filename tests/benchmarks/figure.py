@@ -45,7 +45,8 @@ def draw(ratios: dict[str, float]) -> go.Figure:
         margin={"l": 10, "r": 60, "t": 50, "b": 50},
         **SIZE,
     )
-    figure.update_xaxes(title="time · forward + backward of the same batches = 1 · MiniLM-L6, 512 snippets, 2 cores")
+    title = "time, in units of forward + backward over the same batches (MiniLM-L6, 512 snippets, 2 cores)"
+    figure.update_xaxes(title={"text": title, "font": {"size": 12}})
     figure.update_yaxes(automargin=True)
     return figure
 

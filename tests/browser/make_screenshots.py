@@ -22,7 +22,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         app = LiveApp(Path(folder) / "home", threads=None).start()
         dataset = app.workspace.import_sample()
-        run = app.workspace.score(dataset, max_length=64).wait()
+        run = app.workspace.score(dataset, epochs=2, checkpoints=(0.25, 1, 2), max_length=64).wait()
         worst = int(run.ranked(where=ExampleFilter(disagree=True))["row"].iloc[0])
         address = f"?dataset={dataset.id}&run={run.id}"
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
