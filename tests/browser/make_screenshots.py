@@ -26,16 +26,18 @@ def main() -> None:
         worst = int(run.ranked(where=ExampleFilter(disagree=True))["row"].iloc[0])
         address = f"?dataset={dataset.id}&run={run.id}"
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        for name, path, scheme in (
-            ("browse", f"browse{address}&example={worst}", "light"),
-            ("browse-dark", f"browse{address}", "dark"),
-            ("score", f"score{address}", "light"),
-            ("datasets", f"datasets{address}", "light"),
+        for name, path, scheme, plots in (
+            ("browse", f"browse{address}&example={worst}", "light", False),
+            ("browse-dark", f"browse{address}", "dark", True),
+            ("score", f"score{address}", "light", True),
+            ("datasets", f"datasets{address}", "light", True),
         ):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
             page = context.new_page()
             page.goto(f"{app.url}/{path}")
             settled(page)
+            if plots:
+                page.locator(".main-svg").first.wait_for()
             page.wait_for_timeout(DRAWN_MS)
             page.screenshot(path=str(FOLDER / f"{name}.png"))
             context.close()
