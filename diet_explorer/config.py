@@ -12,7 +12,8 @@ from diet_explorer.errors import BadInputError
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Environment of processes that compute beside others: threads that wait give their core away instead of spinning.
 
-With the browser app on the same two cores a scoring batch took 1.2 s instead of 10 s. Set before torch is loaded.
+Measured with MiniLM on two cores: beside several busy processes a scoring batch took 1 to 4 s instead of 9 to 14 s;
+on a quiet machine it takes 1.2 s instead of 0.8 s. Set before torch is loaded; an operator's own value wins.
 """
 
 
