@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
-from diet_explorer.ui import words
-from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, cividis
-
-PLAIN: Mapping[str, object] = {"displayModeBar": False, "responsive": True}
-_BRUSH: Mapping[str, object] = {**PLAIN, "doubleClick": False}
-_SECOND = "#D55E00"
-
-
-def _layout(height: int, **more: object) -> dict[str, object]:
-    return {
-        "height": height,
-        "margin": {"l": 0, "r": 4, "t": 4, "b": 0},
-        "showlegend": False,
-        "bargap": 0.02,
-        "dragmode": False,
-        "hoverlabel": {"align": "left"},
-        **more,
-    }
+from diet_explorer.ui.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, SECOND, cividis
 
 
 def score_histogram(
-    counts: pd.DataFrame, score: Score, low: float | None, high: float | None, *, key: str, on_select: object
+    counts: pd.DataFrame,
+    score: Score,
+    low: float | None,
+    high: float | None,
+    *,
+    plot_key: str,
+    on_select: Callable[[], None],
 ) -> None:
     """Distribution of a score; dragging over it chooses a range.
 
@@ -43,7 +32,7 @@ def score_histogram(
     low, high : float or None
         The chosen range; bars outside of it are faded.
     on_select : callable
-        Called after a drag; the selection stands in the session state under `key`.
+        Called after a drag; the selection stands in the session state under `plot_key`.
     """
     middle = (counts["left"] + counts["right"]) / 2
     reach = float(counts["right"].iloc[-1] - counts["left"].iloc[0]) or 1.0
@@ -63,16 +52,18 @@ def score_histogram(
         hovertemplate="%{customdata[0]:.3f} to %{customdata[1]:.3f}<br>%{y:,} examples<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**_layout(130, dragmode="select", selectdirection="h"))
-    figure.update_xaxes(title={"text": score.axis, "font": {"size": 12}}, fixedrange=True, zeroline=False)
-    figure.update_yaxes(title={"text": "Examples", "font": {"size": 12}}, fixedrange=True, nticks=4)
-    st.plotly_chart(
+    figure.update_layout(**layout(130, dragmode="select", selectdirection="h", bargap=0.02))
+    figure.update_xaxes(**axis(score.axis))
+    figure.update_yaxes(**axis("Examples", nticks=4))
+    draw_chart(
         figure,
-        key=key,
-        on_select=on_select,  # type: ignore[call-overload]
-        selection_mode="box",
-        config=dict(_BRUSH),
-        alt=f"Histogram of {score.title}: {words.whole(counts['count'].sum())} examples",
+        title="How many examples?",
+        note="Drag to filter",
+        key="score-histogram",
+        table=lambda: counts,
+        on_select=on_select,
+        plot_key=plot_key,
+        config={"doubleClick": False},
     )
 
 
@@ -83,7 +74,7 @@ def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *,
         points = [point.checkpoint for point in entry.checkpoints]
         for name, values, colour in (
             ("train", [point.train_accuracy for point in entry.checkpoints], ACCENT),
-            ("held-out", [point.heldout_accuracy for point in entry.checkpoints], _SECOND),
+            ("held-out", [point.heldout_accuracy for point in entry.checkpoints], SECOND),
         ):
             if any(value is not None for value in values):
                 figure.add_scatter(
@@ -101,14 +92,26 @@ def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *,
     figure.add_annotation(
         x=epochs, y=chance, text="largest class", showarrow=False, yshift=8, xanchor="right", font={"size": 11}
     )
-    figure.update_layout(
-        **{**_layout(210), "showlegend": True, "legend": {"orientation": "h", "y": 1.15, "x": 0}},
-    )
-    figure.update_xaxes(title="Checkpoint (epochs)", range=[-0.05, epochs * 1.03], fixedrange=True, zeroline=False)
+    figure.update_layout(**layout(210, showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}))
+    figure.update_xaxes(**axis("Checkpoint (epochs)", range=[-0.05, epochs * 1.03]))
     shown = [chance, *(value for entry in seeds for point in entry.checkpoints for value in _accuracies(point))]
     limits = [max(0.0, min(shown) - 0.05), min(1.0, max(shown) + 0.05)]
-    figure.update_yaxes(title="Accuracy", tickformat=".0%", fixedrange=True, range=limits, nticks=5)
-    st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Accuracy over checkpoints")
+    figure.update_yaxes(**axis("Accuracy", tickformat=".0%", range=limits, nticks=5))
+    draw_chart(figure, title="Does the model still learn?", key=key, table=lambda: _accuracy_table(seeds))
+
+
+def _accuracy_table(seeds: Sequence[SeedProgress]) -> pd.DataFrame:
+    rows = [
+        {
+            "seed": entry.seed,
+            "checkpoint": point.checkpoint,
+            "train_accuracy": point.train_accuracy,
+            "heldout_accuracy": point.heldout_accuracy,
+        }
+        for entry in seeds
+        for point in entry.checkpoints
+    ]
+    return pd.DataFrame(rows)
 
 
 def _accuracies(point: CheckpointProgress) -> list[float]:
@@ -118,7 +121,7 @@ def _accuracies(point: CheckpointProgress) -> list[float]:
 def class_balance(
     classes: Mapping[str, Mapping[str, int]], colours: Mapping[str, str], *, key: str, shown: int = 10
 ) -> None:
-    """Examples per class and split: one row per class, a lighter shade per further split.
+    """Examples per class and split: one row per class, a paler shade per further split.
 
     Parameters
     ----------
@@ -147,11 +150,18 @@ def class_balance(
             },
             hovertemplate=f"%{{y}}, {escape(split)}: %{{x:,}} examples<extra></extra>",
         )
-    figure.update_layout(**_layout(70 + (26 if len(rows) < 5 else 17) * len(rows), barmode="stack", bargap=0.25))
+    height = 70 + (26 if len(rows) < 5 else 17) * len(rows)
+    figure.update_layout(**layout(height, barmode="stack", bargap=0.25))
     figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, type="category", automargin=True)
-    title = "Examples" + (f" ({', then lighter '.join(splits)})" if 1 < len(splits) < 4 else "")
-    figure.update_xaxes(title={"text": escape(title), "font": {"size": 12}}, fixedrange=True, nticks=5)
-    st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Examples per class and split")
+    shades = f" ({', then paler '.join(splits)})" if 1 < len(splits) < 4 else ""
+    figure.update_xaxes(**axis(escape(f"Examples{shades}"), nticks=5))
+    counts = [(name, split, number) for name, by_split in classes.items() for split, number in by_split.items()]
+    draw_chart(
+        figure,
+        title="Are the classes balanced?",
+        key=key,
+        table=lambda: pd.DataFrame(counts, columns=["label", "split", "count"]),
+    )
 
 
 def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, key: str) -> None:
@@ -169,14 +179,16 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
             hovertemplate="%{x} " + unit + "<br>%{y:,} examples<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(150))
+    figure.update_layout(**layout(150, bargap=0.02))
     figure.update_xaxes(
-        title={"text": f"Length in {unit}, from", "font": {"size": 12}},
-        fixedrange=True,
-        type="category",
-        tickvals=names,
-        ticktext=[f"{left:,}" for left in edges[:last]],
-        tickangle=0,
+        **axis(
+            f"Length in {unit}, from",
+            type="category",
+            tickvals=names,
+            ticktext=[f"{left:,}" for left in edges[:last]],
+            tickangle=0,
+        )
     )
-    figure.update_yaxes(title={"text": "Examples", "font": {"size": 12}}, fixedrange=True, nticks=4)
-    st.plotly_chart(figure, key=key, config=dict(PLAIN), alt="Histogram of text lengths")
+    figure.update_yaxes(**axis("Examples", nticks=4))
+    limits = pd.DataFrame({f"{unit}_from": edges[:last], "count": counts[:last]})
+    draw_chart(figure, title="How long are the texts?", key=key, table=lambda: limits)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 OTHERS = "#8A8F98"
 ACCENT = "#3B7DB8"
+SECOND = "#D55E00"
 NEUTRAL = "#8A8F98"
 _CIVIDIS = (
     "#00224E",

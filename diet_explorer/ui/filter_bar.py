@@ -123,13 +123,11 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
     if counts.empty:
         st.caption("No example matches the other conditions.")
     else:
-        st.html('<p class="de-caption">How many examples? <span class="de-quiet">Drag to choose a range</span></p>')
         # a chart per range, so that the box that was dragged goes when the range does
         chart = f"score-histogram-{score.name}-{limits.low}-{limits.high}"
-        with st.container(key="score-histogram"):
-            charts.score_histogram(
-                counts, score, limits.low, limits.high, key=chart, on_select=lambda: _brushed(chart, score.name)
-            )
+        charts.score_histogram(
+            counts, score, limits.low, limits.high, plot_key=chart, on_select=lambda: _brushed(chart, score.name)
+        )
     _range_inputs(
         "filter",
         (f"{score.title} from", f"{score.title} to"),

@@ -47,10 +47,8 @@ def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: st
     """Class balance per split, and lengths with the share that would be cut off."""
     left, right = st.columns(2, gap="medium")
     with left:
-        st.html('<p class="de-caption">Are the classes balanced?</p>')
         charts.class_balance(report.classes, colours, key=f"{key}-classes")
     with right:
-        st.html('<p class="de-caption">How long are the texts?</p>')
         charts.length_histogram(report.words.edges, report.words.counts, "words", key=f"{key}-lengths")
         st.html(f'<p class="de-quiet">{_lengths_in_words(report)}</p>')
 

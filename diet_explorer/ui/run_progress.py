@@ -48,7 +48,6 @@ def _live(run_id: str, run: Run) -> None:
             if any(seed.checkpoints for seed in progress.seeds):
                 left, right = st.columns([1, 1], gap="medium")
                 with left:
-                    st.html('<p class="de-caption">Does the model still learn?</p>')
                     charts.accuracy_chart(
                         progress.seeds, run.config.epochs, largest_class_share(run), key=f"accuracy-{run_id}"
                     )
