@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
 from diet_explorer.data.validation import ValidationReport
@@ -55,6 +57,15 @@ class Dataset:
         frame = self._workspace.queries.frame(sql)
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
+
+    def search(self, query: str) -> NDArray[np.int32]:
+        """Rows of all examples that a query finds, of any split, ascending; see `analysis.search` for its language.
+
+        Examples
+        --------
+        >>> dataset.search('good "happy end" -bor*')  # doctest: +SKIP
+        """
+        return self._workspace.text_search(self.manifest).rows(query)
 
     def set_aside(self) -> pd.DataFrame:
         """Rows that could not be used: ``line, reason, remedy, raw``."""

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
+from diet_explorer.analysis.search_index import TextSearch
 from diet_explorer.config import SHARED_CORES, Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
@@ -39,6 +40,7 @@ WORKSPACE_VERSION = 1
 SAMPLE_NAME = "Film snippets (sample)"
 SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
 SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
+_IMPORTED = 0.5  # share of an import's time until the rows are written; the rest goes into the search index
 
 
 class Workspace:
@@ -74,6 +76,7 @@ class Workspace:
         self._check_version()
         self.records = RunRecords(open_database(self.settings))
         self.queries = Queries(self.files)
+        self._searches: dict[str, TextSearch] = {}
 
     @cached_property
     def jobs(self) -> JobQueue:
@@ -131,12 +134,16 @@ class Workspace:
         """
         source = location if isinstance(location, Source) else open_source(location)
         mapping = ColumnMapping(text=text, label=label, text_pair=text_pair, id=id, split=split)
-        return Dataset(self, import_examples(source, mapping, self.files, name=name, progress=progress))
+        return self._imported(source, mapping, name, progress)
 
     def import_sample(self) -> Dataset:
         """Import the sample that comes with the program: film snippets with human ratings of their labels."""
-        source = open_source(sample_folder() / "movie_snippets.csv")
-        return Dataset(self, import_examples(source, SAMPLE_MAPPING, self.files, name=SAMPLE_NAME))
+        return self._imported(open_source(sample_folder() / "movie_snippets.csv"), SAMPLE_MAPPING, SAMPLE_NAME, None)
+
+    def text_search(self, manifest: DatasetManifest) -> TextSearch:
+        """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
+        found = TextSearch(self.files, manifest, self.settings.scratch_folder)
+        return self._searches.setdefault(manifest.id, found)
 
     def score(
         self,
@@ -269,6 +276,21 @@ class Workspace:
             raise JobFailedError(f"The measurement failed: {reason}.", "Try a smaller batch size or max length.")
         self.files.write_json(self._rates_path(dataset, config), answer)
         return self.estimates(dataset, config)
+
+    def _imported(
+        self,
+        source: Source,
+        mapping: ColumnMapping,
+        name: str | None,
+        progress: Callable[[float, str], None] | None,
+    ) -> Dataset:
+        tell = progress or (lambda share, message: None)
+        manifest = import_examples(
+            source, mapping, self.files, name=name, progress=lambda share, message: tell(_IMPORTED * share, message)
+        )
+        self.text_search(manifest).build(lambda share, message: tell(_IMPORTED + (1 - _IMPORTED) * share, message))
+        tell(1.0, f"Imported {manifest.rows:,} rows")
+        return Dataset(self, manifest)
 
     def _rates_path(self, dataset: Dataset, config: RunConfig) -> str:
         key = hashlib.sha256(json.dumps([platform.node(), config.model, config.batch_size, config.max_length]).encode())

@@ -27,6 +27,7 @@ def write_dataset(
     splits: Sequence[str] | None = None,
     metadata: dict[str, pa.Array] | None = None,
     ids: Sequence[str] | None = None,
+    pairs: Sequence[str] | None = None,
 ) -> DatasetManifest:
     """A dataset as an import would leave it, without going through one."""
     rows = len(texts)
@@ -37,6 +38,7 @@ def write_dataset(
             "row": np.arange(rows, dtype=np.int32),
             "id": pa.array(ids or [f"e{number:05d}" for number in range(rows)], pa.string()),
             "text": pa.array(texts, pa.string()),
+            **({} if pairs is None else {"text_pair": pa.array(pairs, pa.string())}),
             "label": np.asarray(labels, dtype=np.int32),
             "split": pa.array(splits, pa.string()),
             **{f"meta.{name}": values for name, values in metadata.items()},
@@ -52,7 +54,7 @@ def write_dataset(
         rows=rows,
         classes=list(classes),
         label_type="string",
-        mapping=ColumnMapping(text="text", label="label", id="id", split="split"),
+        mapping=ColumnMapping(text="text", text_pair=pairs and "text_pair", label="label", id="id", split="split"),
         columns=columns,
         splits=pd.Series(splits).value_counts().to_dict(),
         report={},
