@@ -340,7 +340,7 @@ def scores_command(
     written = found.export_scores(output)
     if as_json:
         out.print_json(
-            {"run": found.id, "output": str(written), "scores": found.score_names(), "landed": found.landed()}
+            {"run": found.id, "output": str(written), "scores": found.recorded_names(), "landed": found.landed()}
         )
     else:
         out.print_line(f"Wrote {written}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
-from diet_explorer.analysis.stability import agreement
+from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
+from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
+from diet_explorer.scoring.statistics import read_statistics
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, RunRecord
@@ -183,20 +186,28 @@ class Run:
         NotFoundError
             Nothing has landed yet.
         """
+        points = self._some_checkpoints(seed)
+        early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
+        return early[-1] if early else points[0]
+
+    def _some_checkpoints(self, seed: int | None) -> list[float]:
         points = self.checkpoints(seed)
         if not points:
             raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
-        early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
-        return early[-1] if early else points[0]
+        return points
 
     def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
         return Ranking(self._workspace.queries, self.store, self.dataset.manifest, point, seed)
 
-    def score_names(self) -> list[str]:
-        """Scores that the run records."""
-        return self.ranking().score_names
+    def score_names(self, checkpoint: float | None = None, seed: int | None = None) -> list[str]:
+        """Scores that there are at a checkpoint; those over the training so far come after its first one above 0."""
+        return self.ranking(checkpoint, seed).score_names
+
+    def recorded_names(self) -> list[str]:
+        """Scores of one checkpoint each, which the long table has."""
+        return [name for name in self.score_names() if catalogue.score(name).span == "checkpoint"]
 
     def ranked(
         self,
@@ -251,11 +262,57 @@ class Run:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
         return self.ranking(checkpoint, seed).percentiles(row)
 
-    def agreement(self, checkpoint: float | None = None, *, seed: int | None = None) -> pd.DataFrame:
-        """How far EL2N and the gradient norms agree over the training split; see `stability.agreement`."""
-        ranking = self.ranking(checkpoint, seed)
-        names = [name for name in ("el2n", "grand_head", "grand") if name in ranking.score_names]
-        return agreement(ranking.values(names, ExampleFilter()), names)
+    def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
+        """What charts show of the ranking at a checkpoint, counted when it landed."""
+        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        self.ranking(point, seed)  # says what there is, where this is not
+        return CheckpointStatistics.from_json(read_statistics(self.store, seed, point), self.dataset.classes)
+
+    def agreement(
+        self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """How far the scores of a checkpoint, all or those of some names, agree over the training split.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``first, second`` (scores), ``spearman`` in [-1, 1] of their orders from the worst on (NaN where a score is
+            constant), and ``top_0.01, top_0.05, top_0.1`` in [0, 1]: how much of the worst 1, 5, 10 % is the same.
+        """
+        found = self.statistics(checkpoint, seed).between_scores()
+        if names is None:
+            return found
+        return found[found["first"].isin(names) & found["second"].isin(names)].reset_index(drop=True)
+
+    def stability(self, score: str = catalogue.DEFAULT_SCORE, seed: int | None = None) -> pd.DataFrame:
+        """How far a score ranks the training examples alike at different checkpoints; see `stability_of`."""
+        catalogue.score(score)
+        return stability_of([self.statistics(point, seed) for point in self._some_checkpoints(seed)], score)
+
+    def seed_stability(self, score: str = catalogue.DEFAULT_SCORE, checkpoint: float | None = None) -> pd.DataFrame:
+        """The same between seeds at one checkpoint: `first` and `second` are seeds."""
+        catalogue.score(score)
+        return self.statistics(checkpoint).between_seeds(score)
+
+    def warnings(
+        self,
+        checkpoint: float | None = None,
+        seed: int | None = None,
+        score: str = catalogue.DEFAULT_SCORE,
+    ) -> list[ScoreWarning]:
+        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
+        found = self.statistics(checkpoint, seed)
+        later = [point for point in self.checkpoints(seed) if point > found.checkpoint]
+        return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
+
+    def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
+        """Training examples by type of trajectory: ``trajectory`` (words, best first), ``label, count``.
+
+        The checkpoint, up to which the training counts, is by default the last one that has landed.
+        """
+        return self.statistics(
+            self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
+        ).trajectories()
 
     def scores(self) -> pd.DataFrame:
         """The long table: one row per example, seed and checkpoint.
@@ -286,7 +343,7 @@ class Run:
         return target
 
     def _long_sql(self) -> str:
-        names = self.score_names()
+        names = self.recorded_names()
         paths = [self.store.scores_path(seed, point) for seed, points in self.landed().items() for point in points]
         classes = f"[{', '.join(quote_text(name) for name in self.dataset.classes)}]"
         scores = "".join(f", {name}" for name in names)

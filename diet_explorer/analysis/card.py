@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORIES, TrainingDynamics, most_common_trajectory
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.store.scores import ScoreFiles
 
@@ -26,7 +28,10 @@ class ExampleCard:
     metadata : dict
         Further columns of the source, by their original names.
     trajectories : pandas.DataFrame
-        ``seed, checkpoint, predicted`` (class name) and every recorded score, in that order of rows.
+        ``seed, checkpoint, predicted`` (class name) and every score, in that order of rows; scores over the training so
+        far are NaN before it began.
+    types : dict of (int or None) to str
+        Type of trajectory by seed up to its last checkpoint; None stands for the type that most seeds have.
     gradients : pandas.DataFrame
         ``seed, checkpoint`` and the gradient norm of each group of parameters; no such columns where none were taken.
     """
@@ -39,6 +44,7 @@ class ExampleCard:
     split: str
     metadata: dict[str, Any]
     trajectories: pd.DataFrame
+    types: dict[int | None, str]
     gradients: pd.DataFrame
     _classes: list[str] = field(repr=False)
     _logits: dict[tuple[int, float], list[float]] = field(repr=False)
@@ -89,9 +95,11 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         if paths
         else []
     )
-    names = [name for name in catalogue.SCORE_NAMES if records and name in records[0]]
+    names = [name for name in catalogue.RECORDED_NAMES if records and name in records[0]]
     trajectories = pd.DataFrame(records, columns=["seed", "checkpoint", "predicted", *names])
     trajectories["predicted"] = trajectories["predicted"].map(dict(enumerate(manifest.classes)))
+    dynamics = _dynamics(store, records)
+    trajectories = trajectories.merge(dynamics.drop(columns="trajectory"), "left", on=["seed", "checkpoint"])
     prefix = catalogue.GROUP_PREFIX
     groups = [name for name in (records[0] if records else ()) if name.startswith(prefix)]
     gradients = pd.DataFrame(records, columns=["seed", "checkpoint", *groups])
@@ -108,7 +116,39 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
             if name.startswith(METADATA_PREFIX)
         },
         trajectories=trajectories,
+        types=_types(dynamics),
         gradients=gradients.rename(columns=lambda name: name.removeprefix(prefix)),
         _classes=manifest.classes,
         _logits={(record["seed"], record["checkpoint"]): record["logits"] for record in records},
     )
+
+
+def _dynamics(store: ScoreFiles, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """``seed, checkpoint, trajectory`` (code) and every score over the training up to there, from one row's records."""
+    rows = []
+    dynamics = {record["seed"]: TrainingDynamics(1) for record in records}
+    for record in records:
+        seed, point = record["seed"], record["checkpoint"]
+        if point > 0:
+            norm = record.get("grand_head")
+            dynamics[seed].add(
+                point,
+                np.array([record["p_label"]]),
+                np.array([record["margin"]]),
+                np.array([record["predicted"] == record["label"]]),
+                None if norm is None else np.array([norm]),
+                None if norm is None else store.learning_rate(seed, point),
+            )
+            scores = {name: float(values[0]) for name, values in dynamics[seed].scores().items()}
+            rows.append({"seed": seed, "checkpoint": point, "trajectory": dynamics[seed].trajectory().item(), **scores})
+    names = [name for name in catalogue.TRAINING_NAMES if rows and all(name in row for row in rows)]
+    return pd.DataFrame(rows, columns=["seed", "checkpoint", "trajectory", *names])
+
+
+def _types(dynamics: pd.DataFrame) -> dict[int | None, str]:
+    last = dynamics.groupby("seed")["trajectory"].last()
+    if last.empty:
+        return {}
+    most = most_common_trajectory([np.array([code], dtype=np.int8) for code in last])
+    types: dict[int | None, str] = {int(str(seed)): TRAJECTORIES[code] for seed, code in last.items()}
+    return {None: TRAJECTORIES[most[0]], **types}

@@ -1,49 +1,130 @@
-"""How far scores agree: rank correlation and overlap of the worst examples."""
+"""Cautions about a ranking, in plain words with their numbers: too early, collapsed, class-skewed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
+from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.statistics import TRAIN
 
-SHARES = (0.01, 0.05, 0.10)
+EARLY_EPOCHS = 1.0
+EARLY_CORRELATION = 0.5
+COLLAPSED_ACCURACY = 0.97
+SKEW_SHARE = 0.10
+SKEW_FACTOR = 2.0
+SKEW_EXAMPLES = 20
 
 
-def agreement(scores: pd.DataFrame, names: Sequence[str], shares: Sequence[float] = SHARES) -> pd.DataFrame:
-    """Agreement of every pair of scores over the same examples.
+@dataclass(frozen=True)
+class ScoreWarning:
+    """A reason to mistrust a ranking.
 
-    Parameters
+    Attributes
     ----------
-    scores : DataFrame
-        One row per example with a column per score.
-    names : sequence of str
-        Scores of the catalogue; each is turned so that its worst end comes first.
-    shares : sequence of float
-        Sizes of the worst part, as shares of all examples in (0, 1].
+    kind : {"too early", "collapsed", "class-skewed"}
+    words : str
+        The reason, with its numbers and what to do.
+    """
+
+    kind: Literal["too early", "collapsed", "class-skewed"]
+    words: str
+
+
+def stability_of(statistics: Sequence[CheckpointStatistics], score: str) -> pd.DataFrame:
+    """How far a score ranks the training examples alike at different checkpoints.
 
     Returns
     -------
     pandas.DataFrame
-        ``first, second, spearman`` in [-1, 1] (NaN where a score is constant), and ``top_<share>`` in [0, 1] for
-        each share: how much of the one's worst part is in the other's. Ties go by the row's position.
+        ``first, second`` (checkpoints, first < second), ``spearman`` in [-1, 1] and ``top_0.01, top_0.05, top_0.1`` in
+        [0, 1]: how much of the worst 1, 5, 10 % is the same.
     """
-    turned = pd.DataFrame(
-        {name: -scores[name] if catalogue.score(name).worst == "high" else scores[name] for name in names}
-    ).reset_index(drop=True)
-    correlations = turned.corr(method="spearman")
-    order = {name: turned[name].argsort(kind="stable") for name in names}
-    rows = []
-    for first, second in combinations(names, 2):
-        entry: dict[str, object] = {
-            "first": first,
-            "second": second,
-            "spearman": float(correlations.loc[first, second]),  # type: ignore[arg-type]
-        }
-        for share in shares:
-            size = max(1, round(share * len(turned)))
-            entry[f"top_{share:g}"] = len({*order[first][:size]} & {*order[second][:size]}) / size
-        rows.append(entry)
-    return pd.DataFrame(rows, columns=["first", "second", "spearman", *(f"top_{share:g}" for share in shares)])
+    parts = [entry.between_checkpoints(score) for entry in statistics]
+    known = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(known, ignore_index=True).sort_values(["first", "second"], ignore_index=True)
+
+
+def warnings_of(
+    statistics: CheckpointStatistics, following: CheckpointStatistics | None, score: str
+) -> list[ScoreWarning]:
+    """Reasons to mistrust a score at a checkpoint.
+
+    Parameters
+    ----------
+    statistics : CheckpointStatistics
+    following : CheckpointStatistics or None
+        The next checkpoint's, where it has landed.
+    score : str
+    """
+    found = [_too_early(statistics, following, score), _collapsed(statistics, score)]
+    return [entry for entry in found if entry is not None] + _class_skewed(statistics, score)
+
+
+def _too_early(
+    statistics: CheckpointStatistics, following: CheckpointStatistics | None, score: str
+) -> ScoreWarning | None:
+    reasons = []
+    note = catalogue.checkpoint_note(statistics.checkpoint)
+    if note is not None:
+        reasons.append(note)
+    if following is not None:
+        pairs = following.between_checkpoints(score)
+        correlations = pairs.loc[pairs["first"] == statistics.checkpoint, "spearman"]
+        if len(correlations) and correlations.iloc[0] < EARLY_CORRELATION:
+            title = catalogue.score(score).title
+            reasons.append(
+                f"{title} ranks the examples quite differently {catalogue.checkpoint_title(following.checkpoint)} "
+                f"(Spearman {correlations.iloc[0]:.2f}, below {EARLY_CORRELATION:g}), so its order has not settled. "
+                f"Choose a later checkpoint."
+            )
+    return ScoreWarning("too early", " ".join(reasons)) if reasons else None
+
+
+def _collapsed(statistics: CheckpointStatistics, score: str) -> ScoreWarning | None:
+    entry = catalogue.score(score)
+    found = statistics.score(score)
+    reasons = []
+    if entry.span == "checkpoint" and statistics.train_accuracy >= COLLAPSED_ACCURACY:
+        reasons.append(
+            f"The model gets {statistics.train_accuracy:.1%} of the training examples right (from "
+            f"{COLLAPSED_ACCURACY:.0%} on, the scores of the easier half go to one value and its order is noise)."
+        )
+    spread, noise = found.easy_spread, found.easy_seed_spread
+    if len(statistics.seeds) > 1 and spread is not None and noise is not None and noise > spread:
+        reasons.append(
+            f"In the easier half, {entry.title} differs more between seeds (± {noise:.3g}) than between examples "
+            f"(± {spread:.3g}), so its order there is noise."
+        )
+    if not reasons:
+        return None
+    return ScoreWarning(
+        "collapsed", " ".join([*reasons, "Rely on the hard end only, or choose an earlier checkpoint."])
+    )
+
+
+def _class_skewed(statistics: CheckpointStatistics, score: str) -> list[ScoreWarning]:
+    title = catalogue.score(score).title
+    balance = statistics.score(score).top_balance
+    worst = balance[(balance["split"] == TRAIN) & (balance["share"] == SKEW_SHARE)]
+    every = statistics.label_counts[statistics.label_counts["split"] == TRAIN]
+    size, rows = int(worst["count"].sum()), int(every["count"].sum())
+    found = []
+    for label, total, count in zip(every["label"], every["count"], worst["count"], strict=True):
+        if total == 0:
+            continue
+        here, usual = count / size, total / rows
+        enough = max(count, usual * size) >= SKEW_EXAMPLES
+        if enough and (here > SKEW_FACTOR * usual or here < usual / SKEW_FACTOR):
+            found.append(
+                ScoreWarning(
+                    "class-skewed",
+                    f"The class “{label}” makes up {here:.1%} of the worst {SKEW_SHARE:.0%} by {title}, but "
+                    f"{usual:.1%} of the training examples. Pruning by this ranking would shift the balance.",
+                )
+            )
+    return found

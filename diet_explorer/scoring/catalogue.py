@@ -14,6 +14,11 @@ from diet_explorer.errors import NotFoundError
 FAYYAZ = "Fayyaz et al. 2022, BERT on a Data Diet, arXiv 2211.05610"
 PAUL = "Paul et al. 2021, Deep Learning on a Data Diet, arXiv 2107.07075"
 PLEISS = "Pleiss et al. 2020, Identifying Mislabeled Data using the Area Under the Margin Ranking"
+SWAYAMDIPTA = "Swayamdipta et al. 2020, Dataset Cartography, arXiv 2009.10795"
+TONEVA = "Toneva et al. 2019, An Empirical Study of Example Forgetting, arXiv 1812.05159"
+PRUTHI = "Pruthi et al. 2020, Estimating Training Data Influence by Tracing Gradient Descent, arXiv 2002.08484"
+Span = Literal["checkpoint", "training"]
+SPAN_TITLES: dict[Span, str] = {"checkpoint": "At this checkpoint", "training": "Over training so far"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Score:
         Where the definition comes from.
     suspicious : bool
         Whether its worst end ranks mislabelled examples (False for scores that ignore the label).
+    span : {"checkpoint", "training"}
+        Whether it is taken at one checkpoint, or over all checkpoints of the training up to there; the latter exists
+        from the first checkpoint after training began.
+    long_tailed : bool
+        Whether its values span powers of ten, so that a logarithmic axis helps.
     """
 
     name: str
@@ -54,11 +64,18 @@ class Score:
     explanation: str
     source: str
     suspicious: bool = True
+    span: Span = "checkpoint"
+    long_tailed: bool = False
 
     @property
     def axis(self) -> str:
         """Axis title: the score and its direction."""
         return f"{self.title} · {self.direction}"
+
+    @property
+    def group(self) -> str:
+        """Title of the group that pickers list it under."""
+        return SPAN_TITLES[self.span]
 
     @property
     def help(self) -> str:
@@ -77,6 +94,7 @@ SCORES: tuple[Score, ...] = (
         range_text="0 to 1.414",
         explanation="How far the model's probabilities are from the given label.",
         source=PAUL,
+        long_tailed=True,
     ),
     Score(
         name="grand",
@@ -88,6 +106,7 @@ SCORES: tuple[Score, ...] = (
         range_text="0 and up",
         explanation="How strongly this one example would move the whole model.",
         source=PAUL,
+        long_tailed=True,
     ),
     Score(
         name="grand_head",
@@ -99,6 +118,7 @@ SCORES: tuple[Score, ...] = (
         range_text="0 and up",
         explanation="How strongly this one example would move the new classification layer.",
         source=FAYYAZ,
+        long_tailed=True,
     ),
     Score(
         name="loss",
@@ -110,6 +130,7 @@ SCORES: tuple[Score, ...] = (
         range_text="0 and up",
         explanation="Cross-entropy: how surprised the model is by the given label.",
         source=PAUL,
+        long_tailed=True,
     ),
     Score(
         name="margin",
@@ -133,6 +154,7 @@ SCORES: tuple[Score, ...] = (
         explanation="How undecided the model is, whatever the given label says.",
         source=FAYYAZ,
         suspicious=False,
+        long_tailed=True,
     ),
     Score(
         name="p_label",
@@ -145,9 +167,90 @@ SCORES: tuple[Score, ...] = (
         explanation="The probability that the model gives to the given label.",
         source=FAYYAZ,
     ),
+    Score(
+        name="confidence",
+        title="Confidence",
+        formula="mean over checkpoints of p_y",
+        worst="low",
+        direction="lower = harder to learn",
+        range=(0.0, 1.0),
+        range_text="0 to 1",
+        explanation="The probability of the given label, averaged over the training so far.",
+        source=SWAYAMDIPTA,
+        span="training",
+    ),
+    Score(
+        name="variability",
+        title="Variability",
+        formula="population standard deviation over checkpoints of p_y",
+        worst="high",
+        direction="higher = more ambiguous",
+        range=(0.0, 0.5),
+        range_text="0 to 0.5",
+        explanation="How much the probability of the given label went up and down during the training so far.",
+        source=SWAYAMDIPTA,
+        suspicious=False,
+        span="training",
+    ),
+    Score(
+        name="correctness",
+        title="Correctness",
+        formula="share of checkpoints where argmax z = y",
+        worst="low",
+        direction="lower = harder to learn",
+        range=(0.0, 1.0),
+        range_text="0 to 1",
+        explanation="How often the prediction was the given label during the training so far.",
+        source=SWAYAMDIPTA,
+        span="training",
+    ),
+    Score(
+        name="forgetting",
+        title="Forgetting",
+        formula="number of changes from argmax z = y to argmax z ≠ y between checkpoints",
+        worst="high",
+        direction="higher = more often forgotten",
+        range=(0.0, None),
+        range_text="0 to half the checkpoints",
+        explanation="How many times the model unlearned the given label; an example that was never learned counts 0.",
+        source=TONEVA,
+        suspicious=False,
+        span="training",
+    ),
+    Score(
+        name="aum",
+        title="AUM",
+        formula="mean over checkpoints of z_y − max z_k over the other classes k",
+        worst="low",
+        direction="lower = suspect",
+        range=(None, None),
+        range_text="any number",
+        explanation="Area under the margin: the lead of the given label, averaged over the training so far.",
+        source=PLEISS,
+        span="training",
+    ),
+    Score(
+        name="self_influence",
+        title="Self-influence",
+        formula="Σ over checkpoints of learning rate · GraNd (classifier)²",
+        worst="high",
+        direction="higher = more memorised",
+        range=(0.0, None),
+        range_text="0 and up",
+        explanation="How much training on this one example lowered its own loss (TracIn on the last layer).",
+        source=PRUTHI,
+        span="training",
+        long_tailed=True,
+    ),
 )
 _BY_NAME = {score.name: score for score in SCORES}
 SCORE_NAMES: tuple[str, ...] = tuple(_BY_NAME)
+RECORDED_NAMES: tuple[str, ...] = tuple(entry.name for entry in SCORES if entry.span == "checkpoint")
+"""Scores of one checkpoint, which score files hold."""
+TRAINING_NAMES: tuple[str, ...] = tuple(entry.name for entry in SCORES if entry.span == "training")
+"""Scores over the training so far, which follow from the score files of a seed."""
+PAPER_NAMES = ("el2n", "grand", "grand_head")
+"""The scores of the two papers that the program is about."""
 GROUP_PREFIX = "grand."
 """Columns of score files that hold the gradient norm of one group of parameters: grand.embeddings, grand.layer 0, …"""
 DEFAULT_SCORE = "el2n"

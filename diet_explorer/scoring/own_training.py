@@ -132,8 +132,8 @@ class ScoreRecorder(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
     ) -> TrainerControl:
-        """Note when the step began."""
-        return self._recorder.on_step_begin(args, state, control) if self._recorder else control
+        """Note when the step began, and with which learning rate."""
+        return self._recorder.on_step_begin(args, state, control, **keywords) if self._recorder else control
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **keywords: Any

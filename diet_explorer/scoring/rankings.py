@@ -1,122 +1,186 @@
 """Rankings: scores of one seed, or their mean over seeds, with a rank per score computed once.
 
-A page of 50 examples is then read by rank, not sorted out of all rows.
+A page of 50 examples is then read by rank, not sorted out of all rows. A ranking holds the scores of its checkpoint and
+those over the training so far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import NEVER_LEARNED, TrainingDynamics, most_common_trajectory
+from diet_explorer.scoring.statistics import write_statistics
 from diet_explorer.store.scores import ScoreFiles
 
 CHUNK_ROWS = 65_536
 Array = NDArray[np.float64]
 
 
-def rank_within_splits(
-    values: NDArray[np.floating], worst: str, splits: NDArray[np.integer], tie_order: NDArray[np.integer]
-) -> NDArray[np.int32]:
-    """Rank 1 is the worst example of its split; ties go by `tie_order`, so a ranking is a pure function of its input.
+class SplitRanks:
+    """Ranks within splits; ties go by id, so a ranking is a pure function of its input.
 
     Parameters
     ----------
-    values : array (N,)
-        One score.
-    worst : {"high", "low"}
-        Which end gets rank 1.
     splits : int array (N,)
         Code of each example's split.
     tie_order : int array (N,)
         Position of each example when sorted by id.
-
-    Returns
-    -------
-    int32 array (N,), 1 and up within each split
     """
-    order = np.lexsort((tie_order, -values if worst == "high" else values, splits))
-    ordered = splits[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    lengths = np.diff(np.r_[starts, len(ordered)])
-    ranks = np.empty(len(values), dtype=np.int32)
-    ranks[order] = np.arange(len(values), dtype=np.int32) - np.repeat(starts, lengths).astype(np.int32) + 1
-    return ranks
+
+    def __init__(self, splits: NDArray[np.integer], tie_order: NDArray[np.integer]) -> None:
+        self._order = np.lexsort((tie_order, splits))
+        ordered = splits[self._order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+        self._parts = [slice(int(a), int(b)) for a, b in zip(starts, np.r_[starts[1:], len(ordered)], strict=True)]
+
+    def of(self, values: NDArray[np.floating], worst: str) -> NDArray[np.int32]:
+        """Rank of each example by one score, 1 and up within each split.
+
+        Parameters
+        ----------
+        values : array (N,)
+        worst : {"high", "low"}
+            Which end gets rank 1.
+        """
+        ranks = np.empty(len(values), dtype=np.int32)
+        for part in self._parts:
+            rows = self._order[part]
+            keys = -values[rows] if worst == "high" else values[rows]
+            ranks[rows[np.argsort(keys, kind="stable")]] = np.arange(1, len(rows) + 1, dtype=np.int32)
+        return ranks
 
 
 def rank_checkpoint(store: ScoreFiles, seed: int, checkpoint: float) -> None:
-    """Write the ranking of a seed's checkpoint that just landed, and the mean over all seeds there by now."""
-    store.write_ranking(seed, checkpoint, ranking_of(store, [seed], checkpoint))
-    seeds = [number for number, points in store.landed().items() if checkpoint in points]
-    store.write_ranking(None, checkpoint, ranking_of(store, seeds, checkpoint))
+    """Write ranking and statistics of a seed's checkpoint that just landed, and of the mean over all seeds there."""
+    rank_seed(store, seed, checkpoint)
+    rank_mean(store, checkpoint)
 
 
-def ranking_of(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.Table:
-    """Means, population standard deviations and ranks over `seeds` at one checkpoint.
+def rank_seed(store: ScoreFiles, seed: int, checkpoint: float) -> None:
+    """Write ranking and statistics of one seed's checkpoint; its earlier ones must have landed."""
+    store.write_ranking(seed, checkpoint, seed_ranking(store, seed, checkpoint))
+    write_statistics(store, seed, checkpoint)
+
+
+def rank_mean(store: ScoreFiles, checkpoint: float) -> None:
+    """Write ranking and statistics of the mean over the seeds that are ranked at a checkpoint."""
+    store.write_ranking(None, checkpoint, mean_ranking(store, store.ranked_seeds(checkpoint), checkpoint))
+    write_statistics(store, None, checkpoint)
+
+
+def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.Table:
+    """Scores and ranks of one seed at one checkpoint.
 
     Returns
     -------
     pyarrow.Table
-        ``row, split, label, predicted, disagree``, then for each recorded score ``<score>``,
-        ``<score>_std`` and ``rank_<score>``. `predicted` is the class of the highest mean probability.
+        ``row, split, label, predicted, disagree``; once training has begun ``trajectory`` (code of
+        `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>``, ``<score>_std`` (0) and ``rank_<score>`` for
+        each score of the checkpoint and of the training up to it.
     """
-    readers = [pq.ParquetFile(store.files.open_read(store.scores_path(seed, checkpoint))) for seed in seeds]
-    names = [name for name in catalogue.SCORE_NAMES if name in readers[0].schema_arrow.names]
-    means: dict[str, list[Array]] = {name: [] for name in names}
-    deviations: dict[str, list[Array]] = {name: [] for name in names}
-    predicted: list[NDArray[np.int32]] = []
-    fixed: list[pa.Table] = []
-    streams = [reader.iter_batches(batch_size=CHUNK_ROWS) for reader in readers]
+    reader = _reader(store, store.scores_path(seed, checkpoint))
+    recorded = [name for name in catalogue.RECORDED_NAMES if name in reader.schema_arrow.names]
+    fixed = reader.read(columns=["row", "id", "split", "label", "predicted"])
+    points = [point for point in store.landed()[seed] if 0 < point <= checkpoint]
+    values: dict[str, NDArray[np.generic]] = {"predicted": fixed["predicted"].to_numpy()}
+    values |= {name: _column(reader, name) for name in recorded}
+    if points:
+        dynamics = _dynamics(store, seed, points, len(fixed))
+        values |= dynamics.scores()
+        values["trajectory"] = dynamics.trajectory()
+        values["never_learned"] = values["trajectory"] == NEVER_LEARNED
+    still = np.zeros(len(fixed), dtype=np.float32)
+    values |= {f"{name}_std": still for name in catalogue.SCORE_NAMES if name in values}
+    return _with_ranks(fixed, values)
+
+
+def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.Table:
+    """Means, population standard deviations and ranks over `seeds` at one checkpoint, from their own rankings.
+
+    Returns
+    -------
+    pyarrow.Table
+        As `seed_ranking`'s: `predicted` is the class of the highest mean probability, ``trajectory`` the type that most
+        seeds have, ``never_learned`` whether at least half of the seeds never learned it.
+    """
+    rankings = [_reader(store, store.ranking_path(seed, checkpoint)) for seed in seeds]
+    present = set.intersection(*(set(ranking.schema_arrow.names) for ranking in rankings))
+    fixed = _reader(store, store.scores_path(seeds[0], checkpoint)).read(columns=["row", "id", "split", "label"])
+    values: dict[str, NDArray[np.generic]] = {"predicted": _mean_prediction(store, seeds, checkpoint)}
+    if "trajectory" in present:
+        values["trajectory"] = most_common_trajectory([_column(ranking, "trajectory") for ranking in rankings])
+        never = np.mean([_column(ranking, "never_learned") for ranking in rankings], axis=0)
+        values["never_learned"] = never >= 0.5
+    for name in (name for name in catalogue.SCORE_NAMES if name in present):
+        stacked = np.stack([_column(ranking, name) for ranking in rankings])
+        values[name] = stacked.mean(0, dtype=np.float64)
+        values[f"{name}_std"] = stacked.std(0, dtype=np.float64)
+    return _with_ranks(fixed, values)
+
+
+def _dynamics(store: ScoreFiles, seed: int, points: Sequence[float], rows: int) -> TrainingDynamics:
+    dynamics = TrainingDynamics(rows)
+    for point in points:
+        reader = _reader(store, store.scores_path(seed, point))
+        dynamics.add(
+            point,
+            _column(reader, "p_label"),
+            _column(reader, "margin"),
+            _column(reader, "predicted") == _column(reader, "label"),
+            _column(reader, "grand_head") if "grand_head" in reader.schema_arrow.names else None,
+            store.learning_rate(seed, point),
+        )
+    return dynamics
+
+
+def _reader(store: ScoreFiles, path: str) -> pq.ParquetFile:
+    return pq.ParquetFile(store.files.open_read(path))
+
+
+def _column(reader: pq.ParquetFile, name: str) -> NDArray[Any]:
+    values: NDArray[Any] = reader.read(columns=[name])[name].to_numpy()
+    return values
+
+
+def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> NDArray[np.int32]:
+    readers = [_reader(store, store.scores_path(seed, checkpoint)) for seed in seeds]
+    streams = [reader.iter_batches(batch_size=CHUNK_ROWS, columns=["logits"]) for reader in readers]
+    parts = []
     for batches in zip(*streams, strict=True):
-        fixed.append(pa.Table.from_batches([batches[0].select(["row", "id", "split", "label"])]))
-        for name in names:
-            stacked = np.stack([batch.column(name).to_numpy() for batch in batches]).astype(np.float64)
-            means[name].append(stacked.mean(0))
-            deviations[name].append(stacked.std(0))
-        predicted.append(_mean_prediction([batch.column("logits") for batch in batches]))
-    table = pa.concat_tables(fixed).combine_chunks()
-    return _assemble(
-        table,
-        np.concatenate(predicted),
-        {name: np.concatenate(parts) for name, parts in means.items()},
-        {name: np.concatenate(parts) for name, parts in deviations.items()},
-    )
+        total: Array | float = 0.0
+        for batch in batches:
+            flat = batch.column("logits").flatten().to_numpy(zero_copy_only=False)
+            logits = flat.reshape(len(batch), -1).astype(np.float64)
+            exponents = np.exp(logits - logits.max(1, keepdims=True))
+            total = total + exponents / exponents.sum(1, keepdims=True)
+        parts.append(np.asarray(total).argmax(1).astype(np.int32))
+    return np.concatenate(parts)
 
 
-def _mean_prediction(logits: Sequence[pa.FixedSizeListArray]) -> NDArray[np.int32]:
-    total: Array | float = 0.0
-    for column in logits:
-        flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1).astype(np.float64)
-        exponents = np.exp(flat - flat.max(1, keepdims=True))
-        total = total + exponents / exponents.sum(1, keepdims=True)
-    return np.asarray(np.asarray(total).argmax(1), dtype=np.int32)
-
-
-def _assemble(
-    fixed: pa.Table,
-    predicted: NDArray[np.int32],
-    means: Mapping[str, Array],
-    deviations: Mapping[str, Array],
-) -> pa.Table:
-    split_codes = np.unique(fixed["split"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
-    ids = fixed["id"].to_numpy(zero_copy_only=False).astype(str)
-    tie_order = np.empty(len(ids), dtype=np.int64)
-    tie_order[np.argsort(ids, kind="stable")] = np.arange(len(ids))
-    columns: dict[str, pa.Array | NDArray[np.generic]] = {
+def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.Table:
+    splits = pc.dictionary_encode(fixed["split"]).combine_chunks().indices.to_numpy()
+    tie_order = np.empty(len(fixed), dtype=np.int64)
+    tie_order[pc.sort_indices(fixed["id"]).to_numpy()] = np.arange(len(fixed))
+    ranks = SplitRanks(splits, tie_order)
+    columns: dict[str, object] = {
         "row": fixed["row"],
         "split": fixed["split"],
         "label": fixed["label"],
-        "predicted": predicted,
-        "disagree": predicted != fixed["label"].to_numpy(),
+        "predicted": values["predicted"],
+        "disagree": values["predicted"] != fixed["label"].to_numpy(),
     }
-    for name, values in means.items():
-        single = values.astype(np.float32)
+    columns |= {name: values[name] for name in ("trajectory", "never_learned") if name in values}
+    for name in (name for name in catalogue.SCORE_NAMES if name in values):
+        single = values[name].astype(np.float32)
         columns[name] = single
-        columns[f"{name}_std"] = deviations[name].astype(np.float32)
-        worst = catalogue.score(name).worst
-        columns[f"rank_{name}"] = rank_within_splits(single, worst, split_codes, tie_order)
+        columns[f"{name}_std"] = values[f"{name}_std"].astype(np.float32)
+        columns[f"rank_{name}"] = ranks.of(single, catalogue.score(name).worst)
     return pa.table(columns)

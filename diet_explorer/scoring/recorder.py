@@ -74,6 +74,7 @@ class CheckpointRecorder(TrainerCallback):
         self._progress = self._reports.load(plan.seed)
         self._step_started: float | None = None
         self._seconds_per_step: float | None = None
+        self._learning_rate: float | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
@@ -86,10 +87,16 @@ class CheckpointRecorder(TrainerCallback):
         return self._at_step(args, state, control, model)
 
     def on_step_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        lr_scheduler: Any = None,
+        **_: Any,
     ) -> TrainerControl:
-        """Note when the step began."""
+        """Note when the step began, and with which learning rate."""
         self._step_started = time.perf_counter()
+        self._learning_rate = None if lr_scheduler is None else float(lr_scheduler.get_last_lr()[0])
         return control
 
     def on_step_end(
@@ -151,7 +158,8 @@ class CheckpointRecorder(TrainerCallback):
         scored = plan.scorer.score(model, self._report_scoring)
         check_finite(scored, step)
         for point in points if plan.writes else []:
-            self._store.write_scores(plan.seed, point, scored.table(plan.encoded, plan.seed, point))
+            table = scored.table(plan.encoded, plan.seed, point)
+            self._store.write_scores(plan.seed, point, table, self._learning_rate)
             rank_checkpoint(self._store, plan.seed, point)
         seconds = (time.perf_counter() - started) / len(points)
         for point in points:

@@ -5,6 +5,7 @@ Layout below ``runs/<run id>/``::
     scores/seed=0/checkpoint=0.25.parquet      one row per example: scores and logits
     rankings/seed=0/checkpoint=0.25.parquet    the same scores with a precomputed rank each
     rankings/seed=mean/checkpoint=0.25.parquet means and standard deviations over the seeds that have landed
+    statistics/seed=mean/checkpoint=0.25.json  what charts show of a ranking, counted once when it landed
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from diet_explorer.store.files import Files
 
 ROW_GROUP = 65_536
 MEAN = "mean"
+_LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.parquet")
 
 
@@ -46,9 +48,20 @@ class ScoreFiles:
         """Whether the scores of this seed and checkpoint have landed."""
         return self.files.exists(self.scores_path(seed, checkpoint))
 
-    def write_scores(self, seed: int, checkpoint: float, table: pa.Table) -> None:
-        """Write one score file, atomically."""
+    def statistics_path(self, seed: int | None, checkpoint: float) -> str:
+        """Path of the statistics of one seed's ranking, or of the mean's for None."""
+        return self._path("statistics", MEAN if seed is None else seed, checkpoint, "json")
+
+    def write_scores(self, seed: int, checkpoint: float, table: pa.Table, learning_rate: float | None = None) -> None:
+        """Write one score file, atomically, with the learning rate of the optimisation step before it."""
+        if learning_rate is not None:
+            table = table.replace_schema_metadata({_LEARNING_RATE: repr(float(learning_rate))})
         self._write(self.scores_path(seed, checkpoint), table)
+
+    def learning_rate(self, seed: int, checkpoint: float) -> float | None:
+        """The learning rate of the optimisation step before a checkpoint, where it was recorded."""
+        metadata = pq.read_schema(self.files.open_read(self.scores_path(seed, checkpoint))).metadata or {}
+        return float(metadata[_LEARNING_RATE]) if _LEARNING_RATE in metadata else None
 
     def write_ranking(self, seed: int | None, checkpoint: float, table: pa.Table) -> None:
         """Write one ranking, atomically; it replaces an earlier one."""
@@ -65,12 +78,16 @@ class ScoreFiles:
         name = f"seed={MEAN if seed is None else seed}"
         return _checkpoints(self.files.list(self.files.path("runs", self.run_id, "rankings", name)))
 
+    def ranked_seeds(self, checkpoint: float) -> list[int]:
+        """Seeds whose own ranking is there at a checkpoint, ascending."""
+        return [seed for seed in self.landed() if self.files.exists(self.ranking_path(seed, checkpoint))]
+
     def stamp(self) -> str:
         """Changes whenever another score file lands; a key for caches."""
         return ";".join(f"{seed}:{','.join(map(str, points))}" for seed, points in self.landed().items())
 
-    def _path(self, kind: str, seed: int | str, checkpoint: float) -> str:
-        return self.files.path("runs", self.run_id, kind, f"seed={seed}", f"checkpoint={checkpoint:g}.parquet")
+    def _path(self, kind: str, seed: int | str, checkpoint: float, ending: str = "parquet") -> str:
+        return self.files.path("runs", self.run_id, kind, f"seed={seed}", f"checkpoint={checkpoint:g}.{ending}")
 
     def _write(self, path: str, table: pa.Table) -> None:
         with self.files.atomic_writer(path) as stream:

@@ -95,12 +95,15 @@ def _scores(trajectories: pd.DataFrame, checkpoint: float, seed: int | None, per
     names = [name for name in catalogue.SCORE_NAMES if name in trajectories.columns]
     chosen = trajectories if seed is None else trajectories[trajectories["seed"] == seed]
     by_checkpoint = chosen.groupby("checkpoint")[names].agg(["mean", "std", "min", "max"])
-    points = [float(point) for point in by_checkpoint.index]
     seeds = chosen["seed"].nunique()
     rows = []
     for name in names:
         entry = catalogue.score(name)
         table = by_checkpoint[name]
+        table = table[table["mean"].notna()]  # scores over the training have none before it
+        if checkpoint not in table.index:
+            continue
+        points = [float(point) for point in table.index]
         value = float(table.loc[checkpoint, "mean"])
         std = float(chosen.loc[chosen["checkpoint"] == checkpoint, name].std(ddof=0))
         spread = f' <span class="de-quiet">± {words.three(std)}</span>' if seeds > 1 else ""

@@ -16,6 +16,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.config import load_settings
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
+from diet_explorer.scoring import catalogue
 from diet_explorer.workspace import Workspace
 
 _ENTRIES = 512
@@ -56,7 +57,7 @@ def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[Examp
 
 def score_names(run: Run) -> list[str]:
     """Scores that a run recorded, in the catalogue's order; empty before the first checkpoint has landed."""
-    return _score_names(run, run.id) if run.checkpoints() else []
+    return _score_names(run, run.id, run.store.stamp()) if run.checkpoints() else []
 
 
 def agreement(run: Run, checkpoint: float) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def _histogram(
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _agreement(_run: Run, run_id: str, stamp: str, checkpoint: float) -> pd.DataFrame:
-    return _run.agreement(checkpoint)
+    return _run.agreement(checkpoint, names=catalogue.PAPER_NAMES)
 
 
 @st.cache_resource(max_entries=_ENTRIES, show_spinner=False)
@@ -120,7 +121,7 @@ def _card(
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
-def _score_names(_run: Run, run_id: str) -> list[str]:
+def _score_names(_run: Run, run_id: str, stamp: str) -> list[str]:
     return _run.score_names()
 
 

@@ -11,7 +11,7 @@ from diet_explorer.analysis.card import load_card
 from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, MetadataValue
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.scoring.rankings import rank_within_splits
+from diet_explorer.scoring.rankings import SplitRanks
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
@@ -27,7 +27,7 @@ def test_ranks_are_pandas_ranks_with_ties_by_id(values, seed, worst):
     random = np.random.default_rng(seed)
     splits = random.integers(0, 3, len(values))
     tie_order = random.permutation(len(values))
-    found = rank_within_splits(values, worst, splits, tie_order)
+    found = SplitRanks(splits, tie_order).of(values, worst)
     frame = pd.DataFrame({"value": -values if worst == "high" else values, "split": splits, "tie": tie_order})
     expected = frame.sort_values(["value", "tie"]).groupby("split").cumcount().sort_index() + 1
     assert found.tolist() == expected.tolist()

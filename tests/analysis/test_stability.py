@@ -1,4 +1,4 @@
-"""Agreement of scores against scipy and sets."""
+"""Statistics, stability and warnings of a run, against pandas and scipy over the same score files."""
 
 import numpy as np
 import pandas as pd
@@ -7,34 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from diet_explorer.analysis.stability import agreement
+from diet_explorer.scoring.statistics import SHARES, TrainOrder, agreement
 
 
-@given(st.integers(3, 80), st.integers(0, 999))
-def test_agreement_is_scipys_and_the_overlap_of_sets(rows, seed):
+@given(st.integers(1, 80), st.integers(1, 40), st.integers(0, 999))
+def test_agreement_is_scipys_and_the_overlap_of_sets(rows, levels, seed):
     random = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {"el2n": random.integers(0, 9, rows) / 8, "grand": random.normal(size=rows), "margin": random.normal(size=rows)}
-    )
-    found = agreement(frame, ["el2n", "grand", "margin"], shares=(0.1, 0.5)).set_index(["first", "second"])
-    assert len(found) == 3
-    turned = {"el2n": frame["el2n"], "grand": frame["grand"], "margin": -frame["margin"]}
-    for (first, second), row in found.iterrows():
-        if frame["el2n"].nunique() > 1 or "el2n" not in (first, second):
-            assert row["spearman"] == pytest.approx(spearmanr(turned[first], turned[second]).statistic, abs=1e-9)
-        for share in (0.1, 0.5):
-            size = max(1, round(share * rows))
-            tops = [
-                set(turned[name].sort_values(ascending=False, kind="stable").index[:size]) for name in (first, second)
-            ]
-            assert row[f"top_{share:g}"] == pytest.approx(len(tops[0] & tops[1]) / size)
-
-
-def test_a_score_agrees_with_itself_turned_around():
-    values = np.random.default_rng(0).normal(size=200)
-    frame = pd.DataFrame({"loss": values, "margin": -values, "entropy": -values})
-    found = agreement(frame, ["loss", "margin", "entropy"]).set_index(["first", "second"])
-    assert found.loc[("loss", "margin"), "spearman"] == pytest.approx(1)
-    assert found.loc[("loss", "margin"), "top_0.01"] == 1
-    assert found.loc[("loss", "entropy"), "spearman"] == pytest.approx(-1)
-    assert found.loc[("loss", "entropy"), "top_0.1"] == 0
+    first, second = random.integers(0, levels, rows) / 8, random.normal(size=rows)
+    orders = []
+    for values in (first, second):
+        ranks = pd.Series(values).rank(method="first").to_numpy(np.int32)
+        orders.append(TrainOrder.of(values, ranks))
+        assert orders[-1].averages.tolist() == pd.Series(values).rank().tolist()
+    spearman, *overlaps = agreement(*orders)
+    if rows > 1 and len(set(first)) > 1:
+        assert spearman == pytest.approx(spearmanr(first, second).statistic, abs=1e-9)
+    else:
+        assert spearman is None
+    for share, overlap in zip(SHARES, overlaps, strict=True):
+        size = max(1, round(share * rows))
+        worst = [set(np.argsort(values, kind="stable")[:size]) for values in (first, second)]
+        assert overlap == pytest.approx(len(worst[0] & worst[1]) / size)

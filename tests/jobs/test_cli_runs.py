@@ -15,7 +15,7 @@ import pytest
 import tiny_runs
 
 from diet_explorer.jobs.slots import living_workers
-from diet_explorer.scoring.catalogue import SCORE_NAMES
+from diet_explorer.scoring.catalogue import RECORDED_NAMES
 from diet_explorer.workspace import Dataset, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
@@ -57,7 +57,7 @@ def test_score_imports_trains_waits_and_exports(
     assert living_workers(Workspace(home).settings) == [], "the command's own worker has gone with it"
 
     long = pq.read_table(table)
-    for name in ("id", "seed", "checkpoint", "label", "predicted", *SCORE_NAMES):
+    for name in ("id", "seed", "checkpoint", "label", "predicted", *RECORDED_NAMES):
         assert name in long.column_names
     with sentences.open(encoding="utf-8") as stream:
         given = {row["key"]: row["mood"] for row in csv.DictReader(stream)}
@@ -126,7 +126,7 @@ def test_scores_writes_the_long_table(
     home, _, table = scored
     target = tmp_path / f"scores.{ending}"
     told = answer(home, "scores", "last", "--output", str(target))
-    assert told["output"] == str(target) and told["scores"] == list(SCORE_NAMES)
+    assert told["output"] == str(target) and told["scores"] == list(RECORDED_NAMES)
     text = target.read_text(encoding="utf-8")
     rows = (
         list(csv.DictReader(text.splitlines())) if ending == "csv" else [json.loads(line) for line in text.splitlines()]

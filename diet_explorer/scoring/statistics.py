@@ -1,0 +1,287 @@
+"""Statistics of a ranking, counted once when its checkpoint lands, so that no page aggregates rows.
+
+Histograms and quantiles per split and class, class balance of the worst examples, and agreement (Spearman, overlap of
+the worst) with earlier checkpoints, between scores and between seeds. One small JSON document per ranking.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.scores import ScoreFiles
+
+FORMAT = 1
+BINS = 60
+QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
+SHARES = (0.01, 0.05, 0.10)
+TRAIN = "train"
+LOG_DECADES = 6  # a logarithmic histogram reaches this many powers of ten below the greatest value
+_BLOCK = 65_536
+Floats = NDArray[np.float64]
+
+
+def write_statistics(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
+    """Count the statistics of a ranking that is there, write and return them; see `statistics_of`."""
+    found = statistics_of(store, seed, checkpoint)
+    path = store.statistics_path(seed, checkpoint)
+    store.files.write_bytes(path, json.dumps(found, separators=(",", ":")).encode())
+    return found
+
+
+def read_statistics(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
+    """The statistics of a ranking; counted now where they are missing.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such ranking.
+    """
+    path = store.statistics_path(seed, checkpoint)
+    found: dict[str, Any] = store.files.read_json(path) if store.files.exists(path) else {}
+    return found if found.get("format") == FORMAT else write_statistics(store, seed, checkpoint)
+
+
+def statistics_of(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
+    """Plain values for JSON; arrays are nested by split, then class, then bin.
+
+    Entries of agreement are ``[first, second, spearman, overlap of the worst 1 %, 5 %, 10 %]`` over the training split;
+    Spearman's coefficient is null where a score is constant.
+    """
+    ranking = RankingColumns(store, seed, checkpoint)
+    seeds = [seed] if seed is not None else store.ranked_seeds(checkpoint)
+    siblings = [ranking if seed is not None else RankingColumns(store, number, checkpoint) for number in seeds]
+    earlier = [
+        (point, RankingColumns(store, seed, point)) for point in store.ranked_checkpoints(seed) if point < checkpoint
+    ]
+    orders: dict[str, TrainOrder] = {}
+    scores: dict[str, Any] = {}
+    between_checkpoints: dict[str, Any] = {}
+    between_seeds: dict[str, Any] = {}
+    for name in ranking.scores:
+        scores[name] = _score_statistics(ranking, name)
+        own = orders[name] = ranking.train_order(name)
+        others = [(point, other.train_order(name)) for point, other in earlier if name in other.scores]
+        between_checkpoints[name] = [[point, checkpoint, *agreement(other, own)] for point, other in others]
+        if seed is None:
+            each = [sibling.train_order(name) for sibling in siblings]
+            pairs = combinations(range(len(each)), 2)
+            between_seeds[name] = [[seeds[a], seeds[b], *agreement(each[a], each[b])] for a, b in pairs]
+    return {
+        "format": FORMAT,
+        "checkpoint": checkpoint,
+        "seed": seed,
+        "seeds": seeds,
+        "splits": ranking.split_names,
+        "labels": ranking.counts(np.zeros(ranking.rows, dtype=np.int64), 1)[:, :, 0].tolist(),
+        "train_accuracy": float(np.mean([sibling.train_accuracy() for sibling in siblings])),
+        "trajectories": _trajectories(ranking),
+        "scores": scores,
+        "between_scores": [[a, b, *agreement(orders[a], orders[b])] for a, b in combinations(orders, 2)],
+        "between_checkpoints": between_checkpoints,
+        "between_seeds": between_seeds,
+    }
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """How a score orders the N examples of the training split; 1 is the worst.
+
+    Attributes
+    ----------
+    ranks : int32 array (N,)
+        Ties go by id.
+    averages : float32 array (N,)
+        Ties share the mean of their ranks.
+    """
+
+    ranks: NDArray[np.int32]
+    averages: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating], ranks: NDArray[np.int32]) -> TrainOrder:
+        """From a score and its ranks without ties; takes no sorting."""
+        rows = np.empty(len(ranks), dtype=np.int64)
+        rows[ranks - 1] = np.arange(len(ranks))
+        ordered = values[rows]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+        ends = np.r_[starts[1:], len(ordered)]
+        averages = np.empty(len(ranks), dtype=np.float32)
+        averages[rows] = np.repeat((starts + 1 + ends) / 2, ends - starts)
+        return cls(ranks, averages)
+
+
+def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
+    """Spearman's coefficient (None where a score is constant), then the overlap of the worst `SHARES`, in [0, 1]."""
+    rows = len(first.ranks)
+    if rows == 0:
+        return [None] * (1 + len(SHARES))
+    middle = (rows + 1) / 2
+    both = ours = theirs = 0.0
+    for start in range(0, rows, _BLOCK):  # in blocks: a float64 copy of a million ranks each would be much
+        a = first.averages[start : start + _BLOCK].astype(np.float64) - middle
+        b = second.averages[start : start + _BLOCK].astype(np.float64) - middle
+        both, ours, theirs = both + float(a @ b), ours + float(a @ a), theirs + float(b @ b)
+    scale = float(np.sqrt(ours * theirs))
+    sizes = [worst_size(share, rows) for share in SHARES]
+    overlaps = [np.count_nonzero((first.ranks <= size) & (second.ranks <= size)) / size for size in sizes]
+    return [both / scale if scale else None, *overlaps]
+
+
+def worst_size(share: float, rows: int) -> int:
+    """How many examples the worst `share` of some rows are; at least one."""
+    return max(1, round(share * rows))
+
+
+class RankingColumns:
+    """Columns of one ranking, read one at a time.
+
+    Parameters
+    ----------
+    store : ScoreFiles
+    seed : int or None
+        None for the mean.
+    checkpoint : float
+    """
+
+    def __init__(self, store: ScoreFiles, seed: int | None, checkpoint: float) -> None:
+        self._reader = pq.ParquetFile(store.files.open_read(store.ranking_path(seed, checkpoint)))
+        names = set(self._reader.schema_arrow.names)
+        self.scores = [name for name in catalogue.SCORE_NAMES if name in names]
+        self.has_trajectories = "trajectory" in names
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One column as an array (N,)."""
+        values: NDArray[Any] = self._reader.read(columns=[name])[name].to_numpy()
+        return values
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return int(self._reader.metadata.num_rows)
+
+    @cached_property
+    def _splits(self) -> tuple[list[str], NDArray[np.int64]]:
+        encoded = pc.dictionary_encode(self._reader.read(columns=["split"])["split"]).combine_chunks()
+        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+    @property
+    def split_names(self) -> list[str]:
+        """Names of the splits; a split's code is its position here."""
+        return self._splits[0]
+
+    @property
+    def split_codes(self) -> NDArray[np.int64]:
+        """Code of each example's split."""
+        return self._splits[1]
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Code of each example's given class."""
+        return self.column("label").astype(np.int64)
+
+    @cached_property
+    def train(self) -> NDArray[np.bool_]:
+        """Which examples are in the training split."""
+        names, codes = self._splits
+        return np.asarray(codes == (names.index(TRAIN) if TRAIN in names else -1))
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    def counts(self, bins: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """How many examples are in each bin, by split and class: shape (splits, classes, number)."""
+        shape = (len(self.split_names), self.class_count, number)
+        flat = (self.split_codes * shape[1] + self.labels) * number + bins
+        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+
+    def train_order(self, name: str) -> TrainOrder:
+        """How a score orders the training split."""
+        return TrainOrder.of(self.column(name)[self.train], self.column(f"rank_{name}")[self.train])
+
+    def train_accuracy(self) -> float:
+        """Share of the training split that is predicted as labelled; 0 where it is empty."""
+        right = ~self.column("disagree")[self.train]
+        return float(right.mean()) if len(right) else 0.0
+
+
+def _trajectories(ranking: RankingColumns) -> list[list[int]] | None:
+    """Training examples by type of trajectory and class."""
+    if not ranking.has_trajectories:
+        return None
+    kinds, classes = len(TRAJECTORIES), ranking.class_count
+    flat = ranking.column("trajectory")[ranking.train].astype(np.int64) * classes + ranking.labels[ranking.train]
+    counted: list[list[int]] = np.bincount(flat, minlength=kinds * classes).reshape(kinds, classes).tolist()
+    return counted
+
+
+def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
+    values, ranks = ranking.column(name).astype(np.float64), ranking.column(f"rank_{name}")
+    low, high = float(values.min()), float(values.max())
+    found: dict[str, Any] = {
+        "edges": [low, high],
+        "counts": ranking.counts(_bins(values, low, high), BINS).tolist(),
+        "log": None,
+        "quantiles": _quantiles(ranking, values),
+        "worst": _worst_balance(ranking, ranks),
+    }
+    if catalogue.score(name).long_tailed and high > 0:
+        smallest = max(float(values[values > 0].min()), high / 10**LOG_DECADES)
+        ends = (math.log10(min(smallest, high / 10)), math.log10(high))
+        logarithms = np.log10(np.maximum(values, 10 ** ends[0]))
+        found["log"] = {"edges": ends, "counts": ranking.counts(_bins(logarithms, *ends), BINS).tolist()}
+    easy = ranking.train & (ranks > np.count_nonzero(ranking.train) / 2)
+    found["easy_spread"] = float(values[easy].std()) if easy.any() else None
+    deviations = ranking.column(f"{name}_std")[easy].astype(np.float64)
+    found["easy_seed_spread"] = float(np.sqrt(np.square(deviations).mean())) if easy.any() else None
+    return found
+
+
+def _bins(values: Floats, low: float, high: float) -> NDArray[np.int64]:
+    width = (high - low) / BINS or 1.0
+    return np.clip((values - low) / width, 0, BINS - 1).astype(np.int64)
+
+
+def _quantiles(ranking: RankingColumns, values: Floats) -> dict[str, Any]:
+    """`QUANTILES` of each split, and of each class within it; null where there is no example."""
+    by_value = np.argsort(values, kind="stable")
+    whole, per_class = [], []
+    for split in range(len(ranking.split_names)):
+        rows = by_value[ranking.split_codes[by_value] == split]
+        whole.append(_of_sorted(values[rows]))
+        rows = rows[np.argsort(ranking.labels[rows].astype(np.int32), kind="stable")]
+        ends = np.searchsorted(ranking.labels[rows], np.arange(ranking.class_count + 1))
+        per_class.append([_of_sorted(values[rows[a:b]]) for a, b in pairwise(ends)])
+    return {"split": whole, "class": per_class}
+
+
+def _of_sorted(values: Floats) -> list[float] | None:
+    if not len(values):
+        return None
+    places = np.array(QUANTILES) * (len(values) - 1)
+    below, above = np.floor(places).astype(np.int64), np.ceil(places).astype(np.int64)
+    found = values[below] + (values[above] - values[below]) * (places - below)
+    return [float(f"{value:.7g}") for value in found]
+
+
+def _worst_balance(ranking: RankingColumns, ranks: NDArray[np.int32]) -> list[list[list[int]]]:
+    """Examples per class among the worst `SHARES` of each split: nested by split, share, class."""
+    found = []
+    for split in range(len(ranking.split_names)):
+        rows = np.flatnonzero(ranking.split_codes == split)
+        worst = [rows[ranks[rows] <= worst_size(share, len(rows))] for share in SHARES]
+        found.append([np.bincount(ranking.labels[part], minlength=ranking.class_count).tolist() for part in worst])
+    return found
