@@ -17,7 +17,7 @@ from diet_explorer.ui.example_card import card_html
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.markup import chip, help_mark
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.table import TableState, ranked_table
+from diet_explorer.ui.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.view import change
 
 PAGE_SIZE = 50
@@ -63,17 +63,15 @@ def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> 
             )
             st.button("Remove all conditions", key="clear-filter", on_click=_clear_filter, type="primary")
         return
-    ranked_table(
-        rows,
-        selection.score,
-        selection.colours,
-        TableState(
-            place=f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page} {selection.where.to_query()}",
-            selected=selection.view.example,
-            query=selection.where.text,
-            spread=selection.seed is None and len(selection.seeds) > 1,
-        ),
+    spread = selection.seed is None and len(selection.seeds) > 1
+    place = f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page} {selection.where.to_query()}"
+    examples_table(
+        "Ranked examples",
+        table_head(selection.score),
+        table_lines(rows, selection.score, selection.colours, spread=spread, query=selection.where.text),
+        TableState(place, selection.view.example),
         lambda row: change(example=row),
+        key="ranked-table",
     )
     dataset_rows = run.dataset.rows
     with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):

@@ -8,6 +8,7 @@ OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "
 OTHERS = "#8A8F98"
 ACCENT = "#3B7DB8"
 SECOND = "#D55E00"
+THIRD = "#009E73"
 NEUTRAL = "#8A8F98"
 _CIVIDIS = (
     "#00224E",
@@ -41,3 +42,9 @@ def cividis(share: float) -> str:
     channels = [[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in ends]
     mixed = (round(a + (b - a) * blend) for a, b in zip(*channels, strict=True))
     return "#" + "".join(f"{channel:02X}" for channel in mixed)
+
+
+def score_scale(*, dark: bool) -> list[tuple[float, str]]:
+    """Cividis as plotly takes it; on a dark page without its darkest part, which could not be seen there."""
+    start = 0.3 if dark else 0.0
+    return [(step / 8, cividis(start + (1 - start) * step / 8)) for step in range(9)]

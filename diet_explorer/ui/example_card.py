@@ -9,9 +9,10 @@ import pandas as pd
 
 from diet_explorer.analysis.card import ExampleCard
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORY_RULE
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
-from diet_explorer.ui.markup import bar, chip, highlighted, score_name, sparkline
+from diet_explorer.ui.markup import bar, chip, help_mark, highlighted, score_name, sparkline
 
 _SHOWN_CLASSES = 5
 
@@ -48,7 +49,7 @@ def card_html(
         _texts(card, query, text_titles),
         _verdict(card.label, predicted, colours),
         _bars(probabilities, card.label, colours),
-        _scores(card.trajectories, checkpoint, seed, percentiles),
+        _scores(card, checkpoint, seed, percentiles),
         _facts(card),
     ]
     return f'<article class="de-card" aria-label="Example {escape(card.id, quote=True)}">{"".join(parts)}</article>'
@@ -91,45 +92,65 @@ def _bars(probabilities: Mapping[str, float], label: str, colours: Mapping[str, 
     return f'<div class="de-classes">{"".join(rows)}{more if rest else ""}</div>'
 
 
-def _scores(trajectories: pd.DataFrame, checkpoint: float, seed: int | None, percentiles: Mapping[str, float]) -> str:
-    names = [name for name in catalogue.SCORE_NAMES if name in trajectories.columns]
-    chosen = trajectories if seed is None else trajectories[trajectories["seed"] == seed]
-    by_checkpoint = chosen.groupby("checkpoint")[names].agg(["mean", "std", "min", "max"])
-    seeds = chosen["seed"].nunique()
-    rows = []
-    for name in names:
-        entry = catalogue.score(name)
-        table = by_checkpoint[name]
-        table = table[table["mean"].notna()]  # scores over the training have none before it
-        if checkpoint not in table.index:
-            continue
-        points = [float(point) for point in table.index]
-        value = float(table.loc[checkpoint, "mean"])
-        std = float(chosen.loc[chosen["checkpoint"] == checkpoint, name].std(ddof=0))
-        spread = f' <span class="de-quiet">± {words.three(std)}</span>' if seeds > 1 else ""
-        steps = ", ".join(
-            f"{catalogue.checkpoint_title(point)} {words.three(mean)}"
-            for point, mean in zip(points, table["mean"], strict=True)
-        )
-        line = sparkline(
-            points,
-            table["mean"].tolist(),
-            table["min"].tolist(),
-            table["max"].tolist(),
-            current=checkpoint,
-            label=f"{entry.title}: {steps}",
-        )
-        rows.append(
-            f'<tr><th scope="row">{score_name(entry)}</th><td class="de-figure">{words.three(value)}{spread}</td>'
-            f'<td class="de-figure">{percentiles[name]:.1f} %</td><td>{line}</td></tr>'
-        )
-    band = "; the band spans the seeds" if seeds > 1 else ""
+def _scores(card: ExampleCard, checkpoint: float, seed: int | None, percentiles: Mapping[str, float]) -> str:
+    chosen = card.trajectories if seed is None else card.trajectories[card.trajectories["seed"] == seed]
+    names = [name for name in catalogue.SCORE_NAMES if name in chosen.columns and name in percentiles]
+    rows = [_score_row(chosen, name, checkpoint, percentiles[name]) for name in names if _is_recorded(name)]
+    band = "; the band spans the seeds" if chosen["seed"].nunique() > 1 else ""
     head = (
         f'<tr><th scope="col">Score</th><th scope="col" class="de-figure">Value</th>'
         f'<th scope="col" class="de-figure" title="Share of its split that is less suspicious by this score">'
         f'Percentile</th><th scope="col" title="The dot is the chosen checkpoint{band}">Over checkpoints</th></tr>'
     )
-    return f'<table class="de-scores"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    table = f'<table class="de-scores"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    cells = [_training_cell(chosen, name, checkpoint, percentiles[name]) for name in names if not _is_recorded(name)]
+    if not cells:
+        return table
+    kind = card.types.get(seed)
+    words_of = f"<b>{escape(kind)}</b> {help_mark(TRAJECTORY_RULE)}" if kind else ""
+    return f'{table}<h4>Over the training so far {words_of}</h4><dl class="de-training">{"".join(cells)}</dl>'
+
+
+def _is_recorded(name: str) -> bool:
+    return catalogue.score(name).span == "checkpoint"
+
+
+def _score_row(chosen: pd.DataFrame, name: str, checkpoint: float, percentile: float) -> str:
+    entry = catalogue.score(name)
+    table = chosen.groupby("checkpoint")[name].agg(["mean", "min", "max"])
+    points = [float(point) for point in table.index]
+    value, std = _at(chosen, name, checkpoint)
+    spread = f' <span class="de-quiet">± {words.three(std)}</span>' if chosen["seed"].nunique() > 1 else ""
+    steps = ", ".join(
+        f"{catalogue.checkpoint_title(point)} {words.three(mean)}"
+        for point, mean in zip(points, table["mean"], strict=True)
+    )
+    line = sparkline(
+        points,
+        table["mean"].tolist(),
+        table["min"].tolist(),
+        table["max"].tolist(),
+        current=checkpoint,
+        label=f"{entry.title}: {steps}",
+    )
+    return (
+        f'<tr><th scope="row">{score_name(entry)}</th><td class="de-figure">{words.three(value)}{spread}</td>'
+        f'<td class="de-figure">{percentile:.1f} %</td><td>{line}</td></tr>'
+    )
+
+
+def _training_cell(chosen: pd.DataFrame, name: str, checkpoint: float, percentile: float) -> str:
+    value, _ = _at(chosen, name, checkpoint)
+    return (
+        f"<div><dt>{score_name(catalogue.score(name))}</dt>"
+        f'<dd>{words.three(value)} <span class="de-quiet">{percentile:.1f} %</span></dd></div>'
+    )
+
+
+def _at(chosen: pd.DataFrame, name: str, checkpoint: float) -> tuple[float, float]:
+    """Mean and standard deviation over the seeds."""
+    values = chosen.loc[chosen["checkpoint"] == checkpoint, name]
+    return float(values.mean()), float(values.std(ddof=0))
 
 
 def _facts(card: ExampleCard) -> str:

@@ -14,8 +14,9 @@ from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import charts, library
 from diet_explorer.ui.mirror import mirrored
+from diet_explorer.ui.refine import refine
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.view import change, read_view
+from diet_explorer.ui.view import read_view
 
 BINS = 40
 _RangeCallback = Callable[[float | None, float | None], None]
@@ -73,7 +74,7 @@ def range_of(where: ExampleFilter, score: Score) -> ScoreRange:
 
 
 def _set(**changes: Any) -> None:
-    change(where=replace(read_view().where, **changes))
+    refine(replace(read_view().where, **changes))
 
 
 def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, field: str) -> None:

@@ -15,8 +15,9 @@ from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
 from diet_explorer.ui.navigation import ensure_navigation
 from diet_explorer.ui.picker import draw_picker, run_title
+from diet_explorer.ui.refine import refine
 from diet_explorer.ui.selection import Selection, resolve
-from diet_explorer.ui.view import change, forget, read_view
+from diet_explorer.ui.view import forget, read_view
 
 _STYLE = Path(__file__).with_name("style.css")
 _CHIPS = 8
@@ -81,8 +82,8 @@ def draw_context_bar(selection: Selection) -> None:
                 key=f"chip-{place}",
                 icon=":material/close:",
                 icon_position="right",
-                on_click=change,
-                kwargs={"where": without},
+                on_click=refine,
+                args=(without,),
             )
         if len(chips) > _CHIPS:
             st.html(f'<span class="de-quiet">and {len(chips) - _CHIPS} more</span>', width="content")

@@ -37,17 +37,17 @@ def ranked(
     run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, limit: int, offset: int
 ) -> pd.DataFrame:
     """One page of ranked examples; see `Run.ranked`."""
-    return _ranked(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, limit, offset)
+    return _ranked(run, run.id, run.store.stamp(), by, checkpoint, seed, where_key(where), where, limit, offset)
 
 
 def count(run: Run, checkpoint: float, seed: int | None, where: ExampleFilter) -> int:
     """How many examples a filter keeps; see `Run.count`."""
-    return _count(run, run.id, run.store.stamp(), checkpoint, seed, _key(where), where)
+    return _count(run, run.id, run.store.stamp(), checkpoint, seed, where_key(where), where)
 
 
 def histogram(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, bins: int) -> pd.DataFrame:
     """Counts of a score; see `Run.histogram`."""
-    return _histogram(run, run.id, run.store.stamp(), by, checkpoint, seed, _key(where), where, bins)
+    return _histogram(run, run.id, run.store.stamp(), by, checkpoint, seed, where_key(where), where, bins)
 
 
 def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[ExampleCard, dict[str, float]]:
@@ -55,9 +55,9 @@ def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[Examp
     return _card(run, run.id, run.store.stamp(), row, checkpoint, seed)
 
 
-def score_names(run: Run) -> list[str]:
-    """Scores that a run recorded, in the catalogue's order; empty before the first checkpoint has landed."""
-    return _score_names(run, run.id, run.store.stamp()) if run.checkpoints() else []
+def score_names(run: Run, checkpoint: float | None = None, seed: int | None = None) -> list[str]:
+    """Scores at a checkpoint, in the catalogue's order; empty before the first checkpoint has landed."""
+    return _score_names(run, run.id, run.store.stamp(), checkpoint, seed) if run.checkpoints(seed) else []
 
 
 def agreement(run: Run, checkpoint: float) -> pd.DataFrame:
@@ -121,10 +121,11 @@ def _card(
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
-def _score_names(_run: Run, run_id: str, stamp: str) -> list[str]:
-    return _run.score_names()
+def _score_names(_run: Run, run_id: str, stamp: str, checkpoint: float | None, seed: int | None) -> list[str]:
+    return _run.score_names(checkpoint, seed)
 
 
-def _key(where: ExampleFilter) -> str:
+def where_key(where: ExampleFilter) -> str:
+    """A filter as a key for caches."""
     query: dict[str, Any] = where.to_query()
     return repr(sorted(query.items()))

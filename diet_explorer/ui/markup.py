@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
+from diet_explorer.analysis.search import hit_spans
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui.colours import ACCENT, NEUTRAL
 
@@ -30,13 +30,19 @@ def score_name(entry: Score) -> str:
     return f"{escape(entry.title)} {help_mark(entry.help)}"
 
 
+def pieces(text: str, query: str) -> list[str]:
+    """The parts of a text, plain ones and hits of a search in turn; the first is plain and may be empty."""
+    parts, end = [], 0
+    for start, stop in hit_spans(text, query) if query else []:
+        parts += [text[end:start], text[start:stop]]
+        end = stop
+    return [*parts, text[end:]]
+
+
 def highlighted(text: str, query: str) -> str:
-    """Escaped text with every occurrence of `query` marked, upper and lower case alike."""
-    if not query:
-        return escape(text)
-    parts = re.split(f"({re.escape(query)})", text, flags=re.IGNORECASE)
+    """The text with the hits of a search marked; text and query are taken literally."""
     return "".join(
-        f"<mark>{escape(part)}</mark>" if place % 2 else escape(part) for place, part in enumerate(parts) if part
+        f"<mark>{escape(part)}</mark>" if place % 2 else escape(part) for place, part in enumerate(pieces(text, query))
     )
 
 

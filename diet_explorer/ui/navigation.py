@@ -24,7 +24,9 @@ def draw_navigation() -> StreamlitPage:
                 st.Page("pages/datasets.py", title="Datasets"),
                 st.Page("pages/score.py", title="Score"),
             ],
-            "Explore": [st.Page("pages/browse.py", title="Browse")],
+            "Explore": [
+                st.Page("pages/browse.py", title="Browse"),
+            ],
         },
         expanded=True,
     )

@@ -40,7 +40,7 @@ def draw_picker(selection: Selection) -> None:
             selection.scores,
             selection.score.name,
             "score",
-            lambda name: catalogue.score(name).title,
+            score_title,
             help=selection.score.help,
         )
         mirrored_select(
@@ -60,6 +60,12 @@ def draw_picker(selection: Selection) -> None:
             help="One training run, or the mean over all of them.",
             to_view=lambda value: None if value == MEAN else value,
         )
+
+
+def score_title(name: str) -> str:
+    """A score in a list: its title, and whether it is about the training so far."""
+    entry = catalogue.score(name)
+    return entry.title if entry.span == "checkpoint" else f"{entry.title} · over training"
 
 
 def short_title(run: Run) -> str:

@@ -27,7 +27,7 @@ class Selection:
         What can be chosen; `runs` are those of the dataset.
     dataset, run : Dataset or None, Run or None
     scores : list of str
-        Recorded scores of the run.
+        Scores that there are at the checkpoint.
     checkpoints : list of float
         Those whose ranking is there for the seed.
     seeds : list of int
@@ -63,8 +63,8 @@ class Selection:
 def resolve(view: View) -> Selection:
     """Fill in what the view leaves open.
 
-    The newest dataset and its newest run are the defaults; a run decides its dataset. A score or checkpoint
-    that the run does not have (yet) gives way to the default, a dataset, run or seed that does not exist is an error.
+    The newest dataset and its newest run are the defaults; a run decides its dataset. A score over the training that
+    there is not yet at the checkpoint gives way to the default; what does not exist at all is an error.
 
     Raises
     ------
@@ -88,7 +88,8 @@ def resolve(view: View) -> Selection:
     if run is not None and view.seed is not None and view.seed not in range(run.config.seeds):
         raise NotFoundError(f"The run has no seed {view.seed}.", f"Its seeds go from 0 to {run.config.seeds - 1}.")
     checkpoints = run.checkpoints(view.seed) if run else []
-    scores = library.score_names(run) if run else []
+    checkpoint = _checkpoint(view, run, checkpoints)
+    scores = library.score_names(run, checkpoint, view.seed) if run else []
     return Selection(
         view=view,
         datasets=datasets,
@@ -99,7 +100,7 @@ def resolve(view: View) -> Selection:
         checkpoints=checkpoints,
         seeds=seeds,
         score=_score(view, scores),
-        checkpoint=_checkpoint(view, run, checkpoints),
+        checkpoint=checkpoint,
         seed=view.seed,
     )
 
@@ -107,7 +108,7 @@ def resolve(view: View) -> Selection:
 def _score(view: View, recorded: list[str]) -> catalogue.Score:
     chosen = catalogue.score(view.score or catalogue.DEFAULT_SCORE)
     if recorded and chosen.name not in recorded:
-        if view.score:
+        if view.score and chosen.span == "checkpoint":
             titles = ", ".join(catalogue.score(name).title for name in recorded)
             raise NotFoundError(f"This run did not record {chosen.title}.", f"It recorded: {titles}.")
         return catalogue.score(recorded[0])

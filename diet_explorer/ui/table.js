@@ -1,4 +1,4 @@
-// Draws the ranked table. Texts reach the page only through textContent, so they are never read as markup.
+// Draws a table of examples. Texts reach the page only through textContent, so they are never read as markup.
 function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -6,18 +6,9 @@ function element(tag, className, text) {
   return made;
 }
 
-function marked(target, text, query) {
-  const wanted = query.toLowerCase();
-  const low = text.toLowerCase();
-  // Some letters change length in lower case; highlighting by position would then mark the wrong ones.
-  if (!wanted || low.length !== text.length) { target.textContent = text; return; }
-  let from = 0;
-  for (let at = low.indexOf(wanted); at >= 0; at = low.indexOf(wanted, from)) {
-    target.append(text.slice(from, at));
-    target.append(element("mark", "", text.slice(at, at + wanted.length)));
-    from = at + wanted.length;
-  }
-  target.append(text.slice(from));
+// Pieces of a text: plain ones and hits of the search in turn.
+function marked(target, pieces) {
+  target.append(...pieces.map((piece, place) => (place % 2 ? element("mark", "", piece) : piece)));
 }
 
 function chip(name, colour, differs) {
@@ -35,33 +26,52 @@ function cell(row, className, ...content) {
   return made;
 }
 
+// One function per kind of column; any other column is a figure, taken as it is.
+const CELLS = {
+  score(row, example) {
+    const score = cell(row, "score", example.score);
+    if (example.spread) score.append(element("small", "", `± ${example.spread}`));
+  },
+  text(row, example) {
+    const text = cell(row, "text");
+    for (const part of example.texts) {
+      const block = element("div", example.texts.length > 1 ? "clamp pair" : "clamp");
+      marked(block, part);
+      text.append(block);
+    }
+  },
+  labels(row, example) {
+    const labels = cell(row, "labels", chip(example.label, example.label_colour, false));
+    if (example.predicted !== undefined) {
+      labels.append(chip(example.predicted, example.predicted_colour, example.differs));
+    }
+  },
+  share(row, example) {
+    const bar = element("div", "bar");
+    const track = element("b");
+    const fill = element("i");
+    fill.style.width = `${100 * example.share}%`;
+    track.append(fill);
+    bar.append(track, `${(100 * example.share).toFixed(1)} %`);
+    cell(row, "share", bar);
+  },
+};
+
 function line(example, data) {
   const row = element("tr");
   row.dataset.row = example.row;
   row.tabIndex = -1;
-  cell(row, "rank", example.rank);
-  const score = cell(row, "score", example.score);
-  if (example.spread) score.append(element("small", "", `± ${example.spread}`));
-  const text = cell(row, "text");
-  for (const part of example.texts) {
-    const block = element("div", example.texts.length > 1 ? "clamp pair" : "clamp");
-    marked(block, part, data.query);
-    text.append(block);
+  for (const [name] of data.head) {
+    if (CELLS[name]) CELLS[name](row, example);
+    else cell(row, `figure ${name}`, example[name]);
   }
-  const labels = cell(row, "labels", chip(example.label, example.label_colour, false));
-  labels.append(chip(example.predicted, example.predicted_colour, example.differs));
-  const bar = element("div", "bar");
-  const track = element("b");
-  const fill = element("i");
-  fill.style.width = `${100 * example.share}%`;
-  track.append(fill);
-  bar.append(track, `${(100 * example.share).toFixed(1)} %`);
-  cell(row, "share", bar);
   return row;
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const frame = parentElement.querySelector(".frame");
+  frame.classList.toggle("short", data.short);
+  frame.querySelector("table").setAttribute("aria-label", data.title);
   const head = frame.querySelector("thead tr");
   const body = frame.querySelector("tbody");
   if (frame.dataset.stamp !== data.stamp) {
@@ -69,7 +79,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     frame.dataset.stamp = data.stamp;
     frame.dataset.place = data.place;
     head.replaceChildren(...data.head.map(([className, title, help]) => {
-      const made = element("th", className, title);
+      const made = element("th", CELLS[className] ? className : `figure ${className}`, title);
       made.scope = "col";
       if (help) made.title = help;
       return made;

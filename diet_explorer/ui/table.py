@@ -16,9 +16,10 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
+from diet_explorer.ui.markup import pieces
 
 _HERE = Path(__file__).parent
-_HTML = '<div class="frame"><table aria-label="Ranked examples"><thead><tr></tr></thead><tbody></tbody></table></div>'
+_HTML = '<div class="frame"><table><thead><tr></tr></thead><tbody></tbody></table></div>'
 _TEXT_LIMIT = 600
 
 _mount = st.components.v2.component(
@@ -39,37 +40,34 @@ class TableState:
         Names the page, so that only a change of page scrolls to the top.
     selected : int or None
         Row of the example whose card is open.
-    query : str
-        Text to mark.
-    spread : bool
-        Whether the standard deviation over seeds is shown.
+    short : bool
+        As high as its rows, instead of as high as the window lets it be.
     """
 
     place: str
-    selected: int | None
-    query: str
-    spread: bool
+    selected: int | None = None
+    short: bool = False
 
 
-def ranked_table(
-    rows: pd.DataFrame,
-    score: Score,
-    colours: Mapping[str, str],
+def examples_table(
+    title: str,
+    head: Sequence[Sequence[str]],
+    lines: Sequence[Mapping[str, Any]],
     state: TableState,
     on_open: Callable[[int], None],
     *,
-    key: str = "ranked-table",
+    key: str,
 ) -> None:
-    """Draw one page of ranked examples.
+    """Draw a table of examples.
 
     Parameters
     ----------
-    rows : pandas.DataFrame
-        What `Run.ranked` returns.
-    score : Score
-        The score that ranks them.
-    colours : mapping
-        Class name to hex colour.
+    title : str
+        What it holds, for screen readers.
+    head : sequence of (name, title, help)
+        One per column; ``score, text, labels, share`` are drawn in their own way, others as figures.
+    lines : sequence of mappings
+        ``row`` and what the columns need; see `table_lines`.
     state : TableState
     on_open : callable
         Called with the row of the example whose line was chosen.
@@ -80,22 +78,21 @@ def ranked_table(
         if row is not None:
             on_open(int(row))
 
-    lines = table_lines(rows, score, colours, spread=state.spread)
-    head = table_head(score)
-    stamp = hashlib.sha256(json.dumps([head, lines, state.query]).encode()).hexdigest()
+    stamp = hashlib.sha256(json.dumps([head, lines]).encode()).hexdigest()
     data = {
+        "title": title,
         "head": head,
         "rows": lines,
         "stamp": stamp,
         "place": state.place,
         "selected": state.selected,
-        "query": state.query,
+        "short": state.short,
     }
     _mount(key=key, data=data, on_open_change=opened)
 
 
 def table_head(score: Score) -> Sequence[Sequence[str]]:
-    """Class, title and help of each column."""
+    """Name, title and help of each column of the ranked table."""
     return [
         ["rank", "#", "Rank within its split; 1 is the worst."],
         ["score", score.title if len(score.title) <= 8 else score.title.split()[0], score.help],
@@ -105,20 +102,19 @@ def table_head(score: Score) -> Sequence[Sequence[str]]:
     ]
 
 
-def table_lines(rows: pd.DataFrame, score: Score, colours: Mapping[str, str], *, spread: bool) -> list[dict[str, Any]]:
+def table_lines(
+    rows: pd.DataFrame, score: Score, colours: Mapping[str, str], *, spread: bool, query: str = ""
+) -> list[dict[str, Any]]:
     """The rows as the browser draws them; long texts are cut, the card has them whole."""
-    texts = [name for name in ("text", "text_pair") if name in rows.columns]
+    texts = text_columns(rows)
     lines = []
     for example in rows.to_dict("records"):
         lines.append(
             {
-                "row": int(example["row"]),
+                **example_cells(example, texts, colours, query),
                 "rank": words.whole(example["rank"]),
                 "score": words.three(example[score.name]),
                 "spread": words.three(example[f"{score.name}_std"]) if spread else "",
-                "texts": [str(example[name] or "")[:_TEXT_LIMIT] for name in texts],
-                "label": example["label"],
-                "label_colour": colours.get(example["label"], OTHERS),
                 "predicted": example["predicted"],
                 "predicted_colour": colours.get(example["predicted"], OTHERS),
                 "differs": example["label"] != example["predicted"],
@@ -126,3 +122,20 @@ def table_lines(rows: pd.DataFrame, score: Score, colours: Mapping[str, str], *,
             }
         )
     return lines
+
+
+def text_columns(rows: pd.DataFrame) -> list[str]:
+    """Which columns of a table hold texts of the example."""
+    return [name for name in ("text", "text_pair") if name in rows.columns]
+
+
+def example_cells(
+    example: Mapping[Any, Any], texts: Sequence[str], colours: Mapping[str, str], query: str = ""
+) -> dict[str, Any]:
+    """What every table shows of an example: row, texts with the hits of a search, given label."""
+    return {
+        "row": int(example["row"]),
+        "texts": [pieces(str(example[name] or "")[:_TEXT_LIMIT], query) for name in texts],
+        "label": example["label"],
+        "label_colour": colours.get(example["label"], OTHERS),
+    }

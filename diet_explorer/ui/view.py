@@ -16,7 +16,9 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.errors import BadInputError
 
 _SAVED = "view-of-last-page"
-_OWN_KEYS = ("dataset", "run", "score", "checkpoint", "seed", "page", "example", "tab")
+_TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map")
+_OWN_KEYS = (*_TEXTS, "checkpoint", "seed", "page", "example", "beside", "zoom")
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,15 @@ class View:
     example : int or None
         Row whose card is open.
     tab : str or None
-        Which of a page's two faces is shown.
+        Which of a page's faces is shown.
+    beside : int or None
+        Row of the example that is pinned beside the open one.
+    other : str or None
+        Id of the run that is compared.
+    colour, map : str or None
+        What the colours of a map stand for; which embedding map is shown.
+    zoom : tuple of float or None
+        The part of a map that is shown: least and greatest x, least and greatest y.
     """
 
     dataset: str | None = None
@@ -49,6 +59,11 @@ class View:
     page: int = 1
     example: int | None = None
     tab: str | None = None
+    beside: int | None = None
+    other: str | None = None
+    colour: str | None = None
+    map: str | None = None
+    zoom: Box | None = None
 
     def to_query(self) -> dict[str, list[str]]:
         """URL parameters; defaults are left out."""
@@ -57,6 +72,8 @@ class View:
             values["page"] = None
         if self.checkpoint is not None:
             values["checkpoint"] = f"{self.checkpoint:g}"
+        if self.zoom is not None:
+            values["zoom"] = ":".join(f"{end:.6g}" for end in self.zoom)
         own = {key: [str(value)] for key, value in values.items() if value is not None}
         return {**own, **self.where.to_query()}
 
@@ -71,30 +88,33 @@ class View:
         """
         last = {key: query[key][-1] for key in _OWN_KEYS if query.get(key)}
         return cls(
-            dataset=last.get("dataset"),
-            run=last.get("run"),
-            score=last.get("score"),
+            **{key: last[key] for key in _TEXTS if key in last},
             checkpoint=_number(last, "checkpoint", float),
             seed=_number(last, "seed", int),
             where=ExampleFilter.from_query(query),
             page=max(_number(last, "page", int) or 1, 1),
             example=_number(last, "example", int),
-            tab=last.get("tab"),
+            beside=_number(last, "beside", int),
+            zoom=_box(last.get("zoom")),
         )
 
     def changed(self, **changes: Any) -> View:
         """A copy with changes; what no longer fits the change goes back to its default.
 
-        Another dataset resets all else, another run resets what belongs to the run, and any change of
-        what is listed closes the card and returns to the first page.
+        Another dataset resets all else, another run what belongs to the run. Any change of what is listed returns to
+        the first page, and another filter closes the card, unless the change says which example is open.
         """
         resets: dict[str, Any] = {}
         if "dataset" in changes:
-            resets = {"run": None, "checkpoint": None, "seed": None, "where": ExampleFilter()}
-        elif "run" in changes:
-            resets = {"checkpoint": None, "seed": None}
-        if {"dataset", "run", "score", "checkpoint", "seed", "where"} & set(changes):
-            resets |= {"page": 1, "example": None}
+            resets = {"run": None, "where": ExampleFilter(), "example": None, "beside": None}
+        if {"dataset", "run"} & set(changes):
+            resets |= {"checkpoint": None, "seed": None, "other": None, "zoom": None}
+        if "map" in changes:
+            resets |= {"zoom": None}
+        if {"dataset", "run", "score", "checkpoint", "seed", "where", "other"} & set(changes):
+            resets |= {"page": 1}
+        if "where" in changes:
+            resets |= {"example": None}
         return replace(self, **{**resets, **changes})
 
 
@@ -138,3 +158,16 @@ def _number(values: Mapping[str, str], key: str, kind: type[Any]) -> Any:
             f"The link's parameter {key}={text!r} is not a number.",
             "Remove it from the address, or choose again in the sidebar.",
         ) from None
+
+
+def _box(text: str | None) -> Box | None:
+    if text is None:
+        return None
+    try:
+        left, right, bottom, top = map(float, text.split(":"))
+    except ValueError:
+        raise BadInputError(
+            f"The link's parameter zoom={text!r} is not of the form left:right:bottom:top.",
+            "Remove it from the address.",
+        ) from None
+    return left, right, bottom, top

@@ -53,6 +53,18 @@ def test_filters_in_the_url_are_the_filters_of_the_list(filled, open_page):
     assert len(chips) == 4
 
 
+def test_another_filter_keeps_the_card_open_while_its_example_matches(filled, open_page):
+    train = filled.run.ranked("el2n", 1.0, limit=None)
+    good = train[train["label"] == "good"].iloc[0]
+    app = open_page("browse", example=str(good["row"]))
+    control(app.multiselect, "filter-label").select("good").run()
+    assert parameter(app, "example") == str(good["row"])
+    control(app.text_input, "search").set_value(f"film {good['id'].removeprefix('k').lstrip('0')}").run()
+    assert parameter(app, "example") == str(good["row"])
+    control(app.multiselect, "filter-label").unselect("good").select("bad").run()
+    assert "example" not in app.query_params
+
+
 def test_a_chip_removes_its_condition(filled, open_page):
     app = open_page("browse", label=["good"], q="film")
     app.button(key="chip-0").click().run()

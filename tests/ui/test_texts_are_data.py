@@ -68,5 +68,6 @@ def test_table_lines_carry_texts_as_they_are_and_cut_long_ones():
     row = {"row": 4, "rank": 1234, "text": "<b>" + "x" * 5000, "label": "a", "predicted": "b", "p_label": 0.25}
     frame = pd.DataFrame([{**row, "el2n": 1.23456}])
     line = table_lines(frame, catalogue.score("el2n"), {"a": "#111111"}, spread=False)[0]
-    assert line["texts"][0].startswith("<b>xxx") and len(line["texts"][0]) < 1000
+    ((text,),) = line["texts"]
+    assert text.startswith("<b>xxx") and len(text) < 1000
     assert (line["rank"], line["score"], line["differs"], line["label_colour"]) == ("1,234", "1.235", True, "#111111")

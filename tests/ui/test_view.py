@@ -29,6 +29,11 @@ VIEWS = st.builds(
     page=st.integers(1, 500),
     example=st.none() | st.integers(0, 10**6),
     tab=st.none() | st.sampled_from(["add", "new"]),
+    beside=st.none() | st.integers(0, 10**6),
+    other=st.none() | NAMES,
+    colour=st.none() | NAMES,
+    map=st.none() | st.sampled_from(["initial", "tuned"]),
+    zoom=st.none() | st.tuples(*[st.integers(-1000, 1000).map(lambda number: number / 8)] * 4),
 )
 
 
@@ -47,13 +52,15 @@ def test_a_parameter_that_is_no_number_is_named(key):
         View.from_query({key: ["abc"]})
 
 
-def test_a_change_of_what_is_listed_closes_the_card_and_goes_to_the_first_page():
+def test_a_change_of_what_is_listed_goes_to_the_first_page_and_another_filter_closes_the_card():
     view = View(run="r", score="el2n", page=4, example=7)
-    for change in ({"score": "margin"}, {"checkpoint": 2.0}, {"seed": 1}, {"where": ExampleFilter(text="a")}):
+    for change in ({"score": "margin"}, {"checkpoint": 2.0}, {"seed": 1}):
         changed = view.changed(**change)
-        assert (changed.page, changed.example) == (1, None)
-        assert changed.run == "r"
+        assert (changed.page, changed.example, changed.run) == (1, 7, "r")
+    changed = view.changed(where=ExampleFilter(text="a"))
+    assert (changed.page, changed.example, changed.run) == (1, None, "r")
     assert view.changed(example=9).page == 4
+    assert view.changed(dataset="d").example is None
 
 
 def test_another_dataset_forgets_run_and_filter_but_keeps_the_score():
