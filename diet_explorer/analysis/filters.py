@@ -8,12 +8,22 @@ from math import isfinite
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
+from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORIES
+
+__all__ = ["DECISION_STATES", "ExampleFilter", "MetadataRange", "MetadataValue", "Region", "ScoreRange"]
 
 T = TypeVar("T")
 TRAIN_ONLY = ("train",)
-_KEYS = ("label", "predicted", "disagree", "split", "q", "id", "range", "meta", "value")
+DECISION_STATES = ("undecided", "keep", "relabel", "exclude", "unsure")
+"""What annotators have decided about an example; the first stands for nothing yet."""
+_YES_NO = {"yes": True, "no": False}
+_KEYS = (
+    *("label", "predicted", "disagree", "split", "q", "id", "range", "meta", "value"),
+    *("trajectory", "decided", "flagged", "region"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,21 @@ class ExampleFilter:
     splits : tuple of str
         Names of splits; empty means every split.
     text : str
-        Text that must occur in the example, upper and lower case alike.
+        A search of the texts; see `analysis.search` for its language.
     ids : tuple of str
         Example ids; any of them. Empty means every example.
     scores : tuple of ScoreRange
     metadata : tuple of MetadataRange
     values : tuple of MetadataValue
         Several values of one column are alternatives.
+    trajectories : tuple of str
+        Types of trajectory, of `dynamics.TRAJECTORIES`; any of them. Empty means every type.
+    decided : tuple of str
+        States of `DECISION_STATES`; any of them. Empty means every state.
+    flagged : bool or None
+        True: flagged examples only; False: the others only; None: both.
+    region : Region or None
+        Examples inside a polygon on a map.
     """
 
     labels: tuple[str, ...] = ()
@@ -73,8 +91,14 @@ class ExampleFilter:
     scores: tuple[ScoreRange, ...] = ()
     metadata: tuple[MetadataRange, ...] = ()
     values: tuple[MetadataValue, ...] = ()
+    trajectories: tuple[str, ...] = ()
+    decided: tuple[str, ...] = ()
+    flagged: bool | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
+        _check_words("type of trajectory", self.trajectories, TRAJECTORIES)
+        _check_words("state of a decision", self.decided, DECISION_STATES)
         for entry in self.scores:
             catalogue.score(entry.name)
         ends = [(entry.low, entry.high) for entry in self.scores] + [(entry.low, entry.high) for entry in self.metadata]
@@ -87,13 +111,17 @@ class ExampleFilter:
         query: dict[str, list[str]] = {
             "label": list(self.labels),
             "predicted": list(self.predicted),
-            "disagree": [] if self.disagree is None else ["yes" if self.disagree else "no"],
+            "disagree": _yes_no(self.disagree),
             "split": [] if self.splits == TRAIN_ONLY else list(self.splits) or [""],
             "q": [self.text] if self.text else [],
             "id": list(self.ids),
             "range": [_pack(entry.name, entry.low, entry.high) for entry in self.scores],
             "meta": [_pack(entry.column, entry.low, entry.high) for entry in self.metadata],
             "value": [f"{quote(entry.column, safe='')}:{quote(entry.value, safe='')}" for entry in self.values],
+            "trajectory": list(self.trajectories),
+            "decided": list(self.decided),
+            "flagged": _yes_no(self.flagged),
+            "region": [] if self.region is None else [self.region.to_text()],
         }
         return {key: values for key, values in query.items() if values}
 
@@ -107,23 +135,21 @@ class ExampleFilter:
             A parameter cannot be read; the message names it.
         """
         found = {key: _as_list(query[key]) for key in _KEYS if key in query}
-        disagree = {"yes": True, "no": False}.get(_last(found.get("disagree")))
-        if disagree is None and found.get("disagree"):
-            raise BadInputError(
-                f"The link's parameter disagree={_last(found['disagree'])!r} is neither yes nor no.",
-                "Remove it from the address, or choose the filter again.",
-            )
         splits = found.get("split")
         return cls(
             labels=tuple(found.get("label", ())),
             predicted=tuple(found.get("predicted", ())),
-            disagree=disagree,
+            disagree=_read_yes_no("disagree", found.get("disagree")),
             splits=TRAIN_ONLY if splits is None else tuple(name for name in splits if name),
             text=_last(found.get("q")),
             ids=tuple(found.get("id", ())),
             scores=tuple(ScoreRange(*_unpack("range", text)) for text in found.get("range", ())),
             metadata=tuple(MetadataRange(*_unpack("meta", text)) for text in found.get("meta", ())),
             values=tuple(MetadataValue(*_split_pair(text)) for text in found.get("value", ())),
+            trajectories=tuple(found.get("trajectory", ())),
+            decided=tuple(found.get("decided", ())),
+            flagged=_read_yes_no("flagged", found.get("flagged")),
+            region=Region.from_text(_last(found["region"])) if found.get("region") else None,
         )
 
     def describe(self) -> list[tuple[str, ExampleFilter]]:
@@ -150,6 +176,15 @@ class ExampleFilter:
             chips.append((words, replace(self, metadata=_without(self.metadata, limits))))
         for pair in self.values:
             chips.append((f"{pair.column}: {pair.value}", replace(self, values=_without(self.values, pair))))
+        for kind in self.trajectories:
+            chips.append((kind, replace(self, trajectories=_without(self.trajectories, kind))))
+        for state in self.decided:
+            words = state if state == DECISION_STATES[0] else f"decided: {state}"
+            chips.append((words, replace(self, decided=_without(self.decided, state))))
+        if self.flagged is not None:
+            chips.append(("flagged" if self.flagged else "not flagged", replace(self, flagged=None)))
+        if self.region is not None:
+            chips.append((self.region.describe(), replace(self, region=None)))
         return chips
 
 
@@ -163,6 +198,27 @@ def _as_list(value: str | Sequence[str]) -> list[str]:
 
 def _last(values: Sequence[str] | None) -> str:
     return values[-1] if values else ""
+
+
+def _yes_no(value: bool | None) -> list[str]:
+    return [] if value is None else ["yes" if value else "no"]
+
+
+def _read_yes_no(key: str, values: Sequence[str] | None) -> bool | None:
+    if not values:
+        return None
+    if values[-1] not in _YES_NO:
+        raise BadInputError(
+            f"The link's parameter {key}={values[-1]!r} is neither yes nor no.",
+            "Remove it from the address, or choose the filter again.",
+        )
+    return _YES_NO[values[-1]]
+
+
+def _check_words(what: str, words: Sequence[str], known: Sequence[str]) -> None:
+    for word in words:
+        if word not in known:
+            raise BadInputError(f"There is no {what} {word!r} to filter by.", f"Choose from: {', '.join(known)}.")
 
 
 def _pack(name: str, low: float | None, high: float | None) -> str:
