@@ -16,6 +16,7 @@ from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
 from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.scoring.statistics import read_statistics
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-class Run:
+class Run(EmbeddedRun):
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
@@ -199,7 +200,9 @@ class Run:
     def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
-        return Ranking(self._workspace.queries, self.store, self.dataset.manifest, point, seed)
+        return Ranking(
+            self._workspace.queries, self.store, self.dataset.manifest, point, seed, search=self.dataset.search
+        )
 
     def score_names(self, checkpoint: float | None = None, seed: int | None = None) -> list[str]:
         """Scores that there are at a checkpoint; those over the training so far come after its first one above 0."""

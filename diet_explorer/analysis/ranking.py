@@ -1,38 +1,25 @@
-"""Ranked, filtered pages of examples with their scores, read by precomputed rank."""
+"""Ranked, filtered pages of examples with their scores, and counts of them for charts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
-from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter
+from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
-from diet_explorer.store.queries import Queries, parquet, quote_name
+from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
 
-_NUMERIC = ("int", "uint", "float", "double", "decimal", "bool")
-
-
-@dataclass
-class _Conditions:
-    """Parts of a WHERE clause over ``s`` (scores) and ``e`` (examples)."""
-
-    parts: list[str] = field(default_factory=list)
-    parameters: list[object] = field(default_factory=list)
-    needs_examples: bool = False
-
-    def add(self, sql: str, *parameters: object, on_examples: bool = False) -> None:
-        self.parts.append(sql)
-        self.parameters.extend(parameters)
-        self.needs_examples |= on_examples
-
-    @property
-    def sql(self) -> str:
-        return " AND ".join(self.parts) or "TRUE"
+Box = tuple[float, float, float, float]
+"""Part of a map: least and greatest x, least and greatest y."""
 
 
 class Ranking:
@@ -47,15 +34,25 @@ class Ranking:
         In epochs; must have landed.
     seed : int or None
         None for the mean over the seeds that have landed.
+    search : callable, optional
+        Gives the rows that a search of the texts finds; filters by text need it.
+    decisions : callable, optional
+        Gives a table ``row, state, label, flagged`` of what annotators have decided; without it nothing has been.
     """
 
     def __init__(
-        self, queries: Queries, store: ScoreFiles, manifest: DatasetManifest, checkpoint: float, seed: int | None
+        self,
+        queries: Queries,
+        store: ScoreFiles,
+        manifest: DatasetManifest,
+        checkpoint: float,
+        seed: int | None,
+        *,
+        search: Search | None = None,
+        decisions: Decisions | None = None,
     ) -> None:
-        self._queries = queries
         self._manifest = manifest
-        path = store.ranking_path(seed, checkpoint)
-        if not store.files.exists(path):
+        if not store.files.exists(store.ranking_path(seed, checkpoint)):
             landed = ", ".join(f"{point:g}" for point in store.ranked_checkpoints(seed))
             whose = "" if seed is None else f" for seed {seed}"
             raise NotFoundError(
@@ -64,20 +61,21 @@ class Ranking:
                 if landed
                 else "No checkpoint has been scored yet; wait for the run.",
             )
-        self._scores = parquet(path)
-        self._examples = parquet(examples_path(store.files, manifest.id))
+        self._ranking = store.read_ranking(seed, checkpoint)
+        self._columns = RankingColumns(queries, store, manifest, self._ranking, search, decisions)
 
     @property
     def score_names(self) -> list[str]:
-        """Recorded scores, in the catalogue's order."""
-        columns = self._queries.table(f"SELECT * FROM {self._scores} LIMIT 0").column_names
-        return [name for name in catalogue.SCORE_NAMES if name in columns]
+        """Scores that there are, in the catalogue's order."""
+        return self._columns.score_names
 
     def count(self, where: ExampleFilter) -> int:
         """How many examples the filter keeps."""
-        conditions = self._conditions(where)
-        sql = f"SELECT count(*) FROM {self._source(conditions)} WHERE {conditions.sql}"
-        return int(str(self._queries.value(sql, conditions.parameters)))
+        return int(np.count_nonzero(self._columns.keeps(where)))
+
+    def rows(self, where: ExampleFilter) -> NDArray[np.int64]:
+        """Rows of all examples that the filter keeps, ascending."""
+        return np.flatnonzero(self._columns.keeps(where))
 
     def page(self, by: str, where: ExampleFilter, limit: int | None, offset: int = 0) -> pd.DataFrame:
         """Examples from the worst on.
@@ -85,30 +83,17 @@ class Ranking:
         Returns
         -------
         pandas.DataFrame
-            ``rank, row, id, text, [text_pair,] label, predicted, split``, then each recorded score and its
-            ``_std``; label and predicted are class names. `rank` counts within the example's split.
+            ``rank, row, id, text, [text_pair,] label, predicted, split, [trajectory,] decided, flagged``, then each
+            score and its ``_std``; label and predicted are class names, trajectory and decided are words. `rank` counts
+            within the example's split; over several splits, values decide, then rows.
         """
-        conditions = self._conditions(where)
-        self._check_score(by)
-        # a rank is found by its number; across splits, values decide
-        worst_first = "DESC" if catalogue.score(by).worst == "high" else "ASC"
-        single = len(where.splits) == 1
-        keys = f"s.{quote_name('rank_' + by)}" if single else f"s.{quote_name(by)} {worst_first}, s.row"
-        hits = f"SELECT s.row FROM {self._source(conditions)} WHERE {conditions.sql} ORDER BY {keys}"
-        if limit is not None:
-            hits += f" LIMIT {int(limit)} OFFSET {int(offset)}"
-        pair = "e.text_pair, " if self._manifest.mapping.text_pair else ""
-        scores = "".join(f", s.{quote_name(name)}, s.{quote_name(name + '_std')}" for name in self.score_names)
-        sql = (
-            f"WITH hits AS ({hits}) SELECT s.{quote_name('rank_' + by)} AS rank, s.row, e.id, e.text, {pair}"
-            f"s.label, s.predicted, s.split{scores} FROM hits JOIN {self._scores} s USING (row) "
-            f"JOIN {self._examples} e USING (row) ORDER BY {keys}"
-        )
-        frame = self._queries.frame(sql, conditions.parameters)
-        classes = dict(enumerate(self._manifest.classes))
-        for column in ("label", "predicted"):
-            frame[column] = frame[column].map(classes)
-        return frame
+        values = self._columns.score(by)
+        rows = self.rows(where)
+        if len(where.splits) == 1:
+            keys = self._columns[f"rank_{by}"][rows]
+        else:
+            keys = -values[rows] if catalogue.score(by).worst == "high" else values[rows]
+        return self._details(rows[part_of_order(keys, offset, limit)], by)
 
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
         """Counts of a score in equal-width bins over the range it takes in the filter's examples.
@@ -118,112 +103,177 @@ class Ranking:
         pandas.DataFrame
             ``left, right, count``; empty where the filter keeps no example.
         """
-        self._check_score(by)
-        conditions = self._conditions(where)
-        name = f"s.{quote_name(by)}"
-        values = f"SELECT {name} AS v FROM {self._source(conditions)} WHERE {conditions.sql}"
-        limits = self._queries.table(f"SELECT min(v), max(v) FROM ({values})", conditions.parameters)
-        low, high = limits.column(0)[0].as_py(), limits.column(1)[0].as_py()
-        if low is None:
+        values = self._columns.score(by)[self._columns.keeps(where)].astype(np.float64)
+        if not len(values):
             return pd.DataFrame({"left": [], "right": [], "count": []})
+        low, high = float(values.min()), float(values.max())
         width = (high - low) / bins or 1.0
-        sql = (
-            f"SELECT least(floor((v - {low!r}) / {width!r}), {bins - 1})::INT AS bin, count(*) AS count "
-            f"FROM ({values}) GROUP BY bin"
-        )
-        counts = self._queries.frame(sql, conditions.parameters).set_index("bin")["count"]
-        frame = pd.DataFrame({"left": [low + width * number for number in range(bins)]})
+        counts = np.bincount(_bins(values, low, width, bins), minlength=bins)
+        frame = pd.DataFrame({"left": low + width * np.arange(bins)})
         frame["right"] = frame["left"] + width
-        frame["count"] = counts.reindex(range(bins), fill_value=0).to_numpy()
+        frame["count"] = counts
         return frame
 
     def values(self, names: Sequence[str], where: ExampleFilter) -> pd.DataFrame:
         """Only the values of some scores, a row per example in row order."""
-        for name in names:
-            self._check_score(name)
-        conditions = self._conditions(where)
-        columns = ", ".join(f"s.{quote_name(name)}" for name in names)
-        sql = f"SELECT {columns} FROM {self._source(conditions)} WHERE {conditions.sql} ORDER BY s.row"
-        return self._queries.frame(sql, conditions.parameters)
+        mask = self._columns.keeps(where)
+        return pd.DataFrame({name: self._columns.score(name)[mask] for name in names})
+
+    def points(
+        self, x: str, y: str, columns: Sequence[str], where: ExampleFilter, limit: int, box: Box | None = None
+    ) -> pd.DataFrame:
+        """Examples as points of a map: all of them, or a fixed sample where they are more than `limit`.
+
+        Whether an example is in the sample hangs on its row alone, so that zooming in adds points and moves none.
+
+        Parameters
+        ----------
+        x, y : str
+            Names of scores, or ``embedding-tuned.x`` and ``embedding-tuned.y`` (likewise ``embedding-initial``).
+        columns : sequence of str
+            What else is asked of each: ``id, text, text_pair, label, predicted, disagree, split, trajectory,
+            never_learned, decided, flagged``, scores, their ``_std`` and ``rank_`` columns.
+        where : ExampleFilter
+        limit : int
+        box : tuple of float, optional
+            Only what lies in this part: least and greatest x, least and greatest y.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``row, x, y`` and the columns, in row order.
+        """
+        across, up = self._columns.coordinate(x), self._columns.coordinate(y)
+        mask = self._columns.keeps(where)
+        rows = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
+        if len(rows) > limit:
+            rows = np.sort(rows[np.argpartition(_scattered(rows), limit)[:limit]])
+        frame = pd.DataFrame({"row": rows, "x": across[rows], "y": up[rows]})
+        return pd.concat([frame, self._named(rows, columns)], axis=1)
+
+    def density(
+        self, x: str, y: str, where: ExampleFilter, bins: tuple[int, int] = (80, 60), box: Box | None = None
+    ) -> pd.DataFrame:
+        """Counts of all examples in the cells of a map.
+
+        Parameters
+        ----------
+        x, y, where
+            As in `points`.
+        bins : tuple of (int, int)
+            Cells across and up.
+        box : tuple of float, optional
+            The part that the cells cover; by default all that the filter keeps.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per cell that holds examples: ``x_bin, y_bin`` from 0, ``x, y`` of its middle, ``count``, and
+            ``disagree``, the share of them in [0, 1] whose given label is not the predicted one.
+        """
+        mask = self._columns.keeps(where)
+        across, up = self._columns.coordinate(x), self._columns.coordinate(y)
+        if box is not None:
+            mask &= _inside(across, up, box)
+        if not mask.any():
+            return pd.DataFrame({name: [] for name in ("x_bin", "y_bin", "x", "y", "count", "disagree")})
+        across, up, differs = across[mask], up[mask], self._columns["disagree"][mask]
+        left, right, bottom, top = box or (float(across.min()), float(across.max()), float(up.min()), float(up.max()))
+        wide, high = (right - left) / bins[0] or 1.0, (top - bottom) / bins[1] or 1.0
+        cells = _bins(across, left, wide, bins[0]) * bins[1] + _bins(up, bottom, high, bins[1])
+        counts = np.bincount(cells, minlength=bins[0] * bins[1])
+        differing = np.bincount(cells, weights=differs, minlength=len(counts))
+        found = np.flatnonzero(counts)
+        x_bin, y_bin = np.divmod(found, bins[1])
+        return pd.DataFrame(
+            {
+                "x_bin": x_bin,
+                "y_bin": y_bin,
+                "x": left + (x_bin + 0.5) * wide,
+                "y": bottom + (y_bin + 0.5) * high,
+                "count": counts[found],
+                "disagree": differing[found] / counts[found],
+            }
+        )
 
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
-        sql = (
-            f"SELECT *, (SELECT count(*) FROM {self._scores} o WHERE o.split = s.split) AS total "
-            f"FROM {self._scores} s WHERE row = ?"
-        )
-        found = self._queries.table(sql, [row]).to_pylist()
-        if not found:
+        if not 0 <= row < self._columns.rows:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example of this dataset.")
-        entry = found[0]
-        return {name: 100.0 * (1 - entry[f"rank_{name}"] / entry["total"]) for name in self.score_names}
+        codes = self._columns.split_codes()[1]
+        total = np.count_nonzero(codes == codes[row])
+        return {name: 100.0 * (1 - float(self._columns[f"rank_{name}"][row]) / total) for name in self.score_names}
 
-    def _check_score(self, by: str) -> None:
-        catalogue.score(by)
-        if by not in self.score_names:
-            raise NotFoundError(
-                f"This run did not record {catalogue.score(by).title}.", f"It recorded: {', '.join(self.score_names)}."
-            )
+    def _details(self, rows: NDArray[np.int64], by: str) -> pd.DataFrame:
+        kept = ["label", "predicted", "split", *(["trajectory"] if "trajectory" in self._columns else [])]
+        scores = [column for name in self.score_names for column in (name, f"{name}_std")]
+        first = pd.DataFrame({"rank": self._columns[f"rank_{by}"][rows], "row": rows.astype(np.int32)})
+        texts: pd.DataFrame = self._columns.texts.of(rows).to_pandas()
+        return pd.concat([first, texts, self._named(rows, [*kept, "decided", "flagged", *scores])], axis=1)
 
-    def _source(self, conditions: _Conditions) -> str:
-        joined = f" JOIN {self._examples} e USING (row)" if conditions.needs_examples else ""
-        return f"{self._scores} s{joined}"
-
-    def _conditions(self, where: ExampleFilter) -> _Conditions:
-        conditions = _Conditions()
-        for column, names in (("label", where.labels), ("predicted", where.predicted)):
-            if names:
-                conditions.add(f"s.{column} IN ({_marks(names)})", *(self._class_code(name) for name in names))
-        if where.disagree is not None:
-            conditions.add("s.disagree = ?", where.disagree)
-        if where.splits:
-            conditions.add(f"s.split IN ({_marks(where.splits)})", *where.splits)
-        if where.ids:
-            conditions.add(f"e.id IN ({_marks(where.ids)})", *where.ids, on_examples=True)
-        if where.text:
-            columns = ["e.text", "e.text_pair"] if self._manifest.mapping.text_pair else ["e.text"]
-            contains = " OR ".join(f"contains(lower({column}), lower(?))" for column in columns)
-            conditions.add(f"({contains})", *([where.text] * len(columns)), on_examples=True)
-        for entry in where.scores:
-            self._check_score(entry.name)
-            _add_range(conditions, f"s.{quote_name(entry.name)}", entry.low, entry.high, on_examples=False)
-        for limits in where.metadata:
-            if not self._metadata_type(limits.column).startswith(_NUMERIC):
-                raise BadInputError(
-                    f"The column {limits.column!r} holds no numbers.", "Filter it by value instead of by range."
-                )
-            name = f"e.{quote_name(METADATA_PREFIX + limits.column)}::DOUBLE"
-            _add_range(conditions, name, limits.low, limits.high, on_examples=True)
-        by_column: dict[str, list[str]] = {}
-        for pair in where.values:
-            by_column.setdefault(pair.column, []).append(pair.value)
-        for column, values in by_column.items():
-            self._metadata_type(column)
-            name = f"e.{quote_name(METADATA_PREFIX + column)}::VARCHAR"
-            conditions.add(f"{name} IN ({_marks(values)})", *values, on_examples=True)
-        return conditions
-
-    def _class_code(self, name: str) -> int:
-        try:
-            return self._manifest.classes.index(name)
-        except ValueError:
-            known = ", ".join(self._manifest.classes[:20])
-            raise NotFoundError(f"The dataset has no class {name!r}.", f"Its classes: {known}.") from None
-
-    def _metadata_type(self, column: str) -> str:
-        types = {entry["name"]: entry["type"] for entry in self._manifest.columns if entry["role"] == "metadata"}
-        if column not in types:
-            known = ", ".join(types) or "none"
-            raise NotFoundError(f"The dataset has no further column {column!r}.", f"Its further columns: {known}.")
-        return types[column]
+    def _named(self, rows: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of some rows, codes turned into words."""
+        words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
+        states, flagged = self._columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
+        texts = self._columns.texts.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
+        found: dict[str, object] = {}
+        for name in columns:
+            if name in words and name in self._columns:
+                found[name] = np.array(words[name], dtype=object)[self._columns[name][rows]]
+            elif name in self._columns:
+                found[name] = self._ranking[name].take(pa.array(rows)).to_numpy(zero_copy_only=False)
+            elif name == "decided" and states is not None:
+                found[name] = np.array(DECISION_STATES, dtype=object)[states[rows]]
+            elif name == "flagged" and flagged is not None:
+                found[name] = flagged[rows]
+            elif texts is not None and name in texts.column_names:
+                found[name] = texts[name].to_pandas()
+            else:
+                raise NotFoundError(f"The ranking has no column {name!r}.", "Leave it out.")
+        return pd.DataFrame(found)
 
 
-def _add_range(conditions: _Conditions, name: str, low: float | None, high: float | None, *, on_examples: bool) -> None:
-    if low is not None:
-        conditions.add(f"{name} >= ?", low, on_examples=on_examples)
-    if high is not None:
-        conditions.add(f"{name} <= ?", high, on_examples=on_examples)
+def part_of_order(keys: NDArray[np.generic], offset: int, limit: int | None) -> NDArray[np.int64]:
+    """Positions `offset` to `offset + limit` of the stable ascending order of N keys, without sorting all of them.
+
+    Parameters
+    ----------
+    keys : array (N,)
+        Ties go by position.
+    offset : int
+    limit : int or None
+        None takes all the rest.
+    """
+    end = len(keys) if limit is None else min(offset + limit, len(keys))
+    if offset >= end:
+        return np.empty(0, dtype=np.int64)
+    if end - offset > len(keys) // 2:
+        return np.asarray(np.argsort(keys, kind="stable")[offset:end])
+    parted = np.partition(keys, (offset, end - 1))
+    least, most = parted[offset], parted[end - 1]
+    # ties at both ends are taken in the order of their positions; what lies between them all belongs
+    before = int(np.count_nonzero(keys < least))
+    first = np.flatnonzero(keys == least)[offset - before : end - before]
+    if least == most:
+        return np.asarray(first)
+    between = np.flatnonzero((keys > least) & (keys < most))
+    between = between[np.argsort(keys[between], kind="stable")]
+    last = np.flatnonzero(keys == most)[: end - offset - len(first) - len(between)]
+    return np.concatenate([first, between, last])
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
+def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArray[np.bool_]:
+    left, right, bottom, top = box
+    return np.asarray((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+
+
+def _bins(values: NDArray[np.floating], low: float, width: float, bins: int) -> NDArray[np.int64]:
+    return np.clip((values - low) / width, 0, bins - 1).astype(np.int64)
+
+
+def _scattered(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """A fixed pseudo-random number per row (the finaliser of SplitMix64)."""
+    z = rows.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(z ^ (z >> np.uint64(31)))

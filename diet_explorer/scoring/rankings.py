@@ -76,12 +76,12 @@ def rank_mean(store: ScoreFiles, checkpoint: float) -> None:
     write_statistics(store, None, checkpoint)
 
 
-def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.Table:
+def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.RecordBatch:
     """Scores and ranks of one seed at one checkpoint.
 
     Returns
     -------
-    pyarrow.Table
+    pyarrow.RecordBatch
         ``row, split, label, predicted, disagree``; once training has begun ``trajectory`` (code of
         `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>``, ``<score>_std`` (0) and ``rank_<score>`` for
         each score of the checkpoint and of the training up to it.
@@ -102,25 +102,25 @@ def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.Table:
     return _with_ranks(fixed, values)
 
 
-def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.Table:
+def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.RecordBatch:
     """Means, population standard deviations and ranks over `seeds` at one checkpoint, from their own rankings.
 
     Returns
     -------
-    pyarrow.Table
+    pyarrow.RecordBatch
         As `seed_ranking`'s: `predicted` is the class of the highest mean probability, ``trajectory`` the type that most
         seeds have, ``never_learned`` whether at least half of the seeds never learned it.
     """
-    rankings = [_reader(store, store.ranking_path(seed, checkpoint)) for seed in seeds]
-    present = set.intersection(*(set(ranking.schema_arrow.names) for ranking in rankings))
+    rankings = [store.read_ranking(seed, checkpoint) for seed in seeds]
+    present = set.intersection(*(set(ranking.schema.names) for ranking in rankings))
     fixed = _reader(store, store.scores_path(seeds[0], checkpoint)).read(columns=["row", "id", "split", "label"])
     values: dict[str, NDArray[np.generic]] = {"predicted": _mean_prediction(store, seeds, checkpoint)}
     if "trajectory" in present:
-        values["trajectory"] = most_common_trajectory([_column(ranking, "trajectory") for ranking in rankings])
-        never = np.mean([_column(ranking, "never_learned") for ranking in rankings], axis=0)
+        values["trajectory"] = most_common_trajectory([ranking["trajectory"].to_numpy() for ranking in rankings])
+        never = np.mean([ranking["never_learned"].to_numpy(zero_copy_only=False) for ranking in rankings], axis=0)
         values["never_learned"] = never >= 0.5
     for name in (name for name in catalogue.SCORE_NAMES if name in present):
-        stacked = np.stack([_column(ranking, name) for ranking in rankings])
+        stacked = np.stack([ranking[name].to_numpy() for ranking in rankings])
         values[name] = stacked.mean(0, dtype=np.float64)
         values[f"{name}_std"] = stacked.std(0, dtype=np.float64)
     return _with_ranks(fixed, values)
@@ -165,17 +165,18 @@ def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float)
     return np.concatenate(parts)
 
 
-def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.Table:
-    splits = pc.dictionary_encode(fixed["split"]).combine_chunks().indices.to_numpy()
+def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.RecordBatch:
+    splits = pc.dictionary_encode(fixed["split"]).combine_chunks()
     tie_order = np.empty(len(fixed), dtype=np.int64)
     tie_order[pc.sort_indices(fixed["id"]).to_numpy()] = np.arange(len(fixed))
-    ranks = SplitRanks(splits, tie_order)
+    ranks = SplitRanks(splits.indices.to_numpy(), tie_order)
+    label = fixed["label"].to_numpy()
     columns: dict[str, object] = {
-        "row": fixed["row"],
-        "split": fixed["split"],
-        "label": fixed["label"],
+        "row": fixed["row"].to_numpy(),
+        "split": splits,
+        "label": label,
         "predicted": values["predicted"],
-        "disagree": values["predicted"] != fixed["label"].to_numpy(),
+        "disagree": values["predicted"] != label,
     }
     columns |= {name: values[name] for name in ("trajectory", "never_learned") if name in values}
     for name in (name for name in catalogue.SCORE_NAMES if name in values):
@@ -183,4 +184,4 @@ def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.T
         columns[name] = single
         columns[f"{name}_std"] = values[f"{name}_std"].astype(np.float32)
         columns[f"rank_{name}"] = ranks.of(single, catalogue.score(name).worst)
-    return pa.table(columns)
+    return pa.record_batch(columns)

@@ -14,8 +14,6 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.scoring import catalogue
@@ -145,7 +143,7 @@ def worst_size(share: float, rows: int) -> int:
 
 
 class RankingColumns:
-    """Columns of one ranking, read one at a time.
+    """Columns of one ranking.
 
     Parameters
     ----------
@@ -156,25 +154,25 @@ class RankingColumns:
     """
 
     def __init__(self, store: ScoreFiles, seed: int | None, checkpoint: float) -> None:
-        self._reader = pq.ParquetFile(store.files.open_read(store.ranking_path(seed, checkpoint)))
-        names = set(self._reader.schema_arrow.names)
+        self._ranking = store.read_ranking(seed, checkpoint)
+        names = set(self._ranking.schema.names)
         self.scores = [name for name in catalogue.SCORE_NAMES if name in names]
         self.has_trajectories = "trajectory" in names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
-        values: NDArray[Any] = self._reader.read(columns=[name])[name].to_numpy()
+        values: NDArray[Any] = self._ranking[name].to_numpy(zero_copy_only=False)
         return values
 
     @property
     def rows(self) -> int:
         """N."""
-        return int(self._reader.metadata.num_rows)
+        return int(self._ranking.num_rows)
 
     @cached_property
     def _splits(self) -> tuple[list[str], NDArray[np.int64]]:
-        encoded = pc.dictionary_encode(self._reader.read(columns=["split"])["split"]).combine_chunks()
-        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+        splits = self._ranking["split"]
+        return splits.dictionary.to_pylist(), splits.indices.to_numpy().astype(np.int64)
 
     @property
     def split_names(self) -> list[str]:

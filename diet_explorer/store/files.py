@@ -7,11 +7,13 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import fsspec
 
@@ -25,6 +27,7 @@ _REMEDIES = {
     "DIET_EXPLORER_HOME.",
 }
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
+KEPT_COPIES = 8
 
 
 @contextmanager
@@ -52,6 +55,8 @@ class Files:
         self.is_local = "://" not in text or text.startswith("file://")
         self.root = str(Path(text.removeprefix("file://")).absolute()) if self.is_local else text.rstrip("/")
         self.filesystem: Any = fsspec.core.url_to_fs(self.root)[0]
+        self._copies: OrderedDict[tuple[str, str], IO[bytes]] = OrderedDict()
+        self._copies_lock = threading.Lock()
 
     def path(self, *parts: str) -> str:
         """Absolute path or URL of something below the root."""
@@ -63,6 +68,24 @@ class Files:
             return cast(BinaryIO, self.filesystem.open(path, "rb"))
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.") from error
+
+    def local_path(self, path: str) -> str:
+        """A local file with the same bytes, to be opened at once: the file itself, or a temporary copy of a remote one.
+
+        The last few copies are kept; what has been opened or mapped stays readable when its copy goes.
+        """
+        if self.is_local:
+            return path
+        with self._copies_lock:
+            key = (path, str(self.filesystem.ukey(path)))
+            if key not in self._copies:
+                copy = tempfile.NamedTemporaryFile(prefix="diet-explorer-")  # noqa: SIM115  closed when others replace it
+                self.filesystem.get_file(path, copy.name)
+                self._copies[key] = cast(IO[bytes], copy)
+            self._copies.move_to_end(key)
+            if len(self._copies) > KEPT_COPIES:
+                self._copies.popitem(last=False)[1].close()
+            return self._copies[key].name
 
     @contextmanager
     def atomic_writer(self, path: str) -> Iterator[BinaryIO]:

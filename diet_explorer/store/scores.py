@@ -3,9 +3,10 @@
 Layout below ``runs/<run id>/``::
 
     scores/seed=0/checkpoint=0.25.parquet      one row per example: scores and logits
-    rankings/seed=0/checkpoint=0.25.parquet    the same scores with a precomputed rank each
-    rankings/seed=mean/checkpoint=0.25.parquet means and standard deviations over the seeds that have landed
+    rankings/seed=0/checkpoint=0.25.arrow      the same scores and those of the training so far, with a rank each
+    rankings/seed=mean/checkpoint=0.25.arrow   means and standard deviations over the seeds that have landed
     statistics/seed=mean/checkpoint=0.25.json  what charts show of a ranking, counted once when it landed
+    maps/tuned.parquet                         row, x, y of an embedding map
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
 ROW_GROUP = 65_536
 MEAN = "mean"
 _LEARNING_RATE = b"learning_rate"
-_NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.parquet")
+_NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
 
 
 class ScoreFiles:
@@ -42,7 +44,11 @@ class ScoreFiles:
 
     def ranking_path(self, seed: int | None, checkpoint: float) -> str:
         """Path of the ranking of one seed, or of the mean over seeds for None."""
-        return self._path("rankings", MEAN if seed is None else seed, checkpoint)
+        return self._path("rankings", MEAN if seed is None else seed, checkpoint, "arrow")
+
+    def map_path(self, which: str) -> str:
+        """Path of an embedding map, "initial" or "tuned"."""
+        return self.files.path("runs", self.run_id, "maps", f"{which}.parquet")
 
     def has_scores(self, seed: int, checkpoint: float) -> bool:
         """Whether the scores of this seed and checkpoint have landed."""
@@ -63,9 +69,13 @@ class ScoreFiles:
         metadata = pq.read_schema(self.files.open_read(self.scores_path(seed, checkpoint))).metadata or {}
         return float(metadata[_LEARNING_RATE]) if _LEARNING_RATE in metadata else None
 
-    def write_ranking(self, seed: int | None, checkpoint: float, table: pa.Table) -> None:
+    def write_ranking(self, seed: int | None, checkpoint: float, ranking: pa.RecordBatch) -> None:
         """Write one ranking, atomically; it replaces an earlier one."""
-        self._write(self.ranking_path(seed, checkpoint), table)
+        write_arrow(self.files, self.ranking_path(seed, checkpoint), ranking.schema, [ranking])
+
+    def read_ranking(self, seed: int | None, checkpoint: float) -> pa.RecordBatch:
+        """One ranking, mapped into memory: a row per example of the dataset, in its order."""
+        return read_arrow(self.files, self.ranking_path(seed, checkpoint))[0]
 
     def landed(self) -> dict[int, list[float]]:
         """Seed to its checkpoints whose scores are there, both ascending."""

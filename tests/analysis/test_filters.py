@@ -1,4 +1,4 @@
-"""The filter object: its URL round trip, and its SQL against a pandas oracle on random frames and filters."""
+"""The filter object: its URL round trip, and what it keeps against a pandas oracle on random frames and filters."""
 
 from math import inf
 
@@ -9,9 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.filters import (
+    DECISION_STATES,
+    ExampleFilter,
+    MetadataRange,
+    MetadataValue,
+    Region,
+    ScoreRange,
+)
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
@@ -46,20 +54,34 @@ def ends():
     return st.tuples(st.none() | NUMBER, st.none() | NUMBER)
 
 
+def some_of(words):
+    return st.lists(st.sampled_from(words), unique=True, max_size=len(words)).map(tuple)
+
+
+CORNER = st.floats(-0.2, 1.2).map(lambda number: round(number, 2))
+REGIONS = st.builds(
+    Region,
+    map=st.just("data"),
+    points=st.lists(st.tuples(CORNER, CORNER), min_size=3, max_size=7).map(tuple),
+)
 FILTERS = st.builds(
     ExampleFilter,
-    labels=st.lists(st.sampled_from(CLASSES), unique=True, max_size=3).map(tuple),
-    predicted=st.lists(st.sampled_from(CLASSES), unique=True, max_size=3).map(tuple),
+    labels=some_of(CLASSES),
+    predicted=some_of(CLASSES),
     disagree=st.sampled_from([None, True, False]),
-    splits=st.lists(st.sampled_from(["train", "test", "dev"]), unique=True, max_size=3).map(tuple),
+    splits=some_of(["train", "test", "dev"]),
     text=texts(),
     ids=st.lists(st.sampled_from([f"e{n:05d}" for n in range(6)]), unique=True, max_size=3).map(tuple),
     scores=st.lists(
-        st.builds(lambda name, e: ScoreRange(name, *e), st.sampled_from(["el2n", "loss", "margin", "entropy"]), ends()),
+        st.builds(lambda name, e: ScoreRange(name, *e), st.sampled_from(["el2n", "loss", "margin", "aum"]), ends()),
         max_size=2,
     ).map(tuple),
     metadata=st.lists(ends().map(lambda e: MetadataRange("number", *e)), max_size=1).map(tuple),
     values=st.lists(st.sampled_from(HOSTILE).map(lambda v: MetadataValue(METADATA, v)), max_size=2).map(tuple),
+    trajectories=some_of(TRAJECTORIES),
+    decided=some_of(DECISION_STATES),
+    flagged=st.sampled_from([None, None, True, False]),
+    region=st.none() | REGIONS,
 )
 
 
@@ -73,6 +95,7 @@ def test_every_chip_removes_exactly_one_condition(where):
     assert len(where.describe()) == (
         len(where.labels) + len(where.predicted) + (where.disagree is not None) + len(where.splits)
         + bool(where.text) + bool(where.ids) + len(set(where.scores)) + len(where.metadata) + len(set(where.values))
+        + len(where.trajectories) + len(where.decided) + (where.flagged is not None) + (where.region is not None)
     ) or len(set(where.scores)) < len(where.scores) or len(set(where.values)) < len(where.values)  # fmt: skip
     for words, without in where.describe():
         assert words
@@ -86,6 +109,13 @@ def test_every_chip_removes_exactly_one_condition(where):
         ({"range": "el2n:a:b"}, "range='el2n:a:b'"),
         ({"range": "el2n"}, "range='el2n'"),
         ({"value": "nothing"}, "value='nothing'"),
+        ({"flagged": "maybe"}, "flagged='maybe'"),
+        ({"decided": "perhaps"}, "no state of a decision 'perhaps'"),
+        ({"trajectory": "learned"}, "no type of trajectory 'learned'"),
+        ({"region": "data:1,2"}, "has 1 corners"),
+        ({"region": "data:1,2;3"}, "region='data:1,2;3'"),
+        ({"region": "data:1,2;3,4;nan,0"}, "not a number"),
+        ({"region": "moon:1,2;3,4;5,6"}, "no map 'moon'"),
     ],
 )
 def test_a_broken_link_is_told(query, message):
@@ -100,22 +130,60 @@ def test_a_filter_refuses_nonsense():
         ExampleFilter(scores=(ScoreRange("el2n", 0, inf),))
 
 
+def inside(region: Region, x: float, y: float) -> bool:
+    """Even-odd rule, one point and one edge at a time."""
+    odd = False
+    for place, (x1, y1) in enumerate(region.points):
+        x2, y2 = region.points[place - 1]
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            odd = not odd
+    return odd
+
+
+@given(REGIONS, st.integers(0, 99))
+def test_a_region_is_the_even_odd_rule_and_survives_its_text(region, seed):
+    x, y = np.random.default_rng(seed).uniform(-0.3, 1.3, (2, 60)).astype(np.float32)
+    expected = [inside(region, float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    assert region.contains(x, y).tolist() == expected
+    assert Region.from_text(region.to_text()) == region
+
+
+def test_a_lasso_of_many_corners_keeps_its_shape():
+    angles = np.linspace(0, 2 * np.pi, 900, endpoint=False)
+    circle = np.column_stack([0.5 + 0.4 * np.cos(angles), 0.5 + 0.4 * np.sin(angles)])
+    region = Region.simplified("data", circle.tolist())
+    assert len(region.points) == 64
+    x, y = np.random.default_rng(0).uniform(size=(2, 4000))
+    truth = np.hypot(x - 0.5, y - 0.5) < 0.4
+    assert (region.contains(x, y) == truth).mean() > 0.995
+    assert not region.contains(np.array([np.nan]), np.array([0.5])).any()
+
+
 def keep(frame: pd.DataFrame, where: ExampleFilter) -> pd.Series:
     """The filter by pandas, one condition after the other."""
     mask = pd.Series(True, index=frame.index)
-    if where.labels:
-        mask &= frame["label_name"].isin(where.labels)
-    if where.predicted:
-        mask &= frame["predicted_name"].isin(where.predicted)
+    for column, wanted in (
+        ("label_name", where.labels),
+        ("predicted_name", where.predicted),
+        ("split", where.splits),
+        ("id", where.ids),
+        ("trajectory", where.trajectories),
+        ("decided", where.decided),
+    ):
+        if wanted:
+            mask &= frame[column].isin(wanted)
     if where.disagree is not None:
         mask &= (frame["label"] != frame["predicted"]) == where.disagree
-    if where.splits:
-        mask &= frame["split"].isin(where.splits)
-    if where.ids:
-        mask &= frame["id"].isin(where.ids)
+    if where.flagged is not None:
+        mask &= frame["flagged"] == where.flagged
+    if where.text:
+        mask &= frame["text"].str.contains(where.text, regex=False)
+    if where.region is not None:
+        places = zip(frame["variability"], frame["confidence"], strict=True)
+        mask &= pd.Series([inside(where.region, x, y) for x, y in places], index=frame.index)
     for entry in where.scores:
-        mask &= frame[entry.name] >= (-inf if entry.low is None else entry.low)
-        mask &= frame[entry.name] <= (inf if entry.high is None else entry.high)
+        mask &= frame[entry.name].astype(float) >= (-inf if entry.low is None else entry.low)
+        mask &= frame[entry.name].astype(float) <= (inf if entry.high is None else entry.high)
     for entry in where.metadata:
         if entry.low is not None:
             mask &= frame["number"] >= entry.low
@@ -126,55 +194,86 @@ def keep(frame: pd.DataFrame, where: ExampleFilter) -> pd.Series:
     return mask
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    rows=st.lists(
-        st.tuples(
-            texts(),
-            st.integers(0, 2),
-            st.sampled_from(["train", "test", "dev"]),
-            st.none() | NUMBER,
-            st.sampled_from(HOSTILE),
-        ),
-        min_size=1,
-        max_size=12,
+ROWS = st.lists(
+    st.tuples(
+        texts(),
+        st.integers(0, 2),
+        st.sampled_from(["train", "test", "dev"]),
+        st.none() | NUMBER,
+        st.sampled_from(HOSTILE),
+        st.sampled_from([None, *DECISION_STATES[1:]]),
+        st.booleans(),
     ),
-    where=FILTERS,
-    by=st.sampled_from(["el2n", "margin", "entropy"]),
-    seed=st.integers(0, 99),
+    min_size=1,
+    max_size=12,
 )
-def test_sql_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, seed):
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rows=ROWS, where=FILTERS, by=st.sampled_from(["el2n", "margin", "correctness"]), seed=st.integers(0, 99))
+def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, seed):
     files = Files(tmp_path_factory.mktemp("workspace"))
     written = list(zip(*rows, strict=True))
-    manifest = write_dataset(
-        files,
-        written[0],
-        written[1],
-        CLASSES,
-        written[2],
-        {"number": pa.array(written[3], pa.float64()), METADATA: pa.array(written[4], pa.string())},
-    )
-    logits = np.random.default_rng(seed).normal(0, 2, (len(rows), 3))
-    frame = write_scores(files, manifest, "r", 0, 1.0, logits)
+    metadata = {"number": pa.array(written[3], pa.float64()), METADATA: pa.array(written[4], pa.string())}
+    manifest = write_dataset(files, written[0], written[1], CLASSES, written[2], metadata)
+    random = np.random.default_rng(seed)
+    steps = [
+        write_scores(files, manifest, "r", 0, point, random.normal(0, 2, (len(rows), 3))) for point in (0.5, 1.0, 2.0)
+    ]
+    frame = steps[-1]
     frame["label_name"] = frame["label"].map(dict(enumerate(CLASSES)))
     frame["predicted_name"] = frame["predicted"].map(dict(enumerate(CLASSES)))
     frame["text"], frame["number"], frame["word"] = written[0], pd.Series(written[3], dtype=float), written[4]
-    ranking = Ranking(Queries(files), ScoreFiles(files, "r"), manifest, 1.0, None)
-    # lower case has its own rules per language; the oracle takes DuckDB's text search for texts without capitals only
-    where_all = where if where.text == where.text.lower() else ExampleFilter()
-    mask = keep(frame, where_all)
-    if where_all.text:
-        mask &= frame["text"].map(lambda text: where_all.text in text or where_all.text in text.lower())
-    expected = frame[mask].sort_values(
-        [*([] if len(where_all.splits) != 1 else ["split"]), by, *(["id"] if len(where_all.splits) == 1 else ["row"])],
-        ascending=[*([] if len(where_all.splits) != 1 else [True]), by == "margin", True],
+    frame["decided"], frame["flagged"] = [state or "undecided" for state in written[5]], written[6]
+    p = pd.DataFrame([step["p_label"] for step in steps]).astype(float)
+    right = pd.DataFrame([step["predicted"] == step["label"] for step in steps])
+    frame["confidence"], frame["variability"] = p.mean().astype("f4"), p.std(ddof=0).astype("f4")
+    frame["correctness"] = right.mean().astype("f4")
+    frame["aum"] = pd.DataFrame([step["margin"] for step in steps]).astype(float).mean().astype("f4")
+    frame["trajectory"] = [trajectory(right[row].tolist()) for row in frame["row"]]
+    touched = [row for row, entry in enumerate(rows) if entry[5] is not None or entry[6]]
+    decisions = pa.table(
+        {
+            "row": pa.array(touched, pa.int32()),
+            "state": pa.array([written[5][row] for row in touched], pa.string()),
+            "flagged": pa.array([written[6][row] for row in touched], pa.bool_()),
+        }
     )
-    assert ranking.count(where_all) == len(expected)
-    page = ranking.page(by, where_all, limit=None)
+    ranking = Ranking(
+        Queries(files),
+        ScoreFiles(files, "r"),
+        manifest,
+        2.0,
+        None,
+        search=lambda words: np.flatnonzero([words in text for text in written[0]]),
+        decisions=lambda: decisions,
+    )
+    single = len(where.splits) == 1
+    expected = frame[keep(frame, where)].sort_values(
+        [by, "id" if single else "row"], ascending=[by in ("margin", "correctness"), True]
+    )
+    assert ranking.count(where) == len(expected)
+    page = ranking.page(by, where, limit=None)
     assert page["row"].tolist() == expected["row"].tolist()
-    assert page["label"].tolist() == expected["label_name"].tolist()
-    assert page["predicted"].tolist() == expected["predicted_name"].tolist()
-    assert page["text"].tolist() == expected["text"].tolist()
-    assert int(ranking.histogram(by, where_all, bins=7)["count"].sum()) == len(expected)
-    part = ranking.page(by, where_all, limit=3, offset=2)
-    assert part["row"].tolist() == expected["row"].tolist()[2:5]
+    for column, source in (("label", "label_name"), ("predicted", "predicted_name"), *zip(SAME, SAME, strict=True)):
+        assert page[column].tolist() == expected[source].tolist()
+    assert int(ranking.histogram(by, where, bins=7)["count"].sum()) == len(expected)
+    assert ranking.page(by, where, limit=3, offset=2)["row"].tolist() == expected["row"].tolist()[2:5]
+    grid = ranking.density("variability", "confidence", where, bins=(3, 2))
+    assert grid["count"].sum() == len(expected)
+    assert (grid["count"] * grid["disagree"]).sum() == pytest.approx((expected["label"] != expected["predicted"]).sum())
+    points = ranking.points("variability", "confidence", ["label", "text", "decided"], where, limit=99)
+    assert points["row"].tolist() == sorted(expected["row"])
+    assert points["y"].tolist() == pytest.approx(expected.sort_values("row")["confidence"].tolist())
+
+
+SAME = ("text", "id", "split", "trajectory", "decided", "flagged")
+
+
+def trajectory(right: list[bool]) -> str:
+    """The rule in words, for checkpoints at epochs 0.5, 1 and 2."""
+    if not any(right):
+        return "never learned"
+    if not right[-1]:
+        return "forgotten"
+    return "learned early" if all(right[1:]) else "learned late"

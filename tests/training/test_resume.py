@@ -41,7 +41,7 @@ def made(tmp_path_factory):
 
 def hashes(files: Files, run_id: str) -> dict[str, str]:
     root = Path(files.path("runs", run_id))
-    paths = [*root.glob("scores/**/*.parquet"), *root.glob("rankings/**/*.parquet")]
+    paths = [*root.glob("scores/**/*.parquet"), *root.glob("rankings/**/*.arrow")]
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
