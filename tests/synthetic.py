@@ -66,9 +66,18 @@ def write_dataset(
 
 
 def write_scores(
-    files: Files, manifest: DatasetManifest, run_id: str, seed: int, checkpoint: float, logits: np.ndarray
+    files: Files,
+    manifest: DatasetManifest,
+    run_id: str,
+    seed: int,
+    checkpoint: float,
+    logits: np.ndarray,
+    *,
+    more: dict[str, np.ndarray] | None = None,
+    learning_rate: float | None = None,
+    ranked: bool = True,
 ) -> pd.DataFrame:
-    """Score file and rankings from given logits (N, K); returns the table that was written."""
+    """Score file and, if `ranked`, rankings from given logits (N, K) and `more` scores; returns the written table."""
     examples = pq.read_table(Path(examples_path(files, manifest.id)))
     labels = torch.from_numpy(examples["label"].to_numpy().astype(np.int64))
     z = torch.from_numpy(logits.astype(np.float32))
@@ -89,10 +98,12 @@ def write_scores(
             "label": examples["label"],
             "predicted": logits.argmax(1).astype(np.int32),
             **{name: values.numpy() for name, values in scores.items()},
+            **{name: values.astype(np.float32) for name, values in (more or {}).items()},
             "logits": pa.FixedSizeListArray.from_arrays(logits.astype(np.float32).ravel(), logits.shape[1]),
         }
     )
     store = ScoreFiles(files, run_id)
-    store.write_scores(seed, checkpoint, table)
-    rank_checkpoint(store, seed, checkpoint)
+    store.write_scores(seed, checkpoint, table, learning_rate)
+    if ranked:
+        rank_checkpoint(store, seed, checkpoint)
     return table.to_pandas()

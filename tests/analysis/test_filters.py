@@ -209,16 +209,22 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.fixture(scope="module")
+def queries(tmp_path_factory):
+    return Queries(Files(tmp_path_factory.mktemp("queries")))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=ROWS, where=FILTERS, by=st.sampled_from(["el2n", "margin", "correctness"]), seed=st.integers(0, 99))
-def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, seed):
+def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, where, by, seed):
     files = Files(tmp_path_factory.mktemp("workspace"))
     written = list(zip(*rows, strict=True))
     metadata = {"number": pa.array(written[3], pa.float64()), METADATA: pa.array(written[4], pa.string())}
     manifest = write_dataset(files, written[0], written[1], CLASSES, written[2], metadata)
     random = np.random.default_rng(seed)
     steps = [
-        write_scores(files, manifest, "r", 0, point, random.normal(0, 2, (len(rows), 3))) for point in (0.5, 1.0, 2.0)
+        write_scores(files, manifest, "r", 0, point, random.normal(0, 2, (len(rows), 3)), ranked=point == 2)
+        for point in (0.5, 1.0, 2.0)
     ]
     frame = steps[-1]
     frame["label_name"] = frame["label"].map(dict(enumerate(CLASSES)))
@@ -240,7 +246,7 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, se
         }
     )
     ranking = Ranking(
-        Queries(files),
+        queries,
         ScoreFiles(files, "r"),
         manifest,
         2.0,
