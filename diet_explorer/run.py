@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,11 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
-from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
-from diet_explorer.analysis.statistics import CheckpointStatistics
-from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError
+from diet_explorer.run_analysis import AnalysedRun
 from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
-from diet_explorer.scoring.statistics import read_statistics
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, RunRecord
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-class Run(EmbeddedRun):
+class Run(AnalysedRun, EmbeddedRun):
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
@@ -175,28 +172,6 @@ class Run(EmbeddedRun):
         """Seed to the checkpoints (in epochs) whose scores are there."""
         return self.store.landed()
 
-    def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked, of one seed or of the mean over seeds."""
-        return self.store.ranked_checkpoints(seed)
-
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The end of epoch 1 if it has landed, else the latest checkpoint before it, else the first after it.
-
-        Raises
-        ------
-        NotFoundError
-            Nothing has landed yet.
-        """
-        points = self._some_checkpoints(seed)
-        early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
-        return early[-1] if early else points[0]
-
-    def _some_checkpoints(self, seed: int | None) -> list[float]:
-        points = self.checkpoints(seed)
-        if not points:
-            raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
-        return points
-
     def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
@@ -264,58 +239,6 @@ class Run(EmbeddedRun):
     def percentiles(self, row: int, checkpoint: float | None = None, *, seed: int | None = None) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
         return self.ranking(checkpoint, seed).percentiles(row)
-
-    def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
-        """What charts show of the ranking at a checkpoint, counted when it landed."""
-        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
-        self.ranking(point, seed)  # says what there is, where this is not
-        return CheckpointStatistics.from_json(read_statistics(self.store, seed, point), self.dataset.classes)
-
-    def agreement(
-        self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
-    ) -> pd.DataFrame:
-        """How far the scores of a checkpoint, all or those of some names, agree over the training split.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``first, second`` (scores), ``spearman`` in [-1, 1] of their orders from the worst on (NaN where a score is
-            constant), and ``top_0.01, top_0.05, top_0.1`` in [0, 1]: how much of the worst 1, 5, 10 % is the same.
-        """
-        found = self.statistics(checkpoint, seed).between_scores()
-        if names is None:
-            return found
-        return found[found["first"].isin(names) & found["second"].isin(names)].reset_index(drop=True)
-
-    def stability(self, score: str = catalogue.DEFAULT_SCORE, seed: int | None = None) -> pd.DataFrame:
-        """How far a score ranks the training examples alike at different checkpoints; see `stability_of`."""
-        catalogue.score(score)
-        return stability_of([self.statistics(point, seed) for point in self._some_checkpoints(seed)], score)
-
-    def seed_stability(self, score: str = catalogue.DEFAULT_SCORE, checkpoint: float | None = None) -> pd.DataFrame:
-        """The same between seeds at one checkpoint: `first` and `second` are seeds."""
-        catalogue.score(score)
-        return self.statistics(checkpoint).between_seeds(score)
-
-    def warnings(
-        self,
-        checkpoint: float | None = None,
-        seed: int | None = None,
-        score: str = catalogue.DEFAULT_SCORE,
-    ) -> list[ScoreWarning]:
-        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
-        found = self.statistics(checkpoint, seed)
-        later = [point for point in self.checkpoints(seed) if point > found.checkpoint]
-        return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
-
-    def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
-        """Training examples by type of trajectory: ``trajectory`` (words, best first), ``label, count``.
-
-        The checkpoint, up to which the training counts, is by default the last one that has landed.
-        """
-        return self.statistics(
-            self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
-        ).trajectories()
 
     def scores(self) -> pd.DataFrame:
         """The long table: one row per example, seed and checkpoint.

@@ -39,7 +39,7 @@ def room_of(path: Path) -> str:
 
 def floor_name(name: str) -> str:
     """The floor of a module of the package: the front door and the command line have several files."""
-    if name in ("dataset", "run", "Workspace", "Dataset", "Run", "ExampleFilter", "ScoreRecorder"):
+    if name.startswith("run") or name in ("dataset", "Workspace", "Dataset", "Run", "ExampleFilter", "ScoreRecorder"):
         return "workspace"
     return "cli" if name.startswith("cli") else name
 

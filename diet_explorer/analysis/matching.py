@@ -6,6 +6,8 @@ A million rows take about a millisecond a condition, which no query over packed 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles
 
+T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.bool_]
 Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
@@ -32,7 +35,10 @@ _MAP_FILES: dict[MapName, str] = {"embedding-initial": "initial", "embedding-tun
 
 
 class RankingColumns:
-    """Columns of one ranking, and of what else is known of its examples, as arrays in the order of rows.
+    """Columns of one ranking, and of what else is known of its N examples, as arrays in their order.
+
+    A ranking may have only a part of the dataset's examples, as an imported one of the training split has; so an
+    example's place here is not its row.
 
     Parameters
     ----------
@@ -63,10 +69,15 @@ class RankingColumns:
         self._decisions = decisions
         self.texts = ExampleTexts(store.files, manifest)
 
+    @cached_property
+    def examples(self) -> NDArray[np.int32]:
+        """The row of each example in the dataset, ascending."""
+        return np.asarray(self["row"], dtype=np.int32)
+
     @property
-    def rows(self) -> int:
-        """Number of examples."""
-        return int(self._ranking.num_rows)
+    def pair(self) -> list[str]:
+        """``["text_pair"]`` where the examples are pairs of texts."""
+        return ["text_pair"] if self._manifest.mapping.text_pair else []
 
     @property
     def score_names(self) -> list[str]:
@@ -108,18 +119,24 @@ class RankingColumns:
 
     def decisions(self) -> tuple[NDArray[np.int8], Mask]:
         """Each example's position among `DECISION_STATES`, and whether it is flagged."""
-        states, flagged = np.zeros(self.rows, dtype=np.int8), np.zeros(self.rows, dtype=bool)
+        states, flagged = np.zeros(self._manifest.rows, dtype=np.int8), np.zeros(self._manifest.rows, dtype=bool)
         if self._decisions is not None:
             table = self._decisions()
             rows = table["row"].to_numpy()
             found = pc.index_in(table["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
             states[rows] = found.to_numpy()
             flagged[rows] = table["flagged"].fill_null(False).to_numpy()
-        return states, flagged
+        return self._here(states), self._here(flagged)
+
+    def percentiles(self, name: str) -> NDArray[np.float32]:
+        """The share, in percent, of each example's split that is less suspicious by a score."""
+        codes = self.split_codes()[1]
+        totals = np.bincount(codes).astype(np.float32)
+        return np.asarray(100 * (1 - self[f"rank_{name}"] / totals[codes]), dtype=np.float32)
 
     def keeps(self, where: ExampleFilter) -> Mask:
         """Which examples the filter keeps."""
-        mask = np.ones(self.rows, dtype=bool)
+        mask = np.ones(self._ranking.num_rows, dtype=bool)
         for condition in self._conditions(where):
             mask &= condition
         return mask
@@ -156,9 +173,14 @@ class RankingColumns:
             yield self._of_rows(self._metadata_rows(where.metadata, where.values))
 
     def _of_rows(self, rows: NDArray[np.integer]) -> Mask:
-        mask = np.zeros(self.rows, dtype=bool)
+        mask = np.zeros(self._manifest.rows, dtype=bool)
         mask[rows] = True
-        return mask
+        return self._here(mask)
+
+    def _here(self, of_dataset: NDArray[T]) -> NDArray[T]:
+        """The part of an array over the dataset that belongs to these examples."""
+        whole = self._ranking.num_rows == self._manifest.rows
+        return of_dataset if whole else of_dataset[self.examples]
 
     def _trajectories(self) -> NDArray[np.int8]:
         if "trajectory" not in self:
@@ -175,7 +197,7 @@ class RankingColumns:
             raise NotFoundError(f"The {MAP_TITLES[name]} has not been drawn yet.", "Draw it on the embedding map page.")
         with self._store.files.open_read(path) as stream:
             table = pq.read_table(stream, columns=["x", "y"])
-        return table["x"].to_numpy(), table["y"].to_numpy()
+        return self._here(table["x"].to_numpy()), self._here(table["y"].to_numpy())
 
     def _metadata_rows(self, ranges: Sequence[MetadataRange], values: Sequence[MetadataValue]) -> NDArray[np.integer]:
         """Rows by further columns of the dataset, which may be of any type; DuckDB knows how each reads as text."""

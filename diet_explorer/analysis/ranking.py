@@ -38,6 +38,11 @@ class Ranking:
         Gives the rows that a search of the texts finds; filters by text need it.
     decisions : callable, optional
         Gives a table ``row, state, label, flagged`` of what annotators have decided; without it nothing has been.
+
+    Attributes
+    ----------
+    columns : RankingColumns
+        All that is known of its examples.
     """
 
     def __init__(
@@ -62,20 +67,20 @@ class Ranking:
                 else "No checkpoint has been scored yet; wait for the run.",
             )
         self._ranking = store.read_ranking(seed, checkpoint)
-        self._columns = RankingColumns(queries, store, manifest, self._ranking, search, decisions)
+        self.columns = RankingColumns(queries, store, manifest, self._ranking, search, decisions)
 
     @property
     def score_names(self) -> list[str]:
         """Scores that there are, in the catalogue's order."""
-        return self._columns.score_names
+        return self.columns.score_names
 
     def count(self, where: ExampleFilter) -> int:
         """How many examples the filter keeps."""
-        return int(np.count_nonzero(self._columns.keeps(where)))
+        return int(np.count_nonzero(self.columns.keeps(where)))
 
-    def rows(self, where: ExampleFilter) -> NDArray[np.int64]:
+    def rows(self, where: ExampleFilter) -> NDArray[np.int32]:
         """Rows of all examples that the filter keeps, ascending."""
-        return np.flatnonzero(self._columns.keeps(where))
+        return self.columns.examples[self.columns.keeps(where)]
 
     def page(self, by: str, where: ExampleFilter, limit: int | None, offset: int = 0) -> pd.DataFrame:
         """Examples from the worst on.
@@ -87,13 +92,19 @@ class Ranking:
             score and its ``_std``; label and predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
-        values = self._columns.score(by)
-        rows = self.rows(where)
+        values = self.columns.score(by)
+        kept = np.flatnonzero(self.columns.keeps(where))
         if len(where.splits) == 1:
-            keys = self._columns[f"rank_{by}"][rows]
+            keys = self.columns[f"rank_{by}"][kept]
         else:
-            keys = -values[rows] if catalogue.score(by).worst == "high" else values[rows]
-        return self._details(rows[part_of_order(keys, offset, limit)], by)
+            keys = -values[kept] if catalogue.score(by).worst == "high" else values[kept]
+        places = kept[part_of_order(keys, offset, limit)]
+        trajectory = ["trajectory"] if "trajectory" in self.columns else []
+        scores = [column for name in self.score_names for column in (name, f"{name}_std")]
+        names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
+        frame = self.details(places, [*names, *scores])
+        frame.insert(0, "rank", self.columns[f"rank_{by}"][places])
+        return frame
 
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
         """Counts of a score in equal-width bins over the range it takes in the filter's examples.
@@ -103,7 +114,7 @@ class Ranking:
         pandas.DataFrame
             ``left, right, count``; empty where the filter keeps no example.
         """
-        values = self._columns.score(by)[self._columns.keeps(where)].astype(np.float64)
+        values = self.columns.score(by)[self.columns.keeps(where)].astype(np.float64)
         if not len(values):
             return pd.DataFrame({"left": [], "right": [], "count": []})
         low, high = float(values.min()), float(values.max())
@@ -116,8 +127,8 @@ class Ranking:
 
     def values(self, names: Sequence[str], where: ExampleFilter) -> pd.DataFrame:
         """Only the values of some scores, a row per example in row order."""
-        mask = self._columns.keeps(where)
-        return pd.DataFrame({name: self._columns.score(name)[mask] for name in names})
+        mask = self.columns.keeps(where)
+        return pd.DataFrame({name: self.columns.score(name)[mask] for name in names})
 
     def points(
         self, x: str, y: str, columns: Sequence[str], where: ExampleFilter, limit: int, box: Box | None = None
@@ -143,13 +154,16 @@ class Ranking:
         pandas.DataFrame
             ``row, x, y`` and the columns, in row order.
         """
-        across, up = self._columns.coordinate(x), self._columns.coordinate(y)
-        mask = self._columns.keeps(where)
-        rows = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
-        if len(rows) > limit:
-            rows = np.sort(rows[np.argpartition(_scattered(rows), limit)[:limit]])
-        frame = pd.DataFrame({"row": rows, "x": across[rows], "y": up[rows]})
-        return pd.concat([frame, self._named(rows, columns)], axis=1)
+        across, up = self.columns.coordinate(x), self.columns.coordinate(y)
+        mask = self.columns.keeps(where)
+        places = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
+        if len(places) > limit:
+            numbers = _scattered(self.columns.examples[places])
+            places = np.sort(places[np.argpartition(numbers, limit)[:limit]])
+        frame = self.details(places, columns)
+        frame.insert(1, "x", across[places])
+        frame.insert(2, "y", up[places])
+        return frame
 
     def density(
         self, x: str, y: str, where: ExampleFilter, bins: tuple[int, int] = (80, 60), box: Box | None = None
@@ -171,13 +185,13 @@ class Ranking:
             One row per cell that holds examples: ``x_bin, y_bin`` from 0, ``x, y`` of its middle, ``count``, and
             ``disagree``, the share of them in [0, 1] whose given label is not the predicted one.
         """
-        mask = self._columns.keeps(where)
-        across, up = self._columns.coordinate(x), self._columns.coordinate(y)
+        mask = self.columns.keeps(where)
+        across, up = self.columns.coordinate(x), self.columns.coordinate(y)
         if box is not None:
             mask &= _inside(across, up, box)
         if not mask.any():
             return pd.DataFrame({name: [] for name in ("x_bin", "y_bin", "x", "y", "count", "disagree")})
-        across, up, differs = across[mask], up[mask], self._columns["disagree"][mask]
+        across, up, differs = across[mask], up[mask], self.columns["disagree"][mask]
         left, right, bottom, top = box or (float(across.min()), float(across.max()), float(up.min()), float(up.max()))
         wide, high = (right - left) / bins[0] or 1.0, (top - bottom) / bins[1] or 1.0
         cells = _bins(across, left, wide, bins[0]) * bins[1] + _bins(up, bottom, high, bins[1])
@@ -198,34 +212,37 @@ class Ranking:
 
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
-        if not 0 <= row < self._columns.rows:
-            raise NotFoundError(f"The run has no example in row {row}.", "Choose an example of this dataset.")
-        codes = self._columns.split_codes()[1]
-        total = np.count_nonzero(codes == codes[row])
-        return {name: 100.0 * (1 - float(self._columns[f"rank_{name}"][row]) / total) for name in self.score_names}
+        place = int(np.searchsorted(self.columns.examples, row))
+        if place == len(self.columns.examples) or self.columns.examples[place] != row:
+            raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
+        codes = self.columns.split_codes()[1]
+        total = np.count_nonzero(codes == codes[place])
+        return {name: 100.0 * (1 - float(self.columns[f"rank_{name}"][place]) / total) for name in self.score_names}
 
-    def _details(self, rows: NDArray[np.int64], by: str) -> pd.DataFrame:
-        kept = ["label", "predicted", "split", *(["trajectory"] if "trajectory" in self._columns else [])]
-        scores = [column for name in self.score_names for column in (name, f"{name}_std")]
-        first = pd.DataFrame({"rank": self._columns[f"rank_{by}"][rows], "row": rows.astype(np.int32)})
-        texts: pd.DataFrame = self._columns.texts.of(rows).to_pandas()
-        return pd.concat([first, texts, self._named(rows, [*kept, "decided", "flagged", *scores])], axis=1)
+    def details(self, places: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
+        """``row`` and other columns of some of the ranking's examples, codes turned into words.
 
-    def _named(self, rows: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of some rows, codes turned into words."""
+        Parameters
+        ----------
+        places : int array
+            Positions in the ranking, see `RankingColumns`.
+        columns : sequence of str
+            As in `points`.
+        """
+        rows = self.columns.examples[places]
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
-        states, flagged = self._columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
-        texts = self._columns.texts.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
-        found: dict[str, object] = {}
+        states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
+        texts = self.columns.texts.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
+        found: dict[str, object] = {"row": rows}
         for name in columns:
-            if name in words and name in self._columns:
-                found[name] = np.array(words[name], dtype=object)[self._columns[name][rows]]
-            elif name in self._columns:
-                found[name] = self._ranking[name].take(pa.array(rows)).to_numpy(zero_copy_only=False)
+            if name in words and name in self.columns:
+                found[name] = np.array(words[name], dtype=object)[self.columns[name][places]]
+            elif name in self.columns:
+                found[name] = self._ranking[name].take(pa.array(places)).to_numpy(zero_copy_only=False)
             elif name == "decided" and states is not None:
-                found[name] = np.array(DECISION_STATES, dtype=object)[states[rows]]
+                found[name] = np.array(DECISION_STATES, dtype=object)[states[places]]
             elif name == "flagged" and flagged is not None:
-                found[name] = flagged[rows]
+                found[name] = flagged[places]
             elif texts is not None and name in texts.column_names:
                 found[name] = texts[name].to_pandas()
             else:
@@ -268,10 +285,10 @@ def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArr
 
 
 def _bins(values: NDArray[np.floating], low: float, width: float, bins: int) -> NDArray[np.int64]:
-    return np.clip((values - low) / width, 0, bins - 1).astype(np.int64)
+    return np.asarray(np.clip((values - low) / width, 0, bins - 1), dtype=np.int64)
 
 
-def _scattered(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _scattered(rows: NDArray[np.integer]) -> NDArray[np.uint64]:
     """A fixed pseudo-random number per row (the finaliser of SplitMix64)."""
     z = rows.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,0 +1,179 @@
+"""The part of a run that is about its numbers as a whole: statistics, stability, warnings, comparison with others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from diet_explorer.analysis.comparison import Comparison, ComparisonSummary
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
+from diet_explorer.analysis.statistics import CheckpointStatistics
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.statistics import read_statistics
+from diet_explorer.store.runs import RunRecord
+from diet_explorer.store.scores import ScoreFiles
+
+if TYPE_CHECKING:
+    from diet_explorer.dataset import Dataset
+
+
+class AnalysedRun(ABC):
+    """What `Run` knows of its scores beyond single examples."""
+
+    id: str
+    record: RunRecord
+    store: ScoreFiles
+
+    @property
+    @abstractmethod
+    def dataset(self) -> Dataset:
+        """The set it was trained on."""
+
+    @abstractmethod
+    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
+        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
+
+    def checkpoints(self, seed: int | None = None) -> list[float]:
+        """Checkpoints that can be ranked, of one seed or of the mean over seeds."""
+        return self.store.ranked_checkpoints(seed)
+
+    def default_checkpoint(self, seed: int | None = None) -> float:
+        """The end of epoch 1 if it has landed, else the latest checkpoint before it, else the first after it.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing has landed yet.
+        """
+        points = self._some_checkpoints(seed)
+        early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
+        return early[-1] if early else points[0]
+
+    def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
+        """What charts show of the ranking at a checkpoint, counted when it landed."""
+        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        self.ranking(point, seed)  # says what there is, where this is not
+        return CheckpointStatistics.from_json(read_statistics(self.store, seed, point), self.dataset.classes)
+
+    def agreement(
+        self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """How far the scores of a checkpoint, all or those of some names, agree over the training split.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``first, second`` (scores), ``spearman`` in [-1, 1] of their orders from the worst on (NaN where a score is
+            constant), and ``top_0.01, top_0.05, top_0.1`` in [0, 1]: how much of the worst 1, 5, 10 % is the same.
+        """
+        found = self.statistics(checkpoint, seed).between_scores()
+        if names is None:
+            return found
+        return found[found["first"].isin(names) & found["second"].isin(names)].reset_index(drop=True)
+
+    def stability(self, score: str = catalogue.DEFAULT_SCORE, seed: int | None = None) -> pd.DataFrame:
+        """How far a score ranks the training examples alike at different checkpoints; see `stability_of`."""
+        catalogue.score(score)
+        return stability_of([self.statistics(point, seed) for point in self._some_checkpoints(seed)], score)
+
+    def seed_stability(self, score: str = catalogue.DEFAULT_SCORE, checkpoint: float | None = None) -> pd.DataFrame:
+        """The same between seeds at one checkpoint: `first` and `second` are seeds."""
+        catalogue.score(score)
+        return self.statistics(checkpoint).between_seeds(score)
+
+    def warnings(
+        self,
+        checkpoint: float | None = None,
+        seed: int | None = None,
+        score: str = catalogue.DEFAULT_SCORE,
+    ) -> list[ScoreWarning]:
+        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
+        found = self.statistics(checkpoint, seed)
+        later = [point for point in self.checkpoints(seed) if point > found.checkpoint]
+        return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
+
+    def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
+        """Training examples by type of trajectory: ``trajectory`` (words, best first), ``label, count``.
+
+        The checkpoint, up to which the training counts, is by default the last one that has landed.
+        """
+        return self.statistics(
+            self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
+        ).trajectories()
+
+    def compare(
+        self,
+        other: AnalysedRun,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        other_checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """Examples that moved most between this ranking and another run's; see `Comparison.page` for the columns.
+
+        Parameters
+        ----------
+        other : Run
+            Another run of the same dataset, such as one of another model.
+        by : str
+            A score of the catalogue.
+        checkpoint, other_checkpoint : float, optional
+            In epochs; by default `default_checkpoint`, and the same in the other run.
+        seed : int, optional
+            One seed of both; by default the means over seeds.
+        where : ExampleFilter, optional
+            Asked of this run; by default every example of the training split.
+
+        Raises
+        ------
+        BadInputError
+            The other run is of another dataset.
+        """
+        return self._comparison(other, by, checkpoint, other_checkpoint, seed).page(
+            where or ExampleFilter(), limit, offset
+        )
+
+    def compare_summary(
+        self,
+        other: AnalysedRun,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        other_checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+    ) -> ComparisonSummary:
+        """How far this ranking and another run's agree over the training split; parameters as in `compare`."""
+        return self._comparison(other, by, checkpoint, other_checkpoint, seed).summary()
+
+    def _comparison(
+        self,
+        other: AnalysedRun,
+        by: str,
+        checkpoint: float | None,
+        other_checkpoint: float | None,
+        seed: int | None,
+    ) -> Comparison:
+        if other.record.dataset_id != self.record.dataset_id:
+            raise BadInputError(
+                f"The runs {self.id} and {other.id} are of different datasets.",
+                f"Choose a run of {self.record.dataset_id}.",
+            )
+        point = self.default_checkpoint(seed) if checkpoint is None else checkpoint
+        there = point if other_checkpoint is None else other_checkpoint
+        return Comparison(self.ranking(point, seed), other.ranking(there, seed), by)
+
+    def _some_checkpoints(self, seed: int | None) -> list[float]:
+        points = self.checkpoints(seed)
+        if not points:
+            raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
+        return points
