@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -403,6 +403,43 @@ def rank_command(
         for record in records
     ]
     out.print_table(("rank", "id", by, "label", "predicted", "text"), rows_shown)
+
+
+@app.command("map")
+def map_command(
+    run: RunArgument,
+    which: Annotated[
+        Literal["tuned", "initial"], typer.Option(help="Embeddings of the fine-tuned model, or of the model before.")
+    ] = "tuned",
+    neighbors: Annotated[int, typer.Option(help="How many neighbours each example is kept near to.")] = 15,
+    min_dist: Annotated[float, typer.Option(help="How closely examples may be packed, 0 to 1.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same map.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the job.")] = True,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the drawing instead.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find every example's neighbours and draw the embedding map (UMAP)."""
+    place = _workspace(workspace)
+    from diet_explorer.cli_maps import map_facts, wait_for_map
+    from diet_explorer.cli_runs import find_run
+    from diet_explorer.jobs.slots import workers_in_words
+
+    found = find_run(place, run)
+    if cancel:
+        found.cancel_map(which)
+        progress = found.map_progress(which)
+    else:
+        progress = found.draw_map(which, neighbors=neighbors, min_dist=min_dist, seed=seed)
+        if wait and progress.is_active:
+            progress = wait_for_map(found, which, place)
+    facts = map_facts(found, progress, place)
+    if as_json:
+        out.print_json(facts)
+    elif progress.is_active:
+        out.print_line(f"Queued the {which} map of {found.id}. {workers_in_words(place.settings)}")
+    else:
+        out.print_line(f"Cancelled the map of {found.id}" if cancel else f"The map of {found.id}: {facts['file']}")
 
 
 @app.command("worker")

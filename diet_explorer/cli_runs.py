@@ -116,7 +116,7 @@ def wait_for(run: Run, workspace: Workspace) -> None:
     """
     with some_worker(workspace) as child:
         try:
-            follow(run, lambda: _keep_alive(child))
+            follow(run, lambda: keep_alive(child))
         except KeyboardInterrupt:
             if child is None:
                 note(f"The run goes on in its worker. Cancel it with: diet-explorer cancel {run.id}")
@@ -126,7 +126,14 @@ def wait_for(run: Run, workspace: Workspace) -> None:
             raise
 
 
-def _keep_alive(child: Child | None) -> None:
+def keep_alive(child: Child | None) -> None:
+    """Start a worker of our own again if it has died; call this every second or so.
+
+    Raises
+    ------
+    JobFailedError
+        It dies again and again.
+    """
     if child is None:
         return
     child.keep_alive()

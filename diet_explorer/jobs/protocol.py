@@ -18,6 +18,7 @@ JOB_FORMAT = "1"
 """Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
 
 SCORE_WORKFLOW = "score_run"
+MAP_WORKFLOW = "draw_map"
 QUEUE_POLL_SECONDS = 0.5
 
 
@@ -31,6 +32,11 @@ def application_name(settings: Settings) -> str:
         return "diet-explorer"
     place = str(settings.home_folder) if settings.home_is_local else settings.home.rstrip("/")
     return f"diet-explorer-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
+def map_queue(settings: Settings) -> str:
+    """Name of the queue of embedding maps, which do not wait for runs, nor runs for them."""
+    return f"{application_name(settings)}-maps"
 
 
 def checked_jobs_url(settings: Settings) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from diet_explorer.config import Settings
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
+    MAP_WORKFLOW,
     SCORE_WORKFLOW,
     application_name,
     checked_jobs_url,
     jobs_database_errors,
     keep_dbos_off_the_console,
+    map_queue,
 )
 
 if TYPE_CHECKING:
@@ -48,17 +50,18 @@ class JobQueue:
             The jobs database cannot be reached or written.
         """
         workflow_id = f"score-{run_id}-{uuid.uuid4().hex[:8]}"
-        with jobs_database_errors(self._settings):
-            self._client.enqueue(
-                {
-                    "workflow_name": SCORE_WORKFLOW,
-                    "queue_name": application_name(self._settings),
-                    "workflow_id": workflow_id,
-                    "app_version": JOB_FORMAT,
-                },
-                run_id,
-            )
+        self._enqueue(SCORE_WORKFLOW, application_name(self._settings), workflow_id, run_id)
         return workflow_id
+
+    def submit_map(self, workflow_id: str, run_id: str, which: str) -> None:
+        """Put the drawing of an embedding map at the end of its queue.
+
+        Raises
+        ------
+        WorkspaceError
+            The jobs database cannot be reached or written.
+        """
+        self._enqueue(MAP_WORKFLOW, map_queue(self._settings), workflow_id, run_id, which)
 
     def cancel(self, workflow_id: str) -> None:
         """Take a job out of the queue, or make its worker stop at the next batch.
@@ -73,6 +76,18 @@ class JobQueue:
         if self._open_client is not None:
             self._open_client.destroy()
             self._open_client = None
+
+    def _enqueue(self, workflow: str, queue: str, workflow_id: str, *arguments: str) -> None:
+        with jobs_database_errors(self._settings):
+            self._client.enqueue(
+                {
+                    "workflow_name": workflow,
+                    "queue_name": queue,
+                    "workflow_id": workflow_id,
+                    "app_version": JOB_FORMAT,
+                },
+                *arguments,
+            )
 
     @property
     def _client(self) -> DBOSClient:

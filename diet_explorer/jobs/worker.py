@@ -1,4 +1,4 @@
-"""The process that does the jobs, one at a time."""
+"""The process that does the jobs: one run at a time, and beside it one embedding map in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from diet_explorer.jobs.protocol import (
     checked_jobs_url,
     jobs_database_errors,
     keep_dbos_off_the_console,
+    map_queue,
 )
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.store.database import open_database
@@ -58,6 +59,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     from dbos import DBOS, DBOSPortableJSONSerializer
 
     import diet_explorer.scoring.seed_run  # noqa: F401  the first run must not wait for torch
+    from diet_explorer.jobs.map_workflow import declare_map_workflow
     from diet_explorer.jobs.workflows import Workbench, declare_workflows
 
     def busy(run_id: str | None) -> None:
@@ -65,7 +67,9 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
         logger.info("works on run %s", run_id or "none")
         announce(f"Working on run {run_id}." if run_id else "Waiting for runs.")
 
-    declare_workflows(Workbench(settings, Files(settings.home), runs, busy))
+    bench = Workbench(settings, Files(settings.home), runs, busy)
+    declare_workflows(bench)
+    declare_map_workflow(bench)
     with jobs_database_errors(settings):
         name = application_name(settings)
         DBOS(
@@ -79,14 +83,15 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
             }
         )
         DBOS.launch()
-        DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+        for queue in (name, map_queue(settings)):
+            DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
     logger.info("ready as %s", place.executor_id)
     announce(f"Worker {place.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
     while not told.wait(TAKE_OVER_SECONDS):
         with place.abandoned() as executors:
             if executors:
                 for job in DBOS.list_workflows(executor_id=executors, status="PENDING", application_name=name):
-                    DBOS.resume_workflow(job.workflow_id, queue_name=name)
+                    DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
     place.release()
     sys.stdout.flush()
     # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off

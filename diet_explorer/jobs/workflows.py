@@ -21,11 +21,13 @@ from typing import TypedDict
 
 from dbos import DBOS
 
+from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
 from diet_explorer.jobs.protocol import SCORE_WORKFLOW
 from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
@@ -104,6 +106,10 @@ def declare_workflows(bench: Workbench) -> None:
             should_stop: Callable[[], bool],
         ) -> None:
             run_seed(files, scratch, run_id, config, manifest, seed, should_stop=should_stop)
+            embeddings = EmbeddingFiles(files, run_id)
+            missing = embeddings.has_vectors("tuned") and not embeddings.has_neighbours("tuned")
+            if missing and manifest.rows < EXACT_ROWS:  # more are found when the embedding map is drawn
+                store_neighbours(embeddings, manifest, "tuned")
 
         return _in_words(bench, run_id, workflow_id, seed, work)
 
@@ -187,7 +193,7 @@ def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None,
     try:
         config = RunConfig.from_json(bench.runs.get(run_id).config)
         manifest = DatasetManifest.load(bench.files, config.dataset_id)
-        with _alone(scratch / run_id, should_stop):
+        with alone(scratch / run_id, should_stop):
             work(bench.files, scratch, run_id, config, manifest, should_stop=should_stop)
     except JobCancelledError:
         log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
@@ -206,8 +212,8 @@ def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None,
 
 
 @contextmanager
-def _alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Wait until nobody else on this machine works on the run: a cancelled job needs a moment to stop."""
+def alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait until nobody else on this machine works in a folder: a cancelled job needs a moment to stop."""
     with explained("write", str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")

@@ -41,6 +41,9 @@ class RecordingPlan:
         Asked at every batch; True ends the training with JobCancelledError.
     writes : bool
         False in all but one of several training processes.
+    at_end : callable or None
+        Given the trained model and a function to be told how many examples are done, before the seed counts as done:
+        a job that was cut off meanwhile does it again.
     """
 
     files: Files
@@ -51,6 +54,7 @@ class RecordingPlan:
     steps: Mapping[int, list[float]]
     should_stop: Callable[[], bool] = lambda: False
     writes: bool = True
+    at_end: Callable[[Any, Callable[[int], None]], None] | None = None
 
 
 class CheckpointRecorder(TrainerCallback):
@@ -121,9 +125,14 @@ class CheckpointRecorder(TrainerCallback):
         return control
 
     def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> TrainerControl:
         """Mark the seed done and say what scoring cost."""
+        if self._plan.at_end is not None:
+            self._progress.state = "scoring"
+            self._progress.scoring_total = self._plan.scorer.rows
+            self._plan.at_end(model, self._report_scoring)
+            self._progress.scoring_done = self._progress.scoring_total = 0
         self._progress.state = "done"
         self._progress.seconds_left = 0.0
         self._save(force=True)

@@ -17,7 +17,9 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
+from diet_explorer.scoring.representations import store_embeddings
 from diet_explorer.scoring.scorer import ExampleScorer
+from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
@@ -27,6 +29,7 @@ from diet_explorer.training.encoding import TRAIN, encode_examples
 from diet_explorer.training.finetune import fine_tune
 from diet_explorer.training.models import locate_model
 
+EMBEDDED_SEED = 0
 _LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
 
 
@@ -76,6 +79,8 @@ def run_seed(
 ) -> None:
     """Fine-tune one seed and record its scores, going on from the last checkpoint of an earlier attempt.
 
+    The first seed's trained model also gives each example its embedding, at the very end.
+
     Parameters
     ----------
     files : Files
@@ -114,6 +119,13 @@ def run_seed(
         f"{config.max_length} tokens ({time.perf_counter() - started:,.1f} s).",
         seed=seed,
     )
+
+    def embed(trained: Any, on_batch: Callable[[int], None]) -> None:
+        try:
+            store_embeddings(EmbeddingFiles(files, run_id), "tuned", trained, encoded, collator, folder, on_batch)
+        except ModelError as error:  # a model that has none is no reason to fail
+            reports.log("no embeddings", str(error), level="warning", seed=seed)
+
     plan = RecordingPlan(
         files=files,
         run_id=run_id,
@@ -122,6 +134,7 @@ def run_seed(
         scorer=ExampleScorer(encoded, collator, config.grand),
         steps=config.checkpoint_steps(len(train_rows)),
         should_stop=should_stop,
+        at_end=embed if seed == EMBEDDED_SEED else None,
     )
     recorder = CheckpointRecorder(plan, save_training=True)
     fine_tune(model, encoded, train_rows, collator, config, seed, folder, recorder)

@@ -1,0 +1,169 @@
+"""The embedding map: sentence embeddings laid out on a plane by UMAP (McInnes, Healy and Melville 2018)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from diet_explorer.analysis.neighbours import EXACT_ROWS, nearest_neighbours
+from diet_explorer.errors import BadInputError
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+
+if TYPE_CHECKING:
+    from umap import UMAP
+
+FIT_ROWS = 50_000
+"""UMAP learns its layout from at most so many examples, and finds a place in it for each of the others."""
+
+TRANSFORM_ROWS = 20_000
+_FEW_ROWS = 50  # too few for a spectral start
+
+Places = NDArray[np.float32]
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class MapParameters:
+    """How a map is drawn.
+
+    Attributes
+    ----------
+    neighbors : int
+        How many neighbours each example is kept near to; few show fine structure, many the whole.
+    min_dist : float
+        How closely examples may be packed, in [0, 1].
+    seed : int
+        The same seed on the same machine draws the same map.
+    """
+
+    neighbors: int = 15
+    min_dist: float = 0.1
+    seed: int = 0
+
+    def validated(self) -> MapParameters:
+        """The same parameters.
+
+        Raises
+        ------
+        BadInputError
+            One is out of its range; the message names it.
+        """
+        if not 2 <= self.neighbors <= 200:
+            raise BadInputError(f"The setting neighbors is {self.neighbors}.", "Give a whole number from 2 to 200.")
+        if not isfinite(self.min_dist) or not 0 <= self.min_dist <= 1:
+            raise BadInputError(f"The setting min_dist is {self.min_dist:g}.", "Give a number from 0 to 1.")
+        if not 0 <= self.seed < 2**32:
+            raise BadInputError(f"The setting seed is {self.seed}.", "Give a whole number from 0 to 4,294,967,295.")
+        return self
+
+
+def project(
+    vectors: NDArray[np.floating], parameters: MapParameters, report: Report, fit_rows: int = FIT_ROWS
+) -> Places:
+    """Lay vectors out on a plane, by cosine distance.
+
+    Parameters
+    ----------
+    vectors : float array (N, d)
+    parameters : MapParameters
+    report : callable
+        Told the share done in [0, 1] and what is happening.
+    fit_rows : int
+        Most rows that the layout is learned from, a random sample if there are more.
+
+    Returns
+    -------
+    float32 array (N, 2)
+        Only nearness has a meaning; the axes have none.
+    """
+    from umap import UMAP
+
+    rows = len(vectors)
+    chance = np.random.default_rng(parameters.seed)
+    chosen = np.arange(rows) if rows <= fit_rows else np.sort(chance.choice(rows, fit_rows, replace=False))
+    if len(chosen) < 4:  # no layout to learn
+        return chance.normal(size=(rows, 2)).astype(np.float32)
+    known = vectors[chosen].astype(np.float32)
+    share = len(chosen) / rows
+    report(0.0, f"Preparing the layout of {len(chosen):,} examples")
+    neighbors = min(parameters.neighbors, len(chosen) - 1)
+    model = UMAP(
+        n_neighbors=neighbors,
+        min_dist=parameters.min_dist,
+        metric="cosine",
+        random_state=parameters.seed,
+        n_jobs=1,
+        init="spectral" if len(chosen) >= _FEW_ROWS else "random",
+        disconnection_distance=np.inf,  # opposite vectors keep a place on the map
+        tqdm_kwds=_epochs(lambda done: report(share * done, f"Laying out {len(chosen):,} examples")),
+        **_exact_neighbours(known, neighbors, needs_index=rows > len(chosen)),
+    )
+    places = np.empty((rows, 2), dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # exact neighbours have no search index
+        places[chosen] = model.fit_transform(known)
+    rest = np.setdiff1d(np.arange(rows), chosen, assume_unique=True)
+    _place_others(model, vectors, rest, places, report, share)
+    return places
+
+
+def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParameters, report: Report) -> None:
+    """Draw the map of stored embeddings and write it with its parameters.
+
+    Raises
+    ------
+    NotFoundError
+        There are no such embeddings.
+    """
+    places = project(store.read_vectors(which), parameters, report)
+    table = pa.table({"row": np.arange(len(places), dtype=np.int32), "x": places[:, 0], "y": places[:, 1]})
+    store.write_table(store.map_path(which), table)
+    facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(places), FIT_ROWS)}
+    store.files.write_json(store.parameters_path(which), facts)
+
+
+def _place_others(
+    model: UMAP, vectors: NDArray[np.floating], rest: NDArray[np.intp], places: Places, report: Report, share: float
+) -> None:
+    for start in range(0, len(rest), TRANSFORM_ROWS):
+        part = rest[start : start + TRANSFORM_ROWS]
+        report(share + (1 - share) * start / len(rest), f"Placing the other {len(rest):,} examples")
+        places[part] = model.transform(vectors[part].astype(np.float32))
+
+
+def _exact_neighbours(known: NDArray[np.float32], neighbors: int, *, needs_index: bool) -> dict[str, Any]:
+    """Exact neighbours for UMAP where they are cheap; it finds its own otherwise, and where it must find more later."""
+    if needs_index or len(known) >= EXACT_ROWS:
+        return {}
+    rows, similarities = nearest_neighbours(known, neighbors - 1)
+    own = np.arange(len(known), dtype=np.int32)[:, None]
+    distances = np.hstack([np.zeros((len(known), 1), dtype=np.float32), 1.0 - similarities])
+    return {"precomputed_knn": (np.hstack([own, rows]), distances), "force_approximation_algorithm": True}
+
+
+class _EpochListener:
+    """Takes what a progress bar writes, such as ``12/500``, and tells the share."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+
+    def write(self, text: str) -> None:
+        found = re.search(r"(\d+)/(\d+)", text)
+        if found:
+            self._tell(int(found[1]) / int(found[2]))
+
+    def flush(self) -> None:
+        """A bar flushes what it wrote; here nothing waits."""
+
+
+def _epochs(tell: Callable[[float], None]) -> dict[str, Any]:
+    """UMAP's only way to tell its epochs is a progress bar."""
+    return {"disable": False, "file": _EpochListener(tell), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.5}

@@ -1,0 +1,105 @@
+"""Sentence embeddings of one run, and what is made from them.
+
+Layout below ``runs/<run id>/``, each with a file ``initial`` (weights before fine-tuning) and ``tuned`` (weights at the
+end of seed 0)::
+
+    embeddings/tuned.parquet    one vector per example
+    neighbours/tuned.parquet    the nearest other examples of each
+    maps/tuned.parquet          a place on the plane per example, with its parameters in maps/tuned.json
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from diet_explorer.errors import NotFoundError
+from diet_explorer.store.files import Files
+
+Representation = Literal["initial", "tuned"]
+CHUNK_ROWS = 8_192
+
+
+class EmbeddingFiles:
+    """Where the embeddings of one run lie.
+
+    Parameters
+    ----------
+    files : Files
+    run_id : str
+    """
+
+    def __init__(self, files: Files, run_id: str) -> None:
+        self.files = files
+        self.run_id = run_id
+
+    def vectors_path(self, which: Representation) -> str:
+        """Path of the vectors: ``row`` and ``vector``."""
+        return self._path("embeddings", f"{which}.parquet")
+
+    def neighbours_path(self, which: Representation) -> str:
+        """Path of the neighbours: ``row, neighbours, similarity, agreement``."""
+        return self._path("neighbours", f"{which}.parquet")
+
+    def map_path(self, which: Representation) -> str:
+        """Path of the map: ``row, x, y``."""
+        return self._path("maps", f"{which}.parquet")
+
+    def parameters_path(self, which: Representation) -> str:
+        """Path of the parameters that the map was drawn with."""
+        return self._path("maps", f"{which}.json")
+
+    def has_vectors(self, which: Representation) -> bool:
+        """Whether the vectors are there."""
+        return self.files.exists(self.vectors_path(which))
+
+    def has_neighbours(self, which: Representation) -> bool:
+        """Whether the neighbours are there."""
+        return self.files.exists(self.neighbours_path(which))
+
+    def write_vectors(self, which: Representation, vectors: NDArray[np.float16]) -> None:
+        """Write vectors (N, d) of all examples in row order, atomically; a memory-mapped array is read in parts."""
+        width = vectors.shape[1]
+        schema = pa.schema([("row", pa.int32()), ("vector", pa.list_(pa.float16(), width))])
+        with (
+            self.files.atomic_writer(self.vectors_path(which)) as stream,
+            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+        ):
+            for start in range(0, len(vectors), CHUNK_ROWS):
+                part = np.ascontiguousarray(vectors[start : start + CHUNK_ROWS])
+                rows = np.arange(start, start + len(part), dtype=np.int32)
+                lists = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), width)
+                writer.write_table(pa.table([rows, lists], schema=schema))
+
+    def read_vectors(self, which: Representation) -> NDArray[np.float16]:
+        """All vectors, (N, d), in row order.
+
+        Raises
+        ------
+        NotFoundError
+            They have not been computed.
+        """
+        path = self.vectors_path(which)
+        if not self.files.exists(path):
+            raise NotFoundError(f"The run {self.run_id} has no {which} embeddings.", "Draw its embedding map first.")
+        with self.files.open_read(path) as stream:
+            reader = pq.ParquetFile(stream)
+            width = reader.schema_arrow.field("vector").type.list_size
+            vectors = np.empty((reader.metadata.num_rows, width), dtype=np.float16)
+            done = 0
+            for batch in reader.iter_batches(CHUNK_ROWS, columns=["vector"]):
+                vectors[done : done + batch.num_rows] = batch.column(0).flatten().to_numpy().reshape(-1, width)
+                done += batch.num_rows
+        return vectors
+
+    def write_table(self, path: str, table: pa.Table) -> None:
+        """Write a table that has one row per example, atomically."""
+        with self.files.atomic_writer(path) as stream:
+            pq.write_table(table, stream, compression="zstd", row_group_size=CHUNK_ROWS)
+
+    def _path(self, kind: str, name: str) -> str:
+        return self.files.path("runs", self.run_id, kind, name)
