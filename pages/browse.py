@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.ui.browse_parts import draw_card, draw_explanation, draw_list, draw_toolbar
+from diet_explorer.ui import library
+from diet_explorer.ui.browse_parts import draw_explanation, draw_list, draw_toolbar
+from diet_explorer.ui.example_panel import draw_card, draw_pinned
 from diet_explorer.ui.filter_bar import draw_filters
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.selection import Selection
@@ -25,11 +27,18 @@ def body(selection: Selection) -> None:
         with right, st.container(key="filters", gap="small"):
             draw_filters(selection, dataset, run, checkpoint)
             draw_explanation(selection, dataset)
+    elif selection.view.beside is not None:
+        total = library.count(run, checkpoint, selection.seed, selection.where)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            draw_pinned(selection, dataset, run, checkpoint)
+        with right:
+            draw_card(selection, dataset, run, checkpoint, total)
     else:
         left, right = st.columns([9, 11], gap="medium")
         with left:
             total = draw_toolbar(selection, dataset, run, checkpoint, narrow=True)
-            draw_list(selection, run, checkpoint, total)
+            draw_list(selection, run, checkpoint, total, narrow=True)
         with right:
             draw_card(selection, dataset, run, checkpoint, total)
 

@@ -9,21 +9,18 @@ import streamlit as st
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
-from diet_explorer.scoring import catalogue
 from diet_explorer.ui import library, words
 from diet_explorer.ui.colours import OKABE_ITO, cividis
 from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
-from diet_explorer.ui.example_card import card_html
+from diet_explorer.ui.example_panel import PAGE_SIZE, score_notes
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.markup import chip, help_mark
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.view import change
 
-PAGE_SIZE = 50
-_PAGES_WIDTH = 270  # pixels; with a width of its own choice the element may hide all pages but one
-_SAME_RANKING = ("el2n", "loss", "margin", "p_label")
-_STEPS = ((-1, "Previous", "card-previous", "Left"), (1, "Next", "card-next", "Right"))
+# visible pages and pixels; with a width of its own choice the element may hide all pages but one
+_PAGES, _PAGES_NARROW = (5, 270), (3, 190)
 _LEGEND = len(OKABE_ITO)
 
 
@@ -49,8 +46,10 @@ def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     return total
 
 
-def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> None:
-    """Draw the ranked table with its count and pages."""
+def draw_list(
+    selection: Selection, run: Run, checkpoint: float, total: int, *, narrow: bool = False, above: int = 276
+) -> None:
+    """Draw the ranked table with its count and pages; see `TableState` for `above`."""
     pages = max(-(-total // PAGE_SIZE), 1)
     page = min(selection.view.page, pages)
     offset = (page - 1) * PAGE_SIZE
@@ -69,7 +68,7 @@ def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> 
         "Ranked examples",
         table_head(selection.score),
         table_lines(rows, selection.score, selection.colours, spread=spread, query=selection.where.text),
-        TableState(place, selection.view.example),
+        TableState(place, selection.view.example, above=above),
         lambda row: change(example=row),
         key="ranked-table",
     )
@@ -83,54 +82,15 @@ def draw_list(selection: Selection, run: Run, checkpoint: float, total: int) -> 
         if pages > 1:
             # The key holds the page, since a pagination's value cannot be set from the URL without a warning.
             key = f"list-page-{page}"
+            visible, width = _PAGES_NARROW if narrow else _PAGES
             st.pagination(
                 pages,
                 default=page,
                 key=key,
-                max_visible_pages=5,
-                width=_PAGES_WIDTH,
+                max_visible_pages=visible,
+                width=width,
                 on_change=lambda: change(page=st.session_state[key], example=None),
             )
-
-
-def draw_card(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, total: int) -> None:
-    """Draw the open example with its way to the previous and the next one."""
-    row = selection.view.example
-    if row is None:
-        return
-    position = _position(selection, run, checkpoint, row)
-    with st.container(key="card-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        for step, label, key, shortcut in _STEPS:
-            there = position is not None and 0 <= position + step < total
-            st.button(
-                label,
-                key=key,
-                shortcut=shortcut,
-                disabled=not there,
-                on_click=_step_to,
-                args=(selection, run, checkpoint, (position or 0) + step),
-            )
-        place = "not on this page of the list"
-        if position is not None:
-            place = f"{words.whole(position + 1)} of {words.whole(total)}"
-        st.html(f'<span class="de-quiet">{place}</span>', width="stretch")
-        st.button("Close", key="card-close", shortcut="Esc", on_click=change, kwargs={"example": None})
-    example, percentiles = library.card(run, row, checkpoint, selection.seed)
-    mapping = dataset.manifest.mapping
-    note = _notes(selection, dataset, checkpoint)
-    with st.container(key="card"):
-        st.html(
-            card_html(
-                example,
-                colours=selection.colours,
-                checkpoint=checkpoint,
-                seed=selection.seed,
-                percentiles=percentiles,
-                query=selection.where.text,
-                text_titles=(mapping.text, mapping.text_pair or ""),
-            )
-            + "".join(f'<p class="de-quiet">{escape(line)}</p>' for line in note)
-        )
 
 
 def draw_explanation(selection: Selection, dataset: Dataset) -> None:
@@ -141,39 +101,13 @@ def draw_explanation(selection: Selection, dataset: Dataset) -> None:
     rest = len(dataset.classes) - len(names)
     more = f'<span class="de-quiet">and {rest:,} more in grey</span>' if rest else ""
     ramp = ", ".join(cividis(step / 8) for step in range(9))
-    notes = "".join(f"<p>{escape(line)}</p>" for line in _notes(selection, dataset, selection.checkpoint))
+    notes = "".join(f"<p>{escape(line)}</p>" for line in score_notes(selection, dataset, selection.checkpoint))
     st.html(
         f'<div class="de-explain"><p><b>{escape(score.title)}</b> {help_mark(score.help)} {escape(score.explanation)} '
         f"{escape(score.direction.capitalize())}.</p>"
         f'<div class="de-ramp" style="background:linear-gradient(90deg,{ramp})" aria-hidden="true"></div>'
         f'{notes}<div class="de-legend">{legend}{more}</div></div>'
     )
-
-
-def _notes(selection: Selection, dataset: Dataset, checkpoint: float | None) -> list[str]:
-    notes = []
-    caution = None if checkpoint is None else catalogue.checkpoint_note(checkpoint)
-    if caution:
-        notes.append(caution)
-    if len(dataset.classes) == 2 and selection.score.name in _SAME_RANKING:
-        notes.append(catalogue.BINARY_NOTE)
-    return notes
-
-
-def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> int | None:
-    """Place of the open example in the whole list; None where it is not on the page that is shown."""
-    offset = (selection.view.page - 1) * PAGE_SIZE
-    rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
-    places = rows.index[rows["row"] == row]
-    return offset + int(places[0]) if len(places) else None
-
-
-def _step_to(selection: Selection, run: Run, checkpoint: float, position: int) -> None:
-    page, place = divmod(position, PAGE_SIZE)
-    rows = library.ranked(
-        run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page * PAGE_SIZE
-    )
-    change(example=int(rows["row"].iloc[place]), page=page + 1)
 
 
 def _clear_filter() -> None:

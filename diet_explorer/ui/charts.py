@@ -52,7 +52,7 @@ def score_histogram(
         hovertemplate="%{customdata[0]:.3f} to %{customdata[1]:.3f}<br>%{y:,} examples<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**layout(130, dragmode="select", selectdirection="h", bargap=0.02))
+    figure.update_layout(**layout(116, dragmode="select", selectdirection="h", bargap=0.02))
     figure.update_xaxes(**axis(score.axis))
     figure.update_yaxes(**axis("Examples", nticks=4))
     draw_chart(

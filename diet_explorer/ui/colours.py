@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import streamlit as st
+
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 OTHERS = "#8A8F98"
 ACCENT = "#3B7DB8"
 SECOND = "#D55E00"
 THIRD = "#009E73"
 NEUTRAL = "#8A8F98"
+TRAJECTORY_COLOURS = ("#56B4E9", "#009E73", "#E69F00", "#D55E00")
+"""From learned early to never learned."""
+DECISION_COLOURS = ("#8A8F98", "#009E73", "#56B4E9", "#D55E00", "#F0E442")
+"""Undecided, keep, relabel, exclude, unsure."""
 _CIVIDIS = (
     "#00224E",
     "#123570",
@@ -48,3 +54,14 @@ def score_scale(*, dark: bool) -> list[tuple[float, str]]:
     """Cividis as plotly takes it; on a dark page without its darkest part, which could not be seen there."""
     start = 0.3 if dark else 0.0
     return [(step / 8, cividis(start + (1 - start) * step / 8)) for step in range(9)]
+
+
+def count_scale(*, dark: bool) -> list[tuple[float, str]]:
+    """Cividis for numbers of examples: few are near the page's own colour, many stand out from it."""
+    scale = score_scale(dark=dark)
+    return scale if dark else [(share, colour) for (share, _), (_, colour) in zip(scale, scale[::-1], strict=True)]
+
+
+def is_dark() -> bool:
+    """Whether the page is shown in the dark theme."""
+    return bool(st.context.theme.type == "dark")

@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataRange, MetadataValue, ScoreRange
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
+from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.ui import charts, library
 from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.refine import refine
@@ -48,6 +49,11 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
         )
     with right:
         _multi("Split", list(dataset.manifest.splits), where.splits, "filter-split", "splits")
+    left, right = st.columns(2, gap="small")
+    with left:
+        _multi("Learned", list(TRAJECTORIES), where.trajectories, "filter-trajectory", "trajectories")
+    with right:
+        _multi("Decision", list(DECISION_STATES), where.decided, "filter-decided", "decided")
     _metadata_column(dataset)
     _metadata_condition(dataset, where)
 

@@ -26,6 +26,9 @@ def draw_navigation() -> StreamlitPage:
             ],
             "Explore": [
                 st.Page("pages/browse.py", title="Browse"),
+                st.Page("pages/distributions.py", title="Distributions"),
+                st.Page("pages/data_map.py", title="Data map"),
+                st.Page("pages/embedding_map.py", title="Embedding map"),
             ],
         },
         expanded=True,

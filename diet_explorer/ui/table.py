@@ -42,11 +42,14 @@ class TableState:
         Row of the example whose card is open.
     short : bool
         As high as its rows, instead of as high as the window lets it be.
+    above : int
+        Pixels of the window that it leaves to what is above and below it.
     """
 
     place: str
     selected: int | None = None
     short: bool = False
+    above: int = 276
 
 
 def examples_table(
@@ -87,6 +90,7 @@ def examples_table(
         "place": state.place,
         "selected": state.selected,
         "short": state.short,
+        "above": state.above,
     }
     _mount(key=key, data=data, on_open_change=opened)
 

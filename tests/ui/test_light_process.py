@@ -18,12 +18,13 @@ def opened(page):
     assert not app.exception and not app.error, (page, app.error)
     return app
 
-for page in ("home", "datasets", "score", "browse"):
+for page in ("home", "datasets", "score", "browse", "distributions", "data_map", "embedding_map"):
     opened(page)
 if sys.argv[2] == "click":
     app = opened("home").button(key="try-sample").click().run()
     assert not app.exception and not app.error, app.error
-heavy = {"torch", "transformers", "datasets", "accelerate", "umap", "sklearn", "tokenizers"} & set(sys.modules)
+heavy = {"torch", "transformers", "datasets", "accelerate", "umap", "sklearn", "tokenizers", "numba"}
+heavy &= set(sys.modules)
 assert not heavy, heavy
 """
 

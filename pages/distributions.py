@@ -1,0 +1,47 @@
+"""Distributions: how the scores change over the training, whether they have settled, and how runs compare."""
+
+from __future__ import annotations
+
+from diet_explorer.ui.run_comparison import draw_comparison
+
+from diet_explorer.ui import exploration
+from diet_explorer.ui.cautions import draw_cautions
+from diet_explorer.ui.distribution_parts import draw_distribution, draw_scores, draw_stability
+from diet_explorer.ui.faces import draw_faces
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import scored
+
+_FACES = {
+    "distribution": "Distribution",
+    "stability": "Stability",
+    "scores": "Scores compared",
+    "runs": "Runs compared",
+}
+
+
+def body(selection: Selection) -> None:
+    """Draw the cautions and one of the page's faces."""
+    found = scored(selection, "The distribution of every score at each checkpoint")
+    if found is None:
+        return
+    dataset, run, checkpoint = found
+    face = selection.view.tab if selection.view.tab in _FACES else "distribution"
+    draw_faces("distributions-face", _FACES, face)
+    if face != "runs":
+        draw_cautions(exploration.warnings(run, checkpoint, selection.seed, selection.score.name))
+    if face == "distribution":
+        draw_distribution(selection, dataset, run, checkpoint)
+    elif face == "stability":
+        draw_stability(selection, run, checkpoint)
+    elif face == "scores":
+        draw_scores(selection, run, checkpoint)
+    else:
+        draw_comparison(selection, dataset, run, checkpoint)
+
+
+run_page(
+    "Distributions",
+    "See how the scores spread while the model learns, and whether their order can be trusted.",
+    body,
+)

@@ -1,0 +1,82 @@
+"""Embedding map: what the model takes for alike, and who stands among strangers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.analysis.region import MapName
+from diet_explorer.run import Run
+from diet_explorer.store.embeddings import Representation
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.map_chart import Axes
+from diet_explorer.ui.map_job import draw_map_job, draw_settings
+from diet_explorer.ui.map_parts import MapKind, draw_map_page
+from diet_explorer.ui.markup import chip
+from diet_explorer.ui.mirror import mirrored
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import scored
+from diet_explorer.ui.view import change
+
+_TITLES: dict[Representation, str] = {"tuned": "After training", "initial": "Before training"}
+_COLOURINGS = ("label", "el2n", "confidence", "trajectory", "decided")
+_LEGEND = 8
+
+
+def body(selection: Selection) -> None:
+    """Draw the map, or the job that draws it."""
+    found = scored(selection, "Every example by what the model takes for alike")
+    if found is None:
+        return
+    dataset, run, checkpoint = found
+    which: Representation = "initial" if selection.view.map == "initial" else "tuned"
+    _choose_map(which)
+    progress = run.map_progress(which)
+    if progress.is_active or (progress.drawn is None and progress.state != "done"):
+        draw_map_job(run, which, progress)
+        return
+    name: MapName = "embedding-initial" if which == "initial" else "embedding-tuned"
+    kind = MapKind(
+        name=name,
+        x=f"{name}.x",
+        y=f"{name}.y",
+        axes=Axes("", ""),
+        title="Which examples stand among those of another class?",
+        colourings=_COLOURINGS,
+    )
+    draw_map_page(selection, dataset, run, checkpoint, kind, lambda: _reading(selection, run, which))
+
+
+def _choose_map(which: Representation) -> None:
+    with st.container(key="map-which"):
+        key, default = mirrored("map-which", which)
+        st.segmented_control(
+            "Which map",
+            list(_TITLES),
+            default=default,
+            key=key,
+            format_func=_TITLES.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: change(map=st.session_state[key]),
+        )
+
+
+def _reading(selection: Selection, run: Run, which: Representation) -> None:
+    names = list(selection.colours)[:_LEGEND]
+    legend = "".join(chip(name, selection.colours[name]) for name in names)
+    when = "after training" if which == "tuned" else "before training"
+    st.html(
+        f'<div class="de-read"><div class="de-legend">{legend}</div><p></p>'
+        f"<p><b>How to read it.</b> Each point is an example. Near each other are those whose texts the model {when} "
+        "takes for alike; the axes have no meaning, nor have distances between far groups. An outline marks examples "
+        "whose given label is not the predicted one.</p>"
+        "<p><b>What to look for.</b> Points of one class inside a group of another: their label may be wrong, or the "
+        "text is ambiguous. Small tight groups: near-duplicates.</p>"
+        "<p><b>What to do.</b> Draw around points to list, compare and decide about them. A click on a point opens the "
+        "example.</p></div>"
+    )
+    with st.popover("Draw it again", icon=":material/tune:", key="map-again"):
+        draw_settings(run, which, words_of="Draw again")
+
+
+run_page("Embedding map", "See which examples the model takes for alike, and which stand among strangers.", body)

@@ -1,0 +1,131 @@
+"""What a user does to explore; every count on the page is the library's."""
+
+import io
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from diet_explorer.analysis.filters import ExampleFilter
+from tests.browser.conftest import LiveApp, settled
+from tests.ui.conftest import fill
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    """An app on a finished run of two seeds, and the run."""
+    home = tmp_path_factory.mktemp("explore") / "home"
+    filled = fill(home)
+    app = LiveApp(home).start()
+    yield app, filled.run
+    app.stop()
+
+
+def where_of(page):
+    return ExampleFilter.from_query(parse_qs(urlsplit(page.url).query, keep_blank_values=True))
+
+
+def plot_area(page, key):
+    """Where the axes of a chart are on the screen, once it is drawn."""
+    area = page.locator(f".st-key-{key} .nsewdrag").first
+    area.wait_for(state="attached", timeout=60_000)
+    settled(page)
+    page.wait_for_timeout(300)
+    return area.bounding_box()
+
+
+def drag(page, box, *corners):
+    """Drag over shares of a plot's area, from its lower left corner."""
+    places = [(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+def test_exploring_by_brush_lasso_click_link_and_download(explored, new_page):
+    app, run = explored
+    page = settled(new_page(f"{app.url}/browse?run={run.id}&checkpoint=1"))
+    brush_the_histogram(page, run)
+    page.goto(f"{app.url}/data_map?run={run.id}&checkpoint=2&colour=label")
+    lasso(settled(page), run)
+    the_link_shows_the_same(settled(new_page(page.url)), run)
+    click_a_point(page, run)
+    download(page, run)
+
+
+def brush_the_histogram(page, run):
+    drag(page, plot_area(page, "score-histogram"), (0.55, 0.5), (0.9, 0.5))
+    page.wait_for_url("**range=el2n*")
+    count = run.count(where_of(page), 1.0)
+    assert 0 < count < run.count(ExampleFilter(), 1.0)
+    expect(page.locator(".st-key-list-foot")).to_contain_text(f"of {count}, filtered from {run.dataset.rows}")
+    expect(page.locator("tr[data-row]")).to_have_count(min(count, 50))
+
+
+def lasso(page, run):
+    drag(page, plot_area(page, "map-data"), (0.1, 0.2), (0.6, 0.15), (0.8, 0.9), (0.2, 0.8), (0.1, 0.25))
+    page.wait_for_url("**region=data*")
+    where = where_of(page)
+    expected = run.ranked("el2n", 2.0, where=where, limit=None)
+    assert 0 < len(expected) < run.count(ExampleFilter(), 2.0)
+    expect(page.locator(".de-selected")).to_contain_text(f"{len(expected)} examples selected")
+    expect(page.locator("tr[data-row]")).to_have_count(min(len(expected), 50))
+    settled(page)
+    with page.expect_download() as file:
+        page.locator(".st-key-selection-csv button").first.click()
+    assert pd.read_csv(file.value.path())["id"].tolist() == expected["id"].tolist()
+
+
+def the_link_shows_the_same(page, run):
+    count = run.count(where_of(page), 2.0)
+    expect(page.locator(".de-selected")).to_contain_text(f"{count} examples selected")
+    plot_area(page, "map-data")
+    expect(page.locator(".st-key-map-data .selectionlayer path").first).to_be_attached()
+    page.get_by_role("button", name="Open in Browse").click()
+    page.wait_for_url("**/browse?**")
+    expect(page.locator(".st-key-list-foot")).to_contain_text(f"of {count}, filtered from")
+
+
+def click_a_point(page, run):
+    page.locator(".st-key-clear-region button").click()
+    expect(page.locator(".st-key-map-reading")).to_be_visible()
+    area = plot_area(page, "map-data")
+    points = run.ranking(2.0).points("variability", "confidence", (), ExampleFilter(), 1000)
+    ranges = page.evaluate(
+        "() => { const l = document.querySelector('.st-key-map-data .js-plotly-plot')._fullLayout;"
+        " return [l.xaxis.range, l.yaxis.range]; }"
+    )
+    x, y = ((points[name] - low) / (high - low) for name, (low, high) in zip("xy", ranges, strict=True))
+    alone = int(np.argmax([np.sort(np.hypot(x - x[place], y - y[place]))[1] for place in range(len(points))]))
+    at = float(area["x"] + x[alone] * area["width"]), float(area["y"] + (1 - y[alone]) * area["height"])
+    page.mouse.move(at[0] + 2, at[1] + 2)
+    page.wait_for_timeout(200)
+    page.mouse.click(*at)
+    row = int(points["row"][alone])
+    page.wait_for_url(f"**example={row}*")
+    expect(page.locator(".st-key-card")).to_contain_text(run.card(row).text)
+    expect(page.locator(".de-map-mark")).to_be_visible()
+
+
+def download(page, run):
+    files = {}
+    settled(page)
+    page.locator(".st-key-map-data-download button").first.click()
+    for name in ("Image (PNG)", "Drawing (SVG)", "Page (HTML)", "Data (CSV)"):
+        with page.expect_download() as file:
+            page.get_by_role("button", name=name).click()
+        files[name] = file.value.path().read_bytes()
+    title = b"Easy, ambiguous or hard"
+    assert files["Image (PNG)"].startswith(b"\x89PNG")
+    assert files["Drawing (SVG)"].startswith(b"<svg") and title in files["Drawing (SVG)"]
+    assert title in files["Page (HTML)"] and b"plotly.js v" in files["Page (HTML)"]
+    points = pd.read_csv(io.BytesIO(files["Data (CSV)"])).set_index("row").sort_index()
+    frame = run.ranked("el2n", 2.0, limit=None).set_index("row").sort_index()
+    assert np.allclose(points["y"], frame["confidence"], atol=1e-6)
+    assert points["id"].tolist() == frame["id"].tolist()
