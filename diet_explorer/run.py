@@ -283,6 +283,8 @@ class Run(AnalysedRun, EmbeddedRun):
             raise BadInputError(
                 f"The run {self.id} cannot be {verb} here: it belongs to a training script.", "Use the script itself."
             )
+        if self.record.origin == "cartography":
+            raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
     def _seed_share(self, seed: SeedProgress) -> float:
         if seed.state == "done":

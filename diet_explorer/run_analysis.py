@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,17 +16,20 @@ from diet_explorer.analysis.stability import ScoreWarning, stability_of, warning
 from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.cartography import export_dynamics
 from diet_explorer.scoring.statistics import read_statistics
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.scores import ScoreFiles
 
 if TYPE_CHECKING:
     from diet_explorer.dataset import Dataset
+    from diet_explorer.workspace import Workspace
 
 
 class AnalysedRun(ABC):
     """What `Run` knows of its scores beyond single examples."""
 
+    _workspace: Workspace
     id: str
     record: RunRecord
     store: ScoreFiles
@@ -154,6 +158,23 @@ class AnalysedRun(ABC):
     ) -> ComparisonSummary:
         """How far this ranking and another run's agree over the training split; parameters as in `compare`."""
         return self._comparison(other, by, checkpoint, other_checkpoint, seed).summary()
+
+    def export_cartography(self, folder: str | Path, seed: int | None = None) -> list[Path]:
+        """Write the training dynamics of one seed as Dataset Cartography keeps them: JSON Lines, a file per epoch.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Gets ``dynamics_epoch_0.jsonl`` and so on, of the end of each epoch.
+        seed : int, optional
+            By default the first.
+        """
+        landed = self.store.landed()
+        chosen = min(landed, default=0) if seed is None else seed
+        if chosen not in landed:
+            known = ", ".join(map(str, landed)) or "none yet"
+            raise NotFoundError(f"The run {self.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
+        return export_dynamics(self._workspace.queries, self.store, chosen, Path(folder).absolute())
 
     def _comparison(
         self,

@@ -26,10 +26,12 @@ from diet_explorer.dataset import Dataset
 from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.run import Run
+from diet_explorer.scoring.cartography import CartographyFolder
+from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries, parquet
-from diet_explorer.store.runs import RunRecord, RunRecords
+from diet_explorer.store.runs import Origin, RunRecord, RunRecords
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, MeasuredRates, estimate_cost
 from diet_explorer.training.models import locate_model
@@ -201,14 +203,49 @@ class Workspace:
         run.submit()
         return run
 
-    def create_run(self, dataset: Dataset, config: RunConfig, *, name: str, origin: str) -> Run:
+    def import_cartography(self, dataset: Dataset | str, folder: str | Path, *, name: str | None = None) -> Run:
+        """Import training dynamics of Dataset Cartography's format as a run with one seed.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+            Its ids are the files' guids; the run has the examples that the files name.
+        folder : str or Path
+            Holds ``dynamics_epoch_0.jsonl`` and so on, itself or in ``training_dynamics``.
+        name : str, optional
+            What to call the run.
+
+        Raises
+        ------
+        BadInputError
+            A file cannot be read, or does not fit the dataset; nothing is imported then.
+        """
+        chosen = dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
+        place = Path(folder).absolute()
+        found = CartographyFolder(self.queries, self.files, chosen.manifest, place)
+        for _ in found.tables():
+            pass  # reads and checks all of it, before anything is written
+        config = RunConfig(
+            dataset_id=chosen.id,
+            model="imported training dynamics",
+            epochs=int(found.checkpoints[-1]),
+            checkpoints=tuple(found.checkpoints),
+            grand="off",
+        ).validated()
+        run = self.create_run(chosen, config, name=name or f"{chosen.name} · {place.name}", origin="cartography")
+        self.records.set_status(run.id, "running")
+        found.write(run.store, ProgressFiles(self.files, run.id))
+        self.records.set_status(run.id, "succeeded")
+        return run.refresh()
+
+    def create_run(self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin) -> Run:
         """Record a run without starting anything."""
         now = datetime.now(UTC)
         record = RunRecord(
             id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
             dataset_id=dataset.id,
             name=name,
-            origin="callback" if origin == "callback" else "job",
+            origin=origin,
             status="queued",
             config=config.to_json(),
             created_at=now,

@@ -15,17 +15,22 @@ from diet_explorer.store.database import database_errors
 from diet_explorer.store.tables import RunRow
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Origin = Literal["job", "callback", "cartography"]
 ACTIVE: frozenset[Status] = frozenset({"queued", "running"})
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the database knows of a run; times are in UTC."""
+    """What the database knows of a run; times are in UTC.
+
+    `origin` is ``job`` for one of the app's, ``callback`` for a training script of somebody's own, and ``cartography``
+    for imported training dynamics.
+    """
 
     id: str
     dataset_id: str
     name: str
-    origin: Literal["job", "callback"]
+    origin: Origin
     status: Status
     config: dict[str, Any]
     created_at: datetime

@@ -1,0 +1,238 @@
+"""Training dynamics as Dataset Cartography keeps them: JSON Lines of logits, a file per epoch.
+
+``dynamics_epoch_N.jsonl``, N from 0, has a line ``{"guid": …, "logits_epoch_N": […], "gold": …}`` per training example,
+as the authors' code writes and reads it (Swayamdipta et al. 2020, arXiv 2009.10795).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
+from diet_explorer.scoring.rankings import rank_checkpoint
+from diet_explorer.scoring.statistics import TRAIN
+from diet_explorer.store.files import Files
+from diet_explorer.store.queries import Queries, parquet, quote_text
+from diet_explorer.store.scores import ScoreFiles
+
+_NAME = re.compile(r"dynamics_epoch_(?P<epoch>\d+)\.jsonl")
+SEED = 0  # the files of one folder are one training
+_SUBFOLDER = "training_dynamics"
+
+
+def export_dynamics(queries: Queries, store: ScoreFiles, seed: int, folder: Path) -> list[Path]:
+    """Write the training examples of one seed at the end of each epoch.
+
+    Raises
+    ------
+    NotFoundError
+        No epoch of this seed has landed.
+    """
+    points = [point for point in store.landed().get(seed, []) if point > 0 and float(point).is_integer()]
+    if not points:
+        raise NotFoundError(
+            f"Seed {seed} of the run {store.run_id} has no scores at the end of an epoch.", "Wait for one to land."
+        )
+    written = []
+    for point in points:
+        epoch = int(point) - 1
+        target = folder / f"dynamics_epoch_{epoch}.jsonl"
+        sql = (
+            f"SELECT id AS guid, logits AS logits_epoch_{epoch}, label AS gold "
+            f"FROM {parquet(store.scores_path(seed, point))} WHERE split = {quote_text(TRAIN)} ORDER BY row"
+        )
+        with Files(folder).atomic_writer(str(target)) as stream:
+            queries.copy(sql, stream.name, "json")
+        written.append(target)
+    return written
+
+
+class CartographyFolder:
+    """A folder of training dynamics that belong to a dataset.
+
+    Parameters
+    ----------
+    queries : Queries
+    files : Files
+        The workspace's.
+    manifest : DatasetManifest
+        Of the dataset; its ids are the files' guids.
+    folder : Path
+        Holds the files, itself or in ``training_dynamics``.
+
+    Raises
+    ------
+    BadInputError
+        There is no such file.
+    """
+
+    def __init__(self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path) -> None:
+        self._queries = queries
+        self._examples = parquet(examples_path(files, manifest.id))
+        self._manifest = manifest
+        inner = folder / _SUBFOLDER
+        place = inner if inner.is_dir() else folder
+        matches = [(_NAME.fullmatch(path.name), path) for path in place.glob("*.jsonl")]
+        self._paths = {int(match["epoch"]): path for match, path in sorted(matches, key=str) if match}
+        if not self._paths:
+            raise BadInputError(
+                f"There is no dynamics_epoch_N.jsonl in {folder}.",
+                "Name the folder that the training dynamics were written to.",
+            )
+
+    @property
+    def checkpoints(self) -> list[float]:
+        """The end of each epoch that has a file, ascending."""
+        return [epoch + 1.0 for epoch in sorted(self._paths)]
+
+    def tables(self) -> Iterator[tuple[float, pa.Table]]:
+        """Checkpoint and score file of each epoch; the examples are those of the first one's file.
+
+        Raises
+        ------
+        BadInputError
+            A file cannot be read, or does not fit the dataset or the first file.
+        """
+        rows: NDArray[np.int32] | None = None
+        for epoch in sorted(self._paths):
+            path = self._paths[epoch]
+            found = self._read(path, epoch)
+            here = found["row"].to_numpy()
+            if rows is not None and not np.array_equal(here, rows):
+                raise BadInputError(
+                    f"{path.name} has other examples than the file of the first epoch.",
+                    "Every file must name the same ones.",
+                )
+            rows = here
+            yield epoch + 1.0, self._score_table(found, self._logits(found, path), epoch + 1.0)
+
+    def write(self, store: ScoreFiles, reports: ProgressFiles) -> None:
+        """Write score files, rankings and the progress of a run that consists of these files."""
+        progress = SeedProgress(SEED, state="done", seconds_left=0.0, epoch=self.checkpoints[-1])
+        for checkpoint, table in self.tables():
+            store.write_scores(SEED, checkpoint, table)
+            rank_checkpoint(store, SEED, checkpoint)
+            train = pc.equal(table["split"], TRAIN).to_numpy()
+            right = table["predicted"].to_numpy() == table["label"].to_numpy()
+            entry = CheckpointProgress(
+                checkpoint=checkpoint,
+                landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                train_loss=float(table["loss"].to_numpy()[train].mean()) if train.any() else 0.0,
+                train_accuracy=float(right[train].mean()) if train.any() else 0.0,
+                heldout_accuracy=None if train.all() else float(right[~train].mean()),
+                scoring_seconds=0.0,
+            )
+            progress.checkpoints.append(entry)
+        reports.save(progress, force=True)
+        reports.log("imported", f"Imported training dynamics of {len(progress.checkpoints)} epochs.")
+
+    def _read(self, path: Path, epoch: int) -> pa.Table:
+        columns = f"{{guid: 'VARCHAR', logits_epoch_{epoch}: 'FLOAT[]', gold: 'INTEGER'}}"
+        sql = (
+            f"SELECT j.guid, j.gold, j.logits_epoch_{epoch} AS logits, e.row, e.id, e.split, e.label FROM read_json("
+            f"{quote_text(str(path))}, format = 'newline_delimited', columns = {columns}) j "
+            f"LEFT JOIN {self._examples} e ON e.id = j.guid ORDER BY e.row NULLS FIRST"
+        )
+        try:
+            found = self._queries.table(sql)
+        except duckdb.Error as error:
+            raise BadInputError(
+                f"{path.name} cannot be read: {str(error).splitlines()[0]}",
+                "Every line must be a JSON object with guid, logits and gold.",
+            ) from error
+        with path.open("rb") as stream:
+            lines = sum(not line.isspace() for line in stream)
+        if lines != len(found):  # DuckDB leaves out a last line that was cut off
+            raise BadInputError(
+                f"{path.name} has {lines:,} lines, but only {len(found):,} can be read.",
+                "Its end may be cut off; write it again.",
+            )
+        if not lines:
+            raise BadInputError(f"{path.name} is empty.", "Remove it, or write it again.")
+        if found["row"].null_count:
+            raise BadInputError(
+                f"{path.name} names the example {found['guid'][0].as_py()!r}, which the dataset does not have.",
+                "Import the dataset with the column that holds the files' guids as its id.",
+            )
+        places = found["row"].to_numpy()
+        twice = np.flatnonzero(places[1:] == places[:-1])
+        if len(twice):
+            guid = found["guid"][int(twice[0])].as_py()
+            raise BadInputError(f"{path.name} names the example {guid!r} twice.", "Remove one of the lines.")
+        return found
+
+    def _logits(self, found: pa.Table, path: Path) -> NDArray[np.float32]:
+        """Logits (N, K) in the order of the dataset's classes."""
+        classes = len(self._manifest.classes)
+        lists = found["logits"].combine_chunks()
+        lengths = lists.value_lengths().fill_null(0).to_numpy()
+        flat = lists.flatten().to_numpy(zero_copy_only=False)
+        wrong = np.flatnonzero(lengths != classes)
+        if not len(wrong) and not np.isfinite(flat).all():
+            wrong = np.flatnonzero(~np.isfinite(flat)) // classes
+        if len(wrong):
+            guid = found["guid"][int(wrong[0])].as_py()
+            raise BadInputError(
+                f"{path.name} does not have {classes} finite logits for the example {guid!r}.",
+                "They must be one number for each class of the dataset.",
+            )
+        return np.ascontiguousarray(flat.reshape(-1, classes)[:, self._gold_of_class(found, path)], dtype=np.float32)
+
+    def _gold_of_class(self, found: pa.Table, path: Path) -> list[int]:
+        """Which number `gold` each class of the dataset has, as the examples tell."""
+        classes = len(self._manifest.classes)
+        labels = found["label"].to_numpy()
+        golds = found["gold"].fill_null(-1).to_numpy()
+        known: dict[int, int] = {}
+        for label in np.unique(labels).tolist():
+            given, places = np.unique(golds[labels == label], return_index=True)
+            gold = int(given[0])
+            if len(given) > 1 or gold in known.values() or not 0 <= gold < classes:
+                place = int(np.flatnonzero(labels == label)[places[-1]])
+                raise BadInputError(
+                    f"{path.name} gives the example {found['guid'][place].as_py()!r} of the class "
+                    f"{self._manifest.classes[label]!r} the number {golds[place]} as gold, unlike the others.",
+                    "Import the dataset with the labels that the files were made with.",
+                )
+            known[label] = gold
+        left = iter(sorted(set(range(classes)) - set(known.values())))
+        return [known[label] if label in known else next(left) for label in range(classes)]
+
+    def _score_table(self, found: pa.Table, logits: NDArray[np.float32], checkpoint: float) -> pa.Table:
+        import torch  # the app imports this file's names, but must not load torch
+
+        from diet_explorer.scoring import metrics
+
+        z = torch.from_numpy(logits)
+        labels = torch.from_numpy(found["label"].to_numpy().astype(np.int64))
+        scores = {
+            "p_label": metrics.p_label(z, labels),
+            "el2n": metrics.el2n(z, labels),
+            "loss": metrics.loss(z, labels),
+            "margin": metrics.margin(z, labels),
+            "entropy": metrics.entropy(z),
+        }
+        return pa.table(
+            {
+                "row": found["row"],
+                "id": found["id"],
+                "split": found["split"],
+                "seed": np.zeros(len(found), dtype=np.int32),
+                "checkpoint": np.full(len(found), checkpoint),
+                "label": found["label"],
+                "predicted": logits.argmax(1).astype(np.int32),
+                **{name: values.numpy() for name, values in scores.items()},
+                "logits": pa.FixedSizeListArray.from_arrays(logits.ravel(), logits.shape[1]),
+            }
+        )
