@@ -1,1 +1,36 @@
-"""Scores: what each means, how it is computed, and recording them while a model trains."""
+"""Scores of examples: definitions, exact gradient norms, and recording them during a training.
+
+``from diet_explorer.scoring import gradient_norms`` gives the function that stands alone. It is looked up when asked
+for, so that importing this package loads no torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diet_explorer.scoring.gradient_norms import gradient_norms, head_gradient_norms
+
+__all__ = ["gradient_norms", "head_gradient_norms"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from diet_explorer.scoring.gradient_norms import gradient_norms, head_gradient_norms
+
+    return {"gradient_norms": gradient_norms, "head_gradient_norms": head_gradient_norms}[name]
+
+
+class _Scoring(ModuleType):
+    """Keeps the function under the name that it shares with its module, which the import system would put there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "gradient_norms" and isinstance(value, ModuleType):
+            value = value.gradient_norms
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Scoring

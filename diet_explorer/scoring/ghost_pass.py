@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from diet_explorer.errors import ModelError
+from diet_explorer.scoring.first_query import first_query_attention
 from diet_explorer.scoring.ghost_rules import Call, Piece, SharedInput, squared_norm
 from diet_explorer.scoring.gradient_plan import Plan, has_batch_dimension, sole_tensor
 from diet_explorer.scoring.per_example_fallback import Forward, cross_entropy
-from diet_explorer.scoring.pooled_position import first_position
+from diet_explorer.scoring.pooled_position import first_position, last_attention
+from diet_explorer.scoring.short_attention import ShortAttention
 
 
 class StructureChanged(Exception):
@@ -30,16 +32,16 @@ class GhostPass:
         What to watch.
     bucket : mapping
         Parameter → name under which its squared norms are added up.
-    last_attention_output : nn.Module, optional
-        Module after which only the first position matters to the classifier.
+    model : nn.Module
+        Whose last attention is cut down to the position that the classifier reads, where it has one.
     """
 
-    def __init__(
-        self, plan: Plan, bucket: Mapping[nn.Parameter, str], last_attention_output: nn.Module | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, bucket: Mapping[nn.Parameter, str], model: nn.Module) -> None:
         self.plan = plan
         self._bucket = bucket
-        self._last_attention_output = last_attention_output
+        last = last_attention(model)
+        self._last_output: nn.Module | None = None if last is None else last.output  # type: ignore[assignment]
+        self._first_query = first_query_attention(model, plan)
         self._handles: list[RemovableHandle] = []
         self._active = False
 
@@ -48,14 +50,18 @@ class GhostPass:
         self._handles = [
             module.register_forward_hook(self._on_forward, with_kwargs=True) for module in self.plan.modules
         ]
-        if self._last_attention_output is not None:
-            self._handles.append(self._last_attention_output.register_forward_pre_hook(self._on_last_attention_output))
+        if self._last_output is not None:
+            self._handles.append(self._last_output.register_forward_pre_hook(self._on_last_output))
+        if self._first_query is not None:
+            self._first_query.install(self._add_squares, lambda: self._active)
 
     def remove(self) -> None:
         """Take the hooks away."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        if self._first_query is not None:
+            self._first_query.remove()
 
     def run(self, forward: Forward, batch: Mapping[str, object], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits (B, K) in fp32, and squared gradient norms (B,) per bucket.
@@ -73,9 +79,12 @@ class GhostPass:
         self._squares: dict[str, Tensor] = {}
         self._active = True
         try:
-            logits = forward(batch)
-            if any(self._calls[module] != planned.calls for module, planned in self.plan.modules.items()):
-                raise StructureChanged
+            with ShortAttention():
+                logits = forward(batch)
+            replaced = self._first_query.replaced if self._first_query is not None else frozenset()
+            for module, planned in self.plan.modules.items():
+                if self._calls[module] != (0 if module in replaced else planned.calls):
+                    raise StructureChanged
             self._inputs.clear()
             loss = cross_entropy(logits, labels)
             if self._leaves and loss.requires_grad:
@@ -87,7 +96,7 @@ class GhostPass:
             self._active = False
             del self._calls, self._inputs, self._leaves, self._pending, self._squares
 
-    def _on_last_attention_output(self, module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...] | None:
+    def _on_last_output(self, module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...] | None:
         return first_position(module, args) if self._active else None
 
     def _on_forward(
@@ -146,6 +155,8 @@ class GhostPass:
         del call.inputs
 
     def _add(self, parameter: nn.Parameter, pieces: list[Piece]) -> None:
+        self._add_squares(parameter, squared_norm(pieces))
+
+    def _add_squares(self, parameter: nn.Parameter, squares: Tensor) -> None:
         key = self._bucket[parameter]
-        squares = squared_norm(pieces)
         self._squares[key] = self._squares[key] + squares if key in self._squares else squares

@@ -22,7 +22,6 @@ from diet_explorer.scoring.ghost_pass import GhostPass, StructureChanged
 from diet_explorer.scoring.gradient_plan import candidates, disagreements, make_plan
 from diet_explorer.scoring.parameter_groups import group_names, head_parameters
 from diet_explorer.scoring.per_example_fallback import logits_of, per_example_squared_norms, vectorised_squared_norms
-from diet_explorer.scoring.pooled_position import last_attention_output
 from diet_explorer.scoring.token_batches import padding_is_ignored, real_lengths, split_by_tokens, take_rows
 
 _TOKENS_PER_PART = {"cpu": 1024, "cuda": 32768}
@@ -274,7 +273,7 @@ class GradientNorms:
         self._cuts_padding = padding_is_ignored(self._forward, few)
         expected = per_example_squared_norms(self._forward, list(self._chosen.values()), few, classes)
         names = {parameter: name for name, parameter in self._chosen.items()}
-        ghost = GhostPass(plan, names, last_attention_output(self._model))
+        ghost = GhostPass(plan, names, self._model)
         ghost.install()
         try:
             squares = ghost.run(self._forward, few, classes)[1]
@@ -287,7 +286,7 @@ class GradientNorms:
             plan = make_plan(self._model, self._forward, self._chosen, batch, size, excluded | wrong)
         slow = [index for index, name in enumerate(self._chosen) if name in plan.slow]
         self._vectorises = bool(slow) and self._can_vectorise(plan.slow, few, classes, expected[slow])
-        ghost = GhostPass(plan, self._bucket, last_attention_output(self._model))
+        ghost = GhostPass(plan, self._bucket, self._model)
         self._use(ghost)
         return ghost
 

@@ -20,10 +20,11 @@ _FIRST_POSITION = frozenset(
 )
 
 
-def last_attention_output(model: nn.Module) -> nn.Module | None:
-    """The module after the last attention that takes (attention output, residual), None for other architectures.
+def last_attention(model: nn.Module) -> nn.Module | None:
+    """The last attention block, None for other architectures.
 
-    All that follows it works on each position by itself, and the classifier reads position 0.
+    All that follows its module ``output``, which takes (attention output, residual), works on each position by
+    itself, and the classifier reads position 0.
     """
     unwrap = getattr(model, "get_base_model", None)
     classifier = unwrap() if callable(unwrap) else model
@@ -33,8 +34,8 @@ def last_attention_output(model: nn.Module) -> nn.Module | None:
         return None
     if getattr(encoder, "conv", None) is not None:
         return None
-    output: nn.Module = encoder.layer[-1].attention.output
-    return output
+    attention: nn.Module = encoder.layer[-1].attention
+    return attention
 
 
 def first_position(module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...]:

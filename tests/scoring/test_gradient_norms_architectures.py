@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,31 @@ def test_all_norms_agree_with_autograd(name: str, attention: str, side: str) -> 
     if name in WHOLLY_FAST:
         assert engine.coverage.slow == ()
         assert engine.coverage.fast == sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_the_last_attention_takes_one_query_where_the_classifier_reads_one_position(name: str) -> None:
+    model = make_model(name)
+    attended = []
+    with GradientNorms(model) as engine:
+        batch, labels = make_batch([7, 4, 9])
+        engine(batch, labels)  # plans
+        layers = [module for module in model.modules() if type(module).__name__.endswith("SelfAttention")]
+        for number, layer in enumerate(layers):
+            layer.register_forward_hook(lambda *seen, number=number: attended.append((number, seen[2][0].shape[1])))
+        engine(batch, labels)
+    if name in ("bert", "roberta", "electra", "xlm-roberta"):
+        assert {length for number, length in attended if number == len(layers) - 1} == {1}
+        assert all(length > 1 for number, length in attended if number < len(layers) - 1)
+    else:
+        assert all(length > 1 for _, length in attended)
+
+
+def test_the_function_is_found_in_the_package_whatever_was_imported_first() -> None:
+    ask = "from diet_explorer.scoring import gradient_norms as f; print(f.__name__, f.__doc__[:5])"
+    for first in ("", "import diet_explorer.scoring.gradient_norms; "):
+        done = subprocess.run([sys.executable, "-c", first + ask], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["gradient_norms", "Exact"]
 
 
 @pytest.mark.parametrize("name", sorted(WITH_TOKEN_TYPES))
