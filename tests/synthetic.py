@@ -65,20 +65,17 @@ def write_dataset(
     return manifest
 
 
-def write_scores(
+def score_table(
     files: Files,
     manifest: DatasetManifest,
-    run_id: str,
     seed: int,
     checkpoint: float,
     logits: np.ndarray,
-    *,
     more: dict[str, np.ndarray] | None = None,
-    learning_rate: float | None = None,
-    ranked: bool = True,
-) -> pd.DataFrame:
-    """Score file and, if `ranked`, rankings from given logits (N, K) and `more` scores; returns the written table."""
-    examples = pq.read_table(Path(examples_path(files, manifest.id)))
+) -> pa.Table:
+    """The score file that follows from given logits (N, K) and `more` scores."""
+    columns = ["row", "id", "split", "label"]
+    examples = pq.read_table(Path(examples_path(files, manifest.id)), columns=columns)
     labels = torch.from_numpy(examples["label"].to_numpy().astype(np.int64))
     z = torch.from_numpy(logits.astype(np.float32))
     scores = {
@@ -88,7 +85,7 @@ def write_scores(
         "margin": metrics.margin(z, labels),
         "entropy": metrics.entropy(z),
     }
-    table = pa.table(
+    return pa.table(
         {
             "row": examples["row"],
             "id": examples["id"],
@@ -102,6 +99,22 @@ def write_scores(
             "logits": pa.FixedSizeListArray.from_arrays(logits.astype(np.float32).ravel(), logits.shape[1]),
         }
     )
+
+
+def write_scores(
+    files: Files,
+    manifest: DatasetManifest,
+    run_id: str,
+    seed: int,
+    checkpoint: float,
+    logits: np.ndarray,
+    *,
+    more: dict[str, np.ndarray] | None = None,
+    learning_rate: float | None = None,
+    ranked: bool = True,
+) -> pd.DataFrame:
+    """Score file and, if `ranked`, rankings; see `score_table`, whose rows this returns."""
+    table = score_table(files, manifest, seed, checkpoint, logits, more)
     store = ScoreFiles(files, run_id)
     store.write_scores(seed, checkpoint, table, learning_rate)
     if ranked:
