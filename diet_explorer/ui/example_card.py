@@ -107,7 +107,7 @@ def _scores(card: ExampleCard, checkpoint: float, seed: int | None, percentiles:
     if not cells:
         return table
     kind = card.types.get(seed)
-    words_of = f": {escape(kind)} {help_mark(TRAJECTORY_RULE)}" if kind else ""
+    words_of = f" · in the end {escape(kind)} {help_mark(TRAJECTORY_RULE)}" if kind else ""
     return f'{table}<h4>Over the training so far{words_of}</h4><dl class="de-training">{"".join(cells)}</dl>'
 
 

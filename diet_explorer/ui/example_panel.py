@@ -117,6 +117,12 @@ def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, 
             '<h4 class="de-chart-title">Nearest examples</h4>'
             '<p class="de-quiet">They are known once the embedding map of this run has been drawn.</p>'
         )
+        st.page_link(
+            "pages/embedding_map.py",
+            label="To the embedding map",
+            icon=":material/scatter_plot:",
+            query_params=selection.view.changed(example=None).to_query(),
+        )
         return
     same = int((found["label"] == label).sum())
     with st.container(key=f"{key}-neighbours-bar", horizontal=True, vertical_alignment="center", gap="small"):

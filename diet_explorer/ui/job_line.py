@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from html import escape
+from typing import get_args
 
 import streamlit as st
 
+from diet_explorer.jobs.map_progress import MapProgress
 from diet_explorer.run import Run
 from diet_explorer.scoring.progress import RunProgress
+from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
@@ -18,9 +21,11 @@ _EVERY_SECONDS = 2.0
 
 
 def draw_job_line(selection: Selection) -> None:
-    """Show the active run, refreshed every two seconds; the page runs again when scores land or a run ends."""
+    """Show the active run, else the map that is being drawn; the page runs again when scores land or a job ends."""
     active = active_runs()
     if not active:
+        if selection.run is not None and _active_map(selection.run) is not None:
+            st.fragment(_live_map, run_every=_EVERY_SECONDS)(selection.run)
         return
     seen = _seen(active, selection.run)
     st.fragment(_live_line, run_every=_EVERY_SECONDS)(seen, selection.run.id if selection.run else None)
@@ -62,6 +67,26 @@ def _live_line(seen: str, selected: str | None) -> None:
             st.html(
                 f'<div class="de-job" role="status" title="{escape(progress_words(progress), quote=True)}">'
                 f"<p><span>Scoring {escape(run.dataset.name)}{more}</span><b>{escape(_short_words(progress))}</b></p>"
+                f"{bar(progress.share)}</div>"
+            )
+
+
+def _active_map(run: Run) -> MapProgress | None:
+    maps = (run.map_progress(which) for which in get_args(Representation))
+    return next((progress for progress in maps if progress.is_active), None)
+
+
+def _live_map(run: Run) -> None:
+    with error_boundary("job-error"):
+        progress = _active_map(run)
+        if progress is None:
+            st.rerun()
+            return
+        left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        with st.container(key="job-line"):
+            st.html(
+                f'<div class="de-job" role="status" title="{escape(progress.stage, quote=True)}"><p>'
+                f"<span>Drawing an embedding map</span><b>{escape(words.percent(progress.share) + left)}</b></p>"
                 f"{bar(progress.share)}</div>"
             )
 

@@ -92,7 +92,7 @@ def _live(run: Run, which: Representation) -> None:
         left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
         with st.container(key="map-progress", gap="small"):
             st.html(
-                f'<div class="de-job" role="status"><p><span>Drawing the map {_TITLES[which]}: '
+                f'<div class="de-job" role="status"><p><span>Map {_TITLES[which]}: '
                 f"{escape(progress.stage or 'starting')}</span><b>{words.percent(progress.share)}{left}</b></p>"
                 f"{bar(progress.share)}</div>"
             )
