@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
 from diet_explorer.data.validation import ValidationReport
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.queries import parquet
 
 if TYPE_CHECKING:
@@ -66,6 +68,27 @@ class Dataset:
         >>> dataset.search('good "happy end" -bor*')  # doctest: +SKIP
         """
         return self._workspace.text_search(self.manifest).rows(query)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What annotators have decided about its examples."""
+        return self._workspace.ledger(self.manifest)
+
+    def decide(
+        self,
+        rows: Iterable[int],
+        action: str,
+        *,
+        annotator: str,
+        label: str | None = None,
+        note: str | None = None,
+    ) -> DecisionEvent:
+        """Decide about one example or many, in one event that can be undone; see `Ledger.decide`."""
+        return self.ledger.decide(rows, action, annotator=annotator, label=label, note=note)
+
+    def undo(self, annotator: str) -> DecisionEvent | None:
+        """Take back the annotator's latest decision; None where there is none."""
+        return self.ledger.undo(annotator)
 
     def set_aside(self) -> pd.DataFrame:
         """Rows that could not be used: ``line, reason, remedy, raw``."""

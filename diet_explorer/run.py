@@ -17,6 +17,7 @@ from diet_explorer.run_analysis import AnalysedRun
 from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
+from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, RunRecord
@@ -176,7 +177,45 @@ class Run(AnalysedRun, EmbeddedRun):
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
         return Ranking(
-            self._workspace.queries, self.store, self.dataset.manifest, point, seed, search=self.dataset.search
+            self._workspace.queries,
+            self.store,
+            self.dataset.manifest,
+            point,
+            seed,
+            search=self.dataset.search,
+            decisions=self.dataset.ledger.table,
+        )
+
+    def decide(
+        self,
+        where: ExampleFilter,
+        action: str,
+        *,
+        annotator: str,
+        label: str | None = None,
+        note: str | None = None,
+        checkpoint: float | None = None,
+        seed: int | None = None,
+    ) -> DecisionEvent:
+        """Decide about every example that a filter keeps, in one event that can be undone.
+
+        Parameters
+        ----------
+        where : ExampleFilter
+        action, annotator, label, note
+            As for `Ledger.decide`.
+        checkpoint, seed
+            The ranking that the filter's score ranges are about.
+        """
+        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        return self.dataset.ledger.decide(
+            self.ranking(point, seed).rows(where).tolist(),
+            action,
+            annotator=annotator,
+            label=label,
+            note=note,
+            run_id=self.id,
+            seen={"filter": where.to_query(), "checkpoint": point, "seed": seed},
         )
 
     def score_names(self, checkpoint: float | None = None, seed: int | None = None) -> list[str]:

@@ -25,6 +25,7 @@ from diet_explorer.data.readers import Source, open_source
 from diet_explorer.dataset import Dataset
 from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
+from diet_explorer.review.decisions import Ledger
 from diet_explorer.run import Run
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.progress import ProgressFiles
@@ -76,9 +77,11 @@ class Workspace:
         )
         self.files = Files(self.settings.home)
         self._check_version()
-        self.records = RunRecords(open_database(self.settings))
+        self._database = open_database(self.settings)
+        self.records = RunRecords(self._database)
         self.queries = Queries(self.files)
         self._searches: dict[str, TextSearch] = {}
+        self._ledgers: dict[str, Ledger] = {}
 
     @cached_property
     def jobs(self) -> JobQueue:
@@ -146,6 +149,10 @@ class Workspace:
         """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
         found = TextSearch(self.files, manifest, self.settings.scratch_folder)
         return self._searches.setdefault(manifest.id, found)
+
+    def ledger(self, manifest: DatasetManifest) -> Ledger:
+        """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""
+        return self._ledgers.setdefault(manifest.id, Ledger(self._database, manifest))
 
     def score(
         self,

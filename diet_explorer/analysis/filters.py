@@ -12,13 +12,12 @@ from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 
 __all__ = ["DECISION_STATES", "ExampleFilter", "MetadataRange", "MetadataValue", "Region", "ScoreRange"]
 
 T = TypeVar("T")
 TRAIN_ONLY = ("train",)
-DECISION_STATES = ("undecided", "keep", "relabel", "exclude", "unsure")
-"""What annotators have decided about an example; the first stands for nothing yet."""
 _YES_NO = {"yes": True, "no": False}
 _KEYS = (
     *("label", "predicted", "disagree", "split", "q", "id", "range", "meta", "value"),
@@ -209,8 +208,8 @@ def _read_yes_no(key: str, values: Sequence[str] | None) -> bool | None:
         return None
     if values[-1] not in _YES_NO:
         raise BadInputError(
-            f"The link's parameter {key}={values[-1]!r} is neither yes nor no.",
-            "Remove it from the address, or choose the filter again.",
+            f"The filter's {key}={values[-1]!r} is neither yes nor no.",
+            "Correct or remove it, or choose the filter again.",
         )
     return _YES_NO[values[-1]]
 
@@ -232,8 +231,8 @@ def _unpack(key: str, text: str) -> tuple[str, float | None, float | None]:
         return unquote(name), float(low) if low else None, float(high) if high else None
     except ValueError:
         raise BadInputError(
-            f"The link's parameter {key}={text!r} is not of the form name:low:high.",
-            "Remove it from the address, or choose the filter again.",
+            f"The filter's {key}={text!r} is not of the form name:low:high.",
+            "Correct or remove it, or choose the filter again.",
         ) from None
 
 
@@ -241,8 +240,8 @@ def _split_pair(text: str) -> tuple[str, str]:
     column, colon, value = text.partition(":")
     if not colon:
         raise BadInputError(
-            f"The link's parameter value={text!r} is not of the form column:value.",
-            "Remove it from the address, or choose the filter again.",
+            f"The filter's value={text!r} is not of the form column:value.",
+            "Correct or remove it, or choose the filter again.",
         )
     return unquote(column), unquote(value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Index, String, Text
+from sqlalchemy import JSON, DateTime, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -31,3 +31,27 @@ class RunRow(Base):
     error: Mapped[str | None] = mapped_column(Text)
     remedy: Mapped[str | None] = mapped_column(Text)
     workflow_id: Mapped[str | None] = mapped_column(String(120))
+
+
+class DecisionRow(Base):
+    """One event of the ledger: what somebody decided about one example or about many, or the undoing of such."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        Index("decisions_by_dataset", "dataset_id", "id"),
+        Index("decisions_by_row", "dataset_id", "row"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    dataset_id: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    annotator: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(20))
+    label: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(120))
+    seen: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    row: Mapped[int | None] = mapped_column(Integer)
+    rows: Mapped[bytes | None] = mapped_column(LargeBinary)
+    count: Mapped[int] = mapped_column(Integer)
+    undoes: Mapped[int | None] = mapped_column(Integer, unique=True)
