@@ -103,11 +103,12 @@ class EmbeddedRun(ABC):
         if progress.is_active:
             raise BadInputError("The map is being drawn already.", "Wait for it, or cancel it.")
         self._check_embeddings(which)
-        if progress.drawn == parameters:
-            return progress
         files = self._map_files(which)
         job = f"map-{self.id}-{which}-{uuid.uuid4().hex[:8]}"
         files.save_request(MapRequest(job, parameters))
+        if progress.drawn == parameters:
+            files.save_status(MapStatus(job, "done", share=1.0))
+            return self.map_progress(which)
         try:
             self._workspace.jobs.submit_map(job, self.id, which)
         except DietExplorerError as error:

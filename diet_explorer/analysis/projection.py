@@ -84,16 +84,16 @@ def project(
     float32 array (N, 2)
         Only nearness has a meaning; the axes have none.
     """
-    from umap import UMAP
-
     rows = len(vectors)
     chance = np.random.default_rng(parameters.seed)
     chosen = np.arange(rows) if rows <= fit_rows else np.sort(chance.choice(rows, fit_rows, replace=False))
     if len(chosen) < 4:  # no layout to learn
         return chance.normal(size=(rows, 2)).astype(np.float32)
+    report(0.0, f"Preparing the layout of {len(chosen):,} examples")
+    from umap import UMAP
+
     known = vectors[chosen].astype(np.float32)
     share = len(chosen) / rows
-    report(0.0, f"Preparing the layout of {len(chosen):,} examples")
     neighbors = min(parameters.neighbors, len(chosen) - 1)
     model = UMAP(
         n_neighbors=neighbors,
@@ -110,6 +110,7 @@ def project(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # exact neighbours have no search index
         places[chosen] = model.fit_transform(known)
+    model.tqdm_kwds = {"disable": True}
     rest = np.setdiff1d(np.arange(rows), chosen, assume_unique=True)
     _place_others(model, vectors, rest, places, report, share)
     return places

@@ -1,0 +1,124 @@
+"""Drawing an embedding map with a real worker: beside a run, through a kill, to a cancellation, and in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+import tiny_runs
+
+from diet_explorer.analysis.projection import MapParameters
+from diet_explorer.errors import BadInputError, ModelError, NotFoundError
+from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.workspace import Dataset, Run, Workspace
+
+Launch = Callable[..., subprocess.Popen[str]]
+
+
+def stage_reached(run: Run, words: str) -> None:
+    tiny_runs.until(lambda: run.map_progress().stage.startswith(words), f"the map's stage is {words!r}")
+
+
+def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes that draw maps for a worker."""
+    return [child for child in psutil.Process(worker.pid).children() if "map_process" in " ".join(child.cmdline())]
+
+
+def gone(processes: list[psutil.Process]) -> None:
+    tiny_runs.until(lambda: not any(tiny_runs.is_alive(process.pid) for process in processes), "the process has ended")
+
+
+def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    home = workspace.settings.home_folder
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    with pytest.raises(BadInputError, match="no embeddings of its fine-tuned model"):
+        run.draw_map()
+    first = launch("worker", home=home)
+    assert tiny_runs.ended(run) == "succeeded"
+    store = EmbeddingFiles(workspace.files, run.id)
+    vectors = store.read_vectors("tuned").astype(np.float64)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    nearest = run.neighbours(7)
+    assert len(nearest) == 10 and 7 not in set(nearest["row"]) and nearest["text"].iloc[0] != ""
+    np.testing.assert_allclose(nearest["similarity"], np.sort(np.delete(unit @ unit[7], 7))[::-1][:10], atol=1e-5)
+    same = nearest["label"] == dataset.examples([7])["label"].iloc[0]
+    assert run.neighbour_agreement(7) == pytest.approx(same.mean())
+
+    assert run.map_progress().state == "absent"
+    assert run.draw_map().parameters == MapParameters()
+    with pytest.raises(BadInputError, match="drawn already"):
+        run.draw_map(neighbors=5)
+    stage_reached(run, "Preparing")
+    beside = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    tiny_runs.until(lambda: beside.refresh().status != "queued", "a run begins while the map is drawn")
+    assert run.map_progress().is_active
+
+    children = drawers(first)
+    assert len(children) == 1
+    os.kill(first.pid, signal.SIGKILL)  # only the worker: what it started must end by itself
+    first.wait()
+    gone(children)
+    folder = Path(tiny_runs.run_folder(run))
+    assert not (folder / "maps").exists() and run.map_progress().state == "running"
+    assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
+
+    second = launch("worker", home=home)
+    tiny_runs.until(lambda: not run.map_progress().is_active, "the map is drawn")
+    progress = run.map_progress()
+    assert (progress.state, progress.share, progress.drawn) == ("done", 1.0, MapParameters())
+    drawn = pq.read_table(store.map_path("tuned"))
+    assert drawn["row"].to_pylist() == list(range(60))
+    places = np.column_stack([drawn["x"].to_numpy(), drawn["y"].to_numpy()])
+    assert places.dtype == np.float32 and np.isfinite(places).all() and (places.std(0) > 0.1).all()
+    facts = json.loads(Path(store.parameters_path("tuned")).read_text(encoding="utf-8"))
+    expected = {"neighbors": 15, "min_dist": 0.1, "seed": 0, "method": "UMAP", "metric": "cosine", "fitted_rows": 60}
+    assert facts == expected
+    assert tiny_runs.ended(beside) == "succeeded"
+
+    bytes_before = Path(store.map_path("tuned")).read_bytes()
+    queued = tiny_runs.inside("map", run.id, "--neighbors", "5", "--no-wait", "--json", home=home)
+    assert json.loads(queued.stdout)["state"] == "queued"
+    stage_reached(run, "Preparing")
+    children = drawers(second)
+    cancelled = tiny_runs.inside("map", run.id, "--cancel", "--json", home=home)
+    assert json.loads(cancelled.stdout)["state"] == "cancelled" == run.map_progress().state
+    gone(children)
+    assert Path(store.map_path("tuned")).read_bytes() == bytes_before
+    refused = tiny_runs.inside("map", run.id, "--cancel", home=home)
+    assert refused.returncode == 2 and "No map is being drawn" in refused.stderr
+    again = tiny_runs.inside("map", run.id, home=home)  # the one that is there is not drawn again
+    assert again.returncode == 0 and store.map_path("tuned") in again.stdout
+    assert run.map_progress().state == "done"
+
+    Path(store.vectors_path("tuned")).write_bytes(b"PAR1 nothing of the kind PAR1")
+    failed = tiny_runs.inside("map", run.id, "--neighbors", "7", home=home)
+    assert failed.returncode == 1 and "not foreseen" in failed.stderr and "Traceback" not in failed.stderr
+    assert run.map_progress().state == "failed" and run.map_progress().drawn == MapParameters()
+    errors = [line for line in run.log(1000) if line["event"] == "error"]
+    assert len(errors) == 1 and errors[0]["traceback"].startswith("Traceback")
+
+
+def test_what_cannot_be_drawn_is_said_at_once(
+    workspace: Workspace, dataset: Dataset, model: Path, tmp_path: Path
+) -> None:
+    moved = tiny_runs.save_tiny_model(tmp_path / "moved")
+    run = tiny_runs.queue(workspace, dataset.id, moved, tiny_runs.SHORT)
+    moved.rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="moved"):
+        run.draw_map("initial")
+    with pytest.raises(NotFoundError, match="no 'best' embeddings"):
+        run.draw_map("best")  # type: ignore[arg-type]
+    for setting in ({"neighbors": 1}, {"min_dist": 2.0}, {"min_dist": float("nan")}, {"seed": -1}):
+        with pytest.raises(BadInputError, match=next(iter(setting))):
+            run.draw_map(**setting)  # type: ignore[arg-type]
+    assert run.map_progress().state == "absent" and run.neighbours(0).empty and run.neighbour_agreement(0) is None
