@@ -40,7 +40,7 @@ def body(selection: Selection) -> None:
         x=f"{name}.x",
         y=f"{name}.y",
         axes=Axes("", ""),
-        title="Which examples stand among those of another class?",
+        title="Which examples stand among another class?",
         colourings=_COLOURINGS,
     )
     draw_map_page(selection, dataset, run, checkpoint, kind, lambda: _reading(selection, run, which))

@@ -14,7 +14,7 @@ from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.stability import ScoreWarning
 from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.run import Run
-from diet_explorer.ui.library import where_key
+from diet_explorer.ui.library import stamp, where_key
 from diet_explorer.ui.view import Box
 
 _ENTRIES = 256
@@ -33,7 +33,7 @@ class Ranked:
     @property
     def key(self) -> tuple[object, ...]:
         """What results are cached under."""
-        return self.run.id, self.run.store.stamp(), self.checkpoint, self.seed
+        return self.run.id, stamp(self.run), self.checkpoint, self.seed
 
     def ranking(self) -> Ranking:
         """The ranking itself."""
@@ -54,7 +54,7 @@ class Pair:
     @property
     def key(self) -> tuple[object, ...]:
         """What results are cached under."""
-        runs = (self.run.id, self.run.store.stamp(), self.other.id, self.other.store.stamp())
+        runs = (self.run.id, stamp(self.run), self.other.id, stamp(self.other))
         return *runs, self.score, self.checkpoint, self.other_checkpoint, self.seed
 
 

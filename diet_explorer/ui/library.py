@@ -33,36 +33,41 @@ def _open(home: str, database_url: str | None, jobs_url: str | None) -> Workspac
     return Workspace(home, database_url=database_url, jobs_url=jobs_url)
 
 
+def stamp(run: Run) -> str:
+    """Changes whenever scores land or a decision is taken; a key for caches."""
+    return f"{run.store.stamp()} {run.dataset.ledger.position()}"
+
+
 def ranked(
     run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, limit: int, offset: int
 ) -> pd.DataFrame:
     """One page of ranked examples; see `Run.ranked`."""
-    return _ranked(run, run.id, run.store.stamp(), by, checkpoint, seed, where_key(where), where, limit, offset)
+    return _ranked(run, run.id, stamp(run), by, checkpoint, seed, where_key(where), where, limit, offset)
 
 
 def count(run: Run, checkpoint: float, seed: int | None, where: ExampleFilter) -> int:
     """How many examples a filter keeps; see `Run.count`."""
-    return _count(run, run.id, run.store.stamp(), checkpoint, seed, where_key(where), where)
+    return _count(run, run.id, stamp(run), checkpoint, seed, where_key(where), where)
 
 
 def histogram(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter, bins: int) -> pd.DataFrame:
     """Counts of a score; see `Run.histogram`."""
-    return _histogram(run, run.id, run.store.stamp(), by, checkpoint, seed, where_key(where), where, bins)
+    return _histogram(run, run.id, stamp(run), by, checkpoint, seed, where_key(where), where, bins)
 
 
 def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[ExampleCard, dict[str, float]]:
     """One example and its percentiles; see `Run.card` and `Run.percentiles`."""
-    return _card(run, run.id, run.store.stamp(), row, checkpoint, seed)
+    return _card(run, run.id, stamp(run), row, checkpoint, seed)
 
 
 def score_names(run: Run, checkpoint: float | None = None, seed: int | None = None) -> list[str]:
     """Scores at a checkpoint, in the catalogue's order; empty before the first checkpoint has landed."""
-    return _score_names(run, run.id, run.store.stamp(), checkpoint, seed) if run.checkpoints(seed) else []
+    return _score_names(run, run.id, stamp(run), checkpoint, seed) if run.checkpoints(seed) else []
 
 
 def agreement(run: Run, checkpoint: float) -> pd.DataFrame:
     """How far EL2N and the gradient norms agree at a checkpoint, over the seeds that have landed."""
-    return _agreement(run, run.id, run.store.stamp(), checkpoint)
+    return _agreement(run, run.id, stamp(run), checkpoint)
 
 
 def metadata_types(dataset: Dataset) -> dict[str, str]:

@@ -16,6 +16,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.ui import exploration, library, words
 from diet_explorer.ui.browse_parts import draw_list
+from diet_explorer.ui.bulk_decisions import draw_bulk
 from diet_explorer.ui.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
 from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
 from diet_explorer.ui.example_panel import draw_card
@@ -31,7 +32,7 @@ _SAMPLE = 5_000  # points over a density grid
 _GRID = (96, 80)
 _COLUMNS = ("id", "text", "label", "predicted", "disagree")
 _HEIGHT = 470
-_ABOVE = 390  # pixels of the window that are not the table of selected examples
+_ABOVE = 470  # pixels of the window that are not the table of selected examples
 _MARGIN = 0.03  # of a map's extent, left free around it
 
 
@@ -117,6 +118,7 @@ def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: 
             disabled=total == 0,
             help=f"All {words.counted(total, 'selected example')}, worst first. {SAFETY_NOTE}",
         )
+    draw_bulk(selection, dataset, run, checkpoint, total)
     draw_list(selection, run, checkpoint, total, narrow=True, above=_ABOVE)
 
 

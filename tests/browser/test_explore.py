@@ -116,8 +116,9 @@ def click_a_point(page, run):
 def download(page, run):
     files = {}
     settled(page)
-    page.locator(".st-key-map-data-download button").first.click()
     for name in ("Image (PNG)", "Drawing (SVG)", "Page (HTML)", "Data (CSV)"):
+        if not page.get_by_role("button", name=name).is_visible():  # an image that is saved closes the list
+            page.locator(".st-key-map-data-download button").first.click()
         with page.expect_download() as file:
             page.get_by_role("button", name=name).click()
         files[name] = file.value.path().read_bytes()

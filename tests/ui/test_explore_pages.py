@@ -122,3 +122,23 @@ def test_two_examples_stand_side_by_side(filled, open_page):
     app.button(key="card-unpin").click().run()
     assert "beside" not in app.query_params
     assert parameter(app, "example") == str(order["row"][1])
+
+
+def test_a_bulk_decision_is_about_exactly_the_selected_examples_and_can_be_undone(own, open_page):
+    where = ExampleFilter(region=BOX)
+    expected = own.run.ranked("el2n", 2.0, where=where, limit=None)
+    app = open_page("data_map", checkpoint="2", region=BOX.to_text())
+    assert app.button(key="bulk-exclude").label == f"Exclude {len(expected)}"
+    app.button(key="bulk-exclude").click().run()
+    assert_calm(app)
+    assert f"{len(expected)} examples excluded" in words_on(app)
+    excluded = own.run.ranked("el2n", 2.0, where=ExampleFilter(decided=("exclude",)), limit=None)
+    assert excluded["row"].tolist() == expected["row"].tolist()
+    control(app.multiselect, "filter-decided").select("undecided").run()
+    assert "<b>0 examples</b> selected" in words_on(app)
+    app.button(key="bulk-undo").click().run()
+    assert own.dataset.ledger.counts()["exclude"] == 0
+    assert f"<b>{len(expected)} examples</b> selected" in words_on(app)
+    app.selectbox(key="bulk-label").select("good").run()
+    app.button(key="bulk-relabel-do").click().run()
+    assert own.dataset.ledger.table()["label"].to_pylist() == ["good"] * len(expected)

@@ -1,0 +1,78 @@
+"""One decision about every example that the filter keeps: the exact count on each button, and an undo."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+
+import streamlit as st
+
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
+from diet_explorer.ui import words
+from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.selection import Selection
+
+_VERBS = {"keep": "Keep", "exclude": "Exclude", "unsure": "Unsure"}
+_DONE = {"keep": "kept", "exclude": "excluded", "unsure": "marked unsure", "relabel": "relabelled"}
+_SAVED = "bulk-saved"
+
+
+def draw_bulk(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, total: int) -> None:
+    """Draw the buttons, and what was saved last.
+
+    Parameters
+    ----------
+    total : int
+        How many examples the filter keeps.
+    """
+    with st.container(key="bulk", horizontal=True, vertical_alignment="center", gap="small"):
+        for action, verb in _VERBS.items():
+            if st.button(f"{verb} {words.whole(total)}", key=f"bulk-{action}", disabled=not total):
+                _decide(selection, run, checkpoint, action)
+        with st.popover(f"Relabel {words.whole(total)} …", key="bulk-relabel", disabled=not total):
+            label = st.selectbox("New label", dataset.classes, key="bulk-label")
+            if st.button(
+                f"Relabel {words.counted(total, 'example')} as {label}", key="bulk-relabel-do", type="primary"
+            ):
+                _decide(selection, run, checkpoint, "relabel", label)
+            st.text_input("Decided by", key="annotator-name", value=annotator(), on_change=_rename)
+    with st.container(key="bulk-saved", horizontal=True, vertical_alignment="center", gap="small"):
+        saved = st.session_state.get(_SAVED, f"Decisions are saved at once, as {annotator()}.")
+        st.html(f'<span class="de-quiet" role="status">{saved}</span>', width="stretch")
+        if st.button("Undo", key="bulk-undo", icon=":material/undo:", type="tertiary", disabled=not _can_undo()):
+            _undo(dataset)
+
+
+def annotator() -> str:
+    """Who decides in this session; at first the account that the app runs under."""
+    return str(st.session_state.get("annotator", getpass.getuser()))
+
+
+def _rename() -> None:
+    st.session_state["annotator"] = st.session_state["annotator-name"].strip() or getpass.getuser()
+
+
+def _decide(selection: Selection, run: Run, checkpoint: float, action: str, label: str | None = None) -> None:
+    with error_boundary("bulk-error"):
+        event = run.decide(
+            selection.where, action, annotator=annotator(), label=label, checkpoint=checkpoint, seed=selection.seed
+        )
+        _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
+        st.rerun()
+
+
+def _undo(dataset: Dataset) -> None:
+    with error_boundary("bulk-error"):
+        undone = dataset.undo(annotator())
+        _say("Nothing left to undo" if undone is None else "Undone: the last decision no longer holds")
+        st.rerun()
+
+
+def _can_undo() -> bool:
+    return bool(st.session_state.get("bulk-undoable"))
+
+
+def _say(what: str, *, undoable: bool = False) -> None:
+    st.session_state[_SAVED] = f"Saved · {datetime.now():%H:%M:%S} · {what}"
+    st.session_state["bulk-undoable"] = undoable
