@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from diet_explorer.analysis.conflicts import conflicting_labels
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
 from diet_explorer.data.validation import ValidationReport
 from diet_explorer.review.decisions import Ledger
@@ -89,6 +90,10 @@ class Dataset:
     def undo(self, annotator: str) -> DecisionEvent | None:
         """Take back the annotator's latest decision; None where there is none."""
         return self.ledger.undo(annotator)
+
+    def conflicts(self) -> pd.DataFrame:
+        """Duplicates, exact and near, that have different labels; see `conflicting_labels` for the columns."""
+        return conflicting_labels(self._workspace.queries, self._workspace.files, self.manifest)
 
     def set_aside(self) -> pd.DataFrame:
         """Rows that could not be used: ``line, reason, remedy, raw``."""
