@@ -9,30 +9,25 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from diet_explorer import cli_analysis
 from diet_explorer import cli_output as out
+from diet_explorer.cli_options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.config import load_settings
-from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
+from diet_explorer.errors import BadInputError, DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints, parse_checkpoints
 
 if TYPE_CHECKING:
-    from diet_explorer.workspace import Run, Workspace
+    from diet_explorer.workspace import Run
 
 INTERRUPTED = 130
-TEXT_WIDTH = 100
 EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
-_SCORES_HELP = " · ".join(f"{score.name}: {score.explanation}" for score in catalogue.SCORES)
 _DEFAULTS = RunConfig(dataset_id="")
 
-WorkspaceOption = Annotated[
-    str | None, typer.Option("--workspace", metavar="FOLDER|URL", help="Default: $DIET_EXPLORER_HOME, else workspace.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id, beginning of an id, name, or: last.")]
 TextOption = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text.")]
 TextPairOption = Annotated[str | None, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")]
 LabelOption = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of the label.")]
@@ -116,7 +111,7 @@ def app_command(
     as_json: JsonOption = False,
 ) -> None:
     """Open the browser app, with a worker that does the jobs."""
-    place = _workspace(workspace)  # one that cannot be used is said now, not by a page
+    place = open_workspace(workspace)  # one that cannot be used is said now, not by a page
     from diet_explorer.cli_data import score_sample
     from diet_explorer.jobs.supervisor import run_app
 
@@ -149,7 +144,7 @@ def import_command(
     as_json: JsonOption = False,
 ) -> None:
     """Import a dataset and report what its rows are like."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_data import import_file, print_dataset
 
     dataset = import_file(place, location, text, label, text_pair, id_column, split, name, encoding)
@@ -199,7 +194,7 @@ def score_command(
     if output is not None:
         _check_output(output, wait)
     points = parse_checkpoints(checkpoints) if checkpoints is not None else None
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_data import import_file, names_a_file, print_estimates
     from diet_explorer.cli_runs import find_dataset, run_facts, wait_for
     from diet_explorer.jobs.slots import workers_in_words
@@ -252,7 +247,7 @@ def score_command(
 @app.command("runs")
 def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_runs import run_facts
 
     runs = place.runs()
@@ -271,15 +266,17 @@ def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False)
 @app.command("status")
 def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show how far a run is, per seed and checkpoint."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_runs import find_run, progress_line, run_facts
     from diet_explorer.jobs.slots import living_workers, workers_in_words
 
     found = find_run(place, run)
     progress = found.progress()
+    warnings = found.warnings() if found.checkpoints() else []
     if as_json:
         workers = [asdict(worker) for worker in living_workers(place.settings)]
-        out.print_json({**run_facts(found), "progress": asdict(progress), "workers": workers})
+        facts = {**run_facts(found), "progress": asdict(progress), "workers": workers}
+        out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
         return
     facts = {"run": found.id, "name": found.name, "dataset": found.record.dataset_id, "status": found.status}
     if found.status in ("queued", "running"):
@@ -301,12 +298,15 @@ def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json:
     ]
     if rows:
         out.print_table(("seed", "checkpoint", "train loss", "train acc.", "held-out acc.", "scoring"), rows)
+    for entry in warnings:
+        title, point = catalogue.score(catalogue.DEFAULT_SCORE).title, found.default_checkpoint()
+        out.print_line(f"{title} {catalogue.checkpoint_title(point)} is {entry.kind}: {entry.words}")
 
 
 @app.command("cancel")
 def cancel_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Stop a run within seconds; what has landed stays, and it can be resumed."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_runs import find_run
 
     found = find_run(place, run)
@@ -317,7 +317,7 @@ def cancel_command(run: RunArgument, workspace: WorkspaceOption = None, as_json:
 @app.command("resume")
 def resume_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Queue a cancelled or failed run again; it goes on from its last checkpoint."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_runs import find_run
     from diet_explorer.jobs.slots import workers_in_words
 
@@ -333,7 +333,7 @@ def scores_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write the long table: one row per example, seed and checkpoint."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_runs import find_run
 
     found = find_run(place, run)
@@ -346,63 +346,11 @@ def scores_command(
         out.print_line(f"Wrote {written}")
 
 
-@app.command("rank")
-def rank_command(
-    run: RunArgument,
-    by: Annotated[str, typer.Option(metavar="SCORE", help=_SCORES_HELP)] = catalogue.DEFAULT_SCORE,
-    checkpoint: Annotated[float | None, typer.Option(help="In epochs. Default: 1, or the latest before it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="One seed. Default: the mean over seeds.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many examples.")] = 50,
-    label: Annotated[list[str] | None, typer.Option(help="Only this given label; repeat for more.")] = None,
-    predicted: Annotated[list[str] | None, typer.Option(help="Only this predicted label; repeat for more.")] = None,
-    disagree: Annotated[
-        bool | None, typer.Option("--disagree/--agree", help="Only given ≠ predicted, or only =.")
-    ] = None,
-    query: Annotated[str, typer.Option(metavar="TEXT", help="Only examples that contain this text.")] = "",
-    split: Annotated[list[str] | None, typer.Option(help="Only this split; repeat for more. Default: train.")] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List examples from the worst on."""
-    score = catalogue.score(by)
-    place = _workspace(workspace)
-    from diet_explorer.analysis.filters import TRAIN_ONLY, ExampleFilter
-    from diet_explorer.cli_runs import find_run
-
-    found = find_run(place, run)
-    where = ExampleFilter(
-        labels=tuple(label or ()),
-        predicted=tuple(predicted or ()),
-        disagree=disagree,
-        splits=tuple(split) if split else TRAIN_ONLY,
-        text=query,
-    )
-    if seed is not None and seed not in found.landed():
-        known = ", ".join(str(number) for number in found.landed()) or "none yet"
-        raise NotFoundError(f"The run {found.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
-    point = found.default_checkpoint(seed) if checkpoint is None else checkpoint
-    frame = found.ranked(by, point, seed=seed, where=where, limit=top)
-    records = cast(list[dict[str, Any]], frame.to_dict("records"))
-    if as_json:
-        rows = [{key: (None if value != value else value) for key, value in record.items()} for record in records]
-        out.print_json({"run": found.id, "by": by, "checkpoint": point, "seed": seed, "examples": rows})
-        return
-    whose = "mean over seeds" if seed is None else f"seed {seed}"
-    out.print_line(f"{score.axis} · {catalogue.checkpoint_title(point)} · {whose}")
-    if (caution := catalogue.checkpoint_note(point)) is not None:
-        out.print_line(caution)
-    rows_shown = [
-        (
-            record["rank"],
-            record["id"],
-            f"{record[by]:.4f}",
-            record["label"],
-            record["predicted"],
-            record["text"][:TEXT_WIDTH],
-        )
-        for record in records
-    ]
-    out.print_table(("rank", "id", by, "label", "predicted", "text"), rows_shown)
+app.command("rank")(cli_analysis.rank_command)
+app.command("stability")(cli_analysis.stability_command)
+app.command("compare")(cli_analysis.compare_command)
+app.command("export-cartography")(cli_analysis.export_cartography_command)
+app.command("import-cartography")(cli_analysis.import_cartography_command)
 
 
 @app.command("map")
@@ -420,7 +368,7 @@ def map_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find every example's neighbours and draw the embedding map (UMAP)."""
-    place = _workspace(workspace)
+    place = open_workspace(workspace)
     from diet_explorer.cli_maps import map_facts, wait_for_map
     from diet_explorer.cli_runs import find_run
     from diet_explorer.jobs.slots import workers_in_words
@@ -459,13 +407,7 @@ def worker_command(
         else:
             out.print_line(line)
 
-    run_worker(_workspace(workspace).settings, slot=slot, announce=announce)
-
-
-def _workspace(home: str | None) -> Workspace:
-    from diet_explorer.workspace import Workspace
-
-    return Workspace(home)
+    run_worker(open_workspace(workspace).settings, slot=slot, announce=announce)
 
 
 def _check_output(output: Path, wait: bool) -> None:

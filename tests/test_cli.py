@@ -15,7 +15,10 @@ from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace import Workspace
 from tests.jobs import tiny_runs
 
-VERBS = ["app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "worker"]
+VERBS = [
+    *("app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "stability", "compare"),
+    *("export-cartography", "import-cartography", "map", "worker"),
+]
 
 
 @pytest.fixture

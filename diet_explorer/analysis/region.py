@@ -21,7 +21,7 @@ MAP_TITLES: dict[MapName, str] = {
 }
 MOST_POINTS = 64
 _DIGITS = 4
-_REMEDY = "Remove the region from the address, or draw it again."
+_REMEDY = "Correct or remove the region, or draw it again."
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Region:
             points = tuple((float(x), float(y)) for x, y in (corner.split(",") for corner in corners.split(";")))
         except ValueError:
             raise BadInputError(
-                f"The link's parameter region={text[:80]!r} is not of the form map:x,y;x,y;x,y.", _REMEDY
+                f"The filter's region={text[:80]!r} is not of the form map:x,y;x,y;x,y.", _REMEDY
             ) from None
         return cls(name, points)  # type: ignore[arg-type]  # checked by __post_init__
 

@@ -85,11 +85,13 @@ FILTERS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(FILTERS)
 def test_url_round_trip(where):
     assert ExampleFilter.from_query(where.to_query()) == where
 
 
+@settings(deadline=None)
 @given(FILTERS)
 def test_every_chip_removes_exactly_one_condition(where):
     assert len(where.describe()) == (
@@ -140,6 +142,7 @@ def inside(region: Region, x: float, y: float) -> bool:
     return odd
 
 
+@settings(deadline=None)
 @given(REGIONS, st.integers(0, 99))
 def test_a_region_is_the_even_odd_rule_and_survives_its_text(region, seed):
     x, y = np.random.default_rng(seed).uniform(-0.3, 1.3, (2, 60)).astype(np.float32)

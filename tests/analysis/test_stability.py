@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from diet_explorer.scoring.statistics import SHARES, TrainOrder, agreement
 
 
+@settings(deadline=None)
 @given(st.integers(1, 80), st.integers(1, 40), st.integers(0, 999))
 def test_agreement_is_scipys_and_the_overlap_of_sets(rows, levels, seed):
     random = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -102,6 +103,51 @@ def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.Complete
     assert printed[0] == "EL2N · higher = harder · before training · mean over seeds"
     assert printed[1].startswith("Not reliable")
     assert len(printed) == 6
+
+
+def test_rank_takes_the_whole_filter(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, table = scored
+    long = [row for row in pq.read_table(table).to_pylist() if row["checkpoint"] == 2.0]
+    mean = {key: sum(row["el2n"] for row in long if row["id"] == key) / 2 for key in {row["id"] for row in long}}
+    middle = sorted(mean.values())[30]
+    options = ["--checkpoint", "2", "--range", f"el2n:{middle}:", "--decided", "undecided", "--not-flagged"]
+    options += [
+        "--trajectory",
+        "learned early",
+        "--trajectory",
+        "never learned",
+        "--region",
+        "data:0,0;1,0;1,1.1;0,1.1",
+    ]
+    ranked = answer(home, "rank", "last", *options, "--split", "", "--top", "100")
+    assert ranked["count"] == len(ranked["examples"])
+    for row in ranked["examples"]:
+        assert row["el2n"] >= middle * (1 - 1e-6) and row["decided"] == "undecided"
+        assert row["trajectory"] in ("learned early", "never learned")
+    assert [row["id"] for row in answer(home, "rank", "last", "--id", "s007")["examples"]] == ["s007"]
+    done = tiny_runs.inside("rank", "last", "--range", "el2n", home=home)
+    assert done.returncode == 2 and "range='el2n' is not of the form name:low:high" in done.stderr
+
+
+def test_stability_comparison_and_cartography(
+    scored: tuple[Path, subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    home, _, _ = scored
+    pairs = answer(home, "stability", "last", "--by", "loss")["agreement"]
+    assert [(pair["first"], pair["second"]) for pair in pairs] == [(0.0, 1.0), (0.0, 2.0), (1.0, 2.0)]
+    (seeds,) = answer(home, "stability", "last", "--between", "seeds", "--checkpoint", "2")["agreement"]
+    assert (seeds["first"], seeds["second"]) == (0, 1) and -1 <= seeds["spearman"] <= 1
+    assert "Spearman" in tiny_runs.inside("stability", "last", "--between", "scores", home=home).stdout
+    (run,) = answer(home, "runs")
+    warnings = answer(home, "status", "last")["warnings"]
+    assert all(set(entry) == {"kind", "words"} for entry in warnings)
+    told = answer(home, "export-cartography", "last", "--output", str(tmp_path / "td"), "--seed", "1")
+    assert [Path(path).name for path in told["written"]] == ["dynamics_epoch_0.jsonl", "dynamics_epoch_1.jsonl"]
+    copy = shutil.copytree(home, tmp_path / "home")  # the other tests expect one run
+    again = answer(copy, "import-cartography", run["dataset"], str(tmp_path / "td"), "--name", "theirs")
+    assert again["status"] == "succeeded" and again["config"]["checkpoints"] == [1.0, 2.0]
+    same = answer(copy, "compare", run["id"], "theirs", "--seed", "0", "--by", "el2n", "--top", "3")
+    assert same["summary"]["examples"] == 60 and len(same["examples"]) == 3
 
 
 def test_what_was_not_recorded_is_refused(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
