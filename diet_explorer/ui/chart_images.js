@@ -8,7 +8,7 @@ function download(data, format) {
   if (!camera) return;
   const { layout, _fullLayout: full } = plot;
   const before = { title: layout.title, margin: layout.margin };
-  const height = TITLE_LINE * data.lines + 14;
+  const height = TITLE_LINE * data.lines + 14 + (full.showlegend ? TITLE_LINE : 0);
   plot._context.toImageButtonOptions = {
     format, filename: data.chart, scale: 2, width: full.width, height: full.height + height,
   };

@@ -15,6 +15,8 @@ from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import words
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, SECOND, THIRD, cividis, count_scale
+from diet_explorer.ui.density import heat_cells
+from diet_explorer.ui.view import Box
 
 _SCALE = [(step / 8, cividis(step / 8)) for step in range(9)]
 _ROOM = 0.92  # of the width between two checkpoints that the violins take
@@ -222,7 +224,8 @@ def score_density(
     grid: pd.DataFrame,
     across: Score,
     up: Score,
-    box: tuple[float, float, float, float],
+    box: Box,
+    bins: tuple[int, int],
     *,
     title: str,
     key: str,
@@ -233,17 +236,15 @@ def score_density(
     Parameters
     ----------
     grid : pandas.DataFrame
-        ``x, y, count``: middles of the cells that hold examples.
+        ``x_bin, y_bin, count`` of the cells that hold examples.
     box : tuple of float
         Least and greatest x, least and greatest y.
+    bins : tuple of (int, int)
+        Cells across and up.
     """
-    cells = grid.pivot(index="y", columns="x", values="count")
     figure = go.Figure(
         go.Heatmap(
-            x=cells.columns,
-            y=cells.index,
-            z=np.log10(cells.to_numpy(dtype=float)),
-            customdata=cells.to_numpy(dtype=float),
+            **heat_cells(grid, box, bins),
             colorscale=count_scale(dark=dark),
             colorbar=_count_bar(int(grid["count"].max())),
             hovertemplate=f"{across.title} %{{x:.3f}}<br>{up.title} %{{y:.3f}}<br>%{{customdata:,}} examples"

@@ -135,12 +135,14 @@ def draw_scores(selection: Selection, run: Run, checkpoint: float) -> None:
         ranked = exploration.Ranked(run, checkpoint, selection.seed)
         rows = library.count(run, checkpoint, selection.seed, selection.where)
         across = int(np.clip(np.sqrt(rows), *_CELLS))
-        grid = exploration.density(ranked, own.name, other, selection.where, (across, across * 3 // 4), box)
+        bins = (across, across * 3 // 4)
+        grid = exploration.density(ranked, own.name, other, selection.where, bins, box)
         charts.score_density(
             grid,
             own,
             up,
             box,
+            bins,
             title=_pair_words(pairs, own, up, int(grid["count"].sum())),
             key="score-density",
             dark=is_dark(),

@@ -34,8 +34,8 @@ def _open(home: str, database_url: str | None, jobs_url: str | None) -> Workspac
 
 
 def stamp(run: Run) -> str:
-    """Changes whenever scores land or a decision is taken; a key for caches."""
-    return f"{run.store.stamp()} {run.dataset.ledger.position()}"
+    """Changes whenever scores land, a map is drawn or a decision is taken; a key for caches."""
+    return f"{run.store.stamp()} {run.map_stamp()} {run.dataset.ledger.position()}"
 
 
 def ranked(

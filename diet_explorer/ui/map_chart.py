@@ -17,6 +17,7 @@ from diet_explorer.analysis.filters import Region
 from diet_explorer.ui import words
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import NEUTRAL, OTHERS, score_scale
+from diet_explorer.ui.density import heat_cells
 from diet_explorer.ui.view import Box
 
 _HERE = Path(__file__).parent
@@ -117,6 +118,7 @@ def draw_tools(
 def draw_map(
     points: pd.DataFrame,
     grid: pd.DataFrame | None,
+    bins: tuple[int, int],
     axes: Axes,
     colouring: Colouring,
     *,
@@ -136,7 +138,9 @@ def draw_map(
     points : pandas.DataFrame
         ``x, y, row, text, label, predicted`` (class names), ``disagree`` and the column of the colouring.
     grid : pandas.DataFrame or None
-        ``x, y, count`` of all examples, where the points are a sample of them.
+        ``x_bin, y_bin, count`` of all examples in the box, where the points are a sample of them.
+    bins : tuple of (int, int)
+        Cells of the grid across and up.
     box : tuple of float
         The part that is shown: least and greatest x, least and greatest y.
     region : Region or None
@@ -146,7 +150,7 @@ def draw_map(
     """
     figure = go.Figure()
     if grid is not None and len(grid):
-        figure.add_trace(_density(grid))
+        figure.add_trace(_density(grid, box, bins))
     for trace in _traces(points, colouring, dark=dark):
         figure.add_trace(trace)
     figure.update_layout(
@@ -180,13 +184,9 @@ def _axis(title: str, ends: Sequence[float]) -> dict[str, object]:
     return axis(title, **{**drawn, "fixedrange": False, "range": list(ends)})
 
 
-def _density(grid: pd.DataFrame) -> go.Heatmap:
-    cells = grid.pivot(index="y", columns="x", values="count")
+def _density(grid: pd.DataFrame, box: Box, bins: tuple[int, int]) -> go.Heatmap:
     return go.Heatmap(
-        x=cells.columns,
-        y=cells.index,
-        z=np.log10(cells.to_numpy(dtype=float)),
-        customdata=None,
+        **heat_cells(grid, box, bins),
         colorscale=[(0, "rgba(138,143,152,0.15)"), (1, "rgba(138,143,152,0.85)")],
         showscale=False,
         hoverinfo="skip",

@@ -152,6 +152,7 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
     draw_map(
         points,
         grid,
+        _GRID,
         kind.axes,
         colouring,
         box=box,
