@@ -120,6 +120,10 @@ class EmbeddedRun(ABC):
         """How far the drawing of a map is, and with which parameters the map that is there was drawn."""
         return self._map_files(which).load()
 
+    def map_stamp(self) -> str:
+        """Changes whenever a map is drawn with other parameters; a key for caches."""
+        return EmbeddingFiles(self._workspace.files, self.id).stamp()
+
     def cancel_map(self, which: Representation = "tuned") -> None:
         """Stop the drawing of a map within seconds; an earlier map stays.
 

@@ -24,6 +24,7 @@ FLOORS = [
 ]
 BROWSER_ONLY = {"streamlit", "plotly"}
 TORCH = {"torch", "transformers", "accelerate"}
+SLOW_TO_LOAD = {"umap", "pynndescent", "numba", "tantivy", "sklearn"}
 
 
 def floor_of(name: str) -> int:
@@ -81,6 +82,7 @@ def test_heavy_libraries_stay_in_their_rooms(path):
         library = name.split(".")[0]
         if library in BROWSER_ONLY:
             assert own in ("app", "pages", "ui"), f"{path.name} imports {library}"
+        assert library not in SLOW_TO_LOAD or not at_top, f"{path.name} imports {library} at its top"
         if library in TORCH:
             inside = own in ("training", "scoring") or path.name in ("projection.py", "proof.py") or not at_top
             assert inside, f"{path.name} imports {library} at its top"
@@ -90,6 +92,7 @@ def test_heavy_libraries_stay_in_their_rooms(path):
     "statement", ["import diet_explorer", "import diet_explorer.workspace", "import diet_explorer.cli"]
 )
 def test_front_doors_load_no_torch(statement):
-    code = f"{statement}; import sys; print(sorted({{'torch', 'transformers', 'streamlit'}} & set(sys.modules)))"
+    heavy = {"torch", "transformers", "streamlit", "umap", "numba"}
+    code = f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -22,6 +22,7 @@ from diet_explorer.data.texts import ExampleTexts
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles
 
@@ -31,7 +32,7 @@ Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
 
 _NUMERIC = ("int", "uint", "float", "double", "decimal", "bool")
-_MAP_FILES: dict[MapName, str] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
+_MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
 
 
 class RankingColumns:
@@ -192,7 +193,7 @@ class RankingColumns:
     def _map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if name == "data":
             return self.score("variability"), self.score("confidence")
-        path = self._store.map_path(_MAP_FILES[name])
+        path = EmbeddingFiles(self._store.files, self._store.run_id).map_path(_MAP_FILES[name])
         if not self._store.files.exists(path):
             raise NotFoundError(f"The {MAP_TITLES[name]} has not been drawn yet.", "Draw it on the embedding map page.")
         with self._store.files.open_read(path) as stream:

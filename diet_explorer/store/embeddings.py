@@ -10,7 +10,8 @@ end of seed 0)::
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +61,11 @@ class EmbeddingFiles:
     def has_neighbours(self, which: Representation) -> bool:
         """Whether the neighbours are there."""
         return self.files.exists(self.neighbours_path(which))
+
+    def stamp(self) -> str:
+        """Changes whenever a map is drawn with other parameters; a key for caches."""
+        paths = [self.parameters_path(which) for which in get_args(Representation)]
+        return " ".join(json.dumps(self.files.read_json(path)) for path in paths if self.files.exists(path))
 
     def write_vectors(self, which: Representation, vectors: NDArray[np.float16]) -> None:
         """Write vectors (N, d) of all examples in row order, atomically; a memory-mapped array is read in parts."""

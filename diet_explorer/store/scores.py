@@ -6,7 +6,6 @@ Layout below ``runs/<run id>/``::
     rankings/seed=0/checkpoint=0.25.arrow      the same scores and those of the training so far, with a rank each
     rankings/seed=mean/checkpoint=0.25.arrow   means and standard deviations over the seeds that have landed
     statistics/seed=mean/checkpoint=0.25.json  what charts show of a ranking, counted once when it landed
-    maps/tuned.parquet                         row, x, y of an embedding map
 """
 
 from __future__ import annotations
@@ -45,10 +44,6 @@ class ScoreFiles:
     def ranking_path(self, seed: int | None, checkpoint: float) -> str:
         """Path of the ranking of one seed, or of the mean over seeds for None."""
         return self._path("rankings", MEAN if seed is None else seed, checkpoint, "arrow")
-
-    def map_path(self, which: str) -> str:
-        """Path of an embedding map, "initial" or "tuned"."""
-        return self.files.path("runs", self.run_id, "maps", f"{which}.parquet")
 
     def has_scores(self, seed: int, checkpoint: float) -> bool:
         """Whether the scores of this seed and checkpoint have landed."""
