@@ -159,4 +159,4 @@ def settled(page: Page) -> Page:
 
 def rows(page: Page) -> list[str]:
     """The texts of the ranked table's rows."""
-    return page.locator("tbody tr td.text").all_inner_texts()
+    return page.locator(".st-key-ranked-table tbody tr td.text").all_inner_texts()

@@ -93,6 +93,6 @@ def test_own_data_from_upload_to_download(make_app, new_page, sentences, tiny_mo
 
     link = page.url
     other = settled(new_page(link))
-    expect(other.locator("tr[data-row]")).to_have_count(count)
+    expect(other.locator(".st-key-ranked-table tr[data-row]")).to_have_count(count)
     expect(other.locator(".st-key-card")).to_contain_text(expected["text"][1])
     assert re.sub(r".*\?", "", other.url) == re.sub(r".*\?", "", link)
