@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.dynamics import TRAJECTORIES, TrainingDynamics, most_common_trajectory
+from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.store.scores import ScoreFiles
 
@@ -89,17 +90,15 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
     if not found:
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
     example = found[0]
-    paths = [store.scores_path(seed, point) for seed, points in store.landed().items() for point in points]
-    records = (
-        queries.table(f"SELECT * FROM {parquet(paths)} WHERE row = ? ORDER BY seed, checkpoint", [row]).to_pylist()
-        if paths
-        else []
-    )
-    names = [name for name in catalogue.RECORDED_NAMES if records and name in records[0]]
-    trajectories = pd.DataFrame(records, columns=["seed", "checkpoint", "predicted", *names])
+    landed = store.landed()
+    paths = [store.scores_path(seed, point) for seed, points in landed.items() for point in points]
+    wanted = f"COLUMNS('^(seed|checkpoint|logits|{re.escape(catalogue.GROUP_PREFIX)}.*)$')"
+    sql = f"SELECT {wanted} FROM {parquet(paths)} WHERE row = ? ORDER BY seed, checkpoint"
+    records = queries.table(sql, [row]).to_pylist() if paths else []
+    ranked = _ranked(store, landed, row)
+    names = [name for name in catalogue.SCORE_NAMES if any(name in record for record in ranked)]
+    trajectories = pd.DataFrame(ranked, columns=["seed", "checkpoint", "predicted", *names])
     trajectories["predicted"] = trajectories["predicted"].map(dict(enumerate(manifest.classes)))
-    dynamics = _dynamics(store, records)
-    trajectories = trajectories.merge(dynamics.drop(columns="trajectory"), "left", on=["seed", "checkpoint"])
     prefix = catalogue.GROUP_PREFIX
     groups = [name for name in (records[0] if records else ()) if name.startswith(prefix)]
     gradients = pd.DataFrame(records, columns=["seed", "checkpoint", *groups])
@@ -116,39 +115,30 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
             if name.startswith(METADATA_PREFIX)
         },
         trajectories=trajectories,
-        types=_types(dynamics),
+        types=_types(ranked),
         gradients=gradients.rename(columns=lambda name: name.removeprefix(prefix)),
         _classes=manifest.classes,
         _logits={(record["seed"], record["checkpoint"]): record["logits"] for record in records},
     )
 
 
-def _dynamics(store: ScoreFiles, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """``seed, checkpoint, trajectory`` (code) and every score over the training up to there, from one row's records."""
-    rows = []
-    dynamics = {record["seed"]: TrainingDynamics(1) for record in records}
-    for record in records:
-        seed, point = record["seed"], record["checkpoint"]
-        if point > 0:
-            norm = record.get("grand_head")
-            dynamics[seed].add(
-                point,
-                np.array([record["p_label"]]),
-                np.array([record["margin"]]),
-                np.array([record["predicted"] == record["label"]]),
-                None if norm is None else np.array([norm]),
-                None if norm is None else store.learning_rate(seed, point),
-            )
-            scores = {name: float(values[0]) for name, values in dynamics[seed].scores().items()}
-            rows.append({"seed": seed, "checkpoint": point, "trajectory": dynamics[seed].trajectory().item(), **scores})
-    names = [name for name in catalogue.TRAINING_NAMES if rows and all(name in row for row in rows)]
-    return pd.DataFrame(rows, columns=["seed", "checkpoint", "trajectory", *names])
+def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list[dict[str, Any]]:
+    """What the ranking of each seed and checkpoint says of one example."""
+    found = []
+    for seed in landed:
+        for point in store.ranked_checkpoints(seed):
+            ranking = store.read_ranking(seed, point)
+            place = int(np.searchsorted(ranking["row"].to_numpy(), row))
+            entry = ranking.slice(place, 1).to_pylist()
+            if entry and entry[0]["row"] == row:
+                found.append({"seed": seed, "checkpoint": point, **entry[0]})
+    return found
 
 
-def _types(dynamics: pd.DataFrame) -> dict[int | None, str]:
-    last = dynamics.groupby("seed")["trajectory"].last()
-    if last.empty:
+def _types(ranked: Sequence[dict[str, Any]]) -> dict[int | None, str]:
+    """Type of trajectory of each seed at its last checkpoint, and that of most seeds."""
+    last = {record["seed"]: record["trajectory"] for record in ranked if "trajectory" in record}
+    if not last:
         return {}
-    most = most_common_trajectory([np.array([code], dtype=np.int8) for code in last])
-    types: dict[int | None, str] = {int(str(seed)): TRAJECTORIES[code] for seed, code in last.items()}
-    return {None: TRAJECTORIES[most[0]], **types}
+    most = most_common_trajectory([np.array([code], dtype=np.int8) for code in last.values()])
+    return {None: TRAJECTORIES[most[0]], **{seed: TRAJECTORIES[code] for seed, code in last.items()}}

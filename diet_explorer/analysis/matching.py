@@ -32,6 +32,8 @@ Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
 
 _NUMERIC = ("int", "uint", "float", "double", "decimal", "bool")
+_FEW_CODES = 6
+_FEW_CODES = 6
 _MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
 
 
@@ -243,7 +245,14 @@ class RankingColumns:
 
 
 def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
-    return np.asarray(np.array(wanted, dtype=bool)[codes])
+    """Which of the codes are wanted; a few comparisons are quicker than looking all codes up."""
+    chosen = np.flatnonzero(wanted)
+    if len(chosen) > _FEW_CODES:
+        return np.asarray(np.array(wanted, dtype=bool)[codes])
+    mask = np.zeros(len(codes), dtype=bool)
+    for code in chosen:
+        mask |= codes == code
+    return mask
 
 
 def _within(values: NDArray[np.float32], low: float | None, high: float | None) -> Iterator[Mask]:

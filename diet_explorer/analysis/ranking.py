@@ -93,12 +93,13 @@ class Ranking:
             within the example's split; over several splits, values decide, then rows.
         """
         values = self.columns.score(by)
-        kept = np.flatnonzero(self.columns.keeps(where))
+        mask = self.columns.keeps(where)
         if len(where.splits) == 1:
-            keys = self.columns[f"rank_{by}"][kept]
+            places = part_of_ranks(self.columns[f"rank_{by}"], mask, offset, limit)
         else:
+            kept = np.flatnonzero(mask)
             keys = -values[kept] if catalogue.score(by).worst == "high" else values[kept]
-        places = kept[part_of_order(keys, offset, limit)]
+            places = kept[part_of_order(keys, offset, limit)]
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
@@ -248,6 +249,34 @@ class Ranking:
             else:
                 raise NotFoundError(f"The ranking has no column {name!r}.", "Leave it out.")
         return pd.DataFrame(found)
+
+
+def part_of_ranks(
+    ranks: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None
+) -> NDArray[np.int64]:
+    """Positions `offset` to `offset + limit` in the order of ranks, among those that a mask keeps; sorts only these.
+
+    Parameters
+    ----------
+    ranks : int array (N,)
+        From 1 on; those that are kept are all different.
+    mask : bool array (N,)
+    offset : int
+    limit : int or None
+        None takes all the rest.
+    """
+    kept = ranks[mask]
+    most, end = int(kept.max(initial=0)), None if limit is None else offset + limit
+    if most == len(kept):  # all of a split
+        wanted = np.arange(1, most + 1)[offset:end]
+    else:
+        taken = np.zeros(most + 1, dtype=bool)
+        taken[kept] = True
+        wanted = np.flatnonzero(taken)[offset:end]
+    if not len(wanted):
+        return np.empty(0, dtype=np.int64)
+    found = np.flatnonzero(mask & (ranks >= wanted[0]) & (ranks <= wanted[-1]))
+    return np.asarray(found[np.argsort(ranks[found])])
 
 
 def part_of_order(keys: NDArray[np.generic], offset: int, limit: int | None) -> NDArray[np.int64]:

@@ -195,7 +195,7 @@ class RankingColumns:
         names, codes = self._splits
         return np.asarray(codes == (names.index(TRAIN) if TRAIN in names else -1))
 
-    @property
+    @cached_property
     def class_count(self) -> int:
         """Number of classes."""
         return int(self.labels.max(initial=-1)) + 1
@@ -233,7 +233,7 @@ def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
         "edges": [low, high],
         "counts": ranking.counts(_bins(values, low, high), BINS).tolist(),
         "log": None,
-        "quantiles": _quantiles(ranking, values),
+        "quantiles": _quantiles(ranking, name, values, ranks),
         "worst": _worst_balance(ranking, ranks),
     }
     if catalogue.score(name).long_tailed and high > 0:
@@ -253,16 +253,21 @@ def _bins(values: Floats, low: float, high: float) -> NDArray[np.int64]:
     return np.clip((values - low) / width, 0, BINS - 1).astype(np.int64)
 
 
-def _quantiles(ranking: RankingColumns, values: Floats) -> dict[str, Any]:
+def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArray[np.int32]) -> dict[str, Any]:
     """`QUANTILES` of each split, and of each class within it; null where there is no example."""
-    by_value = np.argsort(values, kind="stable")
     whole, per_class = [], []
     for split in range(len(ranking.split_names)):
-        rows = by_value[ranking.split_codes[by_value] == split]
-        whole.append(_of_sorted(values[rows]))
-        rows = rows[np.argsort(ranking.labels[rows].astype(np.int32), kind="stable")]
-        ends = np.searchsorted(ranking.labels[rows], np.arange(ranking.class_count + 1))
-        per_class.append([_of_sorted(values[rows[a:b]]) for a, b in pairwise(ends)])
+        rows = np.flatnonzero(ranking.split_codes == split)
+        ordered = np.empty(len(rows), dtype=np.int64)
+        ordered[ranks[rows] - 1] = rows  # sorted already, from the worst on
+        if catalogue.score(name).worst == "high":
+            ordered = ordered[::-1]
+        whole.append(_of_sorted(values[ordered]))
+        labels = ranking.labels[ordered]
+        by_class = np.argsort(labels.astype(np.int16 if ranking.class_count < 2**15 else np.int32), kind="stable")
+        ends = np.r_[0, np.cumsum(np.bincount(labels, minlength=ranking.class_count))]
+        grouped = values[ordered[by_class]]
+        per_class.append([_of_sorted(grouped[a:b]) for a, b in pairwise(ends)])
     return {"split": whole, "class": per_class}
 
 

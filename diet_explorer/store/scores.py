@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
-ROW_GROUP = 65_536
+ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
 MEAN = "mean"
+_REPEATED = ("split", "seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
 
@@ -95,8 +96,18 @@ class ScoreFiles:
         return self.files.path("runs", self.run_id, kind, f"seed={seed}", f"checkpoint={checkpoint:g}.{ending}")
 
     def _write(self, path: str, table: pa.Table) -> None:
+        """Bytes of floats are stored by their place in the number, which packs a third better and faster."""
+        floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
+        lists = [f"{field.name}.list.element" for field in table.schema if pa.types.is_fixed_size_list(field.type)]
         with self.files.atomic_writer(path) as stream:
-            pq.write_table(table, stream, compression="zstd", row_group_size=ROW_GROUP)
+            pq.write_table(
+                table,
+                stream,
+                compression="zstd",
+                row_group_size=ROW_GROUP,
+                use_dictionary=[name for name in table.column_names if name in _REPEATED],
+                use_byte_stream_split=[*floats, *lists],
+            )
 
 
 def _checkpoints(names: list[str]) -> list[float]:
