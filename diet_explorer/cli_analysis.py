@@ -65,6 +65,9 @@ def rank_command(
     region: Annotated[
         str | None, typer.Option(metavar="MAP:X,Y;X,Y;…", help="Only inside this polygon on a map, as in a link.")
     ] = None,
+    length: Annotated[
+        str | None, typer.Option(metavar="LOW:HIGH", help="Only so many characters; an end may be left out.")
+    ] = None,
     value: Annotated[
         Repeated, typer.Option(metavar="COLUMN:VALUE", help="Only this value of a further column; repeat for more.")
     ] = None,
@@ -95,6 +98,7 @@ def rank_command(
         "decided": decided,
         "flagged": _yes_no(flagged),
         "region": None if region is None else [region],
+        "length": None if length is None else [length],
     }
     where = ExampleFilter.from_query({key: values for key, values in given.items() if values})
     point = _checkpoint(found, checkpoint, seed)

@@ -259,6 +259,18 @@ class Run(AnalysedRun, EmbeddedRun):
         """How many examples a filter keeps."""
         return self.ranking(checkpoint, seed).count(where or ExampleFilter())
 
+    def position(
+        self,
+        row: int,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+    ) -> int | None:
+        """An example's place from 0 on in the list that `ranked` gives; None where the filter does not keep it."""
+        return self.ranking(checkpoint, seed).position(row, by, where or ExampleFilter())
+
     def histogram(
         self,
         by: str = catalogue.DEFAULT_SCORE,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from diet_explorer.analysis.search_index import TextSearch
-from diet_explorer.config import SHARED_CORES, Settings, load_settings
+from diet_explorer.config import Settings, load_settings, sharing_cores
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
@@ -307,7 +307,7 @@ class Workspace:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "diet_explorer.scoring.measurement"],
             input=json.dumps(request),
-            env={**SHARED_CORES, **os.environ},
+            env=sharing_cores(os.environ),
             capture_output=True,
             text=True,
             check=False,

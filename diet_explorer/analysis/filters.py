@@ -14,14 +14,14 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 
-__all__ = ["DECISION_STATES", "ExampleFilter", "MetadataRange", "MetadataValue", "Region", "ScoreRange"]
+__all__ = ["DECISION_STATES", "ExampleFilter", "LengthRange", "MetadataRange", "MetadataValue", "Region", "ScoreRange"]
 
 T = TypeVar("T")
 TRAIN_ONLY = ("train",)
 _YES_NO = {"yes": True, "no": False}
 _KEYS = (
     *("label", "predicted", "disagree", "split", "q", "id", "range", "meta", "value"),
-    *("trajectory", "decided", "flagged", "region"),
+    *("trajectory", "decided", "flagged", "region", "length"),
 )
 
 
@@ -32,6 +32,20 @@ class ScoreRange:
     name: str
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True)
+class LengthRange:
+    """Keep examples with so many characters, both texts of a pair together; None leaves an end open."""
+
+    low: int | None = None
+    high: int | None = None
+
+    def describe(self) -> str:
+        """The condition in words."""
+        least = "" if self.low is None else f"at least {self.low:,}"
+        most = "" if self.high is None else f"at most {self.high:,}"
+        return f"{' and '.join(filter(None, (least, most))) or 'any number of'} characters"
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,7 @@ class ExampleFilter:
         True: flagged examples only; False: the others only; None: both.
     region : Region or None
         Examples inside a polygon on a map.
+    length : LengthRange or None
     """
 
     labels: tuple[str, ...] = ()
@@ -94,6 +109,7 @@ class ExampleFilter:
     decided: tuple[str, ...] = ()
     flagged: bool | None = None
     region: Region | None = None
+    length: LengthRange | None = None
 
     def __post_init__(self) -> None:
         _check_words("type of trajectory", self.trajectories, TRAJECTORIES)
@@ -121,6 +137,7 @@ class ExampleFilter:
             "decided": list(self.decided),
             "flagged": _yes_no(self.flagged),
             "region": [] if self.region is None else [self.region.to_text()],
+            "length": [] if self.length is None else [_pack_length(self.length)],
         }
         return {key: values for key, values in query.items() if values}
 
@@ -149,6 +166,7 @@ class ExampleFilter:
             decided=tuple(found.get("decided", ())),
             flagged=_read_yes_no("flagged", found.get("flagged")),
             region=Region.from_text(_last(found["region"])) if found.get("region") else None,
+            length=_unpack_length(_last(found["length"])) if found.get("length") else None,
         )
 
     def describe(self) -> list[tuple[str, ExampleFilter]]:
@@ -184,6 +202,8 @@ class ExampleFilter:
             chips.append(("flagged" if self.flagged else "not flagged", replace(self, flagged=None)))
         if self.region is not None:
             chips.append((self.region.describe(), replace(self, region=None)))
+        if self.length is not None:
+            chips.append((self.length.describe(), replace(self, length=None)))
         return chips
 
 
@@ -234,6 +254,20 @@ def _unpack(key: str, text: str) -> tuple[str, float | None, float | None]:
             f"The filter's {key}={text!r} is not of the form name:low:high.",
             "Correct or remove it, or choose the filter again.",
         ) from None
+
+
+def _pack_length(length: LengthRange) -> str:
+    return ":".join("" if end is None else str(end) for end in (length.low, length.high))
+
+
+def _unpack_length(text: str) -> LengthRange:
+    low, colon, high = text.partition(":")
+    if not colon or not all(end == "" or end.isdecimal() for end in (low, high)):
+        raise BadInputError(
+            f"The filter's length={text!r} is not of the form low:high.",
+            "Give whole numbers of characters, such as 20:200, or remove it.",
+        )
+    return LengthRange(int(low) if low else None, int(high) if high else None)
 
 
 def _split_pair(text: str) -> tuple[str, str]:

@@ -168,6 +168,12 @@ class RankingColumns:
             yield where.region.contains(*self._map(where.region.map))
         if where.ids:
             yield self._of_rows(self.texts.rows_of(where.ids))
+        if where.length is not None:
+            lengths = self._here(self.texts.lengths())
+            if where.length.low is not None:
+                yield lengths >= where.length.low
+            if where.length.high is not None:
+                yield lengths <= where.length.high
         if where.text:
             if self._search is None:
                 raise ValueError("a filter by text needs a search")

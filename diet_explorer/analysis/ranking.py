@@ -107,6 +107,21 @@ class Ranking:
         frame.insert(0, "rank", self.columns[f"rank_{by}"][places])
         return frame
 
+    def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
+        """An example's place from 0 on in the list that `page` gives; None where the filter does not keep it."""
+        values = self.columns.score(by)
+        mask = self.columns.keeps(where)
+        place = int(np.searchsorted(self.columns.examples, np.int32(row)))
+        if place == len(mask) or self.columns.examples[place] != row or not mask[place]:
+            return None
+        if len(where.splits) == 1:
+            ranks = self.columns[f"rank_{by}"]
+            return int(np.count_nonzero(mask & (ranks < ranks[place])))
+        keys = -values if catalogue.score(by).worst == "high" else values
+        return int(
+            np.count_nonzero(mask & (keys < keys[place])) + np.count_nonzero((mask & (keys == keys[place]))[:place])
+        )
+
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
         """Counts of a score in equal-width bins over the range it takes in the filter's examples.
 
@@ -213,7 +228,7 @@ class Ranking:
 
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
-        place = int(np.searchsorted(self.columns.examples, row))
+        place = int(np.searchsorted(self.columns.examples, np.int32(row)))
         if place == len(self.columns.examples) or self.columns.examples[place] != row:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
         codes = self.columns.split_codes()[1]
@@ -265,17 +280,16 @@ def part_of_ranks(
     limit : int or None
         None takes all the rest.
     """
-    kept = ranks[mask]
-    most, end = int(kept.max(initial=0)), None if limit is None else offset + limit
-    if most == len(kept):  # all of a split
-        wanted = np.arange(1, most + 1)[offset:end]
-    else:
-        taken = np.zeros(most + 1, dtype=bool)
-        taken[kept] = True
-        wanted = np.flatnonzero(taken)[offset:end]
-    if not len(wanted):
+    size = int(np.count_nonzero(mask))
+    first, last = offset + 1, size if limit is None else min(offset + limit, size)
+    if first > last:
         return np.empty(0, dtype=np.int64)
-    found = np.flatnonzero(mask & (ranks >= wanted[0]) & (ranks <= wanted[-1]))
+    if np.count_nonzero(mask & (ranks <= size)) < size:  # some are left out, so the n-th is not the one of rank n
+        kept = ranks[mask]
+        taken = np.zeros(int(kept.max()) + 1, dtype=bool)
+        taken[kept] = True
+        first, last = np.flatnonzero(taken)[[offset, last - 1]]
+    found = np.flatnonzero(mask & (ranks >= first) & (ranks <= last))
     return np.asarray(found[np.argsort(ranks[found])])
 
 

@@ -17,7 +17,7 @@ from diet_explorer.data.manifest import DatasetManifest, dataset_folder, example
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 131_072
 
 
 class ExampleTexts:
@@ -62,6 +62,14 @@ class ExampleTexts:
         wanted = pa.array(ids, pa.string())
         found = [pc.is_in(batch["id"], wanted).to_numpy(zero_copy_only=False) for batch in self._batches()]
         return np.flatnonzero(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Characters of every example, both texts of a pair together."""
+        parts = [
+            sum(pc.utf8_length(batch[name]).to_numpy().astype(np.int64) for name in self._columns[1:])
+            for batch in self._batches()
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
     def _batches(self) -> list[pa.RecordBatch]:
         self.make()

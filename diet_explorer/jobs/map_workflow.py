@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dbos import DBOS
 
-from diet_explorer.config import SHARED_CORES
+from diet_explorer.config import sharing_cores
 from diet_explorer.errors import DietExplorerError, JobCancelledError
 from diet_explorer.jobs.map_progress import MapProgressFiles, MapRequest, MapStatus
 from diet_explorer.jobs.protocol import MAP_WORKFLOW
@@ -90,7 +90,7 @@ def _work(
     with output.open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", *module, json.dumps(request)],
-            env={**SHARED_CORES, **os.environ},
+            env=sharing_cores(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from typing import NoReturn
 
-from diet_explorer.config import SHARED_CORES, Settings
+from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
@@ -53,8 +53,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     place = WorkerSlot(settings, slot)
     _log_to_file(settings, place.slot)
     told = listen_for_the_end()
-    for name, value in SHARED_CORES.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(sharing_cores(os.environ))
 
     from dbos import DBOS, DBOSPortableJSONSerializer
 

@@ -49,7 +49,7 @@ def draw_card(
                 on_click=_step_to,
                 args=(selection, run, checkpoint, (position or 0) + step),
             )
-        place = "not on this page"
+        place = "not in this list"
         if position is not None:
             place = f"{words.whole(position + 1)} of {words.whole(total)}"
         st.html(f'<span class="de-quiet">{place}</span>', width="stretch")
@@ -163,11 +163,13 @@ def _find_similar(row: int, example_id: str, found: pd.DataFrame) -> None:
 
 
 def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> int | None:
-    """Place of the open example in the whole list; None where it is not on the page that is shown."""
+    """Place of the open example in the whole list; None where the filter does not keep it."""
     offset = (selection.view.page - 1) * PAGE_SIZE
     rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
     places = rows.index[rows["row"] == row]
-    return offset + int(places[0]) if len(places) else None
+    if len(places):
+        return offset + int(places[0])
+    return run.position(row, selection.score.name, checkpoint, seed=selection.seed, where=selection.where)
 
 
 def _step_to(selection: Selection, run: Run, checkpoint: float, position: int) -> None:

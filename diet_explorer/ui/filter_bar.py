@@ -8,7 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.filters import (
+    DECISION_STATES,
+    ExampleFilter,
+    LengthRange,
+    MetadataRange,
+    MetadataValue,
+    ScoreRange,
+)
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring.catalogue import Score
@@ -23,6 +30,8 @@ BINS = 40
 _RangeCallback = Callable[[float | None, float | None], None]
 _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
+_LENGTH = ""
+"""Stands for the length among the names of columns, none of which is empty."""
 _NUMERIC = ("int", "uint", "float", "double", "decimal")
 
 
@@ -97,25 +106,31 @@ def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, f
 
 
 def _range_inputs(
-    name: str, titles: tuple[str, str], low: float | None, high: float | None, on_change: _RangeCallback
+    name: str,
+    titles: tuple[str, str],
+    low: float | None,
+    high: float | None,
+    on_change: _RangeCallback,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open."""
+    """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open; `whole` for counts."""
     left, right = st.columns(2, gap="small")
     with left, st.container(key=f"{name}-low"):
         low_key, low_default = mirrored(f"{name}-low", low)
-        _number_input(titles[0], low_key, low_default, lambda: on_change(st.session_state[low_key], high))
+        _number_input(titles[0], low_key, low_default, whole, lambda: on_change(st.session_state[low_key], high))
     with right, st.container(key=f"{name}-high"):
         high_key, high_default = mirrored(f"{name}-high", high)
-        _number_input(titles[1], high_key, high_default, lambda: on_change(low, st.session_state[high_key]))
+        _number_input(titles[1], high_key, high_default, whole, lambda: on_change(low, st.session_state[high_key]))
 
 
-def _number_input(title: str, key: str, default: float | None, on_change: Callable[[], None]) -> None:
+def _number_input(title: str, key: str, default: float | None, whole: bool, on_change: Callable[[], None]) -> None:
     st.number_input(
         title,
         key=key,
         value=default,
-        format="%.3f",
-        step=0.05,
+        format="%d" if whole else "%.3f",
+        step=1 if whole else 0.05,
         placeholder=title,
         label_visibility="collapsed",
         on_change=on_change,
@@ -160,12 +175,12 @@ def _set_range(name: str, low: float | None, high: float | None) -> None:
 def _metadata_column(dataset: Dataset) -> None:
     columns = list(library.metadata_types(dataset))
     st.selectbox(
-        "Further column",
-        columns,
+        "Length or further column",
+        [_LENGTH, *columns],
         index=None,
         key="filter-column",
-        placeholder="Filter by a further column" if columns else "No further columns",
-        disabled=not columns,
+        format_func=lambda name: name or "Length in characters",
+        placeholder="Filter by length or a further column" if columns else "Filter by length",
         label_visibility="collapsed",
     )
 
@@ -173,6 +188,10 @@ def _metadata_column(dataset: Dataset) -> None:
 def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
     column = st.session_state.get("filter-column")
     types = library.metadata_types(dataset)
+    if column == _LENGTH:
+        length = where.length or LengthRange()
+        _range_inputs("filter-length", ("Characters from", "to"), length.low, length.high, _set_length, whole=True)
+        return
     if column not in types:
         return
     if types[column].startswith(_NUMERIC):
@@ -195,6 +214,11 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
             label_visibility="collapsed",
             on_change=lambda: _add_value(column, st.session_state[key]),
         )
+
+
+def _set_length(low: float | None, high: float | None) -> None:
+    least, most = (None if end is None else max(int(end), 0) for end in (low, high))
+    _set(length=None if least is None and most is None else LengthRange(least, most))
 
 
 def _set_metadata(column: str, low: float | None, high: float | None) -> None:

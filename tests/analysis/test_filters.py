@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from diet_explorer.analysis.filters import (
     DECISION_STATES,
     ExampleFilter,
+    LengthRange,
     MetadataRange,
     MetadataValue,
     Region,
@@ -82,6 +83,7 @@ FILTERS = st.builds(
     decided=some_of(DECISION_STATES),
     flagged=st.sampled_from([None, None, True, False]),
     region=st.none() | REGIONS,
+    length=st.none() | st.builds(LengthRange, st.none() | st.integers(0, 30), st.none() | st.integers(0, 30)),
 )
 
 
@@ -98,6 +100,7 @@ def test_every_chip_removes_exactly_one_condition(where):
         len(where.labels) + len(where.predicted) + (where.disagree is not None) + len(where.splits)
         + bool(where.text) + bool(where.ids) + len(set(where.scores)) + len(where.metadata) + len(set(where.values))
         + len(where.trajectories) + len(where.decided) + (where.flagged is not None) + (where.region is not None)
+        + (where.length is not None)
     ) or len(set(where.scores)) < len(where.scores) or len(set(where.values)) < len(where.values)  # fmt: skip
     for words, without in where.describe():
         assert words
@@ -118,6 +121,8 @@ def test_every_chip_removes_exactly_one_condition(where):
         ({"region": "data:1,2;3"}, "region='data:1,2;3'"),
         ({"region": "data:1,2;3,4;nan,0"}, "not a number"),
         ({"region": "moon:1,2;3,4;5,6"}, "no map 'moon'"),
+        ({"length": "long"}, "length='long'"),
+        ({"length": "1:-2"}, "length='1:-2'"),
     ],
 )
 def test_a_broken_link_is_told(query, message):
@@ -179,6 +184,9 @@ def keep(frame: pd.DataFrame, where: ExampleFilter) -> pd.Series:
         mask &= (frame["label"] != frame["predicted"]) == where.disagree
     if where.flagged is not None:
         mask &= frame["flagged"] == where.flagged
+    if where.length is not None:
+        low, high = where.length.low or 0, inf if where.length.high is None else where.length.high
+        mask &= pd.Series([low <= len(text) <= high for text in frame["text"]], index=frame.index)
     if where.text:
         mask &= frame["text"].str.contains(where.text, regex=False)
     if where.region is not None:
@@ -267,6 +275,9 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, wher
     for column, source in (("label", "label_name"), ("predicted", "predicted_name"), *zip(SAME, SAME, strict=True)):
         assert page[column].tolist() == expected[source].tolist()
     assert int(ranking.histogram(by, where, bins=7)["count"].sum()) == len(expected)
+    places = [ranking.position(row, by, where) for row in page["row"]]
+    assert places == list(range(len(expected)))
+    assert {ranking.position(row, by, where) for row in set(frame["row"]) - set(expected["row"])} <= {None}
     assert ranking.page(by, where, limit=3, offset=2)["row"].tolist() == expected["row"].tolist()[2:5]
     grid = ranking.density("variability", "confidence", where, bins=(3, 2))
     assert grid["count"].sum() == len(expected)
