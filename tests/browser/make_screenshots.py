@@ -6,11 +6,13 @@ python -m tests.browser.make_screenshots
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 from diet_explorer import ExampleFilter
+from diet_explorer.analysis.region import Region
 from tests.browser.conftest import ARGUMENTS, LiveApp, chromium_path, settled
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -18,17 +20,25 @@ DRAWN_MS = 2500  # plots are drawn after the page's script has ended
 
 
 def main() -> None:
-    """Write browse.png, browse-dark.png, score.png and datasets.png."""
+    """Write one picture per page, some of them in the dark theme."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         app = LiveApp(Path(folder) / "home", threads=None).start()
         dataset = app.workspace.import_sample()
         run = app.workspace.score(dataset, epochs=2, checkpoints=(0.25, 1, 2), max_length=64).wait()
+        run.draw_map("tuned")
+        while run.map_progress("tuned").state in ("queued", "running"):
+            time.sleep(1)
         worst = int(run.ranked(where=ExampleFilter(disagree=True))["row"].iloc[0])
         address = f"?dataset={dataset.id}&run={run.id}"
+        hard = Region("data", ((0.0, 0.0), (1.0, 0.0), (1.0, 0.45), (0.0, 0.45))).to_text()
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         for name, path, scheme, plots in (
             ("browse", f"browse{address}&example={worst}", "light", False),
             ("browse-dark", f"browse{address}", "dark", True),
+            ("distributions-dark", f"distributions{address}", "dark", True),
+            ("stability", f"distributions{address}&tab=stability", "light", True),
+            ("data-map", f"data_map{address}&checkpoint=2&region={hard}", "light", True),
+            ("embedding-map-dark", f"embedding_map{address}&example={worst}", "dark", True),
             ("score", f"score{address}", "light", True),
             ("datasets", f"datasets{address}", "light", True),
         ):
