@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -193,13 +195,28 @@ def _matching_rows(index: Index, query: Query) -> Rows:
     for start in range(0, searcher.num_docs, step := BLOCK_ROWS * MAX_BLOCKS):
         here = Query.range_query(index.schema, "row", FieldType.Unsigned, start, start + step, include_upper=False)
         part = query if step >= searcher.num_docs else Query.boolean_query([(Occur.Must, query), (Occur.Must, here)])
-        buckets = searcher.aggregate(part, request)["blocks"]["buckets"]
-        firsts = np.array([bucket["key"] for bucket in buckets], dtype=np.int32)
-        sums = np.array([bucket["bits"]["value"] for bucket in buckets], dtype="<u8")
+        with _resting_collector():
+            buckets = searcher.aggregate(part, request)["blocks"]["buckets"]
+            firsts = np.array([bucket["key"] for bucket in buckets], dtype=np.int32)
+            sums = np.array([bucket["bits"]["value"] for bucket in buckets], dtype="<u8")
+            del buckets
         bits = np.unpackbits(sums.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
         block, place = np.nonzero(bits)
         found.append(firsts[block] + place.astype(np.int32))
     return np.concatenate(found)
+
+
+@contextmanager
+def _resting_collector() -> Iterator[None]:
+    """No garbage collection meanwhile: an answer of many small dictionaries makes it walk through all of the memory of
+    the process, again and again, which takes longer than the search."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _condition(index: Index, term: Term) -> Query:
