@@ -43,7 +43,7 @@ WORKSPACE_VERSION = 1
 SAMPLE_NAME = "Film snippets (sample)"
 SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
 SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
-_IMPORTED = 0.5  # share of an import's time until the rows are written; the rest goes into the search index
+_IMPORTED = 0.4  # share of an import's time until the rows are written; the rest goes into the search index
 
 
 class Workspace:

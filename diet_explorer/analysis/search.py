@@ -64,6 +64,12 @@ def search_words(text: str) -> list[str]:
     return [word[:WORD_LENGTH] for word in _folded(text).split()]
 
 
+def spaced_words(text: str) -> str:
+    """The same words in one string, with spaces between them."""
+    folded = _folded(text)
+    return folded if len(folded) <= WORD_LENGTH else " ".join(word[:WORD_LENGTH] for word in folded.split())
+
+
 @lru_cache(maxsize=64)
 def parse_query(query: str) -> tuple[Term, ...]:
     """Read a query; terms without a word, such as a lone dash, are left out."""

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.search import Term, parse_query, search_words
+from diet_explorer.analysis.search import Term, parse_query, spaced_words
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
@@ -174,7 +174,7 @@ class TextSearch:
                     document.add_unsigned("row", row)
                     document.add_float("bit", float(1 << row % BLOCK_ROWS))
                     for text in texts:
-                        document.add_text("text", " ".join(search_words(text or "")))
+                        document.add_text("text", spaced_words(text or ""))
                     writer.add_document(document)
                 done += batch.num_rows
                 yield done

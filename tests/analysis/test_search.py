@@ -144,9 +144,10 @@ def test_the_language_by_example(tmp_path):
         "Well... made of good stuff (cafe\u0301)",
         "很好吃的日本料理",
         "so ❤️ much",
+        f"a word of {'x' * 70_000} letters, more than any index takes",
     ]
     search = TextSearch(
-        Files(tmp_path), write_dataset(Files(tmp_path), texts, [0] * 5, ["no", "yes"]), tmp_path / "scratch"
+        Files(tmp_path), write_dataset(Files(tmp_path), texts, [0] * 6, ["no", "yes"]), tmp_path / "scratch"
     )
     cases = {
         "good": [0, 2],
@@ -154,7 +155,7 @@ def test_the_language_by_example(tmp_path):
         "goo*": [0, 1, 2],
         "good -film": [2],
         "goo* NOT film": [2],
-        "NOT good": [1, 3, 4],
+        "NOT good": [1, 3, 4, 5],
         "not film": [1],
         '"well made"': [0, 2],
         "well-made": [0, 2],
@@ -164,6 +165,8 @@ def test_the_language_by_example(tmp_path):
         "STRASSE": [0],
         "café": [2],
         "日本": [3],
+        "x" * 70_000: [5],
+        "x" * 5_000 + "*": [5],
         "本日": [],
         "❤": [4],
         '"unclosed good': [],
