@@ -23,7 +23,7 @@ test: $(VENV)/.test chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.bench
-	@for name in gradient_norms whole_job app_start import_rows; do \
+	@for name in gradient_norms whole_job app_start import_rows browse_queries; do \
 	  echo; echo "== $$name"; $(BIN)/python -W ignore -m tests.benchmarks.$$name || exit 1; done
 
 clean:

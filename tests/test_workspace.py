@@ -92,6 +92,16 @@ def test_agreement_of_the_gradient_scores(made):
     assert found["spearman"][0] == pytest.approx(expected)
 
 
+def test_the_learning_rate_of_the_step_before_gives_self_influence(made):
+    _, _, run = made
+    assert run.store.learning_rate(0, 0.0) is None
+    rate = run.store.learning_rate(0, 1.0)
+    assert rate == pytest.approx(run.config.learning_rate / 4)  # linear decay: the last of four steps has a quarter
+    page = run.ranked("self_influence", 1.0, seed=0, limit=None)
+    assert page["self_influence"].to_numpy() == pytest.approx(rate * page["grand_head"].to_numpy() ** 2, rel=1e-5)
+    assert "self_influence" not in run.score_names(0.0)
+
+
 def test_where_an_example_pulls_adds_up(made):
     _, _, run = made
     card = run.card(3)

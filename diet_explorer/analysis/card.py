@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
 from diet_explorer.store.queries import Queries, parquet
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,6 @@ class ExampleCard:
         far are NaN before it began.
     types : dict of (int or None) to str
         Type of trajectory by seed up to its last checkpoint; None stands for the type that most seeds have.
-    gradients : pandas.DataFrame
-        ``seed, checkpoint`` and the gradient norm of each group of parameters; no such columns where none were taken.
     """
 
     row: int
@@ -46,17 +45,12 @@ class ExampleCard:
     metadata: dict[str, Any]
     trajectories: pd.DataFrame
     types: dict[int | None, str]
-    gradients: pd.DataFrame
     _classes: list[str] = field(repr=False)
-    _logits: dict[tuple[int, float], list[float]] = field(repr=False)
+    _records: Callable[[float], list[dict[str, Any]]] = field(repr=False)
 
     def probabilities(self, checkpoint: float, seed: int | None = None) -> dict[str, float]:
         """Class name to probability, the mean over seeds for None; every class, in the dataset's order."""
-        chosen = [
-            np.asarray(values, dtype=np.float64)
-            for (number, point), values in self._logits.items()
-            if point == checkpoint and seed in (None, number)
-        ]
+        chosen = [np.asarray(record["logits"], dtype=np.float64) for record in self._of(checkpoint, seed)]
         if not chosen:
             raise NotFoundError(f"There are no scores at checkpoint {checkpoint:g}.", "Choose another checkpoint.")
         exponents = [np.exp(values - values.max()) for values in chosen]
@@ -68,13 +62,17 @@ class ExampleCard:
 
         The squares of one seed's groups add up to the square of its GraNd.
         """
-        chosen = self.gradients[self.gradients["checkpoint"] == checkpoint]
-        if seed is not None:
-            chosen = chosen[chosen["seed"] == seed]
-        norms = chosen.drop(columns=["seed", "checkpoint"])
-        if norms.empty:
-            return {}
-        return {str(name): float(np.sqrt(np.mean(np.square(norms[name])))) for name in norms.columns}
+        records = self._of(checkpoint, seed)
+        names = [name for name in (records[0] if records else ()) if name.startswith(catalogue.GROUP_PREFIX)]
+        return {
+            name.removeprefix(catalogue.GROUP_PREFIX): float(
+                np.sqrt(np.mean([record[name] ** 2 for record in records]))
+            )
+            for name in names
+        }
+
+    def _of(self, checkpoint: float, seed: int | None) -> list[dict[str, Any]]:
+        return [record for record in self._records(checkpoint) if seed in (None, record["seed"])]
 
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
@@ -91,17 +89,10 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
     example = found[0]
     landed = store.landed()
-    paths = [store.scores_path(seed, point) for seed, points in landed.items() for point in points]
-    wanted = f"COLUMNS('^(seed|checkpoint|logits|{re.escape(catalogue.GROUP_PREFIX)}.*)$')"
-    sql = f"SELECT {wanted} FROM {parquet(paths)} WHERE row = ? ORDER BY seed, checkpoint"
-    records = queries.table(sql, [row]).to_pylist() if paths else []
     ranked = _ranked(store, landed, row)
     names = [name for name in catalogue.SCORE_NAMES if any(name in record for record in ranked)]
     trajectories = pd.DataFrame(ranked, columns=["seed", "checkpoint", "predicted", *names])
     trajectories["predicted"] = trajectories["predicted"].map(dict(enumerate(manifest.classes)))
-    prefix = catalogue.GROUP_PREFIX
-    groups = [name for name in (records[0] if records else ()) if name.startswith(prefix)]
-    gradients = pd.DataFrame(records, columns=["seed", "checkpoint", *groups])
     return ExampleCard(
         row=row,
         id=example["id"],
@@ -116,10 +107,17 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         },
         trajectories=trajectories,
         types=_types(ranked),
-        gradients=gradients.rename(columns=lambda name: name.removeprefix(prefix)),
         _classes=manifest.classes,
-        _logits={(record["seed"], record["checkpoint"]): record["logits"] for record in records},
+        _records=lru_cache(lambda checkpoint: _records(queries, store, row, checkpoint)),
     )
+
+
+def _records(queries: Queries, store: ScoreFiles, row: int, checkpoint: float) -> list[dict[str, Any]]:
+    """Logits and gradient norms of one example at one checkpoint, by seed; read when they are asked for."""
+    paths = [store.scores_path(seed, checkpoint) for seed, points in store.landed().items() if checkpoint in points]
+    wanted = f"COLUMNS('^(seed|logits|{re.escape(catalogue.GROUP_PREFIX)}.*)$')"
+    sql = f"SELECT {wanted} FROM {parquet(paths)} WHERE row = ? ORDER BY seed"
+    return queries.table(sql, [row]).to_pylist() if paths else []
 
 
 def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list[dict[str, Any]]:
@@ -128,10 +126,13 @@ def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list
     for seed in landed:
         for point in store.ranked_checkpoints(seed):
             ranking = store.read_ranking(seed, point)
-            place = int(np.searchsorted(ranking["row"].to_numpy(), row))
-            entry = ranking.slice(place, 1).to_pylist()
-            if entry and entry[0]["row"] == row:
-                found.append({"seed": seed, "checkpoint": point, **entry[0]})
+            place = int(np.searchsorted(ranking["row"].to_numpy(), np.int32(row)))
+            if place == len(ranking) or ranking["row"][place].as_py() != row:
+                continue
+            values = figures_of(ranking)[place, :, 0].tolist()
+            record = {"seed": seed, "checkpoint": point, **dict(zip(ranked_scores(ranking), values, strict=True))}
+            known = [name for name in ("predicted", "trajectory") if name in ranking.schema.names]
+            found.append({**record, **{name: ranking[name][place].as_py() for name in known}})
     return found
 
 

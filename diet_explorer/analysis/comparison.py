@@ -76,7 +76,7 @@ class Comparison:
         orders = []
         for ranking, places in ((self._here, mine[train]), (self._there, theirs[train])):
             ranks = np.empty(len(places), dtype=np.int32)
-            ranks[np.argsort(ranking.columns[f"rank_{self._by}"][places])] = np.arange(1, len(places) + 1)
+            ranks[np.argsort(ranking.columns.ranks(self._by)[places])] = np.arange(1, len(places) + 1)
             orders.append(TrainOrder.of(ranking.columns.score(self._by)[places], ranks))
         spearman, *overlaps = agreement(*orders)
         shares = {share: overlap for share, overlap in zip(SHARES, overlaps, strict=True) if overlap is not None}

@@ -24,7 +24,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import Queries, parquet, quote_name
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.bool_]
@@ -85,7 +85,7 @@ class RankingColumns:
     @property
     def score_names(self) -> list[str]:
         """Scores that there are, in the catalogue's order."""
-        return [name for name in catalogue.SCORE_NAMES if name in self._ranking.schema.names]
+        return ranked_scores(self._ranking)
 
     def __contains__(self, name: str) -> bool:
         return name in self._ranking.schema.names
@@ -106,6 +106,17 @@ class RankingColumns:
                 f"There is no {entry.title} before training.", "Choose a checkpoint after training has begun."
             )
         raise NotFoundError(f"This run did not record {entry.title}.", f"It recorded: {', '.join(self.score_names)}.")
+
+    def ranks(self, name: str) -> NDArray[np.int32]:
+        """Ranks by a score, from 1 on within each split; 1 is the worst."""
+        return np.asarray(self[f"rank_{name}"], dtype=np.int32)
+
+    def figures(self, places: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
+        """Every score and its standard deviation over the seeds, ``<score>`` and ``<score>_std``, of some examples."""
+        found = figures_of(self._ranking)[places]
+        names = [(place, name) for place, name in enumerate(self.score_names)]
+        values = {name: found[:, place, 0] for place, name in names}
+        return values | {f"{name}_std": found[:, place, 1] for place, name in names}
 
     def coordinate(self, name: str) -> NDArray[np.float32]:
         """What points are drawn by: a score, or ``<map>.x`` and ``<map>.y`` of an embedding map."""
@@ -135,7 +146,7 @@ class RankingColumns:
         """The share, in percent, of each example's split that is less suspicious by a score."""
         codes = self.split_codes()[1]
         totals = np.bincount(codes).astype(np.float32)
-        return np.asarray(100 * (1 - self[f"rank_{name}"] / totals[codes]), dtype=np.float32)
+        return np.asarray(100 * (1 - self.ranks(name) / totals[codes]), dtype=np.float32)
 
     def keeps(self, where: ExampleFilter) -> Mask:
         """Which examples the filter keeps."""

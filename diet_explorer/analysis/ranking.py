@@ -95,7 +95,7 @@ class Ranking:
         values = self.columns.score(by)
         mask = self.columns.keeps(where)
         if len(where.splits) == 1:
-            places = part_of_ranks(self.columns[f"rank_{by}"], mask, offset, limit)
+            places = part_of_ranks(self.columns.ranks(by), mask, offset, limit)
         else:
             kept = np.flatnonzero(mask)
             keys = -values[kept] if catalogue.score(by).worst == "high" else values[kept]
@@ -104,7 +104,7 @@ class Ranking:
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
         frame = self.details(places, [*names, *scores])
-        frame.insert(0, "rank", self.columns[f"rank_{by}"][places])
+        frame.insert(0, "rank", self.columns.ranks(by)[places])
         return frame
 
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
@@ -115,7 +115,7 @@ class Ranking:
         if place == len(mask) or self.columns.examples[place] != row or not mask[place]:
             return None
         if len(where.splits) == 1:
-            ranks = self.columns[f"rank_{by}"]
+            ranks = self.columns.ranks(by)
             return int(np.count_nonzero(mask & (ranks < ranks[place])))
         keys = -values if catalogue.score(by).worst == "high" else values
         return int(
@@ -233,7 +233,7 @@ class Ranking:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
         codes = self.columns.split_codes()[1]
         total = np.count_nonzero(codes == codes[place])
-        return {name: 100.0 * (1 - float(self.columns[f"rank_{name}"][place]) / total) for name in self.score_names}
+        return {name: 100.0 * (1 - float(self.columns.ranks(name)[place]) / total) for name in self.score_names}
 
     def details(self, places: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
         """``row`` and other columns of some of the ranking's examples, codes turned into words.
@@ -249,10 +249,13 @@ class Ranking:
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
         states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
         texts = self.columns.texts.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
+        figures = self.columns.figures(places) if any(name.endswith("_std") for name in columns) else {}
         found: dict[str, object] = {"row": rows}
         for name in columns:
             if name in words and name in self.columns:
                 found[name] = np.array(words[name], dtype=object)[self.columns[name][places]]
+            elif name in figures:
+                found[name] = figures[name]
             elif name in self.columns:
                 found[name] = self._ranking[name].take(pa.array(places)).to_numpy(zero_copy_only=False)
             elif name == "decided" and states is not None:
@@ -267,7 +270,7 @@ class Ranking:
 
 
 def part_of_ranks(
-    ranks: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None
+    ranks: NDArray[np.integer], mask: NDArray[np.bool_], offset: int, limit: int | None
 ) -> NDArray[np.int64]:
     """Positions `offset` to `offset + limit` in the order of ranks, among those that a mask keeps; sorts only these.
 

@@ -101,7 +101,9 @@ def _write_rows(
     with tempfile.TemporaryFile(prefix="diet-explorer-") as waiting:
         with (
             files.atomic_writer(f"{folder}/examples.parquet") as stream,
-            pq.ParquetWriter(stream, rows.schema, compression="zstd") as examples,
+            pq.ParquetWriter(
+                stream, rows.schema, compression="zstd", use_dictionary=_repeated(rows.schema)
+            ) as examples,
             pq.ParquetWriter(waiting, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
         ):
             for table, lines in source.batches(size=ROW_GROUP):
@@ -117,6 +119,12 @@ def _write_rows(
         waiting.seek(0)
         with files.atomic_writer(f"{folder}/set_aside.parquet") as stream:
             shutil.copyfileobj(waiting, stream)
+
+
+def _repeated(schema: pa.Schema) -> list[str]:
+    """Columns whose values may repeat; a dictionary of the others would be as long as they are, and slower to read."""
+    distinct = ("row", "id", "text", "text_pair")
+    return [field.name for field in schema if field.name not in distinct and not pa.types.is_floating(field.type)]
 
 
 class _RowBuilder:

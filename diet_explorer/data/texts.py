@@ -18,6 +18,7 @@ from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
 BATCH_ROWS = 131_072
+_LENGTH = "characters"
 
 
 class ExampleTexts:
@@ -38,8 +39,8 @@ class ExampleTexts:
     def make(self) -> None:
         """Write the file unless it is there."""
         if not self._files.exists(self._path):
-            schema = pa.schema([(name, pa.string()) for name in self._columns])
-            write_arrow(self._files, self._path, schema, self._examples())
+            schema = pa.schema([*((name, pa.string()) for name in self._columns), (_LENGTH, pa.int32())])
+            write_arrow(self._files, self._path, schema, self._examples(schema))
 
     def of(self, rows: NDArray[np.integer]) -> pa.Table:
         """``id, text`` and, for pairs, ``text_pair`` of some rows, in their order."""
@@ -50,7 +51,9 @@ class ExampleTexts:
         parts = []
         for owner in np.unique(owners):
             here = rows[order[owners[order] == owner]]
-            parts.append(batches[owner].take(pa.array(here - (ends[owner] - batches[owner].num_rows))))
+            parts.append(
+                batches[owner].select(self._columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows)))
+            )
         if not parts:
             return pa.table({name: pa.array([], pa.string()) for name in self._columns})
         places = np.empty(len(rows), dtype=np.int64)
@@ -63,18 +66,17 @@ class ExampleTexts:
         found = [pc.is_in(batch["id"], wanted).to_numpy(zero_copy_only=False) for batch in self._batches()]
         return np.flatnonzero(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
-    def lengths(self) -> NDArray[np.int64]:
+    def lengths(self) -> NDArray[np.int32]:
         """Characters of every example, both texts of a pair together."""
-        parts = [
-            sum(pc.utf8_length(batch[name]).to_numpy().astype(np.int64) for name in self._columns[1:])
-            for batch in self._batches()
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+        parts = [batch[_LENGTH].to_numpy() for batch in self._batches()]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
     def _batches(self) -> list[pa.RecordBatch]:
         self.make()
         return read_arrow(self._files, self._path)
 
-    def _examples(self) -> Iterator[pa.RecordBatch]:
+    def _examples(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         with self._files.open_read(examples_path(self._files, self._manifest.id)) as stream:
-            yield from pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=self._columns)
+            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=self._columns):
+                characters = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
+                yield pa.record_batch([*batch.columns, pa.array(characters, pa.int32())], schema=schema)

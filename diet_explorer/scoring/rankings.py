@@ -6,7 +6,7 @@ those over the training so far.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import NEVER_LEARNED, TrainingDynamics, most_common_trajectory
 from diet_explorer.scoring.statistics import write_statistics
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import FIGURES, ScoreFiles
 
 CHUNK_ROWS = 65_536
 Array = NDArray[np.float64]
@@ -83,8 +83,8 @@ def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.RecordBa
     -------
     pyarrow.RecordBatch
         ``row, split, label, predicted, disagree``; once training has begun ``trajectory`` (code of
-        `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>``, ``<score>_std`` (0) and ``rank_<score>`` for
-        each score of the checkpoint and of the training up to it.
+        `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>`` and ``rank_<score>`` for each score of the
+        checkpoint and of the training up to it; and ``figures``, see `figures_of`.
     """
     reader = _reader(store, store.scores_path(seed, checkpoint))
     recorded = [name for name in catalogue.RECORDED_NAMES if name in reader.schema_arrow.names]
@@ -97,9 +97,7 @@ def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.RecordBa
         values |= dynamics.scores()
         values["trajectory"] = dynamics.trajectory()
         values["never_learned"] = values["trajectory"] == NEVER_LEARNED
-    still = np.zeros(len(fixed), dtype=np.float32)
-    values |= {f"{name}_std": still for name in catalogue.SCORE_NAMES if name in values}
-    return _with_ranks(fixed, values)
+    return _with_ranks(fixed, values, {})
 
 
 def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.RecordBatch:
@@ -119,11 +117,12 @@ def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> 
         values["trajectory"] = most_common_trajectory([ranking["trajectory"].to_numpy() for ranking in rankings])
         never = np.mean([ranking["never_learned"].to_numpy(zero_copy_only=False) for ranking in rankings], axis=0)
         values["never_learned"] = never >= 0.5
+    deviations: dict[str, NDArray[np.floating]] = {}
     for name in (name for name in catalogue.SCORE_NAMES if name in present):
         stacked = np.stack([ranking[name].to_numpy() for ranking in rankings])
         values[name] = stacked.mean(0, dtype=np.float64)
-        values[f"{name}_std"] = stacked.std(0, dtype=np.float64)
-    return _with_ranks(fixed, values)
+        deviations[name] = stacked.std(0, dtype=np.float64)
+    return _with_ranks(fixed, values, deviations)
 
 
 def _dynamics(store: ScoreFiles, seed: int, points: Sequence[float], rows: int) -> TrainingDynamics:
@@ -165,7 +164,9 @@ def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float)
     return np.concatenate(parts)
 
 
-def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.RecordBatch:
+def _with_ranks(
+    fixed: pa.Table, values: Mapping[str, NDArray[np.generic]], deviations: Mapping[str, NDArray[np.floating]]
+) -> pa.RecordBatch:
     splits = pc.dictionary_encode(fixed["split"]).combine_chunks()
     tie_order = np.empty(len(fixed), dtype=np.int64)
     tie_order[pc.sort_indices(fixed["id"]).to_numpy()] = np.arange(len(fixed))
@@ -179,9 +180,13 @@ def _with_ranks(fixed: pa.Table, values: dict[str, NDArray[np.generic]]) -> pa.R
         "disagree": values["predicted"] != label,
     }
     columns |= {name: values[name] for name in ("trajectory", "never_learned") if name in values}
-    for name in (name for name in catalogue.SCORE_NAMES if name in values):
+    names = [name for name in catalogue.SCORE_NAMES if name in values]
+    figures = np.zeros((len(fixed), len(names), 2), dtype=np.float32)
+    for place, name in enumerate(names):
         single = values[name].astype(np.float32)
-        columns[name] = single
-        columns[f"{name}_std"] = values[f"{name}_std"].astype(np.float32)
+        columns[name] = figures[:, place, 0] = single
         columns[f"rank_{name}"] = ranks.of(single, catalogue.score(name).worst)
+        if name in deviations:
+            figures[:, place, 1] = deviations[name]
+    columns[FIGURES] = pa.FixedSizeListArray.from_arrays(figures.ravel(), 2 * len(names))
     return pa.record_batch(columns)

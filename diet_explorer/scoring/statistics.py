@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
 FORMAT = 1
 BINS = 60
@@ -155,14 +155,17 @@ class RankingColumns:
 
     def __init__(self, store: ScoreFiles, seed: int | None, checkpoint: float) -> None:
         self._ranking = store.read_ranking(seed, checkpoint)
-        names = set(self._ranking.schema.names)
-        self.scores = [name for name in catalogue.SCORE_NAMES if name in names]
-        self.has_trajectories = "trajectory" in names
+        self.scores = ranked_scores(self._ranking)
+        self.has_trajectories = "trajectory" in self._ranking.schema.names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
         values: NDArray[Any] = self._ranking[name].to_numpy(zero_copy_only=False)
         return values
+
+    def deviations(self, name: str) -> NDArray[np.float32]:
+        """Standard deviation of a score over the seeds."""
+        return figures_of(self._ranking)[:, self.scores.index(name), 1]
 
     @property
     def rows(self) -> int:
@@ -243,7 +246,7 @@ def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
         found["log"] = {"edges": ends, "counts": ranking.counts(_bins(logarithms, *ends), BINS).tolist()}
     easy = ranking.train & (ranks > np.count_nonzero(ranking.train) / 2)
     found["easy_spread"] = float(values[easy].std()) if easy.any() else None
-    deviations = ranking.column(f"{name}_std")[easy].astype(np.float64)
+    deviations = ranking.deviations(name)[easy].astype(np.float64)
     found["easy_seed_spread"] = float(np.sqrt(np.square(deviations).mean())) if easy.any() else None
     return found
 

@@ -12,17 +12,35 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
 ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
 MEAN = "mean"
+FIGURES = "figures"
 _REPEATED = ("split", "seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
+
+
+def ranked_scores(ranking: pa.RecordBatch) -> list[str]:
+    """Scores of a ranking, in the order of its columns and of `figures_of`."""
+    return [name for name in ranking.schema.names if f"rank_{name}" in ranking.schema.names]
+
+
+def figures_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
+    """All scores of each example side by side, (N, S, 2): the value, and its standard deviation over the seeds.
+
+    The values stand in columns of their own as well, for reading one score of all examples. Reading all scores of a few
+    examples from these columns would touch a page of the file for each.
+    """
+    flat: NDArray[np.float32] = ranking[FIGURES].flatten().to_numpy()
+    return flat.reshape(len(ranking), -1, 2)
 
 
 class ScoreFiles:

@@ -156,6 +156,18 @@ def test_a_region_is_the_even_odd_rule_and_survives_its_text(region, seed):
     assert Region.from_text(region.to_text()) == region
 
 
+@settings(deadline=None, max_examples=25)
+@given(REGIONS, st.integers(0, 99))
+def test_many_points_are_decided_by_cells_as_one_by_one(region, seed):
+    random = np.random.default_rng(seed)
+    low, high = np.array(region.points).min(0), np.array(region.points).max(0)
+    x, y = (random.uniform(low[axis] - 0.01, high[axis] + 0.01, 60_000) for axis in (0, 1))
+    on_corners = random.choice(len(region.points), 500)
+    x[:500], y[:500] = np.array(region.points)[on_corners].T
+    parts = [region.contains(x[start : start + 30_000], y[start : start + 30_000]) for start in (0, 30_000)]
+    assert region.contains(x, y).tolist() == np.concatenate(parts).tolist()
+
+
 def test_a_lasso_of_many_corners_keeps_its_shape():
     angles = np.linspace(0, 2 * np.pi, 900, endpoint=False)
     circle = np.column_stack([0.5 + 0.4 * np.cos(angles), 0.5 + 0.4 * np.sin(angles)])

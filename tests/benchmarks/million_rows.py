@@ -1,7 +1,7 @@
 """A workspace with a run of a million rows, six checkpoints and three seeds, made once and used again.
 
-Usage: ``python -m tests.benchmarks.million_rows --folder FOLDER [--rows 1000000]``. The texts are words drawn by their
-frequencies in the sample and imported as any file is; the logits follow a made-up training in which most examples are
+Usage: ``python -m tests.benchmarks.million_rows [--folder FOLDER] [--rows 1000000]``. The texts are words drawn by the
+sample's frequencies and imported as any file is; the logits follow a made-up training in which most examples are
 learned early, some late, and the mislabelled ones by heart or never. Rankings and statistics are made as when a
 checkpoint lands.
 """
@@ -9,6 +9,7 @@ checkpoint lands.
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from diet_explorer.training.config import RunConfig
 from tests.benchmarks.import_rows import generate
 from tests.synthetic import score_table
 
+FOLDER = Path(tempfile.gettempdir()) / "diet-explorer-benchmark"
 CHECKPOINTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 SEEDS = 3
 RUN_NAME = "made-up training"
@@ -40,6 +42,7 @@ def million_rows(folder: Path, rows: int = 1_000_000) -> tuple[Workspace, str]:
     done = [run.id for run in workspace.runs() if run.name == RUN_NAME and run.status == "succeeded"]
     if done:
         return workspace, done[0]
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"making {rows:,} rows below {home} …", flush=True)
     started = time.perf_counter()
     named = [dataset for dataset in workspace.datasets() if dataset.name == DATASET_NAME]
@@ -101,10 +104,9 @@ def _say(what: str, started: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where the workspace is, or is made")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the workspace is, or is made")
     parser.add_argument("--rows", type=int, default=1_000_000)
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
     _, run_id = million_rows(options.folder, options.rows)
     print(run_id)
 
