@@ -111,6 +111,37 @@ class AnalysedRun(ABC):
             self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
         ).trajectories()
 
+    def data_map(
+        self,
+        where: ExampleFilter | None = None,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        limit: int = 20_000,
+    ) -> pd.DataFrame:
+        """Examples on the data map of Swayamdipta et al. 2020, x is variability and y is confidence.
+
+        Parameters
+        ----------
+        where : ExampleFilter, optional
+            By default every example of the training split.
+        checkpoint : float, optional
+            Up to which the training counts; by default the last one that has landed.
+        seed : int, optional
+            One seed; by default the mean over seeds.
+        limit : int
+            Where there are more, a fixed sample of so many; see `Ranking.points`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``row, x, y, id, label, predicted, disagree, correctness, trajectory``.
+        """
+        point = self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint
+        columns = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
+        chosen = where or ExampleFilter()
+        return self.ranking(point, seed).points("variability", "confidence", columns, chosen, limit)
+
     def compare(
         self,
         other: AnalysedRun,

@@ -122,6 +122,7 @@ def _actions(run: Run) -> None:
         icon=":material/tune:",
         on_click=_again,
         args=(run.config,),
+        disabled=run.record.origin == "cartography",
     )
     st.page_link(
         "pages/browse.py",

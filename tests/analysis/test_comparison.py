@@ -16,6 +16,7 @@ from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset, write_scores
 
 ROWS, TRAIN = 300, 240
+MAP_COLUMNS = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
 
 
 @settings(deadline=None)
@@ -91,6 +92,11 @@ def test_a_sample_of_points_is_fixed_and_grows_when_zoomed(made):
     assert grid["count"].sum() == len(inside)
     across = pd.cut(inside["x"], np.linspace(*box[:2], 5), labels=False, include_lowest=True)
     assert grid.groupby("x_bin")["count"].sum().to_dict() == across.value_counts().to_dict()
+    drawn = one.data_map(every, seed=0)
+    assert list(drawn.columns) == ["row", "x", "y", *MAP_COLUMNS] and drawn["y"].tolist() == whole["y"].tolist()
+    assert (
+        one.data_map(limit=60)["row"].tolist() == ranking.points("aum", "loss", [], ExampleFilter(), 60)["row"].tolist()
+    )
     with pytest.raises(NotFoundError, match="no column 'nope'"):
         ranking.points("variability", "confidence", ["nope"], every, limit=5)
     with pytest.raises(NotFoundError, match="embedding map after training has not been drawn"):
