@@ -19,10 +19,10 @@ from typing import Any, get_args
 from diet_explorer.analysis.search_index import TextSearch
 from diet_explorer.config import Settings, load_settings, sharing_cores
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
 from diet_explorer.data.readers import Source, open_source
-from diet_explorer.data.texts import ExampleTexts
 from diet_explorer.dataset import Dataset
 from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
@@ -333,7 +333,7 @@ class Workspace:
         manifest = import_examples(
             source, mapping, self.files, name=name, progress=lambda share, message: tell(_IMPORTED * share, message)
         )
-        ExampleTexts(self.files, manifest).make()
+        ExampleRows(self.files, manifest).make()
         self.text_search(manifest).build(lambda share, message: tell(_IMPORTED + (1 - _IMPORTED) * share, message))
         tell(1.0, f"Imported {manifest.rows:,} rows")
         return Dataset(self, manifest)

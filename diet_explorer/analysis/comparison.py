@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.analysis.ranking import Ranking, part_of_order
+from diet_explorer.analysis.parts import part_of_order
+from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.scoring.statistics import SHARES, TRAIN, TrainOrder, agreement
 
 
@@ -61,7 +62,7 @@ class Comparison:
         mine, theirs = mine[kept], theirs[kept]
         before, after = self._percentiles[0][mine], self._percentiles[1][theirs]
         moved = after - before
-        chosen = part_of_order(-np.abs(moved), offset, limit)
+        chosen = part_of_order(-np.abs(moved), np.ones(len(moved), dtype=bool), offset, limit)
         frame = self._here.details(mine[chosen], ["id", "text", *self._here.columns.pair, "label", "split"])
         frame["here"] = self._here.columns.score(self._by)[mine[chosen]]
         frame["there"] = self._there.columns.score(self._by)[theirs[chosen]]

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataRange, MetadataValue
+from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataValue
 from diet_explorer.analysis.region import MAP_TITLES, MapName
+from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
-from diet_explorer.data.texts import ExampleTexts
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
@@ -31,7 +31,6 @@ Mask = NDArray[np.bool_]
 Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
 
-_NUMERIC = ("int", "uint", "float", "double", "decimal", "bool")
 _FEW_CODES = 6
 _FEW_CODES = 6
 _MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
@@ -70,7 +69,7 @@ class RankingColumns:
         self._ranking = ranking
         self._search = search
         self._decisions = decisions
-        self.texts = ExampleTexts(store.files, manifest)
+        self.dataset = ExampleRows(store.files, manifest)
 
     @cached_property
     def examples(self) -> NDArray[np.int32]:
@@ -178,9 +177,9 @@ class RankingColumns:
         if where.region is not None:
             yield where.region.contains(*self._map(where.region.map))
         if where.ids:
-            yield self._of_rows(self.texts.rows_of(where.ids))
+            yield self._of_rows(self.dataset.rows_of(where.ids))
         if where.length is not None:
-            lengths = self._here(self.texts.lengths())
+            lengths = self._here(self.dataset.lengths())
             if where.length.low is not None:
                 yield lengths >= where.length.low
             if where.length.high is not None:
@@ -189,8 +188,10 @@ class RankingColumns:
             if self._search is None:
                 raise ValueError("a filter by text needs a search")
             yield self._of_rows(self._search(where.text))
-        if where.metadata or where.values:
-            yield self._of_rows(self._metadata_rows(where.metadata, where.values))
+        for limits in where.metadata:
+            yield from _within(self._here(self._numbers(limits.column)), limits.low, limits.high)
+        if where.values:
+            yield self._of_rows(self._rows_of_values(where.values))
 
     def _of_rows(self, rows: NDArray[np.integer]) -> Mask:
         mask = np.zeros(self._manifest.rows, dtype=bool)
@@ -219,30 +220,28 @@ class RankingColumns:
             table = pq.read_table(stream, columns=["x", "y"])
         return self._here(table["x"].to_numpy()), self._here(table["y"].to_numpy())
 
-    def _metadata_rows(self, ranges: Sequence[MetadataRange], values: Sequence[MetadataValue]) -> NDArray[np.integer]:
+    def _numbers(self, column: str) -> NDArray[np.float64]:
+        self._check_column(column)
+        try:
+            return self.dataset.numbers(column)
+        except KeyError:
+            raise BadInputError(
+                f"The column {column!r} holds no numbers.", "Filter it by value instead of by range."
+            ) from None
+
+    def _rows_of_values(self, values: Sequence[MetadataValue]) -> NDArray[np.integer]:
         """Rows by further columns of the dataset, which may be of any type; DuckDB knows how each reads as text."""
-        conditions: list[str] = []
-        parameters: list[object] = []
-        for limits in ranges:
-            if not self._metadata_type(limits.column).startswith(_NUMERIC):
-                raise BadInputError(
-                    f"The column {limits.column!r} holds no numbers.", "Filter it by value instead of by range."
-                )
-            name = f"{quote_name(METADATA_PREFIX + limits.column)}::DOUBLE"
-            for sign, end in ((">=", limits.low), ("<=", limits.high)):
-                if end is not None:
-                    conditions.append(f"{name} {sign} ?")
-                    parameters.append(end)
         by_column: dict[str, list[str]] = {}
         for pair in values:
             by_column.setdefault(pair.column, []).append(pair.value)
+        conditions = []
         for column, wanted in by_column.items():
-            self._metadata_type(column)
+            self._check_column(column)
             marks = ", ".join("?" * len(wanted))
             conditions.append(f"{quote_name(METADATA_PREFIX + column)}::VARCHAR IN ({marks})")
-            parameters += wanted
         source = parquet(examples_path(self._store.files, self._manifest.id))
-        sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions) or 'TRUE'}"
+        sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions)}"
+        parameters = [value for wanted in by_column.values() for value in wanted]
         rows: NDArray[np.integer] = self._queries.table(sql, parameters)["row"].to_numpy()
         return rows
 
@@ -253,12 +252,12 @@ class RankingColumns:
             known = ", ".join(self._manifest.classes[:20])
             raise NotFoundError(f"The dataset has no class {name!r}.", f"Its classes: {known}.") from None
 
-    def _metadata_type(self, column: str) -> str:
-        types = {entry["name"]: entry["type"] for entry in self._manifest.columns if entry["role"] == "metadata"}
-        if column not in types:
-            known = ", ".join(types) or "none"
-            raise NotFoundError(f"The dataset has no further column {column!r}.", f"Its further columns: {known}.")
-        return types[column]
+    def _check_column(self, column: str) -> None:
+        known = [entry["name"] for entry in self._manifest.columns if entry["role"] == "metadata"]
+        if column not in known:
+            raise NotFoundError(
+                f"The dataset has no further column {column!r}.", f"Its further columns: {', '.join(known) or 'none'}."
+            )
 
 
 def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
@@ -272,11 +271,12 @@ def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
     return mask
 
 
-def _within(values: NDArray[np.float32], low: float | None, high: float | None) -> Iterator[Mask]:
-    """Compared in float32, an end goes to its next float32 inside the range, so that nothing is rounded across it."""
+def _within(values: NDArray[np.floating], low: float | None, high: float | None) -> Iterator[Mask]:
+    """Compared in the values' precision, where an end goes to the next number inside the range: none is rounded in."""
+    kind = values.dtype.type
     if low is not None:
-        least = np.float32(low)
-        yield np.asarray(values >= (least if float(least) >= low else np.nextafter(least, np.float32(np.inf))))
+        least = kind(low)
+        yield np.asarray(values >= (least if float(least) >= low else np.nextafter(least, kind(np.inf))))
     if high is not None:
-        most = np.float32(high)
-        yield np.asarray(values <= (most if float(most) <= high else np.nextafter(most, np.float32(-np.inf))))
+        most = kind(high)
+        yield np.asarray(values <= (most if float(most) <= high else np.nextafter(most, kind(-np.inf))))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter
 from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
+from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
@@ -93,13 +94,10 @@ class Ranking:
             within the example's split; over several splits, values decide, then rows.
         """
         values = self.columns.score(by)
-        mask = self.columns.keeps(where)
+        keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
         if len(where.splits) == 1:
-            places = part_of_ranks(self.columns.ranks(by), mask, offset, limit)
-        else:
-            kept = np.flatnonzero(mask)
-            keys = -values[kept] if catalogue.score(by).worst == "high" else values[kept]
-            places = kept[part_of_order(keys, offset, limit)]
+            keys = self.columns.ranks(by)
+        places = part_of_order(keys, self.columns.keeps(where), offset, limit)
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
@@ -248,7 +246,7 @@ class Ranking:
         rows = self.columns.examples[places]
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
         states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
-        texts = self.columns.texts.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
+        texts = self.columns.dataset.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
         figures = self.columns.figures(places) if any(name.endswith("_std") for name in columns) else {}
         found: dict[str, object] = {"row": rows}
         for name in columns:
@@ -267,62 +265,6 @@ class Ranking:
             else:
                 raise NotFoundError(f"The ranking has no column {name!r}.", "Leave it out.")
         return pd.DataFrame(found)
-
-
-def part_of_ranks(
-    ranks: NDArray[np.integer], mask: NDArray[np.bool_], offset: int, limit: int | None
-) -> NDArray[np.int64]:
-    """Positions `offset` to `offset + limit` in the order of ranks, among those that a mask keeps; sorts only these.
-
-    Parameters
-    ----------
-    ranks : int array (N,)
-        From 1 on; those that are kept are all different.
-    mask : bool array (N,)
-    offset : int
-    limit : int or None
-        None takes all the rest.
-    """
-    size = int(np.count_nonzero(mask))
-    first, last = offset + 1, size if limit is None else min(offset + limit, size)
-    if first > last:
-        return np.empty(0, dtype=np.int64)
-    if np.count_nonzero(mask & (ranks <= size)) < size:  # some are left out, so the n-th is not the one of rank n
-        kept = ranks[mask]
-        taken = np.zeros(int(kept.max()) + 1, dtype=bool)
-        taken[kept] = True
-        first, last = np.flatnonzero(taken)[[offset, last - 1]]
-    found = np.flatnonzero(mask & (ranks >= first) & (ranks <= last))
-    return np.asarray(found[np.argsort(ranks[found])])
-
-
-def part_of_order(keys: NDArray[np.generic], offset: int, limit: int | None) -> NDArray[np.int64]:
-    """Positions `offset` to `offset + limit` of the stable ascending order of N keys, without sorting all of them.
-
-    Parameters
-    ----------
-    keys : array (N,)
-        Ties go by position.
-    offset : int
-    limit : int or None
-        None takes all the rest.
-    """
-    end = len(keys) if limit is None else min(offset + limit, len(keys))
-    if offset >= end:
-        return np.empty(0, dtype=np.int64)
-    if end - offset > len(keys) // 2:
-        return np.asarray(np.argsort(keys, kind="stable")[offset:end])
-    parted = np.partition(keys, (offset, end - 1))
-    least, most = parted[offset], parted[end - 1]
-    # ties at both ends are taken in the order of their positions; what lies between them all belongs
-    before = int(np.count_nonzero(keys < least))
-    first = np.flatnonzero(keys == least)[offset - before : end - before]
-    if least == most:
-        return np.asarray(first)
-    between = np.flatnonzero((keys > least) & (keys < most))
-    between = between[np.argsort(keys[between], kind="stable")]
-    last = np.flatnonzero(keys == most)[: end - offset - len(first) - len(between)]
-    return np.concatenate([first, between, last])
 
 
 def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from diet_explorer import ExampleFilter, Run, Workspace
-from diet_explorer.analysis.ranking import part_of_order, part_of_ranks
+from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset, write_scores
@@ -23,12 +23,27 @@ MAP_COLUMNS = ["id", "label", "predicted", "disagree", "correctness", "trajector
 @given(st.integers(0, 40), st.integers(1, 9), st.integers(0, 45), st.none() | st.integers(0, 45), st.integers(0, 999))
 def test_a_part_of_an_order_is_a_slice_of_the_sorted_whole(rows, levels, offset, limit, seed):
     random = np.random.default_rng(seed)
-    keys = random.integers(0, levels, rows).astype(np.float32)
-    end = None if limit is None else offset + limit
-    assert part_of_order(keys, offset, limit).tolist() == np.argsort(keys, kind="stable")[offset:end].tolist()
-    ranks, mask = random.permutation(rows).astype(np.int32) + 1, random.random(rows) < random.random()
-    kept = sorted(np.flatnonzero(mask).tolist(), key=lambda place: ranks[place])
-    assert part_of_ranks(ranks, mask, offset, limit).tolist() == kept[offset:end]
+    keys, mask = random.integers(0, levels, rows).astype(np.float32), random.random(rows) < random.random()
+    kept = sorted(np.flatnonzero(mask).tolist(), key=lambda place: keys[place])
+    assert part_of_order(keys, mask, offset, limit).tolist() == kept[offset : None if limit is None else offset + limit]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from([2, 50, 10**6]),
+    st.floats(0, 1),
+    st.sampled_from([0.01, 0.4, 1]),
+    st.booleans(),
+    st.integers(0, 999),
+)
+def test_a_small_part_of_many_is_found_by_a_sample(levels, where, share, ordered, seed):
+    random = np.random.default_rng(seed)
+    keys = random.integers(0, levels, 30_000).astype(np.float32)
+    keys, mask = np.sort(keys) if ordered else keys, random.random(30_000) < share
+    kept = np.flatnonzero(mask)
+    offset = int(where * len(kept))
+    whole = kept[np.argsort(keys[kept], kind="stable")]
+    assert part_of_order(keys, mask, offset, 50).tolist() == whole[offset : offset + 50].tolist()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-"""How long the questions of Browse and of the maps take on a run of a million rows: p50, p95 and maximum.
+"""How long the questions of Browse and of the maps take on a run of a million rows: p50, p95, maximum, and
+computing alone.
 
 Usage: ``python -m tests.benchmarks.browse_queries [--folder FOLDER] [--rows 1000000] [--queries 40]``. The folder is
 that of `million_rows`, made where it is missing. Each query opens its ranking anew, as a page does, and draws score,
@@ -14,11 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from diet_explorer import ExampleFilter, Run
-from diet_explorer.analysis.filters import MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.filters import LengthRange, MetadataRange, MetadataValue, ScoreRange
 from diet_explorer.analysis.region import Region
 from tests.benchmarks.million_rows import CHECKPOINTS, FOLDER, SEEDS, million_rows
 
@@ -27,6 +29,13 @@ POINTS = 20_000
 GOAL_MS = 50
 FRESH_SEARCH_GOAL_MS = 300
 Question = Callable[[], object]
+
+
+class Took(NamedTuple):
+    """Milliseconds by the clock, and of computing in this process, which others on the machine do not lengthen."""
+
+    wall: float
+    cpu: float
 
 
 class Asker:
@@ -80,6 +89,7 @@ class Asker:
             "undecided": lambda: ExampleFilter(decided=("undecided",)),
             "lasso of 40 corners": lambda: ExampleFilter(region=polygon()),
             "five of these at once": all_of_it,
+            "length": lambda: ExampleFilter(length=LengthRange(draw.randrange(20, 100), draw.randrange(100, 200))),
             "20 ids": lambda: ExampleFilter(ids=tuple(draw.sample(self._ids, 20))),
             "further column, range": lambda: ExampleFilter(metadata=(MetadataRange("rating", draw.uniform(-2, 2)),)),
             "further column, value": lambda: ExampleFilter(
@@ -121,16 +131,18 @@ def others(run: Run, asker: Asker, where: ExampleFilter) -> dict[str, Question]:
     }
 
 
-def timed(question: Question) -> float:
-    """Milliseconds that one question takes."""
-    started = time.perf_counter()
+def timed(question: Question) -> Took:
+    """How long one question takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
     question()
-    return 1000 * (time.perf_counter() - started)
+    return Took(1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu))
 
 
-def show(title: str, found: list[float]) -> None:
-    p50, p95 = np.percentile(found, [50, 95])
-    print(f"{title:44} {len(found):>6} {p50:>9.1f} {p95:>9.1f} {max(found):>9.1f}", flush=True)
+def show(title: str, found: list[Took]) -> None:
+    p50, p95 = np.percentile([took.wall for took in found], [50, 95])
+    cpu = np.percentile([took.cpu for took in found], 95)
+    worst = max(took.wall for took in found)
+    print(f"{title:44} {len(found):>6} {p50:>9.1f} {p95:>9.1f} {worst:>9.1f} {cpu:>9.1f}", flush=True)
 
 
 def main() -> None:
@@ -143,10 +155,14 @@ def main() -> None:
     run = workspace.run(run_id)
     asker = Asker(run, seed=1)
     print(f"{run.dataset.rows:,} rows × {len(CHECKPOINTS)} checkpoints × {SEEDS} seeds; milliseconds")
-    print(f"{'':44} {'asked':>6} {'p50':>9} {'p95':>9} {'max':>9}")
-    everything: dict[str, list[float]] = {}
+    print(f"{'':44} {'asked':>6} {'p50':>9} {'p95':>9} {'max':>9} {'CPU p95':>9}")
+    places = [(point, seed) for point in CHECKPOINTS[1:] for seed in (None, *range(SEEDS))]
+    show(
+        "the first page of each ranking", [timed(lambda at=at: run.ranked("el2n", at[0], seed=at[1])) for at in places]
+    )
+    everything: dict[str, list[Took]] = {}
     for kind, draw in asker.filters().items():
-        times: list[float] = []
+        times: list[Took] = []
         for _ in range(options.queries):
             for name, question in browse(run, asker, draw()).items():
                 took = timed(question)
@@ -155,15 +171,15 @@ def main() -> None:
         show(f"a page, filter: {kind}", times)
     for name, times in everything.items():
         show(f"any filter: {name}", times)
-    elsewhere: dict[str, list[float]] = {}
+    elsewhere: dict[str, list[Took]] = {}
     for _ in range(options.queries):
         for name, question in others(run, asker, ExampleFilter()).items():
             elsewhere.setdefault(name, []).append(timed(question))
     for name, times in elsewhere.items():
         show(name, times)
     run.dataset.search("warm")  # makes the index where it is missing
-    fresh: list[float] = []
-    again: list[float] = []
+    fresh: list[Took] = []
+    again: list[Took] = []
     for _ in range(options.queries):
         where = ExampleFilter(text=asker.word())
         fresh.append(timed(lambda where=where: run.count(where)))

@@ -1,11 +1,11 @@
-"""Ids and texts of a dataset by row: an Arrow file beside its examples, made from them.
+"""What is asked of single rows of a dataset: an Arrow file beside its examples, made from them.
 
 A page shows 50 rows that lie anywhere in a million; out of `examples.parquet` their texts would take half a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +13,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, dataset_folder, examples_path
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 
 BATCH_ROWS = 131_072
+NUMERIC_TYPES = ("int", "uint", "float", "double", "decimal", "bool")
+"""How the names of Arrow's types begin that a range can be asked of."""
 _LENGTH = "characters"
 
 
-class ExampleTexts:
-    """Reads ids and texts of one dataset by row; makes the file that this needs where it is missing.
+class ExampleRows:
+    """Reads ids, texts and numbers of one dataset by row; makes the file that this needs where it is missing.
 
     Parameters
     ----------
@@ -34,12 +36,14 @@ class ExampleTexts:
         self._files = files
         self._manifest = manifest
         self._columns = ["id", "text", *(["text_pair"] if manifest.mapping.text_pair else [])]
-        self._path = f"{dataset_folder(files, manifest.id)}/texts.arrow"
+        self._numbers = [METADATA_PREFIX + entry["name"] for entry in manifest.columns if _holds_numbers(entry)]
+        self._path = f"{dataset_folder(files, manifest.id)}/rows.arrow"
 
     def make(self) -> None:
         """Write the file unless it is there."""
         if not self._files.exists(self._path):
-            schema = pa.schema([*((name, pa.string()) for name in self._columns), (_LENGTH, pa.int32())])
+            fields = [(name, pa.string()) for name in self._columns] + [(_LENGTH, pa.int32())]
+            schema = pa.schema([*fields, *((name, pa.float64()) for name in self._numbers)])
             write_arrow(self._files, self._path, schema, self._examples(schema))
 
     def of(self, rows: NDArray[np.integer]) -> pa.Table:
@@ -71,12 +75,27 @@ class ExampleTexts:
         parts = [batch[_LENGTH].to_numpy() for batch in self._batches()]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """A further column of numbers as floats, NaN where there is none; KeyError where it does not hold numbers."""
+        name = METADATA_PREFIX + column
+        if name not in self._numbers:
+            raise KeyError(column)
+        parts = [batch[name].to_numpy(zero_copy_only=False) for batch in self._batches()]
+        return np.concatenate(parts) if parts else np.empty(0)
+
     def _batches(self) -> list[pa.RecordBatch]:
         self.make()
         return read_arrow(self._files, self._path)
 
     def _examples(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         with self._files.open_read(examples_path(self._files, self._manifest.id)) as stream:
-            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=self._columns):
-                characters = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
-                yield pa.record_batch([*batch.columns, pa.array(characters, pa.int32())], schema=schema)
+            columns = [*self._columns, *self._numbers]
+            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=columns):
+                length = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
+                numbers = [pc.cast(batch[name], pa.float64(), safe=False) for name in self._numbers]
+                texts = [batch[name] for name in self._columns]
+                yield pa.record_batch([*texts, pa.array(length, pa.int32()), *numbers], schema=schema)
+
+
+def _holds_numbers(column: Mapping[str, str]) -> bool:
+    return column["role"] == "metadata" and column["type"].startswith(NUMERIC_TYPES)

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from diet_explorer.data import texts
-from diet_explorer.data.texts import ExampleTexts
+from diet_explorer.data import example_rows
+from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
@@ -13,14 +13,24 @@ from tests.synthetic import write_dataset
 
 
 def test_rows_in_any_order_and_ids(tmp_path, monkeypatch):
-    monkeypatch.setattr(texts, "BATCH_ROWS", 7)
+    monkeypatch.setattr(example_rows, "BATCH_ROWS", 7)
     files = Files(tmp_path)
     words = [f"text {number} שלום 'x'" for number in range(40)]
-    found = ExampleTexts(files, write_dataset(files, words, [0, 1] * 20, ["a", "b"]))
+    further = {
+        "whole": pa.array([None, *range(39)], pa.int64()),
+        "yes": pa.array([True, False] * 20),
+        "name": pa.array(words),
+    }
+    found = ExampleRows(files, write_dataset(files, words, [0, 1] * 20, ["a", "b"], metadata=further))
     rows = np.array([39, 0, 7, 6, 7, 22])
     assert found.of(rows)["text"].to_pylist() == [words[row] for row in rows]
     assert found.of(rows)["id"].to_pylist() == [f"e{row:05d}" for row in rows]
     assert found.of(np.array([], dtype=int)).num_rows == 0
+    assert found.lengths().tolist() == [len(text) for text in words]
+    np.testing.assert_array_equal(found.numbers("whole"), [np.nan, *range(39)])
+    assert found.numbers("yes").tolist() == [1.0, 0.0] * 20
+    with pytest.raises(KeyError):
+        found.numbers("name")
     assert found.rows_of(["e00039", "nobody", "e00003"]).tolist() == [3, 39]
 
 

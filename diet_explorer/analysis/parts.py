@@ -1,0 +1,75 @@
+"""A page out of the order of a million keys, without sorting them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SAMPLE = 8192
+_ENOUGH = 512
+_SPREADS = 5.0
+
+Places = NDArray[np.int64]
+
+
+def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Places:
+    """Positions `offset` to `offset + limit` of the stable ascending order of the keys that a mask keeps.
+
+    Parameters
+    ----------
+    keys : array (N,)
+        Ties go by position.
+    mask : bool array (N,)
+    offset : int
+    limit : int or None
+        None takes all the rest.
+    """
+    size = int(np.count_nonzero(mask))
+    end = size if limit is None else min(offset + limit, size)
+    if offset >= end:
+        return np.empty(0, dtype=np.int64)
+    near = None if end - offset > size // 2 else _near(keys, mask, offset, end, size)
+    before, places = (0, np.flatnonzero(mask)) if near is None else near
+    kept = keys[places]
+    if near is None and end - offset <= size // 2:
+        return places[_part_with_ties(kept, offset, end)]
+    return np.asarray(places[np.argsort(kept, kind="stable")][offset - before : end - before])
+
+
+def _near(
+    keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, end: int, size: int
+) -> tuple[int, Places] | None:
+    """How many kept keys come before a part of their order, and few positions among which all of it is.
+
+    A sample tells about where the part lies, counting whether it does; None where it does not, or ties make it many.
+    """
+    step = max(1, len(keys) // _SAMPLE)
+    sample = np.sort(keys[::step][mask[::step]])
+    if len(sample) < _ENOUGH:
+        return None
+    slack = int(_SPREADS * 0.5 * np.sqrt(len(sample)))  # a quantile of the sample is off by half a root at most
+    low, high = int(offset / size * len(sample)) - slack, int(end / size * len(sample)) + slack
+    kept, before = mask, 0
+    if low > 0:
+        before = int(np.count_nonzero(mask & (keys < sample[low])))
+        kept = kept & (keys >= sample[low])
+    if high < len(sample):
+        kept = kept & (keys <= sample[high])
+    found = int(np.count_nonzero(kept))
+    certain = before <= offset and before + found >= end
+    return (before, np.flatnonzero(kept)) if certain and found <= size // 4 else None
+
+
+def _part_with_ties(keys: NDArray[np.generic], offset: int, end: int) -> Places:
+    """The same for keys of which all are kept, whatever their ties."""
+    parted = np.partition(keys, (offset, end - 1))
+    least, most = parted[offset], parted[end - 1]
+    # ties at both ends are taken in the order of their positions; what lies between them all belongs
+    before = int(np.count_nonzero(keys < least))
+    first = np.flatnonzero(keys == least)[offset - before : end - before]
+    if least == most:
+        return np.asarray(first)
+    between = np.flatnonzero((keys > least) & (keys < most))
+    between = between[np.argsort(keys[between], kind="stable")]
+    last = np.flatnonzero(keys == most)[: end - offset - len(first) - len(between)]
+    return np.concatenate([first, between, last])
