@@ -17,8 +17,9 @@ from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.cartography import export_dynamics
+from diet_explorer.scoring.rankings import rank_again
 from diet_explorer.scoring.statistics import read_statistics
-from diet_explorer.store.runs import RunRecord
+from diet_explorer.store.runs import ACTIVE, RunRecord
 from diet_explorer.store.scores import ScoreFiles
 
 if TYPE_CHECKING:
@@ -44,8 +45,16 @@ class AnalysedRun(ABC):
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
 
     def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked, of one seed or of the mean over seeds."""
-        return self.store.ranked_checkpoints(seed)
+        """Checkpoints that can be ranked, of one seed or of the mean over seeds.
+
+        A run that has ended with scores but without rankings, as earlier versions wrote none of this form, is ranked
+        now.
+        """
+        points = self.store.ranked_checkpoints(seed)
+        if not points and self.record.status not in ACTIVE and seed in (None, *self.store.landed()):
+            rank_again(self.store)
+            points = self.store.ranked_checkpoints(seed)
+        return points
 
     def default_checkpoint(self, seed: int | None = None) -> float:
         """The end of epoch 1 if it has landed, else the latest checkpoint before it, else the first after it.

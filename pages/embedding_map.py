@@ -7,17 +7,16 @@ import streamlit as st
 from diet_explorer.analysis.region import MapName
 from diet_explorer.run import Run
 from diet_explorer.store.embeddings import Representation
+from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.map_chart import Axes
 from diet_explorer.ui.map_job import draw_map_job, draw_settings
 from diet_explorer.ui.map_parts import MapKind, draw_map_page
 from diet_explorer.ui.markup import chip
-from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.unscored import scored
-from diet_explorer.ui.view import change
 
-_TITLES: dict[Representation, str] = {"tuned": "After training", "initial": "Before training"}
+_TITLES: dict[str, str] = {"tuned": "After training", "initial": "Before training"}
 _COLOURINGS = ("label", "el2n", "confidence", "trajectory", "decided")
 _LEGEND = 8
 
@@ -29,7 +28,7 @@ def body(selection: Selection) -> None:
         return
     dataset, run, checkpoint = found
     which: Representation = "initial" if selection.view.map == "initial" else "tuned"
-    _choose_map(which)
+    draw_faces("map-which", _TITLES, which, field="map")
     progress = run.map_progress(which)
     if progress.is_active or (progress.drawn is None and progress.state != "done"):
         draw_map_job(run, which, progress)
@@ -44,21 +43,6 @@ def body(selection: Selection) -> None:
         colourings=_COLOURINGS,
     )
     draw_map_page(selection, dataset, run, checkpoint, kind, lambda: _reading(selection, run, which))
-
-
-def _choose_map(which: Representation) -> None:
-    with st.container(key="map-which"):
-        key, default = mirrored("map-which", which)
-        st.segmented_control(
-            "Which map",
-            list(_TITLES),
-            default=default,
-            key=key,
-            format_func=_TITLES.__getitem__,
-            required=True,
-            label_visibility="collapsed",
-            on_change=lambda: change(map=st.session_state[key]),
-        )
 
 
 def _reading(selection: Selection, run: Run, which: Representation) -> None:

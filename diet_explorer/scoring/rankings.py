@@ -76,6 +76,16 @@ def rank_mean(store: ScoreFiles, checkpoint: float) -> None:
     write_statistics(store, None, checkpoint)
 
 
+def rank_again(store: ScoreFiles) -> None:
+    """Rank all that has landed anew, as for a run whose rankings are missing or of an earlier form."""
+    landed = store.landed()
+    for seed, points in landed.items():
+        for point in points:
+            rank_seed(store, seed, point)
+    for point in sorted({point for points in landed.values() for point in points}):
+        rank_mean(store, point)
+
+
 def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.RecordBatch:
     """Scores and ranks of one seed at one checkpoint.
 

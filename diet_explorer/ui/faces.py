@@ -10,8 +10,8 @@ from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.view import change
 
 
-def draw_faces(name: str, faces: Mapping[str, str], shown: str) -> None:
-    """Draw the switch; using it writes the face's name into the URL as `tab`.
+def draw_faces(name: str, faces: Mapping[str, str], shown: str, field: str = "tab") -> None:
+    """Draw the switch; using it writes the face's name into the URL.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ def draw_faces(name: str, faces: Mapping[str, str], shown: str) -> None:
         Name to title.
     shown : str
         The face of this run.
+    field : str
+        Field of the view that holds it.
     """
     with st.container(key=name):
         key, default = mirrored(name, shown)
@@ -32,5 +34,5 @@ def draw_faces(name: str, faces: Mapping[str, str], shown: str) -> None:
             format_func=faces.__getitem__,
             required=True,
             label_visibility="collapsed",
-            on_change=lambda: change(tab=st.session_state[key]),
+            on_change=lambda: change(**{field: st.session_state[key]}),
         )
