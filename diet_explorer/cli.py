@@ -288,9 +288,8 @@ def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json:
         (
             seed.seed,
             catalogue.checkpoint_title(point.checkpoint),
-            f"{point.train_loss:.4f}",
-            f"{point.train_accuracy:.1%}",
-            "" if point.heldout_accuracy is None else f"{point.heldout_accuracy:.1%}",
+            "" if point.train_loss is None else f"{point.train_loss:.4f}",
+            *("" if share is None else f"{share:.1%}" for share in (point.train_accuracy, point.heldout_accuracy)),
             out.duration(point.scoring_seconds),
         )
         for seed in progress.seeds

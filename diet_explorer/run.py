@@ -20,7 +20,7 @@ from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgr
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import parquet, quote_text
-from diet_explorer.store.runs import ACTIVE, RunRecord
+from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 
@@ -78,6 +78,11 @@ class Run(AnalysedRun, EmbeddedRun):
     def dataset(self) -> Dataset:
         """The set it was trained on."""
         return self._workspace.dataset(self.record.dataset_id)
+
+    def children(self, origin: Origin | None = None) -> list[Run]:
+        """Further trainings for this run (folds, noise checks, proofs), newest first."""
+        found = self._workspace.records.children(self.id)
+        return [Run(self._workspace, record.id, record) for record in found if origin in (None, record.origin)]
 
     def wait(self, timeout: float | None = None) -> Run:
         """Block until the run ends.

@@ -246,8 +246,10 @@ class Workspace:
         self.records.set_status(run.id, "succeeded")
         return run.refresh()
 
-    def create_run(self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin) -> Run:
-        """Record a run without starting anything."""
+    def create_run(
+        self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin, parent: Run | None = None
+    ) -> Run:
+        """Record a run, or a further training for the run `parent`, without starting anything."""
         now = datetime.now(UTC)
         record = RunRecord(
             id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
@@ -257,15 +259,16 @@ class Workspace:
             status="queued",
             config=config.to_json(),
             created_at=now,
+            parent_id=None if parent is None else parent.id,
         )
         self.files.write_json(self.files.path("runs", record.id, "config.json"), {"name": name, **record.config})
         self.records.create(record)
         return Run(self, record.id)
 
     def runs(self, dataset: Dataset | str | None = None) -> list[Run]:
-        """All runs, or one dataset's, newest first."""
+        """All runs, or one dataset's, newest first; not the further trainings that belong to a run."""
         dataset_id = dataset.id if isinstance(dataset, Dataset) else dataset
-        return [Run(self, record.id, record) for record in self.records.list(dataset_id)]
+        return [Run(self, record.id, record) for record in self.records.list(dataset_id) if record.parent_id is None]
 
     def run(self, name: str) -> Run:
         """A run by its id."""

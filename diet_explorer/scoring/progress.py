@@ -22,12 +22,16 @@ SNAPSHOT_SECONDS = 1.0
 
 @dataclass
 class CheckpointProgress:
-    """A checkpoint whose scores have landed; accuracies in [0, 1], `train_loss` is the mean over the train split."""
+    """A checkpoint whose scores have landed.
+
+    `train_loss` (mean) and `train_accuracy` in [0, 1] are over the scored examples that are trained on,
+    `heldout_accuracy` over the others; None where there are none.
+    """
 
     checkpoint: float
     landed_at: str
-    train_loss: float
-    train_accuracy: float
+    train_loss: float | None
+    train_accuracy: float | None
     heldout_accuracy: float | None
     scoring_seconds: float
 

@@ -41,6 +41,10 @@ class RecordingPlan:
         Asked at every batch; True ends the training with JobCancelledError.
     writes : bool
         False in all but one of several training processes.
+    ranked : bool
+        Whether rankings and statistics are made of the scores.
+    trained : int array or None
+        Rows that are trained on, where they are not the training split.
     at_end : callable or None
         Given the trained model and a function to be told how many examples are done, before the seed counts as done:
         a job that was cut off meanwhile does it again.
@@ -54,6 +58,8 @@ class RecordingPlan:
     steps: Mapping[int, list[float]]
     should_stop: Callable[[], bool] = lambda: False
     writes: bool = True
+    ranked: bool = True
+    trained: NDArray[np.int64] | None = None
     at_end: Callable[[Any, Callable[[int], None]], None] | None = None
 
 
@@ -169,7 +175,8 @@ class CheckpointRecorder(TrainerCallback):
         for point in points if plan.writes else []:
             table = scored.table(plan.encoded, plan.seed, point)
             self._store.write_scores(plan.seed, point, table, self._learning_rate)
-            rank_checkpoint(self._store, plan.seed, point)
+            if plan.ranked:
+                rank_checkpoint(self._store, plan.seed, point)
         seconds = (time.perf_counter() - started) / len(points)
         for point in points:
             self._land(scored, point, step, seconds)
@@ -179,14 +186,14 @@ class CheckpointRecorder(TrainerCallback):
 
     def _land(self, scored: ScoredExamples, point: float, step: int, seconds: float) -> None:
         encoded = self._plan.encoded
-        correct = scored.predicted == encoded.labels
-        train = np.zeros(len(encoded), dtype=bool)
-        train[encoded.rows_of_split(TRAIN)] = True
+        correct = scored.predicted == encoded.labels[scored.rows]
+        trained = encoded.rows_of_split(TRAIN) if self._plan.trained is None else self._plan.trained
+        train = np.isin(scored.rows, trained, assume_unique=True)
         entry = CheckpointProgress(
             checkpoint=point,
             landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            train_loss=float(scored.columns["loss"][train].mean()),
-            train_accuracy=float(correct[train].mean()),
+            train_loss=_mean(scored.columns["loss"][train]),
+            train_accuracy=_mean(correct[train]),
             heldout_accuracy=_mean(correct[~train]),
             scoring_seconds=seconds,
         )
@@ -198,9 +205,9 @@ class CheckpointRecorder(TrainerCallback):
             f"{coverage}",
             checkpoint=point,
             step=step,
-            train_loss=round(entry.train_loss, 6),
-            train_accuracy=round(entry.train_accuracy, 6),
-            heldout_accuracy=None if entry.heldout_accuracy is None else round(entry.heldout_accuracy, 6),
+            train_loss=_rounded(entry.train_loss),
+            train_accuracy=_rounded(entry.train_accuracy),
+            heldout_accuracy=_rounded(entry.heldout_accuracy),
             scoring_seconds=round(seconds, 3),
         )
 
@@ -249,5 +256,9 @@ def check_finite(scored: ScoredExamples, step: int) -> None:
         )
 
 
-def _mean(values: NDArray[np.bool_]) -> float | None:
+def _mean(values: NDArray[np.bool_] | NDArray[np.float32]) -> float | None:
     return float(values.mean()) if len(values) else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -28,10 +28,12 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ScoredExamples:
-    """Scores of all examples in row order.
+    """Scores of N examples in row order.
 
     Attributes
     ----------
+    rows : int64 array (N,)
+        Rows of the dataset, ascending.
     logits : float32 array (N, K)
     columns : dict of str to float32 array (N,)
         Scores by catalogue name, and ``grand.<group>`` for the norms of groups of parameters.
@@ -39,6 +41,7 @@ class ScoredExamples:
         Which share of the parameters went by the fast path, in words; None without gradient norms.
     """
 
+    rows: NDArray[np.int64]
     logits: Array
     columns: dict[str, Array]
     coverage: str | None
@@ -50,16 +53,17 @@ class ScoredExamples:
 
     def table(self, encoded: EncodedExamples, seed: int, checkpoint: float) -> pa.Table:
         """The score file's table: one row per example."""
-        rows = len(encoded)
+        count = len(self.rows)
         classes = self.logits.shape[1]
+        whole = count == len(encoded)
         return pa.table(
             {
-                "row": np.arange(rows, dtype=np.int32),
-                "id": encoded.ids,
-                "split": encoded.splits,
-                "seed": np.full(rows, seed, dtype=np.int32),
-                "checkpoint": np.full(rows, checkpoint, dtype=np.float64),
-                "label": encoded.labels.astype(np.int32),
+                "row": self.rows.astype(np.int32),
+                "id": encoded.ids if whole else encoded.ids.take(pa.array(self.rows)),
+                "split": encoded.splits if whole else encoded.splits.take(pa.array(self.rows)),
+                "seed": np.full(count, seed, dtype=np.int32),
+                "checkpoint": np.full(count, checkpoint, dtype=np.float64),
+                "label": encoded.labels[self.rows].astype(np.int32),
                 "predicted": self.predicted,
                 **self.columns,
                 "logits": pa.FixedSizeListArray.from_arrays(self.logits.ravel(), classes),
@@ -68,7 +72,7 @@ class ScoredExamples:
 
 
 class ExampleScorer:
-    """Scores all examples of a dataset with a model, in length-sorted batches, eval mode and fp32.
+    """Scores examples of a dataset with a model, in length-sorted batches, eval mode and fp32.
 
     Parameters
     ----------
@@ -80,6 +84,8 @@ class ExampleScorer:
         This process's number and the number of processes; each scores its share of the examples.
     class_order : int array (K,), optional
         Where each of the dataset's classes stands in the model's output; by default in the same place.
+    rows : int array (N,), optional
+        Rows to score, ascending; by default all.
     """
 
     def __init__(
@@ -90,19 +96,23 @@ class ExampleScorer:
         *,
         share: tuple[int, int] = (0, 1),
         class_order: NDArray[np.int64] | None = None,
+        rows: NDArray[np.int64] | None = None,
     ) -> None:
+        self._all = np.arange(len(encoded)) if rows is None else rows
         self._encoded = encoded
         self._collator = collator
         self._grand = grand
         self._class_order = class_order
         number, self._processes = share
-        if len(encoded) < self._processes:
+        if len(self._all) < self._processes:
             raise BadInputError(
-                f"{len(encoded):,} examples cannot be shared by {self._processes:,} processes.", "Use fewer processes."
+                f"{len(self._all):,} examples cannot be shared by {self._processes:,} processes.",
+                "Use fewer processes.",
             )
-        own = np.argsort(-encoded.lengths, kind="stable")[number :: self._processes]
-        batches = length_sorted_batches(encoded.lengths[own], MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
-        self._batches = [own[batch] for batch in batches]
+        lengths = encoded.lengths[self._all]
+        own = np.argsort(-lengths, kind="stable")[number :: self._processes]
+        batches = length_sorted_batches(lengths[own], MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
+        self._batches = [own[batch] for batch in batches]  # places in self._all
 
     @property
     def rows(self) -> int:
@@ -110,7 +120,7 @@ class ExampleScorer:
         return sum(map(len, self._batches))
 
     def score(self, model: Any, on_batch: Callable[[int], None] = lambda done: None) -> ScoredExamples:
-        """Score every example; with several processes each scores its share and all get the whole.
+        """Score every chosen example; with several processes each scores its share and all get the whole.
 
         Parameters
         ----------
@@ -124,7 +134,8 @@ class ExampleScorer:
         columns: dict[str, Array] = {}
         done = 0
         with norms or _evaluating(model):
-            for rows in self._batches:
+            for places in self._batches:
+                rows = self._all[places]
                 batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
                 batch = {name: values.to(device) for name, values in batch.items()}
                 codes = self._encoded.labels[rows]
@@ -132,16 +143,16 @@ class ExampleScorer:
                 for name, values in self._score_batch(model, norms, batch, labels).items():
                     found = values.detach().float().cpu().numpy()
                     if name not in columns:
-                        columns[name] = np.zeros((len(self._encoded), *found.shape[1:]), dtype=np.float32)
-                    columns[name][rows] = found
-                done += len(rows)
+                        columns[name] = np.zeros((len(self._all), *found.shape[1:]), dtype=np.float32)
+                    columns[name][places] = found
+                done += len(places)
                 on_batch(done)
         if self._processes > 1:
             columns = {name: _sum_over_processes(values, device) for name, values in sorted(columns.items())}
         logits = columns.pop("logits")
         if self._class_order is not None:
             logits = np.ascontiguousarray(logits[:, self._class_order])
-        return ScoredExamples(logits, columns, None if norms is None else str(norms.coverage))
+        return ScoredExamples(self._all, logits, columns, None if norms is None else str(norms.coverage))
 
     def _score_batch(
         self, model: Any, norms: GradientNorms | None, batch: dict[str, Tensor], labels: Tensor

@@ -6,11 +6,14 @@ import platform
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
@@ -21,11 +24,12 @@ from diet_explorer.scoring.representations import store_embeddings
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
+from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import RunConfig
-from diet_explorer.training.encoding import TRAIN, encode_examples
+from diet_explorer.training.encoding import TRAIN, EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
 from diet_explorer.training.models import locate_model
 
@@ -112,7 +116,7 @@ def run_seed(
     torch.use_deterministic_algorithms(True, warn_only=True)
     tokenizer, model, collator = _load(config, manifest, seed)
     encoded = encode_examples(files, manifest, tokenizer, config.max_length, lambda: _stop_if(should_stop))
-    train_rows = encoded.rows_of_split(TRAIN)
+    encoded, train_rows = _training_rows(files, run_id, config, encoded, seed)
     reports.log(
         "encoded",
         f"{len(encoded):,} examples are {int(encoded.offsets[-1]):,} tokens, {encoded.truncated:,} of them cut off at "
@@ -131,14 +135,28 @@ def run_seed(
         run_id=run_id,
         seed=seed,
         encoded=encoded,
-        scorer=ExampleScorer(encoded, collator, config.grand),
+        scorer=ExampleScorer(encoded, collator, config.grand, rows=RunRows(files, run_id).read_scored()),
         steps=config.checkpoint_steps(len(train_rows)),
         should_stop=should_stop,
-        at_end=embed if seed == EMBEDDED_SEED else None,
+        ranked=config.ranked,
+        trained=train_rows,
+        at_end=embed if config.ranked and seed == EMBEDDED_SEED else None,
     )
     recorder = CheckpointRecorder(plan, save_training=True)
     fine_tune(model, encoded, train_rows, collator, config, seed, folder, recorder)
     _remove(folder)
+
+
+def _training_rows(
+    files: Files, run_id: str, config: RunConfig, encoded: EncodedExamples, seed: int
+) -> tuple[EncodedExamples, NDArray[np.int64]]:
+    """The examples with the labels that this seed is to learn, and the rows that it is trained on."""
+    if not config.own_rows:
+        return encoded, encoded.rows_of_split(TRAIN)
+    rows, labels = RunRows(files, run_id).read_training(seed)
+    learned = encoded.labels.copy()
+    learned[rows] = labels
+    return replace(encoded, labels=learned), rows
 
 
 def _load(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any, Any, PaddingCollator]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -15,7 +15,7 @@ from diet_explorer.store.database import database_errors
 from diet_explorer.store.tables import RunRow
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Origin = Literal["job", "callback", "cartography"]
+Origin = Literal["job", "callback", "cartography", "folds", "noise", "proof"]
 ACTIVE: frozenset[Status] = frozenset({"queued", "running"})
 
 
@@ -24,7 +24,7 @@ class RunRecord:
     """What the database knows of a run; times are in UTC.
 
     `origin` is ``job`` for one of the app's, ``callback`` for a training script of somebody's own, and ``cartography``
-    for imported training dynamics.
+    for imported training dynamics. ``folds``, ``noise`` and ``proof`` are further trainings for the run `parent_id`.
     """
 
     id: str
@@ -39,6 +39,7 @@ class RunRecord:
     error: str | None = None
     remedy: str | None = None
     workflow_id: str | None = None
+    parent_id: str | None = None
 
 
 class RunRecords:
@@ -65,6 +66,12 @@ class RunRecords:
         statement = select(RunRow).order_by(RunRow.created_at.desc(), RunRow.id)
         if dataset_id is not None:
             statement = statement.where(RunRow.dataset_id == dataset_id)
+        with database_errors(self._engine), Session(self._engine) as session:
+            return [_record(row) for row in session.scalars(statement)]
+
+    def children(self, parent_id: str) -> Sequence[RunRecord]:
+        """Records of the further trainings for a run, newest first."""
+        statement = select(RunRow).where(RunRow.parent_id == parent_id).order_by(RunRow.created_at.desc(), RunRow.id)
         with database_errors(self._engine), Session(self._engine) as session:
             return [_record(row) for row in session.scalars(statement)]
 

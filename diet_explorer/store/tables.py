@@ -17,7 +17,7 @@ class RunRow(Base):
     """One run: a model trained on a dataset while every example was scored."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("runs_by_dataset", "dataset_id", "created_at"),)
+    __table_args__ = (Index("runs_by_dataset", "dataset_id", "created_at"), Index("runs_by_parent", "parent_id"))
 
     id: Mapped[str] = mapped_column(String(120), primary_key=True)
     dataset_id: Mapped[str] = mapped_column(String(120))
@@ -31,6 +31,7 @@ class RunRow(Base):
     error: Mapped[str | None] = mapped_column(Text)
     remedy: Mapped[str | None] = mapped_column(Text)
     workflow_id: Mapped[str | None] = mapped_column(String(120))
+    parent_id: Mapped[str | None] = mapped_column(String(120))
 
 
 class DecisionRow(Base):

@@ -13,6 +13,7 @@ BUNDLED = "bundled"
 GradientMode = Literal["all", "head", "off"]
 MAX_SEEDS = 100
 MAX_EPOCHS = 1000
+MAX_STEPS = 1_000_000_000
 
 
 def default_checkpoints(epochs: int) -> tuple[float, ...]:
@@ -39,6 +40,13 @@ class RunConfig:
         Examples per training step; longest input in tokens, the rest is cut off.
     learning_rate, weight_decay, warmup_share : float
         AdamW with linear decay after a warm-up over this share of the steps.
+    own_rows : bool
+        The run has a list of its own, for each seed, of the rows it is trained on and their labels (`store.rows`);
+        otherwise it is the training split as imported.
+    max_steps : int or None
+        Optimisation steps in all, whatever the number of training rows; `epochs` are then equal parts of them.
+    ranked : bool
+        Whether rankings, statistics and embeddings are made, so that people can browse the scores.
     """
 
     dataset_id: str
@@ -52,6 +60,9 @@ class RunConfig:
     learning_rate: float = 5e-5
     weight_decay: float = 0.01
     warmup_share: float = 0.06
+    own_rows: bool = False
+    max_steps: int | None = None
+    ranked: bool = True
 
     def validated(self) -> RunConfig:
         """The same settings with sorted, distinct checkpoints.
@@ -68,6 +79,8 @@ class RunConfig:
         _whole("batch size", self.batch_size, 1, 4096)
         _whole("max length", self.max_length, 4, 100_000)
         _real("learning rate", self.learning_rate, 0.0, 1.0, open_low=True)
+        if self.max_steps is not None:
+            _whole("steps", self.max_steps, self.epochs, MAX_STEPS)
         _real("weight decay", self.weight_decay, 0.0, 1.0)
         _real("warm-up share", self.warmup_share, 0.0, 1.0)
         if self.grand not in get_args(GradientMode):
@@ -79,8 +92,10 @@ class RunConfig:
         points = tuple(sorted({round(float(point), 4) for point in self.checkpoints}))
         return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip()})
 
-    def steps(self, train_rows: int) -> tuple[int, int]:
+    def steps(self, train_rows: int) -> tuple[float, int]:
         """Optimisation steps per epoch and in all."""
+        if self.max_steps is not None:
+            return self.max_steps / self.epochs, self.max_steps
         per_epoch = -(-train_rows // self.batch_size)
         return per_epoch, per_epoch * self.epochs
 

@@ -91,6 +91,7 @@ def fine_tune(
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,

@@ -101,7 +101,7 @@ def test_the_score_file_holds_what_was_promised(made):
 
 
 def test_divergence_is_told_in_plain_words():
-    broken = ScoredExamples(np.array([[np.nan, 0.0]], dtype=np.float32), {}, None)
+    broken = ScoredExamples(np.arange(1), np.array([[np.nan, 0.0]], dtype=np.float32), {}, None)
     with pytest.raises(JobFailedError, match=r"Training diverged.* at step 7") as caught:
         check_finite(broken, 7)
     assert "lower learning rate" in caught.value.remedy

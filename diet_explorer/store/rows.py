@@ -1,0 +1,72 @@
+"""Which rows a run is trained on, and which it scores, where that is not the whole dataset.
+
+Layout below ``runs/<run id>/``::
+
+    rows/training/seed=0.parquet     row, label: what this seed is trained on; `label` is a class code
+    rows/scored.parquet              row: what is scored at each checkpoint; all rows where the file is absent
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike, NDArray
+
+from diet_explorer.store.files import Files
+
+
+class RunRows:
+    """The lists of rows of one run.
+
+    Parameters
+    ----------
+    files : Files
+    run_id : str
+    """
+
+    def __init__(self, files: Files, run_id: str) -> None:
+        self._files = files
+        self._folder = files.path("runs", run_id, "rows")
+
+    def write_training(self, seed: int, rows: ArrayLike, labels: ArrayLike) -> None:
+        """Say what a seed is trained on: rows of the dataset, ascending, and the class code of each."""
+        self._write(self._training_path(seed), {"row": rows, "label": labels})
+
+    def read_training(self, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows that a seed is trained on, and their labels.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such list.
+        """
+        table = self._read(self._training_path(seed))
+        return table["row"].to_numpy().astype(np.int64), table["label"].to_numpy().astype(np.int64)
+
+    def write_scored(self, rows: ArrayLike) -> None:
+        """Say which rows are scored, ascending."""
+        self._write(self._scored_path, {"row": rows})
+
+    def read_scored(self) -> NDArray[np.int64] | None:
+        """Rows that are scored; None for all."""
+        if not self._files.exists(self._scored_path):
+            return None
+        rows: NDArray[np.int64] = self._read(self._scored_path)["row"].to_numpy().astype(np.int64)
+        return rows
+
+    @property
+    def _scored_path(self) -> str:
+        return f"{self._folder}/scored.parquet"
+
+    def _training_path(self, seed: int) -> str:
+        return f"{self._folder}/training/seed={seed}.parquet"
+
+    def _read(self, path: str) -> pa.Table:
+        with self._files.open_read(path) as stream:
+            return pq.read_table(stream)
+
+    def _write(self, path: str, columns: dict[str, ArrayLike]) -> None:
+        table = pa.table({name: np.asarray(values, dtype=np.int32) for name, values in columns.items()})
+        with self._files.atomic_writer(path) as stream:
+            pq.write_table(table, stream, compression="zstd")
