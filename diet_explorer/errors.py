@@ -51,6 +51,14 @@ class ModelError(BadInputError):
     """The model cannot be loaded or cannot be used for this set."""
 
 
+class GuardRailError(BadInputError):
+    """A policy would empty a class or go below a minimum; the message has the numbers."""
+
+
+class PermissionDeniedError(DietExplorerError):
+    """Who is signed in may not do this."""
+
+
 class WorkspaceError(DietExplorerError):
     """The workspace cannot be read or written (permissions, disk space, version, lock)."""
 
@@ -61,3 +69,31 @@ class JobFailedError(DietExplorerError):
 
 class JobCancelledError(DietExplorerError):
     """A background job was cancelled by a user."""
+
+
+class HubError(DietExplorerError):
+    """The Hub did not take a push; the subclasses say why where that is known."""
+
+
+class HubTokenError(HubError):
+    """There is no token for the Hub, or the Hub does not accept it (unknown, revoked, expired)."""
+
+
+class HubRightsError(HubError):
+    """The token is good but may not write there."""
+
+
+class HubNameClashError(HubError):
+    """The name is taken on the Hub by something that a push must not replace."""
+
+
+class HubRateLimitError(HubError):
+    """The Hub asks to come back later than a push can wait."""
+
+
+class HubOfflineError(HubError):
+    """The Hub cannot be reached."""
+
+
+class HubChangedError(HubError):
+    """Somebody else changes the dataset on the Hub at the same time."""
