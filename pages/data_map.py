@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.run import Run
@@ -15,6 +13,7 @@ from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.map_chart import Axes
 from diet_explorer.ui.map_parts import MapKind, draw_map_page
 from diet_explorer.ui.markup import chip, help_mark
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.unscored import scored
 from diet_explorer.ui.view import change

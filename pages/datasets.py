@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +14,7 @@ from diet_explorer.ui.csv_download import safe_csv
 from diet_explorer.ui.empty import empty_state
 from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.plain import escape, visible
 from diet_explorer.ui.report import draw_charts, draw_figures, draw_notices, draw_set_aside
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.source_form import (
@@ -51,6 +50,11 @@ def body(selection: Selection) -> None:
         _show(selection, selection.dataset)
 
 
+def _as_written(preview: pd.DataFrame) -> pd.DataFrame:
+    shown = preview.map(lambda value: visible(value) if isinstance(value, str) else value)
+    return shown.rename(columns=lambda name: visible(str(name)))
+
+
 def _add() -> None:
     left, right = st.columns([2, 1], gap="large")
     entry = mapping = None
@@ -59,7 +63,7 @@ def _add() -> None:
         entry = opened(location) if location else None
         if entry is not None:
             with st.container(key="source-preview"):
-                st.dataframe(entry.preview.head(_PREVIEW_SHOWN), hide_index=True)
+                st.dataframe(_as_written(entry.preview.head(_PREVIEW_SHOWN)), hide_index=True)
             mapping = draw_mapping(entry)
     with right:
         if entry is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.jobs.slots import living_workers, workers_in_words
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.run_list import draw_run_list
 from diet_explorer.ui.sample import open_sample, sample_run
 from diet_explorer.ui.selection import Selection

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.ui import library, words
+from diet_explorer.ui.plain import escape
 
 
 def draw_agreement(run: Run, progress: RunProgress) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from diet_explorer.errors import DietExplorerError
+from diet_explorer.ui.plain import visible
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ def show_error(error: DietExplorerError, *, key: str = "error") -> None:
 
 def as_text(text: str) -> str:
     """Escape what Streamlit's Markdown would interpret, so that a text reads as it was written."""
+    text = visible(text)
     for sign in "\\`*_{}[]()#+-.!|$~:<>&":
         text = text.replace(sign, "\\" + sign)
     return text.replace("\n", " ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
@@ -15,6 +13,7 @@ from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
 from diet_explorer.ui.example_panel import PAGE_SIZE, score_notes
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.markup import chip, help_mark
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.view import change

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
 from diet_explorer.analysis.stability import ScoreWarning
+from diet_explorer.ui.plain import escape
 
 _SHOWN = 3
 

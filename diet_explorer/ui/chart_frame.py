@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from html import escape
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from diet_explorer.ui.csv_download import safe_csv
+from diet_explorer.ui.plain import escape, in_chart
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="images" role="group" aria-label="Chart as an image"></div>'
@@ -94,7 +94,7 @@ def draw_chart(
 
 def _downloads(figure: go.Figure, title: str, key: str, table: Callable[[], pd.DataFrame]) -> None:
     lines = wrap(title, _TITLE_SIGNS)
-    _images(key=f"{key}-images", data={"chart": key, "title": "<br>".join(map(escape, lines)), "lines": len(lines)})
+    _images(key=f"{key}-images", data={"chart": key, "title": "<br>".join(map(in_chart, lines)), "lines": len(lines)})
     st.download_button(
         "Page (HTML)",
         data=lambda: chart_page(figure, title),
@@ -121,7 +121,7 @@ def chart_page(figure: go.Figure, title: str) -> bytes:
     lines = wrap(title, _TITLE_SIGNS)
     alone.update_layout(
         template="plotly_white",
-        title={"text": "<br>".join(map(escape, lines)), "x": 0, "xref": "paper"},
+        title={"text": "<br>".join(map(in_chart, lines)), "x": 0, "xref": "paper"},
         margin={"l": 60, "r": 20, "t": 40 + 24 * len(lines), "b": 50},
         autosize=True,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +11,7 @@ from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, SECOND, cividis
+from diet_explorer.ui.plain import in_chart, name_in_chart
 
 
 def score_histogram(
@@ -134,27 +134,36 @@ def class_balance(
     first, rest = (ordered, []) if len(ordered) <= shown + 1 else (ordered[:shown], ordered[shown:])
     rows = first + ([f"{len(rest):,} more classes"] if rest else [])
     splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
+    keys = [in_chart(name) for name in rows]  # the whole names, since two may begin alike
     figure = go.Figure()
     for place, split in enumerate(splits):
         values = [classes[name].get(split, 0) for name in first]
         values += [sum(classes[name].get(split, 0) for name in rest)] if rest else []
         figure.add_bar(
-            y=rows,
+            y=keys,
             x=values,
-            name=split,
+            name=name_in_chart(split),
             orientation="h",
             marker={
                 "color": [colours.get(name, OTHERS) for name in rows],
                 "opacity": max(1.0 - 0.4 * place, 0.2),
                 "line": {"width": 0.5, "color": NEUTRAL},
             },
-            hovertemplate=f"%{{y}}, {escape(split)}: %{{x:,}} examples<extra></extra>",
+            hovertemplate=f"%{{y}}, {name_in_chart(split)}: %{{x:,}} examples<extra></extra>",
         )
     height = 70 + (26 if len(rows) < 5 else 17) * len(rows)
     figure.update_layout(**layout(height, barmode="stack", bargap=0.25))
-    figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, type="category", automargin=True)
+    figure.update_yaxes(
+        autorange="reversed",
+        fixedrange=True,
+        title=None,
+        type="category",
+        automargin=True,
+        tickvals=keys,
+        ticktext=[name_in_chart(name) for name in rows],
+    )
     shades = f" ({', then paler '.join(splits)})" if 1 < len(splits) < 4 else ""
-    figure.update_xaxes(**axis(escape(f"Examples{shades}"), nticks=5))
+    figure.update_xaxes(**axis(in_chart(f"Examples{shades}"), nticks=5))
     counts = [(name, split, number) for name, by_split in classes.items() for split, number in by_split.items()]
     draw_chart(
         figure,

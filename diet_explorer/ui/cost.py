@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.dataset import Dataset
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.plain import escape
 
 _CHOICES: dict[GradientMode, str] = {"all": "all parameters", "head": "classifier only", "off": "none"}
 

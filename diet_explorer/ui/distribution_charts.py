@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from diet_explorer.ui import words
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, SECOND, THIRD, cividis, count_scale
 from diet_explorer.ui.density import heat_cells
+from diet_explorer.ui.plain import in_chart, name_in_chart
 from diet_explorer.ui.view import Box
 
 _SCALE = [(step / 8, cividis(step / 8)) for step in range(9)]
@@ -75,7 +75,7 @@ def violins(drawn: Sequence[Violin], score: Score, *, title: str, note: str, log
             fillcolor=entry.colour,
             opacity=0.75,
             line={"color": entry.colour, "width": 1},
-            name=escape(entry.label),
+            name=name_in_chart(entry.label),
             legendgroup=entry.label,
             showlegend=entry.label not in named,
             hoverinfo="skip",
@@ -83,7 +83,7 @@ def violins(drawn: Sequence[Violin], score: Score, *, title: str, note: str, log
         named.add(entry.label)
         low, median, high = entry.quartiles
         text = (
-            f"{escape(entry.label)}, {_checkpoint_words(entry.checkpoint)}<br>{words.whole(total)} examples<br>"
+            f"{name_in_chart(entry.label)}, {_checkpoint_words(entry.checkpoint)}<br>{words.whole(total)} examples<br>"
             f"median {words.three(median)}, middle half {words.three(low)} to {words.three(high)}<extra></extra>"
         )
         figure.add_scatter(
@@ -137,13 +137,14 @@ def worst_balance(shares: pd.DataFrame, colours: Mapping[str, str], *, title: st
     shares = shares.assign(share=shares["count"] / totals.where(totals > 0, 1))
     figure = go.Figure()
     for label, part in shares.groupby("label", sort=False):
+        name = name_in_chart(str(label))
         figure.add_bar(
             x=part["group"],
             y=part["share"],
-            name=escape(str(label)),
+            name=name,
             marker={"color": colours.get(str(label), OTHERS), "line": {"width": 0.5, "color": NEUTRAL}},
             customdata=part["count"],
-            hovertemplate=f"%{{x}}, {escape(str(label))}<br>%{{y:.1%}} · %{{customdata:,}} examples<extra></extra>",
+            hovertemplate=f"%{{x}}, {name}<br>%{{y:.1%}} · %{{customdata:,}} examples<extra></extra>",
         )
     every = shares[shares["group"] == groups[-1]]["share"].tolist()
     for level in np.cumsum(every)[:-1]:
@@ -173,7 +174,7 @@ def correlation_map(
         if first in places and second in places:
             matrix[places[first], places[second]] = matrix[places[second], places[first]] = value
     low = min(0.0, float(np.nanmin(matrix)))
-    ticks = [escape(name) for name in names.values()]
+    ticks = [in_chart(name) for name in names.values()]
     figure = go.Figure(
         go.Heatmap(
             z=matrix,

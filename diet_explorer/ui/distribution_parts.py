@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -16,6 +14,7 @@ from diet_explorer.ui import distribution_charts as charts
 from diet_explorer.ui import exploration, library, words
 from diet_explorer.ui.colours import ACCENT, is_dark
 from diet_explorer.ui.mirror import mirrored
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 
 _MOST_VIOLINS = 4  # classes side by side; more of them are drawn together

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.view import View
 
 

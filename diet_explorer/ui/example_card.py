@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import pandas as pd
 
@@ -13,6 +12,7 @@ from diet_explorer.scoring.dynamics import TRAJECTORY_RULE
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
 from diet_explorer.ui.markup import bar, chip, help_mark, highlighted, score_name, sparkline
+from diet_explorer.ui.plain import escape
 
 _SHOWN_CLASSES = 5
 
@@ -52,7 +52,7 @@ def card_html(
         _scores(card, checkpoint, seed, percentiles),
         _facts(card),
     ]
-    return f'<article class="de-card" aria-label="Example {escape(card.id, quote=True)}">{"".join(parts)}</article>'
+    return f'<article class="de-card" aria-label="Example {escape(card.id)}">{"".join(parts)}</article>'
 
 
 def _texts(card: ExampleCard, query: str, titles: Sequence[str]) -> str:

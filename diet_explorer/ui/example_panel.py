@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +11,7 @@ from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui import exploration, library, words
 from diet_explorer.ui.example_card import card_html
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.view import change

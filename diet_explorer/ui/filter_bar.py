@@ -22,6 +22,7 @@ from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.ui import charts, library
 from diet_explorer.ui.mirror import mirrored
+from diet_explorer.ui.plain import visible
 from diet_explorer.ui.refine import refine
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import read_view
@@ -100,6 +101,7 @@ def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, f
             options,
             default,
             key=key,
+            format_func=visible,
             placeholder="All",
             on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
         )

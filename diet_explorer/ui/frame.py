@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +14,7 @@ from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
 from diet_explorer.ui.navigation import ensure_navigation
 from diet_explorer.ui.picker import draw_picker, run_title
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.refine import refine
 from diet_explorer.ui.selection import Selection, resolve
 from diet_explorer.ui.view import forget, read_view

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import get_args
 
 import streamlit as st
@@ -15,6 +14,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
 from diet_explorer.ui.markup import bar
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 
 _EVERY_SECONDS = 2.0
@@ -65,7 +65,7 @@ def _live_line(seen: str, selected: str | None) -> None:
         more = f" (+ {others})" if others else ""
         with st.container(key="job-line"):
             st.html(
-                f'<div class="de-job" role="status" title="{escape(progress_words(progress), quote=True)}">'
+                f'<div class="de-job" role="status" title="{escape(progress_words(progress))}">'
                 f"<p><span>Scoring {escape(run.dataset.name)}{more}</span><b>{escape(_short_words(progress))}</b></p>"
                 f"{bar(progress.share)}</div>"
             )
@@ -85,7 +85,7 @@ def _live_map(run: Run) -> None:
         left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
         with st.container(key="job-line"):
             st.html(
-                f'<div class="de-job" role="status" title="{escape(progress.stage, quote=True)}"><p>'
+                f'<div class="de-job" role="status" title="{escape(progress.stage)}"><p>'
                 f"<span>Drawing an embedding map</span><b>{escape(words.percent(progress.share) + left)}</b></p>"
                 f"{bar(progress.share)}</div>"
             )

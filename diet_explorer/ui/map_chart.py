@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from diet_explorer.ui import words
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import NEUTRAL, OTHERS, score_scale
 from diet_explorer.ui.density import heat_cells
+from diet_explorer.ui.plain import in_chart, name_in_chart, visible
 from diet_explorer.ui.view import Box
 
 _HERE = Path(__file__).parent
@@ -198,7 +198,7 @@ def _traces(points: pd.DataFrame, colouring: Colouring, *, dark: bool) -> list[g
         marker = {
             "color": points[colouring.column],
             "colorscale": score_scale(dark=dark),
-            "colorbar": {"thickness": 10, "title": {"text": escape(colouring.title), "side": "right"}},
+            "colorbar": {"thickness": 10, "title": {"text": in_chart(colouring.title), "side": "right"}},
         }
         return [_trace(points, colouring.title, marker, colouring, dark=dark)]
     traces = []
@@ -228,7 +228,7 @@ def _trace(
         x=points["x"],
         y=points["y"],
         mode="markers",
-        name=escape(name),
+        name=name_in_chart(name),
         marker={"size": size, "opacity": 0.85, "line": line, **marker},
         customdata=points["row"],
         text=[_hover(*values) for values in points[["text", "label", "predicted"]].itertuples(index=False)],
@@ -238,9 +238,10 @@ def _trace(
 
 
 def _hover(text: str, label: str, predicted: str) -> str:
-    short = text if len(text) <= _HOVER_SIGNS else f"{text[:_HOVER_SIGNS]}…"
+    shown = visible(text[: _HOVER_SIGNS + 1])
+    short = shown if len(shown) <= _HOVER_SIGNS else f"{shown[:_HOVER_SIGNS]}…"
     lines = [short[start : start + _LINE_SIGNS] for start in range(0, len(short), _LINE_SIGNS)]
-    return "<br>".join(map(escape, lines)) + f"<br><b>{escape(label)}</b> → {escape(predicted)}"
+    return "<br>".join(map(in_chart, lines)) + f"<br><b>{name_in_chart(label)}</b> → {name_in_chart(predicted)}"
 
 
 def counted_words(total: int, drawn: int) -> str:

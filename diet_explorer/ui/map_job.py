@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from diet_explorer.jobs.map_progress import MapProgress
@@ -13,6 +11,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.markup import bar
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.unscored import skeleton
 
 _EVERY_SECONDS = 1.0

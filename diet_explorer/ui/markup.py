@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from urllib.parse import quote
 
 from diet_explorer.analysis.search import hit_spans
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui.colours import ACCENT, NEUTRAL
+from diet_explorer.ui.plain import escape, visible
 
 _WIDTH, _HEIGHT, _MARGIN = 120, 26, 3
 
@@ -21,7 +21,7 @@ def chip(name: str, colour: str, *, differs: bool = False) -> str:
 
 def help_mark(text: str) -> str:
     """A (?) that shows an explanation on hover and on keyboard focus."""
-    safe = escape(text, quote=True)
+    safe = escape(text)
     return f'<span class="de-help" tabindex="0" role="note" aria-label="{safe}" data-help="{safe}">?</span>'
 
 
@@ -31,12 +31,12 @@ def score_name(entry: Score) -> str:
 
 
 def pieces(text: str, query: str) -> list[str]:
-    """The parts of a text, plain ones and hits of a search in turn; the first is plain and may be empty."""
+    """The parts of a text as people see it, plain ones and hits of a search in turn; the first may be empty."""
     parts, end = [], 0
     for start, stop in hit_spans(text, query) if query else []:
         parts += [text[end:start], text[start:stop]]
         end = stop
-    return [*parts, text[end:]]
+    return [visible(part) for part in [*parts, text[end:]]]
 
 
 def highlighted(text: str, query: str) -> str:
@@ -99,5 +99,5 @@ def sparkline(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}">{"".join(drawing)}</svg>'
     )
-    safe = escape(label, quote=True)
+    safe = escape(label)
     return f'<img class="de-spark" src="data:image/svg+xml,{quote(image)}" alt="{safe}" title="{safe}">'

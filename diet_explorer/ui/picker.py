@@ -13,6 +13,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui import words
 from diet_explorer.ui.mirror import mirrored
+from diet_explorer.ui.plain import visible
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import change
 
@@ -120,7 +121,7 @@ def mirrored_select(
             choices,
             index=choices.index(default) if default in choices else 0,
             key=key,
-            format_func=title,
+            format_func=lambda option: visible(str(title(option))),
             help=help,
             disabled=not choices,
             placeholder="none yet",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.validation import ValidationReport
 from diet_explorer.ui import charts, words
+from diet_explorer.ui.plain import escape, visible
 
 _REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}
 
@@ -60,6 +60,7 @@ def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -
     reasons = " · ".join(f"{reason}: {number:,}" for reason, number in counts.items())
     st.html(f'<p class="de-caption">Rows set aside <span class="de-quiet">{escape(reasons)}</span></p>')
     shown = rows[list(_REASON_COLUMNS)].rename(columns=_REASON_COLUMNS)
+    shown = shown.assign(**{"Row as written": shown["Row as written"].map(visible)})
     st.dataframe(
         shown,
         key=key,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.picker import STATUS_WORDS, model_title, short_title
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.view import View
 
 _SIGNS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +16,7 @@ from diet_explorer.ui.agreement import draw_agreement
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.job_line import progress_words
 from diet_explorer.ui.markup import bar
+from diet_explorer.ui.plain import escape
 from diet_explorer.ui.run_list import status_words
 
 _EVERY_SECONDS = 1.0

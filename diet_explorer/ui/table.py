@@ -17,6 +17,7 @@ from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui import words
 from diet_explorer.ui.colours import OTHERS
 from diet_explorer.ui.markup import pieces
+from diet_explorer.ui.plain import visible
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="frame"><table><thead><tr></tr></thead><tbody></tbody></table></div>'
@@ -119,7 +120,7 @@ def table_lines(
                 "rank": words.whole(example["rank"]),
                 "score": words.three(example[score.name]),
                 "spread": words.three(example[f"{score.name}_std"]) if spread else "",
-                "predicted": example["predicted"],
+                "predicted": visible(example["predicted"]),
                 "predicted_colour": colours.get(example["predicted"], OTHERS),
                 "differs": example["label"] != example["predicted"],
                 "share": float(example["p_label"]),
@@ -140,6 +141,6 @@ def example_cells(
     return {
         "row": int(example["row"]),
         "texts": [pieces(str(example[name] or "")[:_TEXT_LIMIT], query) for name in texts],
-        "label": example["label"],
+        "label": visible(example["label"]),
         "label_colour": colours.get(example["label"], OTHERS),
     }

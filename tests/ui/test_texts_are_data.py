@@ -3,6 +3,7 @@
 import html
 import io
 import re
+import unicodedata
 
 import pandas as pd
 from hypothesis import given
@@ -12,6 +13,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.ui.boundary import as_text
 from diet_explorer.ui.csv_download import FORMULA_STARTS, safe_csv
 from diet_explorer.ui.markup import chip, help_mark, highlighted
+from diet_explorer.ui.plain import in_chart, name_in_chart, visible
 from diet_explorer.ui.table import table_lines
 
 TEXTS = st.text(st.sampled_from("<>&\"'ab cß=İ"), max_size=30)
@@ -71,3 +73,35 @@ def test_table_lines_carry_texts_as_they_are_and_cut_long_ones():
     ((text,),) = line["texts"]
     assert text.startswith("<b>xxx") and len(text) < 1000
     assert (line["rank"], line["score"], line["differs"], line["label_colour"]) == ("1,234", "1.235", True, "#111111")
+
+
+SIGNS = st.text(
+    st.sampled_from(
+        "a b\n\t\r\x00\x1b\x7f\x85\u00ad\u061c\u200b\u200c\u200d\u200e\u202e\u2066\u2069\ufeffقé👩\U000e0041"
+    )
+)
+
+
+@given(SIGNS)
+def test_no_character_stays_that_hides_or_turns_text(text):
+    shown = visible(text)
+    for before, sign, after in zip(" " + shown, shown, shown[1:] + " ", strict=False):
+        kind = unicodedata.category(sign)
+        joins = sign in "\u200c\u200d" and before > "\x7f" and after > "\x7f"
+        assert kind not in ("Cc", "Cf", "Zl", "Zp") or sign in "\t\n" or (sign == "\r" and after == "\n") or joins
+    assert visible(shown) == shown
+
+
+def test_hidden_characters_are_written_out_and_the_scripts_that_need_joiners_keep_them():
+    assert visible("\x1b[31mred\x00\x00\x00") == "␛[31mred␀⟦× 3⟧"
+    assert visible("user\u202egnp.exe") == "user⟦U+202E⟧gnp.exe"
+    assert visible("pay\u200dpal" + "\u200b" * 1000) == "pay⟦U+200D⟧pal⟦U+200B × 1,000⟧"
+    for text in ("👩\u200d👩\u200d👧", "می\u200cخواهم", "line\r\nline\tend", "naïve \u0301"):
+        assert visible(text) == text
+
+
+@given(st.text(st.sampled_from("<>&%{}b\u202e"), max_size=20))
+def test_a_name_in_a_chart_is_neither_markup_nor_template(text):
+    assert html.unescape(in_chart(text)) == visible(text)
+    assert not re.search(r"<|%\{", in_chart(text))
+    assert len(html.unescape(name_in_chart(text * 50))) <= 41

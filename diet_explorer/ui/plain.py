@@ -1,0 +1,56 @@
+"""Texts as they are: never read as markup, and with every character that hides or turns text made visible."""
+
+from __future__ import annotations
+
+import html
+import re
+
+# What has no picture of its own and can hide, split or turn around the text near it. Tabs and line breaks stay.
+_HIDING = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters, the escape of terminal colours among them
+    "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_JOINERS = "\u200c\u200d"  # emoji, Persian and Indic words are spelled with them, between two of their own signs
+_LETTER = f"[^\x00-\x7f{_HIDING}{_JOINERS}]"
+_HIDDEN = re.compile(rf"([{_HIDING}]|\r(?!\n)|(?<!{_LETTER})[{_JOINERS}]|[{_JOINERS}](?!{_LETTER}))\1*")
+_NAME_SIGNS = 40
+_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
+_DELETE, _DELETE_PICTURE = 0x7F, 0x2421
+
+
+def visible(text: str) -> str:
+    """The text with hidden characters written out: control characters as ␛, others as ⟦U+202E⟧.
+
+    Characters that turn the direction of writing, have no width or steer a terminal can make a text look like another
+    one, or disturb what stands around it. Where many of one kind follow each other, their number is given.
+    """
+    return _HIDDEN.sub(_written_out, text)
+
+
+def escape(text: str) -> str:
+    """HTML that shows the text as it is, in elements and in quoted attributes."""
+    return html.escape(visible(text))
+
+
+def in_chart(text: str) -> str:
+    """The text for a chart's labels and hover, where plotly reads some HTML and fills in what stands in ``%{}``."""
+    return escape(text).replace("%{", "&#37;{")
+
+
+def name_in_chart(name: str) -> str:
+    """The same for a name, cut where it is so long that it would leave no room for the chart."""
+    shown = visible(name)
+    return in_chart(shown if len(shown) <= _NAME_SIGNS else f"{shown[:_NAME_SIGNS]}…")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    sign, count = found[1], len(found[0])
+    code = ord(sign)
+    if code < ord(" "):
+        shown = chr(_PICTURES + code)
+    elif code == _DELETE:
+        shown = chr(_DELETE_PICTURE)
+    else:
+        return f"⟦U+{code:04X}⟧" if count == 1 else f"⟦U+{code:04X} × {count:,}⟧"
+    return shown if count == 1 else f"{shown}⟦× {count:,}⟧"
