@@ -157,7 +157,7 @@ class Run(AnalysedRun, EmbeddedRun):
     def progress(self) -> RunProgress:
         """How far it is, per seed and checkpoint."""
         self.refresh()
-        seeds = [self._progress.load(seed) for seed in range(self.config.seeds)]
+        seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
         waiting = self.status == "queued"
         return RunProgress(
             run_id=self.id,

@@ -93,7 +93,7 @@ def declare_workflows(bench: Workbench) -> None:
         return _in_words(bench, run_id, workflow_id, None, prepare_run)
 
     @DBOS.step()
-    def train_and_score(run_id: str, workflow_id: str, seed: int) -> Outcome:
+    def train_and_score(run_id: str, workflow_id: str, number: int) -> Outcome:
         from diet_explorer.scoring.seed_run import run_seed
 
         def work(
@@ -105,13 +105,13 @@ def declare_workflows(bench: Workbench) -> None:
             *,
             should_stop: Callable[[], bool],
         ) -> None:
-            run_seed(files, scratch, run_id, config, manifest, seed, should_stop=should_stop)
+            run_seed(files, scratch, run_id, config, manifest, config.seed_numbers[number], should_stop=should_stop)
             embeddings = EmbeddingFiles(files, run_id)
             missing = embeddings.has_vectors("tuned") and not embeddings.has_neighbours("tuned")
             if missing and manifest.rows < EXACT_ROWS:  # more are found when the embedding map is drawn
                 store_neighbours(embeddings, manifest, "tuned")
 
-        return _in_words(bench, run_id, workflow_id, seed, work)
+        return _in_words(bench, run_id, workflow_id, number, work)
 
     @record_step
     def finish(run_id: str, outcome: Outcome) -> str:
@@ -138,9 +138,9 @@ def declare_workflows(bench: Workbench) -> None:
             if not seeds:
                 return "stopped"
             outcome = prepare(run_id, workflow_id)
-            for seed in range(seeds):
+            for number in range(seeds):
                 if outcome["state"] == "done":
-                    outcome = train_and_score(run_id, workflow_id, seed)
+                    outcome = train_and_score(run_id, workflow_id, number)
             return "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
         finally:
             bench.busy(None)
@@ -185,13 +185,17 @@ class StopSignal:
         return job is not None and job.status == "CANCELLED"
 
 
-def _in_words(bench: Workbench, run_id: str, workflow_id: str, seed: int | None, work: Callable[..., None]) -> Outcome:
-    """Do one step's work and say how it ended."""
+def _in_words(
+    bench: Workbench, run_id: str, workflow_id: str, number: int | None, work: Callable[..., None]
+) -> Outcome:
+    """Do one step's work, that of the run's first, second, … seed or of none, and say how it ended."""
     scratch = bench.settings.scratch_folder
     log = ProgressFiles(bench.files, run_id).log
     should_stop = StopSignal(bench.runs, run_id, workflow_id)
+    seed = None
     try:
         config = RunConfig.from_json(bench.runs.get(run_id).config)
+        seed = None if number is None else config.seed_numbers[number]
         manifest = DatasetManifest.load(bench.files, config.dataset_id)
         with alone(scratch / run_id, should_stop):
             work(bench.files, scratch, run_id, config, manifest, should_stop=should_stop)

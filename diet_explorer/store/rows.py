@@ -4,6 +4,7 @@ Layout below ``runs/<run id>/``::
 
     rows/training/seed=0.parquet     row, label: what this seed is trained on; `label` is a class code
     rows/scored.parquet              row: what is scored at each checkpoint; all rows where the file is absent
+    rows/held_out.parquet            row: training rows kept for the proof, which the run neither learns nor scores
 """
 
 from __future__ import annotations
@@ -50,17 +51,32 @@ class RunRows:
 
     def read_scored(self) -> NDArray[np.int64] | None:
         """Rows that are scored; None for all."""
-        if not self._files.exists(self._scored_path):
-            return None
-        rows: NDArray[np.int64] = self._read(self._scored_path)["row"].to_numpy().astype(np.int64)
-        return rows
+        return self._read_rows(self._scored_path)
+
+    def write_held_out(self, rows: ArrayLike) -> None:
+        """Say which training rows are held out, ascending."""
+        self._write(self._held_out_path, {"row": rows})
+
+    def read_held_out(self) -> NDArray[np.int64] | None:
+        """Training rows that are held out; None where the run has no such rows."""
+        return self._read_rows(self._held_out_path)
 
     @property
     def _scored_path(self) -> str:
         return f"{self._folder}/scored.parquet"
 
+    @property
+    def _held_out_path(self) -> str:
+        return f"{self._folder}/held_out.parquet"
+
     def _training_path(self, seed: int) -> str:
         return f"{self._folder}/training/seed={seed}.parquet"
+
+    def _read_rows(self, path: str) -> NDArray[np.int64] | None:
+        if not self._files.exists(path):
+            return None
+        rows: NDArray[np.int64] = self._read(path)["row"].to_numpy().astype(np.int64)
+        return rows
 
     def _read(self, path: str) -> pa.Table:
         with self._files.open_read(path) as stream:

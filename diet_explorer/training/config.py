@@ -31,7 +31,7 @@ class RunConfig:
     model : str
         ``bundled``, a local folder, or a Hub id.
     epochs, seeds : int
-        Passes over the training split; independent repetitions, seeded 0, 1, ….
+        Passes over the training split; independent repetitions, seeded 0, 1, … (from `first_seed` on).
     checkpoints : tuple of float
         Moments, in epochs, at which every example is scored; 0 is before training.
     grand : {"all", "head", "off"}
@@ -47,6 +47,8 @@ class RunConfig:
         Optimisation steps in all, whatever the number of training rows; `epochs` are then equal parts of them.
     ranked : bool
         Whether rankings, statistics and embeddings are made, so that people can browse the scores.
+    first_seed : int
+        The first of the run's seeds.
     """
 
     dataset_id: str
@@ -63,6 +65,12 @@ class RunConfig:
     own_rows: bool = False
     max_steps: int | None = None
     ranked: bool = True
+    first_seed: int = 0
+
+    @property
+    def seed_numbers(self) -> range:
+        """The run's seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     def validated(self) -> RunConfig:
         """The same settings with sorted, distinct checkpoints.
@@ -76,6 +84,7 @@ class RunConfig:
             raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)
         _whole("seeds", self.seeds, 1, MAX_SEEDS)
+        _whole("first seed", self.first_seed, 0, MAX_SEEDS)
         _whole("batch size", self.batch_size, 1, 4096)
         _whole("max length", self.max_length, 4, 100_000)
         _real("learning rate", self.learning_rate, 0.0, 1.0, open_low=True)
