@@ -1,0 +1,114 @@
+"""What can go wrong with the Hub, in plain words: from the client library's exceptions to typed errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diet_explorer.errors import (
+    DietExplorerError,
+    HubChangedError,
+    HubError,
+    HubNameClashError,
+    HubOfflineError,
+    HubRateLimitError,
+    HubRightsError,
+    HubTokenError,
+)
+
+LOG_IN = "Log in with `hf auth login`, set HF_TOKEN, or give a token that may write (made in the Hub's settings)."
+NOT_SENT_AGAIN = "Push again later; what has been uploaded is not sent again."
+_ANSWER_LENGTH = 200
+
+
+class RateLimited(Exception):
+    """The Hub answered 429; raised as soon as such an answer comes, so that all waiting happens in one place.
+
+    Parameters
+    ----------
+    seconds : float
+        How long it asks to wait.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what it was raised from: the client library wraps what happens in its upload threads."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status code of the Hub's answer that an exception comes from, or None if there was no answer."""
+    for link in chain(error):
+        response = getattr(link, "response", None)
+        if response is not None:
+            return int(response.status_code)
+    return None
+
+
+def in_plain_words(error: Exception, repo: str, token: str) -> DietExplorerError:
+    """The typed error for an exception of a push.
+
+    Parameters
+    ----------
+    error : Exception
+    repo : str
+        ``OWNER/NAME``.
+    token : str
+        Taken out of every text, should an answer of the Hub repeat it.
+    """
+    if isinstance(error, DietExplorerError):
+        return error
+    status, answer = status_of(error), _answer(error).replace(token, "***")
+    if any(isinstance(link, RateLimited) for link in chain(error)) or status == 429:
+        return HubRateLimitError("The Hub lets no more requests through for now (error 429).", NOT_SENT_AGAIN)
+    if status == 401:
+        expired = "has expired" if "expired" in answer else "is not accepted: it is mistyped, revoked or has expired"
+        return HubTokenError(f"The Hub's answer is that the token {expired}.", LOG_IN)
+    if status in (403, 404):
+        return no_rights(repo)
+    if status == 402:
+        return HubError(f"The Hub has no room left for {repo}: {answer}.", "Free space there, or choose another owner.")
+    if status == 409:
+        return HubNameClashError(f"The name {repo} is already taken on the Hub.", "Push to another name.")
+    if status == 412:
+        return HubChangedError(f"Somebody else changes {repo} on the Hub at the same time.", "Push again in a minute.")
+    if status is not None:
+        return HubError(f"The Hub refused the push to {repo} with error {status}: {answer}.", NOT_SENT_AGAIN)
+    kinds = {cls.__name__ for link in chain(error) for cls in type(link).__mro__}
+    if "OfflineModeIsEnabled" in kinds:
+        return HubOfflineError("The Hub may not be reached: HF_HUB_OFFLINE is set.", "Unset it, then push again.")
+    if kinds & {"TransportError", "ConnectionError", "TimeoutError"}:
+        return HubOfflineError("The Hub cannot be reached.", f"Check the network connection. {NOT_SENT_AGAIN}")
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or str(error)).lower()
+        return HubError(f"Cannot read {error.filename}: {reason}.", "Export again, then push that.")
+    return HubError(
+        f"The push met an error that was not foreseen ({type(error).__name__}: {answer}).",
+        f"The push's log has the details. {NOT_SENT_AGAIN}",
+    )
+
+
+def no_rights(repo: str) -> HubRightsError:
+    """The error of a token that may not write to a repository."""
+    return HubRightsError(
+        f"The token may not write to the dataset {repo} on the Hub.",
+        f"Give a token with write access to {repo.split('/')[0]}, or push to a name of your own.",
+    )
+
+
+def _answer(error: Exception) -> str:
+    for link in chain(error):
+        said = getattr(link, "server_message", None)
+        if said:
+            return _one_line(str(said))
+    return _one_line(str(error))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_ANSWER_LENGTH].rstrip(".") or "no reason given"
