@@ -190,31 +190,36 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     assert queued.returncode == 0 and "No worker is running: start one with `diet-explorer worker`." in queued.stdout
     assert tiny_runs.inside("cancel", "last", home=home).returncode == 0
 
-    options = ["--epochs", "20", "--batch-size", "4", "--max-length", "16", "--grand", "off", "--checkpoints", "1,20"]
+    endless = {name: value for name, value in tiny_runs.ENDLESS.items() if name != "checkpoints"}
+    options = [part for name, value in endless.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    options += ["--checkpoints", ",".join(map(str, tiny_runs.ENDLESS["checkpoints"]))]
     score = launch("score", "last", "--model", str(model), *options, home=home)
     run = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 2 else None, "the run was queued")
     tiny_runs.landed(run, 1.0)
     score.send_signal(signal.SIGINT)
-    assert score.wait(20) == 130
+    assert score.wait(60) == 130
     assert score.stderr is not None
     errors = score.stderr.read()
     assert errors.splitlines()[-1] == f"Cancelled. Go on with: diet-explorer resume {run.id}"
     assert "Traceback" not in errors
     assert run.refresh().status == "cancelled"
     assert living_workers(workspace.settings) == []
+    landed = run.landed()
 
     launch("worker", home=home)
+    tiny_runs.until(lambda: living_workers(workspace.settings), "a worker is there, so that nobody brings his own")
     assert answer(home, "resume", run.id)["status"] in ("queued", "running")
     follower = launch("score", "last", "--model", str(model), *options, home=home)
     second = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 3 else None, "another was queued")
-    tiny_runs.landed(run, 20.0)
+    tiny_runs.further(run, landed)
+    assert answer(home, "cancel", run.id)["status"] == "cancelled"
     tiny_runs.landed(second, 1.0)
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(20) == 130
+    assert follower.wait(60) == 130
     assert follower.stderr is not None
     assert f"The run goes on in its worker. Cancel it with: diet-explorer cancel {second.id}" in follower.stderr.read()
-    assert run.refresh().status == "succeeded"
-    assert tiny_runs.ended(second) == "succeeded"
+    tiny_runs.further(second, second.landed())
+    assert second.refresh().status == "running"
 
 
 def test_a_failed_job_ends_the_command_with_1(workspace: Workspace, dataset: Dataset, tmp_path: Path) -> None:

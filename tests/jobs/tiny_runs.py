@@ -32,6 +32,9 @@ BAD = ["dull", "cold", "slow", "empty", "noisy", "false"]
 NEUTRAL = ["film", "story", "actor", "scene", "music", "ending", "and", "the", "a", "with"]
 SHORT = {"epochs": 2, "checkpoints": (0, 1, 2), "batch_size": 16, "max_length": 16, "grand": "all"}
 LONG = {"epochs": 20, "checkpoints": (0, 1, 20), "batch_size": 4, "max_length": 16, "grand": "head"}
+ENDLESS = {**LONG, "epochs": 1000, "checkpoints": (0, *(2**power for power in range(10)))}
+"""A run that cannot end while a test acts on it, on however busy a machine; cancel it. The next checkpoint is never
+farther away than what was trained before."""
 
 
 def save_tiny_model(folder: Path) -> Path:
@@ -146,6 +149,11 @@ def ended(run: Run, seconds: float = 180) -> str:
 def landed(run: Run, checkpoint: float) -> None:
     """Wait until a checkpoint of seed 0 is there."""
     until(lambda: checkpoint in run.landed().get(0, []), f"checkpoint {checkpoint} of {run.id} landed")
+
+
+def further(run: Run, known: dict[int, list[float]]) -> None:
+    """Wait until a run has landed more than what is known."""
+    until(lambda: set(run.landed().get(0, [])) > set(known[0]), f"{run.id} landed more than {known}")
 
 
 def score_bytes(run: Run) -> dict[str, str]:
