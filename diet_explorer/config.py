@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         Where the browser app listens.
     upload_limit_mb : int
         Largest file that the app accepts as an upload, in megabytes.
+    leads, annotators : str
+        E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
+        everybody else who signs in may look.
     """
 
     model_config = SettingsConfigDict(env_prefix="DIET_EXPLORER_", extra="ignore")
@@ -51,6 +54,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65535)
     upload_limit_mb: int = Field(default=2048, ge=1)
+    leads: str = ""
+    annotators: str = ""
 
     @property
     def home_is_local(self) -> bool:

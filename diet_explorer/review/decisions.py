@@ -1,29 +1,69 @@
 """The ledger of decisions: who decided what about which examples, and what therefore holds now.
 
-Events are only ever appended; taking one back is an event too. What holds now is derived by replaying them: of the
-events that were not taken back, the latest about an example decides.
+Events are only ever appended; taking one back is an event too. What holds now is derived by replaying them: for each
+example its adjudication, else the latest decision that was not taken back. Where the rules ask for several opinions,
+ones that differ are a conflict, and nothing holds until somebody adjudicates.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
+from diet_explorer.review.agreement import Agreement, agreement
+from diet_explorer.review.annotators import Identity, allowed
+from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
+from diet_explorer.review.rules import ReviewRules
+from diet_explorer.review.stopping import (
+    ErrorsLeft,
+    ReviewYield,
+    StopAdvice,
+    errors_left,
+    stop_advice,
+    yield_of,
+)
 from diet_explorer.store.decisions import DECISION_STATES as STATES
-from diet_explorer.store.decisions import UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
 
-FLAGS: dict[str, bool] = {"flag": True, "unflag": False}
-ACTIONS: tuple[str, ...] = (*STATES, *FLAGS)
-_NO_LABEL = -1
+__all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
+_ADJUDICATIONS = STATES[1:]
+_WRONG = (STATES.index("relabel"), STATES.index("exclude"))
+_UNSURE = STATES.index("unsure")
+_YIELD_BATCH, _YIELD_EVENTS = 500, 5_000
+
+
+class DecidedMeanwhile(DietExplorerError):
+    """Somebody has decided about the example since the annotator saw it; nothing was stored.
+
+    Attributes
+    ----------
+    event : DecisionEvent
+        What came meanwhile. To decide all the same, decide again with its id as `expected`.
+    """
+
+    def __init__(self, event: DecisionEvent) -> None:
+        what = {UNDO: "took a decision back", "relabel": f"chose the label {event.label}"}
+        done = what.get(event.action, f"decided “{event.action}”")
+        super().__init__(
+            f"{event.annotator} {done} at {event.at:%H:%M:%S} UTC, after you opened this example.",
+            "Keep that decision, or save yours as well: the later one holds.",
+        )
+        self.event = event
+
+    def __reduce__(self) -> tuple[type[DecidedMeanwhile], tuple[DecisionEvent]]:  # type: ignore[override]
+        return type(self), (self.event,)
 
 
 class Ledger:
@@ -36,21 +76,29 @@ class Ledger:
     """
 
     def __init__(self, engine: Engine, manifest: DatasetManifest) -> None:
-        self._records = DecisionRecords(engine, manifest.id)
-        self._manifest = manifest
-        self._lock = threading.Lock()
-        self._replay = _Replay()
+        self.manifest = manifest
+        self.engine = engine
+        self.records = DecisionRecords(engine, manifest.id)
+        self._kept = _Kept(self.records, manifest)
+        self._identity: Identity | None = None
+
+    def acting_as(self, identity: Identity | None) -> Ledger:
+        """The same ledger for somebody: their role is checked, and who is signed in decides in no other name."""
+        other = copy.copy(self)
+        other._identity = identity
+        return other
 
     def decide(
         self,
         rows: Iterable[int],
         action: str,
         *,
-        annotator: str,
+        annotator: Identity | str,
         label: str | None = None,
         note: str | None = None,
         run_id: str | None = None,
         seen: dict[str, Any] | None = None,
+        expected: int | None = None,
     ) -> DecisionEvent:
         """Append one decision about one example or many; it is on disk when this returns.
 
@@ -59,7 +107,7 @@ class Ledger:
         rows : iterable of int
             Rows of the dataset.
         action : {"keep", "relabel", "exclude", "unsure", "undecided", "flag", "unflag"}
-        annotator : str
+        annotator : Identity or str
             Who decides.
         label : str, optional
             The new class, for "relabel" and only for it.
@@ -67,37 +115,77 @@ class Ledger:
         run_id : str, optional
             The run whose scores the annotator saw.
         seen : dict, optional
-            What was on screen: score, checkpoint, suggestion.
+            What was on screen: ``score, value, checkpoint, suggestion, witnesses``.
+        expected : int, optional
+            For one example: `last_event` at the time it was shown. Where a decision has come since, nothing is stored.
 
         Raises
         ------
         BadInputError
             The action, label, annotator or a row cannot be used; nothing is stored then.
+        PermissionDeniedError
+            The annotator is a viewer.
+        DecidedMeanwhile
+            Somebody has decided since; where several opinions are wanted, only the annotator's own other tab or an
+            adjudication counts.
         """
-        chosen = np.unique(np.fromiter(rows, dtype=np.int64))
-        self._check(chosen, action, annotator, label)
-        return self._records.append(
-            DecisionEvent(
-                id=0,
-                dataset_id=self._manifest.id,
-                at=datetime.now(UTC),
-                annotator=annotator.strip(),
-                action=action,
-                rows=chosen.astype(np.int32),
-                label=label,
-                note=note or None,
-                run_id=run_id,
-                seen=seen,
-            )
+        who = allowed(self._identity, annotator, "annotator", "decide")
+        chosen = self._checked(rows, action, who.name, label)
+        event = self._new(who, action, chosen, label=label, note=note or None, run_id=run_id, seen=seen)
+        if expected is None or action in FLAGS:
+            return self.records.append(event)
+        if len(chosen) > 1:
+            raise BadInputError("Only a decision about one example can expect something.", "Leave it out.")
+        found, stored = self.records.append_unless_decided(event, expected, self.rules().overlap > 1)
+        if not stored:
+            raise DecidedMeanwhile(found)
+        return found
+
+    def adjudicate(
+        self,
+        row: int,
+        action: str,
+        *,
+        annotator: Identity | str,
+        label: str | None = None,
+        note: str | None = None,
+        seen: dict[str, Any] | None = None,
+    ) -> DecisionEvent:
+        """Settle an example: this holds, whatever annotators have decided or will, until it is taken back.
+
+        Parameters are those of `decide`; only a lead may, and neither "undecided" nor a flag settles anything.
+        """
+        who = allowed(self._identity, annotator, "lead", "adjudicate")
+        if action not in _ADJUDICATIONS:
+            raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
+        chosen = self._checked([row], action, who.name, label)
+        return self.records.append(
+            self._new(who, action, chosen, label=label, note=note or None, seen=seen, adjudicates=True)
         )
 
-    def undo(self, annotator: str) -> DecisionEvent | None:
+    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
         """Take back the annotator's latest decision that still counts, by an event of its own; None without one."""
-        return self._records.undo(annotator.strip())
+        return self.records.undo(allowed(self._identity, annotator, "annotator", "take back decisions").name)
+
+    def rules(self) -> ReviewRules:
+        """How the dataset is reviewed."""
+        with self.replay() as replay:
+            return replay.rules
+
+    def set_rules(self, rules: ReviewRules, *, annotator: Identity | str) -> DecisionEvent:
+        """Change how the dataset is reviewed, for everybody from now on; only a lead may."""
+        who = allowed(self._identity, annotator, "lead", "change the rules of the review")
+        return self.records.append(self._new(who, RULES, np.empty(0, np.int32), seen=rules.validated().to_json()))
 
     def position(self) -> int:
-        """Changes with every event: how many there are."""
-        return self._records.position()[0]
+        """Grows with every event."""
+        return self.records.position()
+
+    def last_event(self, row: int) -> int:
+        """Id of the last decision about an example, adjudications and undoings among them; 0 without one."""
+        with self.replay() as replay:
+            number = replay.last[row : row + 1]
+            return 0 if number[0] == NONE else int(replay.ids(number)[0])
 
     def table(self) -> pa.Table:
         """What holds now.
@@ -105,107 +193,229 @@ class Ledger:
         Returns
         -------
         pyarrow.Table
-            ``row, state, label, flagged`` of every example that an event was about, in row order; `label` is the new
-            class of relabelled ones.
+            ``row, state, label, flagged, conflict, adjudicated`` of every example that an event counts about, in row
+            order; `label` is the new class of relabelled ones. Where there is a conflict the state is undecided.
         """
-        with self._lock:
-            return self._current().table(self._manifest)
+        with self.replay() as replay:
+            return self._kept.table(replay)
 
     def counts(self) -> dict[str, int]:
         """Examples in each state, all of `STATES` in their order."""
-        found = self.table()["state"].to_pylist()
-        decided = {state: found.count(state) for state in STATES[1:]}
-        return {STATES[0]: self._manifest.rows - sum(decided.values()), **decided}
+        states = pd.Series(self.table()["state"].to_pandas()).value_counts()
+        decided = {state: int(states.get(state, 0)) for state in STATES[1:]}
+        return {STATES[0]: self.manifest.rows - sum(decided.values()), **decided}
 
     def latest(self, count: int = 10, annotator: str | None = None) -> list[DecisionEvent]:
         """The last events, newest first, undone ones and undoings among them."""
-        return self._records.latest(count, annotator)
+        return self.records.filtered(annotator=annotator, limit=count)
+
+    def events(
+        self,
+        annotator: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[DecisionEvent]:
+        """Events of everybody or one annotator in a span of time (`until` left out), newest first."""
+        return self.records.filtered(annotator=annotator, since=_utc(since), until=_utc(until), limit=limit)
+
+    def event(self, event_id: int) -> DecisionEvent:
+        """One event by its id; NotFoundError where there is none."""
+        found = self.records.get(event_id)
+        if found is None:
+            raise NotFoundError(
+                f"There is no event {event_id}.", "List the events with `diet-explorer decisions list`."
+            )
+        return found
 
     def history(self, row: int) -> list[DecisionEvent]:
         """Every event about one example, oldest first."""
-        return self._records.of_example(row)
+        return self.records.of_example(row)
 
-    def _current(self) -> _Replay:
-        position = self._records.position()
-        if position != self._replay.position:
-            events = self._records.since(self._replay.position[1])
-            if self._replay.position[0] + len(events) != position[0]:
-                # a transaction that began earlier has ended later: its event lies among those already read
-                self._replay, events = _Replay(), self._records.since(0)
-            self._replay = self._replay.extended(events, self._manifest)
-        return self._replay
+    def standing(self, row: int) -> list[DecisionEvent]:
+        """What counts about one example: each annotator's latest decision and the adjudication, oldest first."""
+        history = self.history(row)
+        undone = {event.undoes for event in history}
+        votes: dict[tuple[str, bool], DecisionEvent] = {}
+        for event in history:
+            if event.action in STATES and event.id not in undone:
+                votes["" if event.adjudicates else event.annotator, event.adjudicates] = event
+        return sorted((event for event in votes.values() if event.action != STATES[0]), key=lambda event: event.id)
 
-    def _check(self, rows: NDArray[np.int64], action: str, annotator: str, label: str | None) -> None:
+    def annotators(self) -> list[str]:
+        """Who has decided so far, in alphabetical order."""
+        with self.replay() as replay:
+            return sorted(replay.people)
+
+    def votes(self) -> pd.DataFrame:
+        """Every annotator's decision that counts about each example: ``row, annotator, state, label``."""
+        with self.replay() as replay:
+            rows, numbers = replay.latest_votes()
+            people, actions, labels = replay.annotators(numbers), replay.actions(numbers), replay.labels(numbers)
+            names = np.array(replay.people, dtype=object)
+        classes = np.array([*self.manifest.classes, None], dtype=object)
+        return pd.DataFrame(
+            {
+                "row": rows,
+                "annotator": names[people] if len(names) else names,
+                "state": np.array(STATES, dtype=object)[actions],
+                "label": classes[labels],
+            }
+        )
+
+    def conflicts(self) -> NDArray[np.int32]:
+        """Rows about which decisions differ and that nobody has adjudicated, the oldest disagreement first."""
+        with self.replay() as replay:
+            rows = np.flatnonzero(replay.conflicts())
+            return rows[np.argsort(replay.holding[rows], kind="stable")].astype(np.int32)
+
+    def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
+        """How far annotators agree where several have decided; see `review.agreement.agreement`."""
+        with self.replay() as replay:
+            rows, numbers = replay.latest_votes()
+            verdicts = replay.actions(numbers).astype(np.int64) * (len(self.manifest.classes) + 1)
+            verdicts += replay.labels(numbers) + 1
+            people, names = replay.annotators(numbers), list(replay.people)
+        return agreement(rows, people, verdicts, names, samples=samples, seed=seed)
+
+    def review_yield(self, last: int = 50) -> ReviewYield:
+        """How many of the last examples reviewed in the queue were wrong, overall and per witness.
+
+        Decisions about many at once, those about examples drawn at random, and those taken back do not count; neither
+        do further decisions of the same annotator about the same example.
+        """
+        return yield_of(self._reviewed(), last)
+
+    def errors_left(self, order: NDArray[np.integer]) -> ErrorsLeft | None:
+        """How many errors there may be among the undecided examples of an order, from those drawn at random.
+
+        Examples that were drawn at random but lie before the first undecided one do not count: the queue would have
+        come to them anyway. None while no random example counts.
+        """
+        with self.replay() as replay:
+            undecided = ~replay.decided()[order]
+            rest = order[int(np.argmax(undecided)) :] if undecided.any() else order[:0]
+            drawn = replay.state[rest[replay.audited()[rest]]]
+        answered = drawn[drawn != _UNSURE]
+        return errors_left(int(undecided.sum()), len(answered), int(np.isin(answered, _WRONG).sum()))
+
+    def advice(self, order: NDArray[np.integer]) -> StopAdvice:
+        """Whether it is worth going on, with the numbers that say so."""
+        return stop_advice(self.review_yield(), self.errors_left(order))
+
+    @contextmanager
+    def replay(self) -> Iterator[Replay]:
+        """What holds after the last event, for reading and until the end of the block, which should be short."""
+        with self._kept.lock:
+            yield self._kept.current()
+
+    def _reviewed(self) -> Iterator[DecisionEvent]:
+        met: set[tuple[str, int]] = set()
+        before, looked = None, 0
+        while looked < _YIELD_EVENTS:
+            found = self.records.filtered(before=before, limit=_YIELD_BATCH)
+            with self.replay() as replay:
+                counts = [event.action in _ADJUDICATIONS and not replay.undone(event.id) for event in found]
+            for event, standing in zip(found, counts, strict=True):
+                seen = event.seen or {}
+                if not standing or event.is_bulk or event.adjudicates or "place" not in seen:
+                    continue
+                key = (event.annotator, int(event.rows[0]))
+                if key not in met and not seen.get("audit"):
+                    yield event
+                met.add(key)
+            if len(found) < _YIELD_BATCH:
+                return
+            before, looked = (found[-1].at, found[-1].id), looked + len(found)
+
+    def _new(self, who: Identity, action: str, rows: NDArray[np.int32], **values: Any) -> DecisionEvent:
+        return DecisionEvent(
+            id=0,
+            dataset_id=self.manifest.id,
+            at=datetime.now(UTC),
+            annotator=who.name,
+            action=action,
+            rows=rows,
+            **values,
+        )
+
+    def _checked(self, rows: Iterable[int], action: str, annotator: str, label: str | None) -> NDArray[np.int32]:
+        chosen = np.unique(rows if isinstance(rows, np.ndarray) else np.fromiter(rows, dtype=np.int64))
         if action not in ACTIONS:
             raise BadInputError(f"There is no decision {action!r}.", f"Choose one of: {', '.join(ACTIONS)}.")
-        if not annotator.strip():
+        if not annotator:
             raise BadInputError("A decision needs the name of who decides.", "Give the annotator's name.")
         if (action == "relabel") != (label is not None):
             raise BadInputError(
                 "Relabelling needs a new label." if label is None else f"The decision {action!r} takes no label.",
                 "Give a class with relabel, and none with any other decision.",
             )
-        if label is not None and label not in self._manifest.classes:
-            known = ", ".join(self._manifest.classes[:20])
+        if label is not None and label not in self.manifest.classes:
+            known = ", ".join(self.manifest.classes[:20])
             raise BadInputError(f"The dataset has no class {label!r}.", f"Its classes: {known}.")
-        if not len(rows):
+        if not len(chosen):
             raise BadInputError("No example was chosen.", "Choose one example at least.")
-        if rows[0] < 0 or rows[-1] >= self._manifest.rows:
-            wrong = int(rows[0] if rows[0] < 0 else rows[-1])
-            raise BadInputError(f"The dataset has no row {wrong:,}.", f"Rows go from 0 to {self._manifest.rows - 1:,}.")
+        if chosen[0] < 0 or chosen[-1] >= self.manifest.rows:
+            wrong = int(chosen[0] if chosen[0] < 0 else chosen[-1])
+            raise BadInputError(f"The dataset has no row {wrong:,}.", f"Rows go from 0 to {self.manifest.rows - 1:,}.")
+        return chosen.astype(np.int32)
 
 
-class _Replay:
-    """Events replayed so far, as arrays with one entry per event and example, in the order of events."""
+class _Kept:
+    """The replay that all users of a dataset's ledger in this process share; `lock` is held while it is used."""
 
-    def __init__(self) -> None:
-        self.position = (0, 0)
-        self._events: NDArray[np.int64] = np.empty(0, np.int64)
-        self._rows: NDArray[np.int32] = np.empty(0, np.int32)
-        self._actions: NDArray[np.int8] = np.empty(0, np.int8)
-        self._labels: NDArray[np.int32] = np.empty(0, np.int32)
-        self._undone: frozenset[int] = frozenset()
+    def __init__(self, records: DecisionRecords, manifest: DatasetManifest) -> None:
+        self.lock = threading.RLock()
+        self._records = records
+        self._manifest = manifest
+        self._replay = Replay(manifest)
+        self._table: tuple[int, pa.Table] | None = None
 
-    def extended(self, events: list[DecisionEvent], manifest: DatasetManifest) -> _Replay:
-        """A new replay that goes on with `events`."""
-        new = _Replay()
-        last = max([event.id for event in events], default=self.position[1])
-        new.position = (self.position[0] + len(events), last)
-        new._undone = self._undone | {event.undoes for event in events if event.undoes is not None}
-        codes = {name: code for code, name in enumerate(manifest.classes)}
-        decided = [event for event in events if event.action != UNDO]
-        sizes = [len(event.rows) for event in decided]
-        new._events = np.r_[self._events, np.repeat(np.array([event.id for event in decided], np.int64), sizes)]
-        new._rows = np.concatenate([self._rows, *(event.rows for event in decided)])
-        actions = np.array([ACTIONS.index(event.action) for event in decided], np.int8)
-        new._actions = np.r_[self._actions, np.repeat(actions, sizes)]
-        labels = np.array([_NO_LABEL if event.label is None else codes[event.label] for event in decided], np.int32)
-        new._labels = np.r_[self._labels, np.repeat(labels, sizes)]
-        return new
+    def current(self) -> Replay:
+        """The replay up to the last event."""
+        events = self._records.since(self._replay.position)
+        events.sort(key=_moment)
+        if not self._replay.follows(events):  # copies of older events have come: what is latest may have changed
+            self._replay = Replay(self._manifest)
+            events = sorted(self._records.since(0), key=_moment)
+        self._replay.extend(events)
+        return self._replay
 
-    def table(self, manifest: DatasetManifest) -> pa.Table:
-        """What holds after the last event."""
-        counts = ~np.isin(self._events, list(self._undone))
-        is_state = self._actions < len(STATES)
-        touched = np.unique(self._rows[counts])
-        states = _latest(touched, self._rows, self._actions, counts & is_state, 0)
-        labels = _latest(touched, self._rows, self._labels, counts & is_state, _NO_LABEL)
-        flags = _latest(touched, self._rows, self._actions, counts & ~is_state, ACTIONS.index("unflag"))
-        names = pa.array(STATES).take(pa.array(states))
-        classes = pa.array(manifest.classes).take(pa.array(labels, mask=labels == _NO_LABEL))
-        return pa.table({"row": touched, "state": names, "label": classes, "flagged": flags == ACTIONS.index("flag")})
+    def table(self, replay: Replay) -> pa.Table:
+        """See `Ledger.table`."""
+        if self._table is None or self._table[0] != replay.position:
+            self._table = replay.position, _table(replay, self._manifest.classes)
+        return self._table[1]
 
 
-def _latest(
-    touched: NDArray[np.int32],
-    rows: NDArray[np.int32],
-    values: NDArray[Any],
-    counts: NDArray[np.bool_],
-    default: int,
-) -> NDArray[Any]:
-    """For each row of `touched` the value of its last entry that counts."""
-    chosen, kept = rows[counts][::-1], values[counts][::-1]
-    unique, first = np.unique(chosen, return_index=True)
-    found = np.full(len(touched), default, dtype=values.dtype)
-    found[np.searchsorted(touched, unique)] = kept[first]
-    return found
+def _table(replay: Replay, classes: list[str]) -> pa.Table:
+    rows = np.flatnonzero((replay.holding != NONE) | (replay.adjudged != NONE) | (replay.flag != NONE))
+    conflict = replay.conflicts()[rows] & (replay.rules.overlap > 1)
+    settled = replay.adjudged[rows] != NONE
+    states = np.where(conflict, 0, replay.state[rows])
+    deciding = np.where(settled, replay.adjudged[rows], replay.holding[rows])
+    codes = replay.labels(deciding) if len(rows) else np.empty(0, np.int32)
+    without = (states != STATES.index("relabel")) | (codes == NONE)
+    flags = replay.flag[rows]
+    flagged = (flags != NONE) & (replay.actions(flags) == ACTIONS.index("flag")) if len(rows) else np.empty(0, bool)
+    return pa.table(
+        {
+            "row": rows.astype(np.int32),
+            "state": pa.array(STATES, pa.string()).take(pa.array(states)),
+            "label": pa.array(classes, pa.string()).take(pa.array(codes, mask=without)),
+            "flagged": flagged,
+            "conflict": conflict,
+            "adjudicated": settled,
+        }
+    )
+
+
+def _moment(event: DecisionEvent) -> tuple[datetime, int]:
+    return event.at, event.id
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """A moment in UTC, as the ledger has them; one without a time zone is in UTC already."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -11,14 +11,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
 
 BUSY_SECONDS = 30
+_CAUSES = {
+    "full": "The disk is full. Free some space and try again; nothing half-written was left behind.",
+    "no space": "The disk is full. Free some space and try again; nothing half-written was left behind.",
+    "readonly": "The disk or the file is read-only. Make it writable and try again; nothing was changed.",
+    "read-only": "The disk or the database is read-only. Make it writable and try again; nothing was changed.",
+}
 _MIGRATION_LOCK = 0x64696574  # one number for this program in PostgreSQL's space of advisory locks
 
 
@@ -49,11 +56,34 @@ def database_errors(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         place = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
+        known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())
         raise WorkspaceError(
             f"The database {place} cannot be used: {reason}.",
-            "Check that it is reachable, that this user may write it and that the disk is not full "
+            next(known, None)
+            or "Check that it is reachable, that this user may write it and that the disk is not full "
             "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_DATABASE_URL).",
         ) from error
+
+
+@contextmanager
+def writing(engine: Engine, key: str) -> Iterator[Session]:
+    """A transaction beside which no other one of the same key runs; it is on disk when the block ends.
+
+    What the block reads is still so when it writes, and ids that it is given grow in the order in which others see
+    them. The block must be short: other writers wait.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+    key : str
+        What is written, such as a dataset's id. SQLite has one writer at a time whatever the key.
+    """
+    with database_errors(engine), Session(engine) as session, session.begin():
+        if engine.dialect.name == "sqlite":
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+        yield session
 
 
 def _engine(address: str) -> Engine:

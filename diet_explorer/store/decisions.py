@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import uuid
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Select, func, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from diet_explorer.store.database import database_errors
+from diet_explorer.store.database import database_errors, writing
 from diet_explorer.store.tables import DecisionRow
 
 DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "unsure")
 """What can hold for an example; an annotator's action of the same name brings it about."""
 
 UNDO = "undo"
-_UNDO_ATTEMPTS = 5
+RULES = "rules"
+"""Action of an event that sets how the dataset is reviewed; it is about no example."""
+_NAMES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class DecisionEvent:
         In UTC.
     annotator : str
     action : str
-        What was decided, or ``undo``.
+        What was decided, or ``undo``, or ``rules``.
     rows : int32 array
         The examples it is about, ascending; those of the undone event for an undo.
     label : str or None
@@ -48,6 +51,10 @@ class DecisionEvent:
         What the annotator saw: score, checkpoint, suggestion.
     undoes : int or None
         The event that an undo takes back.
+    uid : str
+        Its name in every ledger that it is copied to.
+    adjudicates : bool
+        Whether it settles what annotators disagree about.
     """
 
     id: int
@@ -61,6 +68,13 @@ class DecisionEvent:
     run_id: str | None = None
     seen: dict[str, Any] | None = None
     undoes: int | None = None
+    uid: str = field(default_factory=lambda: uuid.uuid4().hex)
+    adjudicates: bool = False
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it is about several examples."""
+        return len(self.rows) > 1
 
 
 class DecisionRecords:
@@ -78,38 +92,54 @@ class DecisionRecords:
 
     def append(self, event: DecisionEvent) -> DecisionEvent:
         """Store an event; when this returns, it is on disk."""
-        with database_errors(self._engine), Session(self._engine) as session, session.begin():
-            row = _to_row(event)
-            session.add(row)
-            session.flush()
-            return _to_event(row)
+        with writing(self._engine, self._dataset_id) as session:
+            return self._added(session, event)
+
+    def append_unless_decided(
+        self, event: DecisionEvent, expected: int, independent: bool
+    ) -> tuple[DecisionEvent, bool]:
+        """Store an event about one example, unless somebody has decided about it meanwhile.
+
+        Parameters
+        ----------
+        event : DecisionEvent
+        expected : int
+            Id of the last event about the example that the annotator knew of.
+        independent : bool
+            Whether others give opinions of their own: only the annotator's other tabs and adjudications count then.
+
+        Returns
+        -------
+        event : DecisionEvent
+            The stored event, or the one that came meanwhile.
+        stored : bool
+        """
+        with writing(self._engine, self._dataset_id) as session:
+            for row in self._newest(session, expected, event.rows):
+                if independent and row.annotator != event.annotator and not row.adjudicates:
+                    continue
+                return _to_event(row), False
+            return self._added(session, event), True
 
     def undo(self, annotator: str) -> DecisionEvent | None:
         """Take back the annotator's latest event that still counts; None where there is none."""
-        for attempt in range(_UNDO_ATTEMPTS):
-            try:
-                return self._undo(annotator)
-            except IntegrityError:  # another tab has just taken back the same event
-                if attempt == _UNDO_ATTEMPTS - 1:
-                    raise
-        return None
-
-    def _undo(self, annotator: str) -> DecisionEvent | None:
         undone = aliased(DecisionRow)
-        taken_back = select(undone.undoes).where(undone.dataset_id == self._dataset_id, undone.undoes.is_not(None))
         latest = (
             self._events()
-            .where(DecisionRow.annotator == annotator, DecisionRow.action != UNDO, DecisionRow.id.not_in(taken_back))
-            .order_by(DecisionRow.id.desc())
+            .where(
+                DecisionRow.annotator == annotator,
+                DecisionRow.action.not_in((UNDO, RULES)),
+                ~select(undone.id).where(undone.undoes == DecisionRow.id).exists(),
+            )
+            .order_by(DecisionRow.at.desc(), DecisionRow.id.desc())
             .limit(1)
         )
-        with database_errors(self._engine), Session(self._engine) as session:
-            found = session.scalars(latest).first()
+        with writing(self._engine, self._dataset_id) as session:
+            found = session.execute(latest).first()
             if found is None:
                 return None
             target = _to_event(found)
-        return self.append(
-            DecisionEvent(
+            taking_back = DecisionEvent(
                 id=0,
                 dataset_id=self._dataset_id,
                 at=datetime.now(UTC),
@@ -119,38 +149,151 @@ class DecisionRecords:
                 run_id=target.run_id,
                 undoes=target.id,
             )
-        )
+            return self._added(session, taking_back)
 
-    def position(self) -> tuple[int, int]:
-        """Number of events and the greatest id; both change with every event, whatever order transactions end in."""
-        query = select(func.count(), func.max(DecisionRow.id)).where(DecisionRow.dataset_id == self._dataset_id)
+    def add_copies(self, events: Sequence[tuple[DecisionEvent, str | None]]) -> int:
+        """Store events of another ledger as they are, those that are here already left out; all of them or none.
+
+        Parameters
+        ----------
+        events : sequence of (DecisionEvent, str or None)
+            Oldest first, each with the uid of the event that it takes back.
+
+        Returns
+        -------
+        int
+            How many are new here.
+
+        Raises
+        ------
+        KeyError
+            An event takes back one that is neither here nor among them; its argument is that event's uid.
+        """
+        with writing(self._engine, self._dataset_id) as session:
+            wanted = {uid for event, undone in events for uid in (event.uid, undone) if uid is not None}
+            here = self._ids(session, sorted(wanted))
+            added = 0
+            for event, undone in events:
+                if event.uid in here:
+                    continue
+                row = _to_row(replace(event, undoes=None if undone is None else here[undone]))
+                session.add(row)
+                session.flush()
+                here[event.uid] = row.id
+                added += 1
+            return added
+
+    def position(self) -> int:
+        """The greatest id; grows with every event."""
+        query = select(func.max(DecisionRow.id)).where(DecisionRow.dataset_id == self._dataset_id)
         with database_errors(self._engine), Session(self._engine) as session:
-            count, last = session.execute(query).one()
-            return int(count), int(last or 0)
+            return int(session.scalar(query) or 0)
+
+    def get(self, event_id: int) -> DecisionEvent | None:
+        """One event by its id."""
+        return next(iter(self._read(self._events().where(DecisionRow.id == event_id))), None)
+
+    def uids(self, event_ids: Iterable[int]) -> dict[int, str]:
+        """Names of some events."""
+        found: dict[int, str] = {}
+        wanted = sorted(set(event_ids))
+        with database_errors(self._engine), Session(self._engine) as session:
+            for start in range(0, len(wanted), _NAMES_AT_ONCE):
+                part = wanted[start : start + _NAMES_AT_ONCE]
+                rows = session.execute(select(DecisionRow.id, DecisionRow.uid).where(DecisionRow.id.in_(part)))
+                found.update({row.id: row.uid for row in rows})
+        return found
 
     def since(self, after: int) -> list[DecisionEvent]:
-        """Events with an id above `after`, oldest first."""
-        with database_errors(self._engine), Session(self._engine) as session:
-            found = session.scalars(self._events().where(DecisionRow.id > after).order_by(DecisionRow.id))
-            return [_to_event(row) for row in found]
+        """Events with an id above `after`, in the order of their ids."""
+        return self._read(self._events().where(DecisionRow.id > after).order_by(DecisionRow.id))
 
-    def latest(self, count: int, annotator: str | None = None) -> list[DecisionEvent]:
-        """The last events, newest first, of everybody or of one annotator."""
-        query = self._events().order_by(DecisionRow.id.desc()).limit(count)
+    def filtered(
+        self,
+        *,
+        annotator: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+        limit: int | None = None,
+        rules: bool = False,
+    ) -> list[DecisionEvent]:
+        """Events of everybody or one annotator, in a span of time, newest first.
+
+        Parameters
+        ----------
+        annotator : str, optional
+        since, until : datetime, optional
+            In UTC; `since` itself belongs to it, `until` does not.
+        before : (datetime, int), optional
+            Time and id of an event: only those before it.
+        limit : int, optional
+        rules : bool
+            Whether events that set rules are among them.
+        """
+        query = self._events().order_by(DecisionRow.at.desc(), DecisionRow.id.desc())
         if annotator is not None:
             query = query.where(DecisionRow.annotator == annotator)
-        with database_errors(self._engine), Session(self._engine) as session:
-            return [_to_event(row) for row in session.scalars(query)]
+        if since is not None:
+            query = query.where(DecisionRow.at >= since)
+        if until is not None:
+            query = query.where(DecisionRow.at < until)
+        if before is not None:
+            at, number = before
+            query = query.where(or_(DecisionRow.at < at, (DecisionRow.at == at) & (DecisionRow.id < number)))
+        if not rules:
+            query = query.where(DecisionRow.action != RULES)
+        return self._read(query if limit is None else query.limit(limit))
 
     def of_example(self, row: int) -> list[DecisionEvent]:
         """Every event about one example, oldest first."""
-        query = self._events().where(or_(DecisionRow.row == row, DecisionRow.row.is_(None))).order_by(DecisionRow.id)
-        with database_errors(self._engine), Session(self._engine) as session:
-            events = (_to_event(found) for found in session.scalars(query))
-            return [event for event in events if row in event.rows]
+        query = self._events().where(or_(DecisionRow.row == row, DecisionRow.row.is_(None)))
+        found = self._read(query.order_by(DecisionRow.at, DecisionRow.id))
+        return [event for event in found if row in event.rows]
 
-    def _events(self) -> Select[DecisionRow]:
-        return select(DecisionRow).where(DecisionRow.dataset_id == self._dataset_id)
+    def _added(self, session: Session, event: DecisionEvent) -> DecisionEvent:
+        # clocks of several machines differ: what is stored later is never dated earlier, so that "latest" has one sense
+        last = session.scalar(
+            select(DecisionRow.at)
+            .where(DecisionRow.dataset_id == self._dataset_id)
+            .order_by(DecisionRow.id.desc())
+            .limit(1)
+        )
+        row = _to_row(event if last is None else replace(event, at=max(event.at, _in_utc(last))))
+        session.add(row)
+        session.flush()
+        return _to_event(row)
+
+    def _newest(self, session: Session, after: int, rows: NDArray[np.int32]) -> list[DecisionRow]:
+        """Events after one that decide about one of some examples, newest first."""
+        query = (
+            select(DecisionRow)
+            .where(
+                DecisionRow.dataset_id == self._dataset_id,
+                DecisionRow.id > after,
+                DecisionRow.action.in_((*DECISION_STATES, UNDO)),
+                or_(DecisionRow.row.in_(rows.tolist()), DecisionRow.row.is_(None)),
+            )
+            .order_by(DecisionRow.id.desc())
+        )
+        return [row for row in session.scalars(query) if row.row is not None or np.isin(rows, _rows_of(row)).any()]
+
+    def _ids(self, session: Session, uids: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(uids), _NAMES_AT_ONCE):
+            part = uids[start : start + _NAMES_AT_ONCE]
+            query = select(DecisionRow.uid, DecisionRow.id).where(
+                DecisionRow.dataset_id == self._dataset_id, DecisionRow.uid.in_(part)
+            )
+            found.update({row.uid: row.id for row in session.execute(query)})
+        return found
+
+    def _read(self, query: Select[Any]) -> list[DecisionEvent]:
+        with database_errors(self._engine), Session(self._engine) as session:
+            return [_to_event(row) for row in session.execute(query)]
+
+    def _events(self) -> Select[Any]:
+        return select(*DecisionRow.__table__.c).where(DecisionRow.dataset_id == self._dataset_id)
 
 
 def _to_row(event: DecisionEvent) -> DecisionRow:
@@ -169,24 +312,34 @@ def _to_row(event: DecisionEvent) -> DecisionRow:
         rows=None if single else zlib.compress(np.diff(event.rows, prepend=0).astype("<i4").tobytes(), 1),
         count=len(event.rows),
         undoes=event.undoes,
+        uid=event.uid,
+        adjudicates=event.adjudicates,
     )
 
 
-def _to_event(row: DecisionRow) -> DecisionEvent:
-    if row.rows is None:
-        rows = np.array([] if row.row is None else [row.row], dtype=np.int32)
-    else:
-        rows = np.cumsum(np.frombuffer(zlib.decompress(row.rows), dtype="<i4"), dtype=np.int32)
+def _to_event(row: DecisionRow | Row[Any]) -> DecisionEvent:
     return DecisionEvent(
         id=row.id,
         dataset_id=row.dataset_id,
-        at=row.at if row.at.tzinfo is not None else row.at.replace(tzinfo=UTC),  # SQLite keeps no time zone
+        at=_in_utc(row.at),
         annotator=row.annotator,
         action=row.action,
-        rows=rows,
+        rows=_rows_of(row),
         label=row.label,
         note=row.note,
         run_id=row.run_id,
         seen=row.seen,
         undoes=row.undoes,
+        uid=row.uid,
+        adjudicates=row.adjudicates,
     )
+
+
+def _rows_of(row: DecisionRow | Row[Any]) -> NDArray[np.int32]:
+    if row.rows is None:
+        return np.array([row.row], dtype=np.int32)
+    return np.cumsum(np.frombuffer(zlib.decompress(row.rows), dtype="<i4"), dtype=np.int32)
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)  # SQLite keeps no time zone

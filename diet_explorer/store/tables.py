@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import JSON, Boolean, DateTime, Index, Integer, LargeBinary, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -41,6 +41,8 @@ class DecisionRow(Base):
     __table_args__ = (
         Index("decisions_by_dataset", "dataset_id", "id"),
         Index("decisions_by_row", "dataset_id", "row"),
+        Index("decisions_by_uid", "dataset_id", "uid", unique=True),
+        Index("decisions_by_annotator", "dataset_id", "annotator", "at"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -56,3 +58,16 @@ class DecisionRow(Base):
     rows: Mapped[bytes | None] = mapped_column(LargeBinary)
     count: Mapped[int] = mapped_column(Integer)
     undoes: Mapped[int | None] = mapped_column(Integer, unique=True)
+    uid: Mapped[str] = mapped_column(String(32))
+    adjudicates: Mapped[bool] = mapped_column(Boolean, server_default=false())
+
+
+class ClaimRow(Base):
+    """One example that an annotator has before them, for a while."""
+
+    __tablename__ = "review_claims"
+
+    dataset_id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    row: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    annotator: Mapped[str] = mapped_column(String(200), primary_key=True)
+    until: Mapped[datetime] = mapped_column(DateTime(timezone=True))

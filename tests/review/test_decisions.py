@@ -100,7 +100,9 @@ def test_nothing_is_overwritten_and_the_history_tells_all(manifest: DatasetManif
     assert history[0].note == "spam" and history[0].seen == {"score": "el2n", "value": 1.2}
     assert [event.action for event in ledger.latest(2)] == ["undo", "undo"]
     assert len(ledger.history(5)) == 2
-    assert ledger.table().to_pylist() == [{"row": 3, "state": "exclude", "label": None, "flagged": False}]
+    assert ledger.table().to_pylist() == [
+        {"row": 3, "state": "exclude", "label": None, "flagged": False, "conflict": False, "adjudicated": False}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,231 @@
+"""What holds after the events of a ledger, kept up to date event by event.
+
+Every event is one entry per example that it is about. When events come, what holds is derived anew for the examples
+that they touch, from all entries about those; so one decision among tens of thousands costs the same milliseconds on
+a million rows as on a thousand, and taking a decision back is no special case.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.rules import ReviewRules
+from diet_explorer.store.decisions import DECISION_STATES, RULES, UNDO, DecisionEvent
+
+FLAGS: tuple[str, ...] = ("flag", "unflag")
+ACTIONS: tuple[str, ...] = (*DECISION_STATES, *FLAGS)
+NONE = -1
+_UNDECIDED = DECISION_STATES.index("undecided")
+_ON_NOTHING = len(ACTIONS)  # the code of undoings and rules, which are about no example of their own
+
+Mask = NDArray[np.bool_]
+
+
+class Replay:
+    """The state that a dataset's events have led to.
+
+    Arrays over the dataset's rows hold numbers of events, in the order in which they were replayed; -1 for none.
+
+    Attributes
+    ----------
+    position : int
+        The greatest id replayed.
+    holding, adjudged, flag : int32 array (rows,)
+        The latest decision, adjudication and flag (or its removal) that was not taken back.
+    last : int32 array (rows,)
+        The latest decision, adjudication or undoing at all.
+    state : int8 array (rows,)
+        What the adjudication says, else the latest decision: a position among `DECISION_STATES`.
+    votes : int16 array (rows,)
+        How many annotators have a decision about the example that counts.
+    disagreeing : bool array (rows,)
+        Whether those decisions differ.
+    rules : ReviewRules
+    people : list of str
+        Who has decided, in the order in which they came; an annotator's code is the position here.
+    """
+
+    def __init__(self, manifest: DatasetManifest) -> None:
+        self.position = 0
+        self.rules = ReviewRules()
+        self.people: list[str] = []
+        self.holding, self.adjudged, self.flag, self.last = (
+            np.full(manifest.rows, NONE, dtype=np.int32) for _ in range(4)
+        )
+        self.state = np.full(manifest.rows, _UNDECIDED, dtype=np.int8)
+        self.votes = np.zeros(manifest.rows, dtype=np.int16)
+        self.disagreeing = np.zeros(manifest.rows, dtype=bool)
+        self._classes = {name: code for code, name in enumerate(manifest.classes)}
+        self._codes: dict[str, int] = {}
+        self._numbers: dict[int, int] = {}
+        self._latest: tuple[Any, int] | None = None
+        self._ids = _Growing(np.int64)
+        self._actions = _Growing(np.int8)
+        self._labels = _Growing(np.int32)
+        self._annotators = _Growing(np.int32)
+        self._adjudicates = _Growing(np.bool_)
+        self._audits = _Growing(np.bool_)
+        self._undone = _Growing(np.bool_)
+        self._rows = _Growing(np.int32)
+        self._events = _Growing(np.int32)
+
+    def follows(self, events: list[DecisionEvent]) -> bool:
+        """Whether all of some events, oldest first, come after those replayed; copies of older ones do not."""
+        return not events or self._latest is None or (events[0].at, events[0].id) > self._latest
+
+    def extend(self, events: list[DecisionEvent]) -> None:
+        """Go on with events that follow, oldest first."""
+        if not events:
+            return
+        first, entries = len(self._ids.values), len(self._rows.values)
+        self._register(events)
+        for number, event in enumerate(events, first):
+            if event.action == UNDO and event.undoes is not None:
+                self._undone.values[self._numbers[event.undoes]] = True
+            elif event.action == RULES:
+                self.rules = ReviewRules.from_json(event.seen or {})
+            if event.action in (UNDO, *DECISION_STATES):
+                self.last[event.rows] = number
+        undone = [event.rows for event in events if event.action == UNDO]
+        self._derive(np.unique(np.concatenate([self._rows.values[entries:], *undone])))
+
+    def ids(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Ids of events by their numbers."""
+        return self._ids.values[numbers]
+
+    def labels(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Class codes of the new labels that events gave; -1 for none."""
+        return self._labels.values[numbers]
+
+    def decided(self) -> Mask:
+        """Which rows somebody has decided about."""
+        return np.not_equal(self.state, _UNDECIDED)
+
+    def conflicts(self) -> Mask:
+        """Which rows people disagree about, with nobody's adjudication."""
+        conflicts: Mask = self.disagreeing & (self.adjudged == NONE)
+        return conflicts
+
+    def by(self, annotator: str) -> Mask:
+        """Which rows somebody has a decision about that counts."""
+        mine = np.zeros(len(self.votes), dtype=bool)
+        code = self._codes.get(annotator)
+        if code is not None:
+            rows, numbers = self._standing(self._is_vote & (self._annotators.values == code))
+            mine[rows] = self._actions.values[numbers] != _UNDECIDED  # of several the latest comes last and stays
+        return mine
+
+    def audited(self) -> Mask:
+        """Which rows were decided about because they were drawn at random."""
+        drawn = np.zeros(len(self.votes), dtype=bool)
+        rows, numbers = self._standing(self._is_vote & self._audits.values)
+        drawn[rows] = self._actions.values[numbers] != _UNDECIDED
+        return drawn
+
+    def latest_votes(self, entries: NDArray[np.intp] | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Every annotator's decision that counts about each row, or among entries: rows ascending, event numbers."""
+        found, numbers = self._standing(self._is_vote, entries)
+        keys = found.astype(np.int64) * max(len(self.people), 1) + self._annotators.values[numbers]
+        order = np.argsort(keys, kind="stable")
+        kept = order[np.flatnonzero(np.diff(keys[order], append=NONE))]
+        kept = kept[self._actions.values[numbers[kept]] != _UNDECIDED]
+        return found[kept], numbers[kept]
+
+    def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
+        """Positions among `ACTIONS` of events by their numbers."""
+        return self._actions.values[numbers]
+
+    def annotators(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Positions among `people` of who made events, by their numbers."""
+        return self._annotators.values[numbers]
+
+    def undone(self, event_id: int) -> bool:
+        """Whether an event was taken back."""
+        return bool(self._undone.values[self._numbers[event_id]])
+
+    def _register(self, events: list[DecisionEvent]) -> None:
+        first = len(self._ids.values)
+        for event in events:
+            if event.annotator not in self._codes:
+                self._codes[event.annotator] = len(self.people)
+                self.people.append(event.annotator)
+        self._numbers.update({event.id: number for number, event in enumerate(events, first)})
+        about = [event.action in ACTIONS for event in events]
+        codes = {action: code for code, action in enumerate(ACTIONS)}
+        self._ids.add([event.id for event in events])
+        self._actions.add([codes.get(event.action, _ON_NOTHING) for event in events])
+        self._labels.add([NONE if event.label is None else self._classes[event.label] for event in events])
+        self._annotators.add([self._codes[event.annotator] for event in events])
+        self._adjudicates.add([event.adjudicates for event in events])
+        self._audits.add([bool((event.seen or {}).get("audit")) for event in events])
+        self._undone.add([False] * len(events))
+        sizes = [len(event.rows) if own else 0 for event, own in zip(events, about, strict=True)]
+        self._rows.add(np.concatenate([event.rows[:size] for event, size in zip(events, sizes, strict=True)]))
+        self._events.add(np.repeat(np.arange(first, first + len(events)), sizes))
+        self._latest = (events[-1].at, events[-1].id)
+        self.position = max(self.position, *(event.id for event in events))
+
+    def _derive(self, rows: NDArray[np.int32]) -> None:
+        """Derive what holds for some rows from all entries about them."""
+        if not len(rows):
+            return
+        actions, is_state = self._actions.values, self._actions.values < len(DECISION_STATES)
+        is_flag = (actions >= len(DECISION_STATES)) & (actions < _ON_NOTHING)
+        places = (
+            (self.holding, self._is_vote),
+            (self.adjudged, is_state & self._adjudicates.values),
+            (self.flag, is_flag),
+        )
+        every = self._rows.values
+        entries = np.flatnonzero(every == rows[0] if len(rows) == 1 else np.isin(every, rows))
+        for target, kind in places:
+            found, numbers = self._standing(kind, entries)
+            target[rows] = NONE
+            target[found] = numbers  # of several the latest comes last and stays
+        deciding = np.where(self.adjudged[rows] == NONE, self.holding[rows], self.adjudged[rows])
+        self.state[rows] = np.where(deciding == NONE, _UNDECIDED, actions[deciding])
+        found, numbers = self.latest_votes(entries)
+        self.votes[rows] = 0
+        self.disagreeing[rows] = False
+        voted, starts, counts = np.unique(found, return_index=True, return_counts=True)
+        self.votes[voted] = counts
+        if len(voted):
+            verdicts = actions[numbers].astype(np.int64) * (len(self._classes) + 1) + self._labels.values[numbers] + 1
+            differ = np.minimum.reduceat(verdicts, starts) != np.maximum.reduceat(verdicts, starts)
+            self.disagreeing[voted] = differ
+
+    @property
+    def _is_vote(self) -> Mask:
+        votes: Mask = (self._actions.values < len(DECISION_STATES)) & ~self._adjudicates.values
+        return votes
+
+    def _standing(
+        self, kind: Mask, entries: NDArray[np.intp] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Rows and event numbers of entries whose events are of a kind and were not taken back, oldest first."""
+        found, numbers = self._rows.values, self._events.values
+        if entries is not None:
+            found, numbers = found[entries], numbers[entries]
+        counts = (kind & ~self._undone.values)[numbers]
+        return found[counts], numbers[counts]
+
+
+class _Growing:
+    """An array that is added to at its end, without copying all of it each time."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._room: NDArray[Any] = np.empty(1024, dtype=dtype)
+        self.values: NDArray[Any] = self._room[:0]
+
+    def add(self, values: Any) -> None:
+        start, end = len(self.values), len(self.values) + len(values)
+        if end > len(self._room):
+            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
+            room[:start] = self.values
+            self._room = room
+        self._room[start:end] = values
+        self.values = self._room[:end]
