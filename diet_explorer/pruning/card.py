@@ -169,9 +169,7 @@ def _config_name(entry: Any) -> str:
 
 def _merged_front(card: Card, own: Mapping[str, Any]) -> str:
     """The YAML with our keys: lines of other keys unchanged; written anew only where its lines are no plain keys."""
-    wanted = {**card.data, **{key: value for key, value in own.items() if value}}
-    for key in own.keys() - wanted.keys():
-        wanted.pop(key, None)
+    wanted = {key: value for key, value in {**card.data, **own}.items() if value or key not in own}
     changed = {key: value for key, value in own.items() if value and card.data.get(key) != value}
     kept = "".join(_lines_but(card.front or "", {key for key in own if card.data.get(key) != own[key]}))
     if kept and not kept.endswith("\n"):
@@ -205,7 +203,9 @@ def _lines_but(front: str, keys: set[str]) -> Sequence[str]:
 
 
 def _dumped(value: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=1000)
+    """YAML with letters as they are, unless they hold something like U+0085, which would be read as a line's end."""
+    text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=1000)
+    return text if yaml.safe_load(text) == value else yaml.safe_dump(dict(value), sort_keys=False, width=1000)
 
 
 def _title(manifest: Mapping[str, Any], repo: str) -> str:

@@ -83,6 +83,8 @@ class LoopbackHub(ThreadingHTTPServer):
         self.refusals: list[Refusal] = []
         self.hold_after: int | None = None
         self.holding = threading.Event()
+        self.released = threading.Event()
+        self.begun = 0
         self.lock = threading.Lock()
 
     @property
@@ -99,6 +101,17 @@ class LoopbackHub(ThreadingHTTPServer):
         oid = hashlib.sha1(f"{uuid.uuid4()}".encode()).hexdigest()
         repository.commits.append(Commit(oid, summary, files))
         return repository.head
+
+    def hold(self, after: int) -> None:
+        """From now on take so many large files, and leave the others hanging in the middle."""
+        self.begun, self.hold_after = 0, after
+        self.holding.clear()
+        self.released.clear()
+
+    def release(self) -> None:
+        """Take large files again; what hangs is cut off."""
+        self.hold_after = None
+        self.released.set()
 
     def bytes_of(self, content: bytes | str) -> bytes:
         return self.blobs[content] if isinstance(content, str) else content
@@ -235,13 +248,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"transfer": "basic", "objects": objects})
 
     def _store(self, sha256: str) -> None:
-        """Take a large file; after `hold_after` of them the rest is never read to its end."""
+        """Take a large file; all but the first `hold_after` are not read to their end."""
         length = int(self.headers["Content-Length"])
-        if self.server.hold_after is not None and len(self.server.stored) >= self.server.hold_after:
+        with self.server.lock:
+            self.server.begun += 1
+            held = self.server.hold_after is not None and self.server.begun > self.server.hold_after
+        if held:
             self.rfile.read(min(length, 1000))
             self.server.holding.set()
             self.close_connection = True
-            threading.Event().wait(60)
+            self.server.released.wait(60)
             return
         data = self.rfile.read(length)
         if len(data) != length:  # the client went away in the middle
@@ -342,5 +358,6 @@ def loopback_hub() -> Iterator[LoopbackHub]:
         try:
             yield server
         finally:
+            server.release()
             server.shutdown()
             thread.join()
