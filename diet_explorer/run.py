@@ -14,6 +14,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError
 from diet_explorer.run_analysis import AnalysedRun
+from diet_explorer.run_audit import AuditedRun
 from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-class Run(AnalysedRun, EmbeddedRun):
+class Run(AnalysedRun, AuditedRun, EmbeddedRun):
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:

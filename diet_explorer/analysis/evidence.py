@@ -1,0 +1,282 @@
+"""What the recorded models say about each training example's label: the numbers behind the suspects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from diet_explorer.analysis.neighbours import label_agreement
+from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring.dynamics import FORGOTTEN, LEARNED_LATE, NEVER_LEARNED, TrainingDynamics
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.files import Files
+from diet_explorer.store.rows import RunRows
+from diet_explorer.store.scores import ScoreFiles
+
+TRAIN = "train"
+GROUP = "near_duplicate_group"
+REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
+FIRST_EPOCH = 1.0
+"""Models before the end of the first epoch do not count: they know too little of the task to contradict anybody."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a number of models say on the average; N examples, K classes.
+
+    Attributes
+    ----------
+    probabilities : float32 array (N, K)
+        NaN for examples that none of them was asked about.
+    el2n : float32 array (N,)
+        Mean EL2N of the given label, in [0, √2), high = contradicted.
+    """
+
+    probabilities: Floats
+    el2n: Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of the training examples' labels; arrays have one entry per example, N in all.
+
+    Attributes
+    ----------
+    rows, labels : int32 array (N,)
+        Rows of the dataset, ascending; class codes given.
+    seen : Opinion
+        Of the models that were trained on the example: every seed at every checkpoint from the end of epoch 1 on, and
+        those of the folds that it was not held out of.
+    unseen : Opinion or None
+        Of the models of the folds that it was held out of; None where there are no folds.
+    el2n : float32 array (N,)
+        Mean over the seeds at the chosen checkpoint.
+    grand : float32 array (N,) or None
+        The same of GraNd, where it was recorded.
+    aum : float32 array (N,)
+        Mean margin over seeds and checkpoints after the start; low = suspect.
+    never_learned : float32 array (N,)
+        Share of seeds that were wrong at every checkpoint after the start.
+    late : float32 array (N,)
+        Share of seeds that learned it late or forgot it.
+    variability : float32 array (N,)
+        Mean over seeds of the standard deviation of the given label's probability over checkpoints, in [0, ½].
+    agreement : float32 array (N,) or None
+        Share of the nearest examples with the same label; NaN for those without neighbours, None where neighbours were
+        not computed.
+    duplicate : int32 array (N,)
+        Row of a near-duplicate that has another label; −1 where there is none.
+    """
+
+    rows: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    seen: Opinion
+    unseen: Opinion | None
+    el2n: Floats
+    grand: Floats | None
+    aum: Floats
+    never_learned: Floats
+    late: Floats
+    variability: Floats
+    agreement: Floats | None
+    duplicate: NDArray[np.int32]
+
+
+def read_evidence(
+    files: Files, manifest: DatasetManifest, store: ScoreFiles, checkpoint: float, folds: ScoreFiles | None
+) -> Evidence:
+    """Gather what a run and its folds have recorded.
+
+    Parameters
+    ----------
+    files : Files
+    manifest : DatasetManifest
+    store : ScoreFiles
+        Of the run.
+    checkpoint : float
+        In epochs; what single scores are read at. Every seed that has it counts.
+    folds : ScoreFiles or None
+        Of the run's k-fold training.
+
+    Raises
+    ------
+    NotFoundError
+        No checkpoint after the start has landed.
+    """
+    landed = {seed: points for seed, points in store.landed().items() if checkpoint in points and points[-1] > 0}
+    if not landed:
+        raise NotFoundError(
+            f"Nothing has been learned by checkpoint {checkpoint:g} yet, so no label can be doubted.",
+            "Wait until a later checkpoint has landed, best the end of epoch 1.",
+        )
+    first = _read(store, next(iter(landed)), checkpoint, ["row", "split", "label"])
+    train = first["split"].to_numpy() == TRAIN
+    rows, labels = first["row"].to_numpy()[train], first["label"].to_numpy()[train]
+    seen, unseen = _Votes(len(rows), len(manifest.classes)), _Votes(len(rows), len(manifest.classes))
+    single = {name: _Mean(len(rows)) for name in ("el2n", "grand")}
+    over = {name: _Mean(len(rows)) for name in ("aum", "never_learned", "late", "variability")}
+    for seed, points in landed.items():
+        course = TrainingDynamics(len(rows))
+        for point in points:
+            logits = _logits(_read(store, seed, point, ["logits"]))[train]
+            if point >= FIRST_EPOCH or point == points[-1]:
+                seen.add(np.arange(len(rows)), logits, labels)
+            if point > 0:
+                course.add(point, *_of_label(logits, labels))
+        for name, values in _over_training(course, points).items():
+            over[name].add(values)
+        table = _read(store, seed, checkpoint, list(single))
+        for name in table.column_names:
+            single[name].add(table[name].to_numpy()[train])
+    examples = read_columns(files, manifest, ["label", GROUP])
+    given = examples["label"].to_numpy().copy()
+    given[rows] = labels  # a run may have labels of its own
+    if folds is not None:
+        _add_folds(folds, rows, labels, seen, unseen)
+    return Evidence(
+        rows=rows,
+        labels=labels,
+        seen=seen.opinion(),
+        unseen=unseen.opinion() if folds is not None else None,
+        el2n=single["el2n"].values(),
+        grand=single["grand"].values() if single["grand"].count else None,
+        **{name: mean.values() for name, mean in over.items()},
+        agreement=_agreement(EmbeddingFiles(files, store.run_id), given, rows),
+        duplicate=_contradicting_duplicates(examples, given)[rows],
+    )
+
+
+class _Mean:
+    """A running mean of arrays (N,)."""
+
+    def __init__(self, rows: int) -> None:
+        self._total = np.zeros(rows)
+        self.count = 0
+
+    def add(self, values: NDArray[np.floating]) -> None:
+        self._total += values
+        self.count += 1
+
+    def values(self) -> Floats:
+        return (self._total / self.count).astype(np.float32)
+
+
+class _Votes:
+    """A running mean of what models say of examples, each of which may have been asked of a different number."""
+
+    def __init__(self, rows: int, classes: int) -> None:
+        self._probabilities = np.zeros((rows, classes), dtype=np.float32)
+        self._el2n = np.zeros(rows)
+        self._votes = np.zeros(rows, dtype=np.int32)
+
+    def add(self, places: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
+        """What one model says of the examples at some places."""
+        probabilities = _softmax(logits)
+        self._probabilities[places] += probabilities
+        self._votes[places] += 1
+        probabilities[np.arange(len(places)), labels] -= 1.0
+        self._el2n[places] += np.sqrt(np.square(probabilities, dtype=np.float64).sum(1))
+
+    def opinion(self) -> Opinion:
+        with np.errstate(invalid="ignore"):
+            votes = self._votes.astype(np.float32)
+            return Opinion(self._probabilities / votes[:, None], self._el2n.astype(np.float32) / votes)
+
+
+def _add_folds(
+    folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], seen: _Votes, unseen: _Votes
+) -> None:
+    """Each fold's model has seen what it was trained on, and not the rest; folds that are not complete do not count."""
+    lists = RunRows(folds.files, folds.run_id)
+    landed = folds.landed()
+    last = max((points[-1] for points in landed.values() if points), default=0.0)
+    for seed, points in landed.items():
+        if not points or points[-1] < last:
+            continue
+        trained = lists.read_training(seed)[0]
+        for point in points:
+            table = _read(folds, seed, point, ["row", "logits"])
+            own, places, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
+            logits = _logits(table)[places]
+            known = np.isin(own, trained, assume_unique=True)
+            for votes, mask in ((seen, known), (unseen, ~known)):
+                votes.add(at[mask], logits[mask], labels[at[mask]])
+
+
+def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, NDArray[np.floating]]:
+    """What one seed's checkpoints after the start say of each example."""
+    scores, kinds = course.scores(), course.trajectory()
+    return {
+        "aum": scores["aum"],
+        "variability": scores["variability"],
+        "never_learned": (kinds == NEVER_LEARNED).astype(np.float32),
+        "late": np.isin(kinds, (LEARNED_LATE, FORGOTTEN)).astype(np.float32),
+    }
+
+
+def _of_label(logits: Floats, labels: NDArray[np.int32]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Probability and margin of the given label, and whether it is the prediction."""
+    own = np.arange(len(labels))
+    others = logits.copy()
+    others[own, labels] = -np.inf
+    correct = logits.argmax(1) == labels
+    return _softmax(logits)[own, labels], logits[own, labels] - others.max(1), correct
+
+
+def _softmax(logits: Floats) -> Floats:
+    exponents = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities: Floats = exponents / exponents.sum(1, keepdims=True)
+    return probabilities
+
+
+def _read(store: ScoreFiles, seed: int, checkpoint: float, columns: list[str]) -> pa.Table:
+    with store.files.open_read(store.scores_path(seed, checkpoint)) as stream:
+        reader = pq.ParquetFile(stream)
+        return reader.read([name for name in columns if name in reader.schema_arrow.names])
+
+
+def _logits(table: pa.Table) -> Floats:
+    flat: Floats = table["logits"].combine_chunks().flatten().to_numpy()
+    return flat.reshape(len(table), -1)
+
+
+def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArray[np.int32]) -> Floats | None:
+    """By the initial representation where it is there: the tuned one was trained to put equal labels together."""
+    train = np.zeros(len(given), dtype=bool)
+    train[rows] = True
+    for which in REPRESENTATIONS:
+        if embeddings.has_neighbours(which):
+            with embeddings.files.open_read(embeddings.neighbours_path(which)) as stream:
+                flat = pq.read_table(stream, columns=["neighbours"])["neighbours"].combine_chunks().flatten().to_numpy()
+            return label_agreement(flat.reshape(len(given), -1), given, train)[rows]
+    return None
+
+
+def _contradicting_duplicates(examples: pa.Table, given: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For each example the first row of its group of near-duplicates that has another label, −1 for none."""
+    found = np.full(len(given), -1, dtype=np.int32)
+    if GROUP not in examples.column_names:
+        return found
+    groups = examples[GROUP].fill_null(-1).to_numpy()
+    members = np.flatnonzero(groups >= 0)
+    frame = pd.DataFrame({"row": members, "group": groups[members], "label": given[members]})
+    firsts = frame.groupby(["group", "label"], as_index=False)["row"].min()
+    pairs = frame.merge(firsts, on="group", suffixes=("", "_other"))
+    others = pairs[pairs["label"] != pairs["label_other"]].groupby("row")["row_other"].min()
+    found[others.index.to_numpy()] = others.to_numpy()
+    return found
+
+
+def read_columns(files: Files, manifest: DatasetManifest, columns: list[str]) -> pa.Table:
+    """Columns of a dataset's examples, those of them that there are."""
+    with files.open_read(examples_path(files, manifest.id)) as stream:
+        reader = pq.ParquetFile(stream)
+        return reader.read([name for name in columns if name in reader.schema_arrow.names])
