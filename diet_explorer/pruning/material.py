@@ -1,0 +1,127 @@
+"""Reading what a policy is applied to: ids, labels, splits and duplicates of a dataset, a score of a run, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.splits import TRAIN
+from diet_explorer.errors import NotFoundError
+from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material
+from diet_explorer.scoring import catalogue
+from diet_explorer.store.decisions import DECISION_STATES
+from diet_explorer.store.files import Files
+
+_GROUP = "near_duplicate_group"
+
+
+@dataclass(frozen=True)
+class Population:
+    """The rows of a dataset, apart from what runs and annotators say about them: arrays with an entry per row (N,).
+
+    Attributes
+    ----------
+    tie_order : int32 array
+        Position of each row when sorted by id.
+    labels : int32 array
+        Codes of the given classes.
+    splits : int8 array
+        Codes of the splits: positions in `split_names`.
+    split_names : tuple of str
+        In the order of their first rows.
+    groups : int32 array
+        Group of near-duplicates, -1 for rows that are alone.
+    """
+
+    tie_order: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    splits: NDArray[np.int8]
+    split_names: tuple[str, ...]
+    groups: NDArray[np.int32]
+
+    @property
+    def train(self) -> NDArray[np.bool_]:
+        """Which rows are in the training split."""
+        code = self.split_names.index(TRAIN) if TRAIN in self.split_names else -1
+        return np.asarray(self.splits == code)
+
+
+def load_population(files: Files, manifest: DatasetManifest) -> Population:
+    """Read the rows of a dataset; a second for a million, so keep it."""
+    with files.open_read(examples_path(files, manifest.id)) as stream:
+        reader = pq.ParquetFile(stream)
+        ids = reader.read(columns=["id"])["id"]
+        tie_order = np.empty(len(ids), dtype=np.int32)
+        tie_order[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids), dtype=np.int32)
+        del ids
+        splits = reader.read(columns=["split"])["split"].combine_chunks().dictionary_encode()
+        labels = reader.read(columns=["label"])["label"].to_numpy()
+        groups = np.full(len(labels), NO_GROUP, dtype=np.int32)
+        if _GROUP in reader.schema_arrow.names:
+            groups = pc.fill_null(reader.read(columns=[_GROUP])[_GROUP], NO_GROUP).to_numpy()
+    names = tuple(splits.dictionary.to_pylist())
+    return Population(tie_order, labels, splits.indices.to_numpy().astype(np.int8), names, groups)
+
+
+def hardness_of(ranking: pa.RecordBatch, score: str, rows: int) -> NDArray[np.float32]:
+    """A score of each row of the dataset (N,), turned so that higher is harder; NaN where the run did not score it.
+
+    Raises
+    ------
+    NotFoundError
+        The ranking does not have the score.
+    """
+    entry = catalogue.score(score)
+    if score not in ranking.schema.names:
+        raise NotFoundError(
+            f"There is no {entry.title} at this checkpoint.", "Choose a later checkpoint, or another score."
+        )
+    hardness = np.full(rows, np.nan, dtype=np.float32)
+    values = ranking[score].to_numpy(zero_copy_only=False)
+    hardness[ranking["row"].to_numpy()] = values if entry.worst == "high" else -values
+    return hardness
+
+
+def no_scores(rows: int) -> NDArray[np.float32]:
+    """The hardness of every row where no score is asked for."""
+    return np.full(rows, np.nan, dtype=np.float32)
+
+
+def material_of(
+    population: Population, hardness: NDArray[np.floating], decisions: pa.Table, manifest: DatasetManifest
+) -> Material:
+    """Put together what a policy is applied to.
+
+    Parameters
+    ----------
+    population : Population
+    hardness : float array (N,)
+    decisions : pyarrow.Table
+        ``row, state, label`` of what holds, as the ledger gives it.
+    manifest : DatasetManifest
+    """
+    states = np.zeros(manifest.rows, dtype=np.int8)
+    new_labels = np.full(manifest.rows, NO_LABEL, dtype=np.int32)
+    rows = decisions["row"].to_numpy()
+    states[rows] = _codes(decisions["state"], DECISION_STATES, 0)
+    new_labels[rows] = _codes(decisions["label"], manifest.classes, NO_LABEL)
+    return Material(
+        hardness=hardness,
+        tie_order=population.tie_order,
+        labels=population.labels,
+        train=population.train,
+        states=states,
+        new_labels=new_labels,
+        groups=population.groups,
+    )
+
+
+def _codes(words: pa.ChunkedArray, known: tuple[str, ...] | list[str], absent: int) -> NDArray[np.int32]:
+    found: NDArray[np.int32] = pc.fill_null(pc.index_in(words, pa.array(known, pa.string())), absent).to_numpy()
+    return found
