@@ -117,7 +117,8 @@ class AuditedRun(ABC):
         frame.insert(0, "place", chosen[f"place_{by}"].to_numpy())
         frame["label"] = [classes[record["label"]] for record in records]
         frame["suspicion"] = chosen[COMBINED].to_numpy() / np.sqrt(2.0)
-        frame["suggested"] = [None if record["suggested"] < 0 else classes[record["suggested"]] for record in records]
+        suggested = [None if record["suggested"] < 0 else classes[record["suggested"]] for record in records]
+        frame["suggested"] = pd.Series(suggested, dtype=object)  # keeps None
         frame["suggested_share"] = chosen["suggested_share"].to_numpy()
         frame["kind"] = [KINDS[record["kind"]] for record in records]
         frame["reasons"] = [[reason.words for reason in reasons_of(record, len(table), classes)] for record in records]

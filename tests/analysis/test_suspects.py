@@ -1,0 +1,286 @@
+"""Suspects, against the same computed one example at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score
+
+from diet_explorer import ExampleFilter
+from diet_explorer.analysis.label_noise import average_precision, flipped_labels, noise_report, precision_at
+from diet_explorer.analysis.suspects import KINDS
+from diet_explorer.analysis.witnesses import WITNESSES, confident_learning
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.store.rows import RunRows
+from diet_explorer.training.config import RunConfig
+from diet_explorer.training.folds import assign_folds
+from diet_explorer.workspace import Workspace
+from tests.synthetic import write_dataset, write_scores
+
+CLASSES = ["bad", "fine", "good"]
+ROWS, TRAIN, SEEDS, POINTS, FOLDS = 40, 32, (0, 1), (0.0, 0.5, 1.0, 2.0), 4
+OWN = np.arange(ROWS)
+
+
+def softmax(z):
+    exponents = np.exp(z - z.max())
+    return exponents / exponents.sum()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run of random logits with a k-fold training, and all of its numbers."""
+    workspace = Workspace(tmp_path_factory.mktemp("suspects"))
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 3, ROWS)
+    splits = ["train"] * TRAIN + ["test"] * (ROWS - TRAIN)
+    manifest = write_dataset(workspace.files, [f"text {row}" for row in OWN], labels, CLASSES, splits)
+    dataset = workspace.dataset(manifest.id)
+    config = RunConfig(manifest.id, epochs=2, seeds=2, checkpoints=POINTS, grand="head")
+    run = workspace.create_run(dataset, config, name="run", origin="job")
+    lean = 2.0 * np.eye(3)[np.where(random.random(ROWS) < 0.7, labels, random.integers(0, 3, ROWS))]
+    logits = {}
+    for seed in SEEDS:
+        for point in POINTS:
+            logits[seed, point] = (lean * point + random.normal(0, 1, (ROWS, 3))).astype(np.float32)
+            write_scores(workspace.files, manifest, run.id, seed, point, logits[seed, point])
+    workspace.records.set_status(run.id, "succeeded")
+    run = run.refresh()
+    alone = run.suspects(limit=None)
+    child = workspace.create_run(
+        dataset, replace(config, seeds=FOLDS, own_rows=True, ranked=False), name="folds", origin="folds", parent=run
+    )
+    parts = assign_folds(labels[:TRAIN], np.full(TRAIN, -1), FOLDS, 0)
+    folded = {}
+    for fold in range(FOLDS):
+        kept = np.flatnonzero(parts != fold)
+        RunRows(workspace.files, child.id).write_training(fold, kept, labels[kept])
+        for point in (1.0, 2.0):
+            folded[fold, point] = (lean + random.normal(0, 1, (ROWS, 3))).astype(np.float32)
+            write_scores(workspace.files, manifest, child.id, fold, point, folded[fold, point], ranked=False)
+    workspace.records.set_status(child.id, "succeeded")
+    return run, labels, logits, parts, folded, alone
+
+
+def opinions(made, row):
+    """Probabilities and EL2N of the models that saw an example, and of those that did not."""
+    _, labels, logits, parts, folded, _ = made
+    seen = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
+    seen += [folded[fold, point][row] for fold in range(FOLDS) if parts[row] != fold for point in (1.0, 2.0)]
+    unseen = [folded[parts[row], point][row] for point in (1.0, 2.0)]
+    target = np.eye(3)[labels[row]]
+    return [
+        (
+            np.mean([softmax(z) for z in zs], axis=0),
+            np.mean([np.linalg.norm(softmax(z) - target) for z in zs]),
+        )
+        for zs in (seen, unseen)
+    ]
+
+
+def test_the_combination_is_the_mean_of_models_that_saw_and_that_did_not(made):
+    run = made[0]
+    found = run.suspects(limit=None).set_index("row")
+    expected = pd.Series({row: np.mean([el2n for _, el2n in opinions(made, row)]) for row in range(TRAIN)})
+    np.testing.assert_allclose(found["suspicion"][expected.index], expected / np.sqrt(2), rtol=1e-5)
+    assert found.index.tolist() == expected.sort_values(ascending=False).index.tolist()
+    assert found["place"].tolist() == list(range(1, TRAIN + 1))
+    assert run.suspect_order().tolist() == found.index.tolist()
+
+
+def test_without_folds_the_models_of_the_run_are_all_there_is(made):
+    _, labels, logits, _, _, alone = made
+    for entry in alone.to_dict("records"):
+        row = entry["row"]
+        zs = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
+        el2n = np.mean([np.linalg.norm(softmax(z) - np.eye(3)[labels[row]]) for z in zs])
+        assert entry["suspicion"] == pytest.approx(el2n / np.sqrt(2), rel=1e-5)
+
+
+def test_suggestions_and_kinds(made):
+    run, labels, logits, _, _, _ = made
+    for entry in run.suspects(limit=None).to_dict("records"):
+        row, label = entry["row"], labels[entry["row"]]
+        believed = opinions(made, row)[1][0]
+        best = max((code for code in range(3) if code != label), key=lambda code: believed[code])
+        contradicted = believed[best] > believed[label]
+        assert entry["suggested"] == (CLASSES[best] if contradicted else None)
+        assert entry["suggested_share"] == pytest.approx(believed[best], rel=1e-5)
+        right = {seed: [logits[seed, point][row].argmax() == label for point in POINTS[1:]] for seed in SEEDS}
+        never = np.mean([not any(course) for course in right.values()]) >= 0.5
+        late = np.mean([any(course) and not all(course[1:]) for course in right.values()]) >= 0.5
+        p_label = [[softmax(logits[seed, point][row])[label] for point in POINTS[1:]] for seed in SEEDS]
+        unsteady = np.mean(np.std(p_label, axis=1)) >= 0.2
+        code = 0 if never and contradicted else 1 if never or contradicted or late else 2 if unsteady else 3
+        assert entry["kind"] == KINDS[code]
+
+
+def test_each_witness_ranks_by_its_own_measure(made):
+    run, labels, logits, _, _, _ = made
+    label_of = labels[:TRAIN]
+    measures = {
+        "el2n": lambda row: np.mean(
+            [np.linalg.norm(softmax(logits[seed, 1.0][row]) - np.eye(3)[labels[row]]) for seed in SEEDS]
+        ),
+        "aum": lambda row: (
+            -np.mean(
+                [
+                    z[labels[row]] - np.delete(z, labels[row]).max()
+                    for (_, p), zs in logits.items()
+                    if p
+                    for z in [zs[row]]
+                ]
+            )
+        ),
+        "oos": lambda row: 1 - opinions(made, row)[1][0][labels[row]],
+    }
+    for name, measure in measures.items():
+        values = np.array([measure(row) for row in range(TRAIN)])
+        assert run.suspect_order(name).tolist() == np.argsort(-values, kind="stable").tolist(), name
+    believed = np.stack([opinions(made, row)[1][0] for row in range(TRAIN)])
+    flagged = confident_learning(believed, label_of)
+    assert set(run.suspect_order("confident")[: flagged.sum()]) == set(np.flatnonzero(flagged))
+    available = {entry.name for entry in run.witnesses() if entry.available}
+    assert available == {"combined", "el2n", "aum", "never_learned", "oos", "confident"}
+    assert [entry.name for entry in run.witnesses()] == [entry.name for entry in WITNESSES]
+    with pytest.raises(NotFoundError, match="Neighbours has nothing to go by") as caught:
+        run.suspects(by="neighbours")
+    assert "embedding map" in caught.value.remedy
+
+
+def test_confident_learning_is_the_definition(made):
+    """Northcutt et al. 2021: surer of another class than the mean over that class' own examples."""
+    labels = made[1][:TRAIN]
+    believed = np.stack([opinions(made, row)[1][0] for row in range(TRAIN)])
+    thresholds = [believed[labels == code, code].mean() for code in range(3)]
+    for row in np.flatnonzero(confident_learning(believed, labels)):
+        confident = [code for code in range(3) if believed[row, code] >= thresholds[code] - 1e-6]
+        assert max(confident, key=lambda code: believed[row, code]) != labels[row]
+
+
+def test_filter_page_and_reasons(made):
+    run, labels = made[0], made[1]
+    where = ExampleFilter(labels=("bad",))
+    kept = run.suspects(where=where, limit=None)
+    assert set(kept["row"]) == set(np.flatnonzero(labels[:TRAIN] == 0))
+    page = run.suspects(where=where, limit=3, offset=2)
+    assert page["row"].tolist() == kept["row"].tolist()[2:5]
+    worst = run.suspect(int(run.suspect_order()[0]))
+    assert (worst.place, worst.total) == (1, TRAIN)
+    assert {"oos", "el2n", "aum"} & {reason.witness for reason in worst.reasons}
+    oos = [reason.words for reason in worst.reasons if reason.witness == "oos"]
+    assert all("never saw it" in words and CLASSES[labels[worst.row]] in words for words in oos)
+    assert run.suspect(int(run.suspect_order()[-1])).reasons == ()
+    with pytest.raises(NotFoundError, match=f"Row {TRAIN} is no training example"):
+        run.suspect(TRAIN)
+
+
+def test_duplicates_and_neighbours_are_heard(tmp_path):
+    workspace = Workspace(tmp_path)
+    lines = ["a good film indeed it was", "a good film indeed it was", "quite another text", "and one more of them"]
+    source = tmp_path / "set.csv"
+    source.write_text("text,label\n" + "\n".join(f"{t},{c}" for t, c in zip(lines, "abab", strict=True)))
+    dataset = workspace.import_dataset(source, text="text", label="label")
+    run = workspace.create_run(dataset, RunConfig(dataset.id, grand="off"), name="run", origin="job")
+    write_scores(workspace.files, dataset.manifest, run.id, 0, 1.0, np.zeros((4, 2)))
+    embeddings = EmbeddingFiles(workspace.files, run.id)
+    import pyarrow as pa
+
+    near = np.full((4, 10), -1, dtype=np.int32)
+    near[2, :3] = [0, 1, 3]
+    table = pa.table({"row": np.arange(4), "neighbours": pa.FixedSizeListArray.from_arrays(near.ravel(), 10)})
+    embeddings.write_table(embeddings.neighbours_path("tuned"), table)
+    assert set(run.suspect_order("duplicate")[:2]) == {0, 1}
+    assert "duplicate" in {reason.witness for reason in run.suspect(0).reasons}
+    assert run.suspect_order("neighbours")[0] == 2
+    words = next(reason.words for reason in run.suspect(2).reasons if reason.witness == "neighbours")
+    assert words.startswith("67 % of the nearest examples")
+
+
+def test_nothing_can_be_doubted_before_anything_is_learned(tmp_path):
+    workspace = Workspace(tmp_path)
+    manifest = write_dataset(workspace.files, ["a", "b"], [0, 1], ["x", "y"])
+    run = workspace.create_run(workspace.dataset(manifest.id), RunConfig(manifest.id), name="r", origin="job")
+    write_scores(workspace.files, manifest, run.id, 0, 0.0, np.zeros((2, 2)))
+    with pytest.raises(NotFoundError, match="Nothing has been learned by checkpoint 0"):
+        run.suspects()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), rows=st.integers(4, 60), folds=st.integers(2, 4), seed=st.integers(0, 5))
+def test_folds_are_even_and_keep_duplicates_together(data, rows, folds, seed):
+    labels = data.draw(arrays(np.int32, rows, elements=st.integers(0, 2)))
+    alone = np.full(rows, -1)
+    parts = assign_folds(labels, alone, folds, seed)
+    for chosen in (np.ones(rows, bool), *(labels == code for code in range(3))):
+        sizes = np.bincount(parts[chosen], minlength=folds)
+        assert sizes.max() - sizes.min() <= 1
+    groups = data.draw(arrays(np.int32, rows, elements=st.integers(-1, 3)))
+    parts = assign_folds(labels, groups, folds, seed)
+    assert all(len(set(parts[groups == group])) <= 1 for group in range(4))
+    assert set(parts) <= set(range(folds))
+    assert np.array_equal(parts, assign_folds(labels, groups, folds, seed))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(8, 80),
+    share=st.floats(0.1, 0.5),
+    mode=st.sampled_from(["uniform", "class-conditional"]),
+    seed=st.integers(0, 9),
+)
+def test_flips_change_the_share_and_always_the_class(rows, share, mode, seed):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, rows)
+    believed = random.dirichlet([1, 1, 1], rows)
+    new = flipped_labels(labels, share, mode, seed, believed)
+    assert (new != labels).sum() == round(share * rows)
+    assert set(new) <= {0, 1, 2}
+    assert np.array_equal(new, flipped_labels(labels, share, mode, seed, believed))
+
+
+def test_class_conditional_flips_follow_what_models_mix_up():
+    labels = np.repeat([0, 1, 2], 4000)
+    believed = np.array([[0.5, 0.4, 0.1], [0.2, 0.7, 0.1], [0.3, 0.0, 0.7]])[labels]
+    new = flipped_labels(labels, 0.5, "class-conditional", 0, believed)
+    flips = pd.crosstab(labels[new != labels], new[new != labels], normalize="index").reindex(columns=range(3))
+    np.testing.assert_allclose(flips.fillna(0), [[0, 0.8, 0.2], [2 / 3, 0, 1 / 3], [1, 0, 0]], atol=0.03)
+    even = flipped_labels(labels, 0.5, "uniform", 0, believed)
+    np.testing.assert_allclose(
+        pd.crosstab(labels, even, normalize="index"), np.full((3, 3), 0.25) + np.eye(3) / 4, atol=0.03
+    )
+
+
+def test_noise_that_cannot_be_made_is_refused():
+    with pytest.raises(BadInputError, match=r"share of labels to flip is 0\.6"):
+        flipped_labels(np.array([0, 1]), 0.6, "uniform", 0, np.ones((2, 2)))
+    with pytest.raises(BadInputError, match="not even one"):
+        flipped_labels(np.array([0, 1]), 0.1, "uniform", 0, np.ones((2, 2)))
+    with pytest.raises(BadInputError, match="one class only"):
+        flipped_labels(np.array([0, 0]), 0.5, "uniform", 0, np.ones((2, 1)))
+
+
+values = arrays(np.float64, 12, elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(suspicion=values, wrong=arrays(np.bool_, 12), count=st.integers(1, 12))
+def test_average_precision_and_precision_at(suspicion, wrong, count):
+    if wrong.any():
+        assert average_precision(wrong, suspicion) == pytest.approx(average_precision_score(wrong, suspicion))
+    random = np.random.default_rng(0)  # ties at the cut: the mean over their random orders
+    drawn = [wrong[np.lexsort((random.random(12), -suspicion))[:count]].mean() for _ in range(3000)]
+    assert precision_at(wrong, suspicion, count) == pytest.approx(np.mean(drawn), abs=0.05)
+
+
+def test_the_noise_report_puts_the_best_witness_first():
+    wrong = np.arange(20) < 2
+    report = noise_report(wrong, {"el2n": -np.arange(20.0), "aum": np.arange(20.0)})
+    assert report["witness"].tolist() == ["el2n", "aum"]
+    best = report.iloc[0]
+    assert (best["average_precision"], best["precision"], best["precision_0.05"], best["chance"]) == (1, 1, 1, 0.1)
