@@ -15,7 +15,7 @@ import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import DietExplorerError
@@ -88,7 +88,7 @@ class _Committing:
             self._lock.release()
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Read the request, push, and write down how it ended."""
     request: dict[str, Any] = json.loads(sys.stdin.readline())
     settings = load_settings(home=request["home"], scratch=request["scratch"])
@@ -115,7 +115,8 @@ def main() -> int:
         _log(error, token)
         words = f"The push met an error that was not foreseen ({type(error).__name__})."
         teller.end(state="failed", error=words, remedy="The push's log has the details.", kind="HubError")
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # at once: whoever pushes next waits for the lock
 
 
 def _log(error: Exception, token: str) -> None:
@@ -125,4 +126,4 @@ def _log(error: Exception, token: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

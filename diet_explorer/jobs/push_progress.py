@@ -21,6 +21,10 @@ from diet_explorer.store.files import Files, explained
 
 PushState = Literal["absent", "running", "interrupted", "done", "failed", "cancelled"]
 REPORT_SECONDS = 0.5
+TRY_SECONDS = 0.02
+FEW_TRIES = 5
+"""Onlookers hold a free lock for an instant, so one refusal does not mean that somebody works."""
+ENDING_TRIES = 500
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ class PushFiles:
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            if not _taken(descriptor, fcntl.LOCK_EX):
+            # a push that has written down its end holds the lock for an instant more
+            if not _taken(descriptor, fcntl.LOCK_EX, tries=ENDING_TRIES if not self.load().is_active else FEW_TRIES):
                 raise busy
             yield descriptor
         finally:
@@ -147,12 +152,12 @@ class PushFiles:
             os.close(descriptor)
 
 
-def _taken(descriptor: int, kind: int, tries: int = 5) -> bool:
-    """Take a lock; onlookers hold a free one for an instant, so one refusal does not mean that somebody works."""
+def _taken(descriptor: int, kind: int, tries: int) -> bool:
+    """Take a lock, if it is free within so many tries."""
     for _ in range(tries):
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            time.sleep(0.02)
+            time.sleep(TRY_SECONDS)
     return False

@@ -240,12 +240,18 @@ class HubPush:
         foreign = there - own
         same = sorted(foreign & {MANIFEST_NAME, *(entry["path"] for entry in manifest["files"])})
         data = sorted(path for path in foreign if path.endswith(DATA_ENDINGS))
-        hidden = [] if has_configs(card, self._repo) else data
-        if same or hidden:
-            names = ", ".join((same or hidden)[:5])
+        if same or (data and not has_configs(card, self._repo)):
+            names = ", ".join((same or data)[:5])
             raise HubNameClashError(
                 f"The dataset {self._repo} on the Hub has files that no push of {PROGRAM} put there: {names}.",
                 "Push to another name, or remove these files there first.",
+            )
+        endings = {Path(entry["path"]).suffix for entry in manifest["files"] if entry["split"] is not None}
+        other = [path for path in data if Path(path).suffix not in endings]
+        if other:
+            raise HubNameClashError(
+                f"The dataset {self._repo} on the Hub has data of another format: {', '.join(other[:5])}.",
+                "Export in that format (a dataset is loaded in one format), or push to another name.",
             )
 
     def _additions(self, manifest: dict[str, Any], card: str, total: int) -> list[CommitOperationAdd]:

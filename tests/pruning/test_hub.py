@@ -1,0 +1,238 @@
+"""Pushing to a Hub on this machine with the real clients, in processes of their own, since the client library reads the
+address of the Hub when it is imported."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from diet_explorer.config import load_settings
+from diet_explorer.errors import BadInputError, HubError, HubTokenError, JobCancelledError, NotFoundError
+from diet_explorer.jobs.push import PushJob
+from diet_explorer.jobs.push_progress import PushProgress
+from diet_explorer.pruning.hub import check_repo_name
+from diet_explorer.store.files import Files
+from tests.pruning.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
+from tests.pruning.pushing import hub_environment, load_from_hub, push_all, write_export
+
+ROWS = {"train": [{"text": "one\r\ntwo", "label": 0}, {"text": "NA", "label": 1}], "test": [{"text": "", "label": 1}]}
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), stream)
+    return stream.getvalue()
+
+
+def exported(folder: Path, **files: bytes) -> Path:
+    """An export of three large files; `files` replace or add to them."""
+    contents = {**{split: parquet(rows) for split, rows in ROWS.items()}, "extra": bytes(300_000), **files}
+    splits = {"train": "train", "test": "test"}
+    write_export(folder, {f"{name}.parquet": (splits.get(name), data) for name, data in contents.items()})
+    return folder
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    with loopback_hub() as server:
+        yield server
+
+
+@pytest.fixture
+def job(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PushJob:
+    for name, value in hub_environment(hub.url, tmp_path / "login").items():
+        monkeypatch.setenv(name, value)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    home = str(tmp_path / "workspace")
+    return PushJob(load_settings(home=home), Files(home), "export-1")
+
+
+def push_process() -> int:
+    """The process of this test's push."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        parent = int(stat.read_text().rpartition(")")[2].split()[1]) if stat.exists() else 0
+        if parent == os.getpid() and b"push_process" in (stat.parent / "cmdline").read_bytes():
+            return int(stat.parent.name)
+    raise AssertionError("there is no push under way")
+
+
+def names_the_token(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+
+
+def test_killed_push_leaves_the_old_revision_and_is_resumed(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> None:
+    first = exported(tmp_path / "first", old=b"goes")
+    job.start(first, "ann/reviews", token=TOKEN)
+    done = job.wait()
+    repository = hub.repositories["ann/reviews"]
+    assert (done.state, done.private, repository.private, done.share) == ("done", True, True, 1.0)
+    assert (done.url, done.commit) == (f"{hub.url}/datasets/ann/reviews", repository.head.oid)
+    before = hub.files("ann/reviews")
+
+    second = exported(
+        tmp_path / "second", train=parquet([*ROWS["train"], {"text": "three", "label": 0}]), extra=b"x" * 9
+    )
+    hub.stored.clear()
+    hub.hold(after=1)
+    job.start(second, "ann/reviews", token=TOKEN)
+    assert hub.holding.wait(60)
+    with pytest.raises(BadInputError, match="being pushed already"):
+        job.start(second, "ann/reviews", token=TOKEN)
+    process = push_process()
+    for secret in ("cmdline", "environ"):
+        assert TOKEN.encode() not in Path(f"/proc/{process}/{secret}").read_bytes()
+    while not hub.stored:
+        time.sleep(0.01)
+    assert names_the_token(tmp_path) == []
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(HubError, match="was ended; the Hub has what it had before"):
+        job.wait()
+    assert job.progress().state == "interrupted"
+    assert hub.files("ann/reviews") == before
+    assert len(repository.commits) == 2
+
+    hub.release()
+    job.start(second, "ann/reviews", token=TOKEN)
+    job.wait()
+    assert len(hub.stored) == len(set(hub.stored)) == 2  # the finished one was not sent again, nor what was there
+    after = hub.files("ann/reviews")
+    assert "old.parquet" not in after
+    assert {name: data for name, data in after.items() if name not in (".gitattributes", "README.md")} == {
+        path.name: path.read_bytes() for path in second.iterdir()
+    }
+    assert len(repository.commits) == 3
+
+    begun = hub.begun
+    job.start(second, "ann/reviews", token=TOKEN)  # nothing has changed: nothing is sent, nothing is committed
+    assert job.wait().commit == repository.head.oid
+    assert (hub.begun, len(repository.commits)) == (begun, 3)
+    assert names_the_token(tmp_path) == []
+    assert not [line for line in hub.lines if TOKEN in line]
+
+
+def test_cancel_and_login(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> None:
+    assert job.progress() == PushProgress()
+    folder = exported(tmp_path / "export")
+    job.start(folder, "ann/reviews")
+    with pytest.raises(HubTokenError, match="There is no token for the Hub"):
+        job.wait()
+    (tmp_path / "login").mkdir(exist_ok=True)
+    (tmp_path / "login" / "token").write_text(TOKEN)  # as `hf auth login` leaves it
+    hub.hold(after=0)
+    job.start(folder, "ann/reviews")
+    assert hub.holding.wait(60)
+    job.cancel()
+    with pytest.raises(JobCancelledError, match="the Hub has what it had before"):
+        job.wait()
+    assert job.progress().finished_at is not None
+    assert len(hub.repositories["ann/reviews"].commits) == 1
+
+
+def test_what_may_go_wrong(hub: LoopbackHub, tmp_path: Path) -> None:
+    folder = str(exported(tmp_path / "export"))
+    hub.accounts |= {"hf_old": Account("ann", expired=True), "hf_read": Account("ann", role="read")}
+    hub.create("ann/other", {"train.csv": b"text,label\n"})
+    own_card = b"---\nconfigs:\n- config_name: default\n  data_files: own.csv\n---\n"
+    hub.create("ann/csv", {"README.md": own_card, "own.csv": b"text\nmine\n"}, private=True)
+    hub.create("ann/public", {"README.md": b"# Public\n"})
+    hub.create("ann/broken", {"README.md": b"---\na: [1\n---\n"}, private=True)
+    hub.create("ann/read", private=True)
+    hub.create("bob/his")
+    hub.refusals += [
+        Refusal("/ann/limited/commit", 429, headers={"Retry-After": "1"}, times=2),
+        Refusal("/ann/later/preupload", 429, headers={"RateLimit": '"api";r=0;t=4000'}, times=9),
+        Refusal("/ann/raced/commit", 412, "A commit has happened since."),
+        Refusal("/ann/rough/commit", 503, f"Busy with {TOKEN}"),
+    ]
+    cases = {
+        "ann/limited": ("", ""),
+        "ann/raced": ("", ""),
+        "ann/old": ("HubTokenError", "The Hub's answer is that the token has expired."),
+        "ann/unknown": ("HubTokenError", "The Hub's answer is that the token is not accepted: it is mistyped, revoked"),
+        "ann/read": ("HubRightsError", "The token may not write to the dataset ann/read on the Hub."),
+        "bob/new": ("HubRightsError", "The token may not write to the dataset bob/new on the Hub."),
+        "bob/his": ("HubNameClashError", "The dataset bob/his is public on the Hub, and this push was to be private."),
+        "ann/public": ("HubNameClashError", "The dataset ann/public is public on the Hub"),
+        "ann/other": ("HubNameClashError", "The dataset ann/other on the Hub has files that no push of diet-explorer"),
+        "ann/csv": ("HubNameClashError", "The dataset ann/csv on the Hub has data of another format: own.csv."),
+        "ann/broken": ("HubError", "The card (README.md) of ann/broken on the Hub begins with lines that are not YAML"),
+        "ann/later": ("HubRateLimitError", "The Hub lets no more requests through for now (error 429)."),
+        "ann/rough": ("HubError", "The Hub refused the push to ann/rough with error 503: Busy with ***."),
+        "ann": ("BadInputError", "'ann' cannot name a dataset on the Hub."),
+    }
+    tokens = {"ann/old": "hf_old", "ann/unknown": "hf_unknown", "ann/read": "hf_read"}
+    wanted = [
+        {"folder": folder, "repo": repo, "private": repo != "ann/other", "token": tokens.get(repo, TOKEN)}
+        for repo in cases
+    ]
+    found = push_all(hub_environment(hub.url, tmp_path / "login"), wanted)
+    for (repo, (kind, message)), result in zip(cases.items(), found, strict=True):
+        assert result.get("error", "") == kind, (repo, result)
+        assert result.get("message", "").startswith(message), result
+        assert not kind or (result["remedy"] and "\n" not in result["message"] + result["remedy"])
+        assert TOKEN not in str(result)
+    assert found[0]["told"].count("Uploading") >= 1
+    assert "The Hub asks to wait: going on in 1 s" in found[0]["told"]
+    assert len(hub.repositories["ann/limited"].commits) == len(hub.repositories["ann/raced"].commits) == 2
+    refused = ("ann/other", "ann/public", "ann/broken", "ann/read", "bob/his")
+    assert all(len(hub.repositories[repo].commits) == 1 for repo in refused)
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["no connection", "offline by setting"])
+def test_no_hub(tmp_path: Path, offline: bool) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        environment = hub_environment(endpoint, tmp_path / "login", **({"HF_HUB_OFFLINE": "1"} if offline else {}))
+        wanted = {"folder": str(exported(tmp_path / "export")), "repo": "ann/x", "private": True, "token": TOKEN}
+        (found,) = push_all(environment, [wanted])
+    assert found["error"] == "HubOfflineError"
+    assert found["message"] == (
+        "The Hub may not be reached: HF_HUB_OFFLINE is set." if offline else "The Hub cannot be reached."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "ann", "ann/", "/x", "a/b/c", "ann/x y", "ann/x--y", "ann/.x", "ann/x.git", "é/x", "a/" + "b" * 95]
+)
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(BadInputError, match="cannot name a dataset on the Hub"):
+        check_repo_name(name)
+
+
+def test_names() -> None:
+    for name in ("ann/x", "a/b", "Ann-1/re_views.v2", "a/_x"):
+        check_repo_name(name)
+
+
+def test_folder_that_is_no_export(job: PushJob, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="is not a finished export"):
+        job.start(tmp_path, "ann/x", token=TOKEN)
+    folder = exported(tmp_path / "export")
+    (folder / "test.parquet").write_bytes(b"")
+    with pytest.raises(HubError, match=r"test\.parquet is missing or was changed"):
+        job.start(folder, "ann/x", token=TOKEN)
+    assert job.progress() == PushProgress()
+
+
+def test_loads_from_a_repository_with_a_card_of_its_own(hub: LoopbackHub, tmp_path: Path) -> None:
+    card = b"---\nlicense: mit\nconfigs:\n- config_name: default\n  data_files: own.parquet\n---\n# Mine\n"
+    own = parquet([{"text": "mine", "label": 0}])
+    hub.create("ann/mine", {"README.md": card, "own.parquet": own}, private=True)
+    environment = hub_environment(hub.url, tmp_path / "login", HF_TOKEN=TOKEN)
+    wanted = {"folder": str(exported(tmp_path / "export")), "repo": "ann/mine", "private": True, "token": TOKEN}
+    (found,) = push_all(environment, [wanted])
+    assert found["private"] is True, found
+    assert load_from_hub(environment, "ann/mine", "pruned")["rows"] == ROWS
+    assert hub.files("ann/mine")["own.parquet"] == own
