@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -93,7 +94,13 @@ def start(*arguments: str, home: Path, **variables: str) -> subprocess.Popen[str
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_interrupts,
     )
+
+
+def _hear_interrupts() -> None:
+    """A shell that runs the tests in the background has its children ignore Ctrl-C; these shall not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
