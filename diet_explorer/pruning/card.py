@@ -26,6 +26,9 @@ _KEY = re.compile(r"(?P<key>[A-Za-z_][\w-]*)\s*:(?:\s|$)")
 _SECTION = re.compile(re.escape(BEGIN) + r" config=(?P<config>\w+) -->.*?<!-- diet-explorer: end -->", re.DOTALL)
 _END = "<!-- diet-explorer: end -->"
 _TEXT_FORMATS = ("csv", "jsonl")
+_INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+_CSV_TYPES = {**{name: name for name in _INTEGERS}, "float": "float32", "double": "float64", "bool": "bool"}
+"""Columns that CSV writes as numbers and truth values, and what the `datasets` library calls them; others are texts."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ def _config_entry(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
     listed = [{"split": split, "path": paths[0] if len(paths) == 1 else paths} for split, paths in files.items()]
     found: dict[str, Any] = {"config_name": config, "data_files": listed}
     if manifest["options"]["format"] == "csv":
-        found["keep_default_na"] = False  # a text "NA" is a text
+        numbers = [entry["name"] for entry in manifest["columns"] if entry["type"] in _CSV_TYPES]
+        found |= {"keep_default_na": False, "na_values": {name: [""] for name in numbers}}  # a text "NA" is a text
     return found
 
 
@@ -144,10 +148,25 @@ def _types_entry(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
+    is_csv = manifest["options"]["format"] == "csv"
+    features = {
+        entry["name"]: {"dtype": _csv_type(entry), "_type": "Value"}
+        if is_csv or manifest["features"][entry["name"]].get("_type") == "ClassLabel"
+        else manifest["features"][entry["name"]]
+        for entry in manifest["columns"]
+    }
     card = DatasetCardData()
-    info = DatasetInfo(features=Features.from_dict(manifest["features"]))
+    info = DatasetInfo(features=Features.from_dict(features))
     DatasetInfosDict({config: info}).to_dataset_card_data(card)
     return {"config_name": config, **card.get("dataset_info")}
+
+
+def _csv_type(column: Mapping[str, Any]) -> str:
+    """How a column of CSV is loaded; whole numbers and truth values leave no room for an empty cell."""
+    found = _CSV_TYPES.get(column["type"], "string")
+    if not column["nulls"]:
+        return found
+    return "float64" if found in _INTEGERS else "string" if found == "bool" else found
 
 
 def _with_entry(entries: Any, config: str, entry: dict[str, Any] | None) -> list[Any]:

@@ -57,7 +57,7 @@ def _pruned(manifest: Mapping[str, Any]) -> str:
         lines.append("All examples are in the files; the columns `keep` and `reason` say which are meant.")
     reasons = [(words, f"{rows:,}") for words, rows in manifest["reasons"].items() if rows]
     if reasons:
-        lines += ["", _table(("Training examples", "Number"), reasons)]
+        lines += ["", _table(("Why", "Examples"), reasons)]
     if any(entry["path"] == "dropped.csv" for entry in manifest["files"]):
         lines += ["", "`dropped.csv` lists the ids of the dropped examples with the reason of each."]
     return "\n".join(lines)
@@ -66,7 +66,7 @@ def _pruned(manifest: Mapping[str, Any]) -> str:
 def _scores(manifest: Mapping[str, Any]) -> str:
     used = manifest["scores"]
     columns = {entry["name"] for entry in manifest["columns"]} if manifest["options"]["all_rows"] else set()
-    names = [name for name in catalogue.SCORE_NAMES if name in columns or (used and name == used["name"])]
+    names = [name for name in catalogue.SCORE_NAMES if name in columns or name == used["name"]]
     if not names:
         return ""
     rows = []
@@ -75,7 +75,7 @@ def _scores(manifest: Mapping[str, Any]) -> str:
         cells = (score.title, score.explanation, score.formula, score.range_text, score.direction)
         rows.append((*cells, _linked(score.source)))
     table = _table(("Score", "What it says", "Definition", "Range", "Direction", "Source"), rows, raw_columns={5})
-    if not used:
+    if used["name"] is None:
         return f"### Scores\n\n{table}"
     seed = "the mean over seeds" if used["seed"] is None else f"seed {used['seed']}"
     when = catalogue.checkpoint_title(used["checkpoint"])
@@ -118,13 +118,15 @@ def _proven(proof: CardProof) -> str:
 def _again(manifest: Mapping[str, Any]) -> str:
     run, dataset, decisions = manifest["run"], manifest["dataset"], manifest["decisions"]
     versions = ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items())
+    states = ", ".join(f"{number:,} {state}" for state, number in decisions["counts"].items() if number)
+    decided = f"{states or 'none'} (event {decisions['position']} of the ledger)" if decisions["used"] else "not used"
     facts = [
         ("Source", f"{dataset['name']}, SHA-256 {dataset['source']['sha256']}"),
         ("Content", dataset["content_hash"]),
         ("Model", run["model"] + (f", SHA-256 {run['model_sha256']}" if run.get("model_sha256") else "")),
         ("Seeds", ", ".join(str(seed) for seed in run["seeds"])),
         ("Checkpoints (epochs)", ", ".join(f"{checkpoint:g}" for checkpoint in run["checkpoints"])),
-        ("Decisions", f"{_count(decisions['events'], 'event')} of the ledger, up to number {decisions['position']}"),
+        ("Decisions", decided),
         ("Result", f"SHA-256 {manifest['result_sha256']}"),
         ("Program", f"{manifest['program']['name']} {manifest['program']['version']} ({versions})"),
     ]

@@ -85,6 +85,7 @@ class ExportColumns:
         labels += [own for own, name in self._added.items() if name == "original_label"]
         self._described = with_features(pa.schema(fields), labels, manifest.classes)
         self.schema = self._described if self._as_codes else self._described.remove_metadata()
+        self._with_nulls: set[str] = set()
 
     def build(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> pa.RecordBatch:
         """Rows of the export.
@@ -107,12 +108,20 @@ class ExportColumns:
             else:
                 column = batch[METADATA_PREFIX + field.name if role == "metadata" else role]
                 columns.append(column if column.type == field.type else column.cast(field.type))
+        names = self.schema.names
+        self._with_nulls |= {name for name, column in zip(names, columns, strict=True) if column.null_count}
         return pa.record_batch(columns, schema=self.schema)
 
-    def facts(self) -> list[dict[str, str]]:
-        """``name, type, role`` of each column; the added ones have the role ``added``."""
+    def facts(self) -> list[dict[str, Any]]:
+        """``name, type, role, nulls`` of each column: the added ones have the role ``added``; whether a row that was
+        built holds a null there."""
         return [
-            {"name": field.name, "type": str(field.type), "role": self._roles.get(field.name, "added")}
+            {
+                "name": field.name,
+                "type": str(field.type),
+                "role": self._roles.get(field.name, "added"),
+                "nulls": field.name in self._with_nulls,
+            }
             for field in self.schema
         ]
 

@@ -73,7 +73,7 @@ def test_new_card(manifest: dict[str, Any]) -> None:
         "diet-explorer prune --from-manifest manifest.json",
         "SHA-256 ab12",
         "SHA-256 77aa",
-        "4 events of the ledger, up to number 9",
+        "1 relabel, 3 exclude (event 9 of the ledger)",
     ):
         assert words in text, words
     assert "Proof by retraining" not in merged_card(None, manifest, REPO, CardProof())
@@ -116,13 +116,27 @@ def test_windows_line_endings_stay(manifest: dict[str, Any]) -> None:
 
 
 def test_types_of_text_formats(manifest: dict[str, Any]) -> None:
-    features = {"id": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
-    csv = {**manifest, "options": {**manifest["options"], "format": "csv"}, "features": features}
+    features = {
+        "id": {"dtype": "string", "_type": "Value"},
+        "stars": {"dtype": "int64", "_type": "Value"},
+        "rank": {"dtype": "int32", "_type": "Value"},
+        "tags": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
+        "label": {"names": ["1", "5"], "_type": "ClassLabel"},
+    }
+    kinds = {"id": "string", "stars": "int64", "rank": "int32", "tags": "list<item: string>", "label": "int64"}
+    columns = [{"name": name, "type": kind, "role": "", "nulls": name == "rank"} for name, kind in kinds.items()]
+    csv = {**manifest, "options": {**manifest["options"], "format": "csv"}, "features": features, "columns": columns}
     text = merged_card(None, csv, REPO, PROOF)
     info = front(text)["dataset_info"]
-    assert info["features"][0] == {"name": "id", "dtype": "string"}
-    assert info["features"][1]["dtype"] == {"class_label": {"names": {"0": "neg", "1": "pos"}}}
+    types = {"id": "string", "stars": "int64", "rank": "float64", "tags": "string", "label": "int64"}
+    assert {entry["name"]: entry["dtype"] for entry in info["features"]} == types
     assert front(text)["configs"][0]["keep_default_na"] is False
+    assert front(text)["configs"][0]["na_values"] == {"stars": [""], "rank": [""], "label": [""]}
+    lines = {**csv, "options": {**manifest["options"], "format": "jsonl"}}
+    assert front(merged_card(None, lines, REPO, PROOF))["dataset_info"]["features"][2] == {
+        "name": "tags",
+        "list": "string",
+    }
     later = merged_card(text, manifest, REPO, PROOF)  # Parquet files hold their types
     assert "dataset_info" not in front(later)
     assert "keep_default_na" not in later
