@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diet_explorer import cli_analysis
+from diet_explorer import cli_analysis, cli_audit
 from diet_explorer import cli_output as out
 from diet_explorer.cli_options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.config import load_settings
@@ -348,6 +348,9 @@ def scores_command(
 app.command("rank")(cli_analysis.rank_command)
 app.command("stability")(cli_analysis.stability_command)
 app.command("compare")(cli_analysis.compare_command)
+app.command("suspects")(cli_audit.suspects_command)
+app.command("folds")(cli_audit.folds_command)
+app.command("noise-check")(cli_audit.noise_command)
 app.command("export-cartography")(cli_analysis.export_cartography_command)
 app.command("import-cartography")(cli_analysis.import_cartography_command)
 

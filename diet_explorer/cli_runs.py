@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from diet_explorer.cli_output import LiveLine, duration, note
@@ -24,7 +24,12 @@ MAX_WORKER_DEATHS = 3
 
 
 def find_run(workspace: Workspace, name: str) -> Run:
-    """The run of that id, beginning of an id, or name; ``last`` is the newest."""
+    """The run of that id, beginning of an id, or name; ``last`` is the newest.
+
+    A further training that belongs to a run is found by its whole id only.
+    """
+    with suppress(NotFoundError):
+        return workspace.run(name)
     return _find("run", workspace.runs(), name, lambda run: run.id, "List the runs with `diet-explorer runs`.")
 
 
