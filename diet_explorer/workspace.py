@@ -28,6 +28,7 @@ from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotF
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.run import Run
+from diet_explorer.run_proof import Proof, proof_path
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.database import open_database
@@ -273,6 +274,18 @@ class Workspace:
     def run(self, name: str) -> Run:
         """A run by its id."""
         return Run(self, name, self.records.get(name))
+
+    def proofs(self) -> list[Proof]:
+        """Proofs of all runs, newest first."""
+        names = [name for name in self.files.list(self.files.path("proofs")) if name.endswith(".json")]
+        return [self.proof(name.removesuffix(".json")) for name in reversed(names)]
+
+    def proof(self, name: str) -> Proof:
+        """A proof by its id."""
+        path = proof_path(self.files, name)
+        if not self.files.exists(path):
+            raise NotFoundError(f"There is no proof {name!r}.", "List them with `diet-explorer proofs`.")
+        return Proof(self, self.files.read_json(path))
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""

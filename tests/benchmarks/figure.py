@@ -43,7 +43,6 @@ def draw(ratios: dict[str, float]) -> go.Figure:
         template="plotly_white",
         font={"family": "DejaVu Sans, sans-serif", "size": 14},
         margin={"l": 10, "r": 60, "t": 50, "b": 50},
-        **SIZE,
     )
     title = "time, in units of forward + backward over the same batches (MiniLM-L6, 512 snippets, 2 cores)"
     figure.update_xaxes(title={"text": title, "font": {"size": 12}})
@@ -51,16 +50,21 @@ def draw(ratios: dict[str, float]) -> go.Figure:
     return figure
 
 
-def main() -> None:
-    source, target = map(Path, sys.argv[1:3])
-    page_text = draw(first_table(source.read_text(encoding="utf-8"))).to_html(include_plotlyjs=True)
+def save_png(figure: go.Figure, target: Path, size: dict[str, int]) -> None:
+    """Draw a figure in Chromium and save what it looks like; `size` has width and height in pixels."""
+    figure.update_layout(**size)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        page = browser.new_page(viewport=SIZE)
-        page.set_content(page_text)
+        page = browser.new_page(viewport=size)
+        page.set_content(figure.to_html(include_plotlyjs=True))
         page.wait_for_selector(".main-svg")
         page.screenshot(path=str(target))
         browser.close()
+
+
+def main() -> None:
+    source, target = map(Path, sys.argv[1:3])
+    save_png(draw(first_table(source.read_text(encoding="utf-8"))), target, SIZE)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""Results of a proof's trainings, kept by what they depend on, so that nothing is trained twice.
+
+Layout of the workspace::
+
+    proofs/cells/<key>.json    run, seed, checkpoint, split, and the result once it was looked at
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from diet_explorer.pruning.proof import Figures, evaluate
+from diet_explorer.store.files import Files
+from diet_explorer.store.scores import ScoreFiles
+
+
+class CellFiles:
+    """Which run carries a training, and what came of it; see `cell_key` for the keys.
+
+    Parameters
+    ----------
+    files : Files
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def write(self, key: str, run_id: str, seed: int, checkpoint: float, split: str | None) -> None:
+        """Say which run carries a training.
+
+        Parameters
+        ----------
+        key, run_id : str
+        seed : int
+        checkpoint : float
+            In epochs: the end of the training.
+        split : str or None
+            The result is taken over this split; None where the run scores nothing else than what it is taken over.
+        """
+        value = {"run_id": run_id, "seed": seed, "checkpoint": checkpoint, "split": split, "figures": None}
+        self._files.write_json(self._path(key), value)
+
+    def run_id(self, key: str) -> str | None:
+        """The run that carries a training; None where none does."""
+        path = self._path(key)
+        return str(self._files.read_json(path)["run_id"]) if self._files.exists(path) else None
+
+    def figures(self, key: str) -> Figures | None:
+        """The result of a training; None as long as it is not done."""
+        cell = self._files.read_json(self._path(key))
+        if cell["figures"] is not None:
+            return Figures(**cell["figures"])
+        store = ScoreFiles(self._files, cell["run_id"])
+        if not store.has_scores(cell["seed"], cell["checkpoint"]):
+            return None
+        with self._files.open_read(store.scores_path(cell["seed"], cell["checkpoint"])) as stream:
+            scores = pq.read_table(stream, columns=["split", "label", "predicted", "loss"])
+        if cell["split"] is not None:
+            scores = scores.filter(pc.equal(scores["split"], cell["split"]))
+        found = evaluate(*(scores[name].to_numpy() for name in ("label", "predicted", "loss")))
+        self._files.write_json(self._path(key), {**cell, "figures": asdict(found)})
+        return found
+
+    def _path(self, key: str) -> str:
+        return self._files.path("proofs", "cells", f"{key}.json")

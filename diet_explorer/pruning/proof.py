@@ -1,0 +1,353 @@
+"""Proof by retraining: which trainings it takes, and what their results say. Pure functions of arrays and numbers.
+
+A proof has *arms*, ways to choose training examples, and *cells*, one training per arm and seed. All cells of a seed
+begin with the same weights and take the same number of optimisation steps as full data does, so that an arm of fewer
+examples sees each of them more often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite, nan, sqrt
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from diet_explorer.errors import BadInputError
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.training.config import MAX_SEEDS, RunConfig
+
+ArmKind = Literal["full", "random", "policy"]
+Measure = Literal["accuracy", "macro_f1", "loss"]
+MEASURES: tuple[Measure, ...] = ("accuracy", "macro_f1", "loss")
+LEAST_SEEDS = 3
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to choose training examples.
+
+    Attributes
+    ----------
+    kind : {"full", "random", "policy"}
+        Full data as imported; as many examples of it drawn at random, afresh for each seed; what a policy keeps.
+    size : int
+        Training examples.
+    policy : Policy or None
+        The policy at this kept share; None for the other kinds.
+    fraction : float or None
+        The kept share that was asked for, in per cent; None where the policy has a size of its own, and for full data.
+    """
+
+    kind: ArmKind
+    size: int
+    policy: Policy | None = None
+    fraction: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        if self.policy is None:
+            return "Full data" if self.kind == "full" else "Random"
+        return self.policy.title
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**asdict(self), "policy": None if self.policy is None else self.policy.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Arm:
+        """Rebuild an arm from `to_json`'s result."""
+        policy = value["policy"]
+        return cls(**{**value, "policy": None if policy is None else Policy.from_json(policy)})
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Results of one training on the held-out examples.
+
+    Attributes
+    ----------
+    accuracy : float
+        In [0, 1], higher is better.
+    macro_f1 : float
+        Mean over the classes that occur of their F1, in [0, 1], higher is better.
+    loss : float
+        Mean cross-entropy in nats, from 0 on, lower is better.
+    """
+
+    accuracy: float
+    macro_f1: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its 95 % interval by Student's t; `low` and `high` are NaN for fewer than two seeds."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether 0 lies inside; True where there is no interval, since nothing is known then."""
+        return not (isfinite(self.low) and (self.low > 0 or self.high < 0))
+
+
+def choices_of(policies: Sequence[Policy], fractions: Sequence[float]) -> list[tuple[Policy, float | None]]:
+    """Each policy at each kept share; those that have a size of their own stand once.
+
+    Parameters
+    ----------
+    policies : sequence of Policy
+        Windows, random and the like are taken at every share, whatever they keep themselves; a window without any
+        `drop_hardest` is the easy end cut off.
+    fractions : sequence of float
+        Per cent, in [1, 100). Without any, every policy stands once, as it is.
+
+    Returns
+    -------
+    list of (Policy, float or None)
+        In the order of the shares, the largest first; None for a policy as it is.
+
+    Raises
+    ------
+    BadInputError
+        There is no policy, or a share is out of its range or not possible with a policy.
+    """
+    if not policies:
+        raise BadInputError("No policy is named.", "Name at least one, such as window.")
+    for fraction in fractions:
+        if not 1 <= fraction < 100:
+            raise BadInputError(f"The kept share is {fraction:g}.", "Give it in per cent, from 1 to below 100.")
+    found: dict[Policy, float | None] = {}
+    for fraction in sorted({float(fraction) for fraction in fractions}, reverse=True):
+        for policy in policies:
+            if policy.uses("keep") or policy.uses("drop_easiest"):
+                found.setdefault(policy.at_fraction(fraction), fraction)
+    for policy in policies:
+        if not fractions or not (policy.uses("keep") or policy.uses("drop_easiest")):
+            found.setdefault(policy, None)
+    return list(found.items())
+
+
+def arms_of(chosen: Sequence[tuple[Policy, float | None, int]], full: int) -> list[Arm]:
+    """The arms of a proof: full data, then random of every size that a policy has, always, and the policies.
+
+    Parameters
+    ----------
+    chosen : sequence of (Policy, float or None, int)
+        Policies with the share that was asked for and the number of training examples that they keep. A policy of kind
+        ``random`` only says which sizes are wanted.
+    full : int
+        Training examples of full data.
+    """
+    arms = [Arm("full", full)]
+    drawn = {full}  # as many as there are is full data, however they are drawn
+    for policy, fraction, size in chosen:
+        if size not in drawn:
+            drawn.add(size)
+            arms.append(Arm("random", size, fraction=fraction))
+        if policy.kind != "random":
+            arms.append(Arm("policy", size, policy, fraction))
+    return arms
+
+
+def checked_seeds(seeds: int) -> int:
+    """The number of seeds, if it is enough for an interval.
+
+    Raises
+    ------
+    BadInputError
+        It is below 3 or too large.
+    """
+    if not LEAST_SEEDS <= seeds <= MAX_SEEDS:
+        raise BadInputError(f"The number of seeds is {seeds}.", f"Give a number from {LEAST_SEEDS} to {MAX_SEEDS}.")
+    return seeds
+
+
+def cell_config(config: RunConfig, full: int, seed: int) -> RunConfig:
+    """Settings of one training: the run's own, with the steps that it takes on `full` training examples."""
+    return replace(
+        config,
+        seeds=1,
+        first_seed=seed,
+        checkpoints=(float(config.epochs),),
+        grand="off",
+        own_rows=True,
+        max_steps=config.steps(full)[1],
+        ranked=False,
+    ).validated()
+
+
+def cell_key(
+    content_hash: str,
+    config: RunConfig,
+    rows: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    evaluated: NDArray[np.integer],
+) -> str:
+    """SHA-256 of all that a training's result depends on: equal keys, equal results.
+
+    Parameters
+    ----------
+    content_hash : str
+        Of the dataset.
+    config : RunConfig
+        Of the training, see `cell_config`.
+    rows, labels : int arrays (n,)
+        What is trained on.
+    evaluated : int array (m,)
+        Rows that the result is taken over.
+    """
+    settings = {name: value for name, value in config.to_json().items() if name != "dataset_id"}
+    digest = hashlib.sha256(json.dumps([content_hash, settings], sort_keys=True).encode())
+    for values in (rows, labels, evaluated):
+        digest.update(hashlib.sha256(np.ascontiguousarray(values, dtype="<i4").tobytes()).digest())
+    return digest.hexdigest()
+
+
+def evaluate(labels: NDArray[np.integer], predicted: NDArray[np.integer], losses: NDArray[np.floating]) -> Figures:
+    """Accuracy, macro-F1 and mean loss.
+
+    Parameters
+    ----------
+    labels, predicted : int arrays (n,)
+        Codes of classes; n is at least 1.
+    losses : array (n,)
+        Cross-entropy of each example, in nats.
+    """
+    count = int(max(labels.max(), predicted.max())) + 1
+    right = np.bincount(labels[labels == predicted], minlength=count)
+    sizes = np.bincount(labels, minlength=count) + np.bincount(predicted, minlength=count)
+    occurring = sizes > 0
+    return Figures(
+        accuracy=float(np.mean(labels == predicted)),
+        macro_f1=float(np.mean(2 * right[occurring] / sizes[occurring])),
+        loss=float(np.mean(losses, dtype=np.float64)),
+    )
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % interval of independent values: mean ± t(n − 1) · s / √n, with the sample's deviation s."""
+    count = len(values)
+    if not count:
+        return Interval(nan, nan, nan, 0)
+    mean = float(np.mean(values))
+    if count == 1:
+        return Interval(mean, nan, nan, 1)
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
+    half = quantile * float(np.std(values, ddof=1)) / sqrt(count)
+    return Interval(mean, mean - half, mean + half, count)
+
+
+def paired_difference(
+    first: Mapping[int, Figures], second: Mapping[int, Figures], measure: Measure = "accuracy"
+) -> Interval:
+    """Mean difference, first minus second, over the seeds that both have, with its 95 % interval.
+
+    Both trainings of a seed begin with the same weights, so that differences vary less than the results themselves.
+    """
+    shared = sorted(first.keys() & second.keys())
+    return mean_interval([getattr(first[seed], measure) - getattr(second[seed], measure) for seed in shared])
+
+
+def results_table(arms: Sequence[Arm], results: Sequence[Mapping[int, Figures]], seeds: int) -> pd.DataFrame:
+    """One line per arm: its results over the seeds that are done, and how it compares.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        As `arms_of` gives them.
+    results : sequence of mapping of int to Figures
+        For each arm the seeds that are done, and their results.
+    seeds : int
+        How many there will be.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``title, kind, policy`` (words; None but for policies), ``fraction`` (per cent asked for, NaN where none was),
+        ``kept`` (training examples), ``share`` (per cent of full data), ``seeds`` (done); ``accuracy, macro_f1, loss``
+        as means with ``_low`` and ``_high``; ``vs_random, vs_full``: paired differences of accuracy with ``_low`` and
+        ``_high`` (positive: better than random of the same size, than full data; NaN where there is nothing to compare
+        with); ``verdict`` in words. Nothing is corrected for comparing many arms.
+    """
+    full = next(number for number, arm in enumerate(arms) if arm.kind == "full")
+    drawn = {arm.size: number for number, arm in enumerate(arms) if arm.kind == "random"}
+    lines = []
+    for arm, found in zip(arms, results, strict=True):
+        other = drawn.get(arm.size, full)
+        intervals = {name: mean_interval([getattr(entry, name) for entry in found.values()]) for name in MEASURES}
+        against = {
+            "vs_random": paired_difference(found, results[other]) if arm.kind == "policy" else _NOTHING,
+            "vs_full": paired_difference(found, results[full]) if arm.kind != "full" else _NOTHING,
+        }
+        line: dict[str, Any] = {
+            "title": arm.title,
+            "kind": arm.kind,
+            "policy": None if arm.policy is None else arm.policy.describe(),
+            "fraction": nan if arm.fraction is None else arm.fraction,
+            "kept": arm.size,
+            "share": 100 * arm.size / arms[full].size,
+            "seeds": len(found),
+        }
+        for name, interval in (*intervals.items(), *against.items()):
+            line |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        accuracy = intervals["accuracy"]
+        line["verdict"] = verdict(arm, arms[full].size, accuracy, against["vs_random"], against["vs_full"], seeds)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def verdict(arm: Arm, full: int, accuracy: Interval, vs_random: Interval, vs_full: Interval, seeds: int) -> str:
+    """One sentence on an arm in plain words; "no difference seen" where the interval holds 0.
+
+    Parameters
+    ----------
+    arm : Arm
+    full : int
+        Training examples of full data.
+    accuracy : Interval
+        In [0, 1].
+    vs_random, vs_full : Interval
+        Paired differences of accuracy; positive where the arm is better. `vs_random` counts for policies only.
+    seeds : int
+        How many there will be.
+    """
+    name = f"{arm.title}, {arm.size:,} of {full:,} training examples ({arm.size / full:.1%})"
+    if arm.kind == "full":
+        name = f"Full data, {full:,} training examples"
+    if not accuracy.seeds:
+        return f"{name}: no training is done yet."
+    over = f"over {seeds} seeds" if accuracy.seeds == seeds else f"over {accuracy.seeds} of {seeds} seeds so far"
+    reached = f"{name}, reaches an accuracy of {accuracy.mean:.1%} {over}"
+    compared = []
+    if arm.kind == "policy":
+        compared.append(_difference(vs_random, "random of the same size"))
+    if arm.kind != "full":
+        compared.append(_difference(vs_full, "full data"))
+    return f"{reached}{': ' if compared else ''}{'; '.join(compared)}."
+
+
+def _difference(interval: Interval, other: str) -> str:
+    if interval.seeds < 2:
+        return f"not yet compared with {other}"
+    points = f"{100 * abs(interval.mean):.1f} points"
+    bounds = f"95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+    if interval.holds_zero:
+        return f"no difference seen to {other} ({100 * interval.mean:+.1f} points, {bounds})"
+    return f"{points} {'better' if interval.mean > 0 else 'worse'} than {other} ({bounds})"
+
+
+_NOTHING = Interval(nan, nan, nan, 0)
