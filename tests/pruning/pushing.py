@@ -34,9 +34,12 @@ print("RESULT" + json.dumps(results))
 LOAD = """
 import json, sys
 from datasets import load_dataset
-loaded = load_dataset(sys.argv[1], *sys.argv[2:])
-print("RESULT" + json.dumps({"rows": {split: data.to_list() for split, data in loaded.items()},
-    "features": {split: data.features.to_dict() for split, data in loaded.items()}}))
+found = []
+for arguments in json.loads(sys.stdin.read()):
+    loaded = load_dataset(*arguments)
+    found.append({"rows": {split: data.to_list() for split, data in loaded.items()},
+        "features": next(iter(loaded.values())).features.to_dict()})
+print("RESULT" + json.dumps(found))
 """
 
 
@@ -93,21 +96,21 @@ def hub_environment(endpoint: str, folder: Path, **more: str) -> dict[str, str]:
 
 def push_all(environment: dict[str, str], wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One push after the other in one process: folder, repo, private and token of each."""
-    found: list[dict[str, Any]] = _run(SCRIPT, environment, input=json.dumps(wanted))
+    found: list[dict[str, Any]] = _run(SCRIPT, environment, json.dumps(wanted))
     return found
 
 
-def load_from_hub(environment: dict[str, str], repo: str, *config: str) -> dict[str, Any]:
-    """What `datasets.load_dataset` gives: rows and features by split."""
-    found: dict[str, Any] = _run(LOAD, environment, repo, *config)
+def load_from_hub(environment: dict[str, str], wanted: list[list[str]]) -> list[dict[str, Any]]:
+    """What `datasets.load_dataset` gives for the name, or name and configuration, of each: rows by split, features."""
+    found: list[dict[str, Any]] = _run(LOAD, environment, json.dumps(wanted))
     return found
 
 
-def _run(script: str, environment: dict[str, str], *arguments: str, input: str | None = None) -> Any:
+def _run(script: str, environment: dict[str, str], request: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-c", script],
         env=environment,
-        input=input,
+        input=request,
         capture_output=True,
         text=True,
         timeout=300,

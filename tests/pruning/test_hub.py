@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,17 @@ from diet_explorer.errors import BadInputError, HubError, HubTokenError, JobCanc
 from diet_explorer.jobs.push import PushJob
 from diet_explorer.jobs.push_progress import PushProgress
 from diet_explorer.pruning.hub import check_repo_name
+from diet_explorer.pruning.writers import (
+    EXPORT_FORMATS,
+    CsvWriter,
+    DatasetsSplitWriter,
+    ExportFormat,
+    JsonLinesWriter,
+    ParquetRowWriter,
+    RowWriter,
+    features_of,
+    with_features,
+)
 from diet_explorer.store.files import Files
 from tests.pruning.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
 from tests.pruning.pushing import hub_environment, load_from_hub, push_all, write_export
@@ -226,13 +237,69 @@ def test_folder_that_is_no_export(job: PushJob, tmp_path: Path) -> None:
     assert job.progress() == PushProgress()
 
 
-def test_loads_from_a_repository_with_a_card_of_its_own(hub: LoopbackHub, tmp_path: Path) -> None:
-    card = b"---\nlicense: mit\nconfigs:\n- config_name: default\n  data_files: own.parquet\n---\n# Mine\n"
+NASTY = [
+    {"id": "007", "text": 'one\r\n"two", three', "stars": 5, "rank": 1, "share": 0.1, "good": True, "label": "pos"},
+    {"id": "1e5", "text": "NA", "stars": -3, "rank": None, "share": None, "good": False, "label": "neg"},
+    {"id": " x ", "text": "", "stars": 2**53, "rank": 2, "share": 1e-9, "good": True, "label": "neg"},
+    {"id": "=1+1", "text": "é\u2028🙂\t#", "stars": 0, "rank": 3, "share": -2.5, "good": False, "label": "pos"},
+]
+
+
+def exported_as(form: ExportFormat, folder: Path) -> Path:
+    """An export of the nasty rows by the program's own writers."""
+    folder.mkdir()
+    described = with_features(pa.Table.from_pylist(NASTY).schema, ["label"], ["neg", "pos"])
+    rows = NASTY
+    if form == "datasets":
+        rows = [{**row, "label": ["neg", "pos"].index(str(row["label"]))} for row in NASTY]
+        described = with_features(pa.Table.from_pylist(rows).schema, ["label"], ["neg", "pos"])
+    schema = described if form == "datasets" else described.remove_metadata()
+    for split, part in (("train", rows[:3]), ("test", rows[3:])):
+        path = folder / f"{split}.{form}"
+        writers: dict[ExportFormat, Callable[[], RowWriter]] = {
+            "csv": lambda path=path: CsvWriter(path, schema),
+            "jsonl": lambda path=path: JsonLinesWriter(path, schema),
+            "parquet": lambda path=path: ParquetRowWriter(path, schema),
+            "datasets": lambda split=split: DatasetsSplitWriter(folder / split, schema),
+        }
+        writer = writers[form]()
+        writer.write(pa.RecordBatch.from_pylist(part, schema=schema))
+        writer.close()
+    files: dict[str, tuple[str | None, bytes]] = {}
+    for path in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
+        split = path.parent.name if form == "datasets" else path.stem
+        files[path.relative_to(folder).as_posix()] = (None if path.suffix == ".json" else split, path.read_bytes())
+    files["dropped.csv"] = (None, b"id,split,label,reason,detail\n")
+    columns = [
+        {"name": field.name, "type": str(field.type), "role": "", "nulls": field.name in ("rank", "share")}
+        for field in schema
+    ]
+    options = {"format": form, "all_rows": False, "neutralise_formulas": False}
+    write_export(folder, files, options=options, columns=columns, features=features_of(described))
+    return folder
+
+
+def test_loads_what_was_exported(hub: LoopbackHub, tmp_path: Path) -> None:
     own = parquet([{"text": "mine", "label": 0}])
+    card = b"---\nlicense: mit\nconfigs:\n- config_name: default\n  data_files: own.parquet\n---\n# Mine\n"
     hub.create("ann/mine", {"README.md": card, "own.parquet": own}, private=True)
     environment = hub_environment(hub.url, tmp_path / "login", HF_TOKEN=TOKEN)
-    wanted = {"folder": str(exported(tmp_path / "export")), "repo": "ann/mine", "private": True, "token": TOKEN}
-    (found,) = push_all(environment, [wanted])
-    assert found["private"] is True, found
-    assert load_from_hub(environment, "ann/mine", "pruned")["rows"] == ROWS
+    folders = {form: exported_as(form, tmp_path / form) for form in EXPORT_FORMATS} | {"mine": exported(tmp_path / "m")}
+    wanted = [
+        {"folder": str(folder), "repo": f"ann/{name}", "private": True, "token": TOKEN}
+        for name, folder in folders.items()
+    ]
+    for result in push_all(environment, wanted):
+        assert result.get("private") is True, result
+    found = load_from_hub(environment, [[f"ann/{form}"] for form in EXPORT_FORMATS] + [["ann/mine", "pruned"]])
+    expected = {"train": NASTY[:3], "test": NASTY[3:]}
+    loaded = dict(zip(EXPORT_FORMATS, found, strict=False))
+    for form in ("parquet", "jsonl", "csv"):
+        assert loaded[form]["rows"] == expected, form
+    codes = {"neg": 0, "pos": 1}
+    assert loaded["datasets"]["rows"] == {
+        split: [{**row, "label": codes[str(row["label"])]} for row in rows] for split, rows in expected.items()
+    }
+    assert loaded["datasets"]["features"]["label"]["names"] == ["neg", "pos"]
+    assert found[-1]["rows"] == ROWS
     assert hub.files("ann/mine")["own.parquet"] == own
