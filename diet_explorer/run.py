@@ -17,6 +17,7 @@ from diet_explorer.run_analysis import AnalysedRun
 from diet_explorer.run_audit import AuditedRun
 from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.run_proving import ProvenRun
+from diet_explorer.run_prune import PrunedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.decisions import DecisionEvent
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun):
+class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:

@@ -28,6 +28,7 @@ from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotF
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.run import Run
+from diet_explorer.run_export import Export
 from diet_explorer.run_proof import Proof, proof_path
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.progress import ProgressFiles
@@ -286,6 +287,17 @@ class Workspace:
         if not self.files.exists(path):
             raise NotFoundError(f"There is no proof {name!r}.", "List them with `diet-explorer proofs`.")
         return Proof(self, self.files.read_json(path))
+
+    def exports(self, run: Run | str | None = None) -> list[Export]:
+        """Exports of all runs, or of one run, newest first; those of whichever state."""
+        run_id = run.id if isinstance(run, Run) else run
+        found = [Export(self, name) for name in self.files.list(self.files.path("exports"))]
+        chosen = [export for export in found if export.is_listed and run_id in (None, export.run_id)]
+        return sorted(chosen, key=lambda export: export.created_at, reverse=True)
+
+    def export(self, name: str) -> Export:
+        """An export by its id; NotFoundError where there is none."""
+        return Export(self, name).checked()
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""

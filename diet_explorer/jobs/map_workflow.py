@@ -7,25 +7,21 @@ on after that.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 from dbos import DBOS
 
-from diet_explorer.config import sharing_cores
 from diet_explorer.errors import DietExplorerError, JobCancelledError
 from diet_explorer.jobs.map_progress import MapProgressFiles, MapRequest, MapStatus
+from diet_explorer.jobs.own_process import run_in_own_process
 from diet_explorer.jobs.protocol import MAP_WORKFLOW
 from diet_explorer.jobs.workflows import MAX_STARTS, Workbench, alone
 from diet_explorer.store.embeddings import Representation
 
-POLL_SECONDS = 0.5
+_SHORT_OF_MEMORY = (
+    "Most often the machine is short of memory: close other programs, or draw the map on a larger machine."
+)
 
 
 def declare_map_workflow(bench: Workbench) -> None:
@@ -52,10 +48,14 @@ def _draw(bench: Workbench, run_id: str, which: Representation, job: str) -> str
     if request is None or stopped():
         return "cancelled"
     folder = bench.settings.scratch_folder / f"map-{run_id}-{which}"
+    failure: tuple[str, str] | None
     try:
         with alone(folder, stopped):
             progress.save_status(MapStatus(job, stage="Starting", starts=starts))
-            failure = _killed(starts) if starts > MAX_STARTS else _work(bench, run_id, which, request, starts, stopped)
+            if starts > MAX_STARTS:
+                failure = f"The worker was killed {MAX_STARTS} times while it drew this map.", _SHORT_OF_MEMORY
+            else:
+                failure = _work(bench, run_id, which, request, starts, stopped)
     except JobCancelledError:
         return "cancelled"
     except DietExplorerError as error:
@@ -85,34 +85,8 @@ def _work(
         "starts": starts,
         "config": bench.runs.get(run_id).config,
     }
-    module = ["diet_explorer.jobs.guarded", str(os.getpid()), "diet_explorer.jobs.map_process"]
-    output = folder / "output.log"
-    with output.open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", *module, json.dumps(request)],
-            env=sharing_cores(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        while child.poll() is None:
-            if stopped():
-                raise JobCancelledError("The map was cancelled.", "Draw it again.")
-            time.sleep(POLL_SECONDS)
-    finally:
-        child.kill()
-        child.wait()
-    if child.returncode != 0:
-        return _killed(1, child.returncode, output)
+    ended = run_in_own_process("diet_explorer.jobs.map_process", request, folder, stopped)
+    if ended is not None:
+        return f"The process that drew the map {ended}.", _SHORT_OF_MEMORY
     shutil.rmtree(folder, ignore_errors=True)
     return None
-
-
-def _killed(starts: int, status: int = 0, output: Path | None = None) -> tuple[str, str]:
-    remedy = "Most often the machine is short of memory: close other programs, or draw the map on a larger machine."
-    if starts > 1:
-        return f"The worker was killed {MAX_STARTS} times while it drew this map.", remedy
-    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines() if output else []
-    reason = lines[-1][:200] if lines else "it gave no reason"
-    return f"The process that drew the map ended with status {status}: {reason}.", remedy

@@ -19,6 +19,7 @@ JOB_FORMAT = "1"
 
 SCORE_WORKFLOW = "score_run"
 MAP_WORKFLOW = "draw_map"
+EXPORT_WORKFLOW = "write_export"
 QUEUE_POLL_SECONDS = 0.5
 
 
@@ -37,6 +38,11 @@ def application_name(settings: Settings) -> str:
 def map_queue(settings: Settings) -> str:
     """Name of the queue of embedding maps, which do not wait for runs, nor runs for them."""
     return f"{application_name(settings)}-maps"
+
+
+def export_queue(settings: Settings) -> str:
+    """Name of the queue of exports, which wait for each other only."""
+    return f"{application_name(settings)}-exports"
 
 
 def checked_jobs_url(settings: Settings) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from diet_explorer.config import Settings
 from diet_explorer.jobs.protocol import (
+    EXPORT_WORKFLOW,
     JOB_FORMAT,
     MAP_WORKFLOW,
     SCORE_WORKFLOW,
     application_name,
     checked_jobs_url,
+    export_queue,
     jobs_database_errors,
     keep_dbos_off_the_console,
     map_queue,
@@ -62,6 +64,16 @@ class JobQueue:
             The jobs database cannot be reached or written.
         """
         self._enqueue(MAP_WORKFLOW, map_queue(self._settings), workflow_id, run_id, which)
+
+    def submit_export(self, workflow_id: str, export_id: str) -> None:
+        """Put the writing of an export at the end of its queue.
+
+        Raises
+        ------
+        WorkspaceError
+            The jobs database cannot be reached or written.
+        """
+        self._enqueue(EXPORT_WORKFLOW, export_queue(self._settings), workflow_id, export_id)
 
     def cancel(self, workflow_id: str) -> None:
         """Take a job out of the queue, or make its worker stop at the next batch.

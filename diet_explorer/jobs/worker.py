@@ -1,4 +1,7 @@
-"""The process that does the jobs: one run at a time, and beside it one embedding map in a process of its own."""
+"""The process that does the jobs: one run at a time, and beside it one embedding map and one export.
+
+The latter two work in processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from diet_explorer.jobs.protocol import (
     QUEUE_POLL_SECONDS,
     application_name,
     checked_jobs_url,
+    export_queue,
     jobs_database_errors,
     keep_dbos_off_the_console,
     map_queue,
@@ -58,6 +62,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     from dbos import DBOS, DBOSPortableJSONSerializer
 
     import diet_explorer.scoring.seed_run  # noqa: F401  the first run must not wait for torch
+    from diet_explorer.jobs.export_workflow import declare_export_workflow
     from diet_explorer.jobs.map_workflow import declare_map_workflow
     from diet_explorer.jobs.workflows import Workbench, declare_workflows
 
@@ -69,6 +74,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     bench = Workbench(settings, Files(settings.home), runs, busy)
     declare_workflows(bench)
     declare_map_workflow(bench)
+    declare_export_workflow(bench)
     with jobs_database_errors(settings):
         name = application_name(settings)
         DBOS(
@@ -82,7 +88,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
             }
         )
         DBOS.launch()
-        for queue in (name, map_queue(settings)):
+        for queue in (name, map_queue(settings), export_queue(settings)):
             DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
     logger.info("ready as %s", place.executor_id)
     announce(f"Worker {place.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")

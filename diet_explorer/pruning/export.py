@@ -7,6 +7,7 @@ interrupted never looks like an export.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -210,6 +211,8 @@ class _Building:
         for writer in [*writers, dropped]:
             writer.close()
             self._neutralised += writer.neutralised
+        if self._plan.options.format == "datasets":
+            (self._place / "dataset_dict.json").write_text(json.dumps({"splits": self._names}), encoding="utf-8")
 
     def manifest(self) -> dict[str, Any]:
         """What was written, and from what."""
@@ -312,6 +315,11 @@ def safe_names(splits: Sequence[str]) -> list[str]:
     return found
 
 
+def temporary_folder(folder: str, export_id: str) -> Path:
+    """Where an export to a local folder is built."""
+    return Path(f"{folder.rstrip('/')}.{export_id}.tmp")
+
+
 @contextmanager
 def _new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
     """A local folder whose content becomes `folder` when the block ends well; nothing of it is left otherwise."""
@@ -326,7 +334,7 @@ def _new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
                 ):
                     shutil.copyfileobj(own, stream)
         return
-    temporary = Path(f"{folder.rstrip('/')}.{export_id}.tmp")
+    temporary = temporary_folder(folder, export_id)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)

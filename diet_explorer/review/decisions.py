@@ -187,8 +187,13 @@ class Ledger:
             number = replay.last[row : row + 1]
             return 0 if number[0] == NONE else int(replay.ids(number)[0])
 
-    def table(self) -> pa.Table:
-        """What holds now.
+    def table(self, at: int | None = None) -> pa.Table:
+        """What holds now, or held when the ledger was at a position.
+
+        Parameters
+        ----------
+        at : int, optional
+            A `position`; later events are left out.
 
         Returns
         -------
@@ -197,7 +202,11 @@ class Ledger:
             order; `label` is the new class of relabelled ones. Where there is a conflict the state is undecided.
         """
         with self.replay() as replay:
-            return self._kept.table(replay)
+            if at is None or at >= replay.position:
+                return self._kept.table(replay)
+        earlier = Replay(self.manifest)
+        earlier.extend(sorted((event for event in self.records.since(0) if event.id <= at), key=_moment))
+        return _table(earlier, self.manifest.classes)
 
     def counts(self) -> dict[str, int]:
         """Examples in each state, all of `STATES` in their order."""
