@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diet_explorer import cli_analysis, cli_audit
+from diet_explorer import cli_analysis, cli_audit, cli_proof, cli_prune, cli_push
 from diet_explorer import cli_output as out
 from diet_explorer.cli_options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.config import load_settings
@@ -348,9 +348,15 @@ def scores_command(
 app.command("rank")(cli_analysis.rank_command)
 app.command("stability")(cli_analysis.stability_command)
 app.command("compare")(cli_analysis.compare_command)
+app.command("prune")(cli_prune.prune_command)
+app.command("exports")(cli_prune.exports_command)
 app.command("suspects")(cli_audit.suspects_command)
 app.command("folds")(cli_audit.folds_command)
 app.command("noise-check")(cli_audit.noise_command)
+app.command("push")(cli_push.push_command)
+app.command("prove")(cli_proof.prove_command)
+app.command("proof")(cli_proof.proof_command)
+app.command("proofs")(cli_proof.proofs_command)
 app.command("export-cartography")(cli_analysis.export_cartography_command)
 app.command("import-cartography")(cli_analysis.import_cartography_command)
 

@@ -80,6 +80,8 @@ class PushJob:
             The folder is no finished export, or was changed.
         """
         check_repo_name(repo)
+        if "://" in str(folder):
+            raise BadInputError(f"The export lies in {folder}, not on this machine.", "Export to a local folder first.")
         place = Path(folder).absolute()
         read_manifest(place)
         busy = BadInputError("This export is being pushed already.", "Wait for its end, or cancel that push.")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 from diet_explorer.scoring import catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BEGIN = "<!-- diet-explorer: begin"
 MOST_CLASSES = 50
@@ -30,6 +34,24 @@ class CardProof:
 
     rows: Sequence[Mapping[str, Any]] = ()
     verdicts: Sequence[str] = ()
+
+
+def card_proof(table: pd.DataFrame) -> CardProof:
+    """What a card says of a proof, from the table that `pruning.proof.results_table` makes."""
+    rows = [
+        {
+            "Policy": line["title"],
+            "Kept": f"{line['kept']:,} ({line['share']:.1f} %)",
+            "Seeds": line["seeds"],
+            "Accuracy": _interval(line, "accuracy", "{:.3f}"),
+            "Macro-F1": _interval(line, "macro_f1", "{:.3f}"),
+            "Loss": _interval(line, "loss", "{:.3f}"),
+            "Against random": _interval(line, "vs_random", "{:+.3f}"),
+            "Against full data": _interval(line, "vs_full", "{:+.3f}"),
+        }
+        for line in table.to_dict("records")
+    ]
+    return CardProof(rows, [str(line["verdict"]) for line in table.to_dict("records")])
 
 
 def section(manifest: Mapping[str, Any], proof: CardProof) -> str:
@@ -111,8 +133,17 @@ def _proven(proof: CardProof) -> str:
         return ""
     titles = list(proof.rows[0])
     table = _table(titles, [[row.get(title, "") for title in titles] for row in proof.rows])
+    table += "\n\nMeans over seeds with 95 % intervals; differences of accuracy, paired by seed."
     verdicts = "".join(f"- {_plain(sentence)}\n" for sentence in proof.verdicts)
     return f"### Proof by retraining\n\n{verdicts}\n{table}" if verdicts else f"### Proof by retraining\n\n{table}"
+
+
+def _interval(line: Mapping[Any, Any], name: str, form: str) -> str:
+    """A mean with its 95 % interval, which fewer than two seeds do not have."""
+    mean, low, high = (float(line[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    if isnan(mean):
+        return "–"
+    return form.format(mean) if isnan(low) else f"{form} ({form} to {form})".format(mean, low, high)
 
 
 def _again(manifest: Mapping[str, Any]) -> str:
