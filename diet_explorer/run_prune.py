@@ -30,6 +30,7 @@ from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.pruning.writers import ExportFormat
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run_export import Export
+from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class PrunePlan:
         if policy.needs_scores and self._ranking is not None:
             hardness = hardness_of(self._ranking, policy.score, manifest.rows)
         decisions = ledger.table(self.decisions_at)
-        self.material: Material = material_of(run.population, hardness, decisions, manifest)
+        held_out = RunRows(workspace.files, run.id).read_held_out()
+        self.material: Material = material_of(run.population, hardness, decisions, manifest, held_out)
         self.selection: Selection = select(policy, self.material, manifest.classes)
 
     def __repr__(self) -> str:
@@ -378,7 +380,7 @@ def write_request(
 
 
 def replay_export(
-    workspace: Workspace, manifest: str | Path, folder: str | Path, by: Identity | str | None = None
+    workspace: Workspace, manifest: str | Path, folder: str | Path | None = None, by: Identity | str | None = None
 ) -> Export:
     """Write an export again from its manifest, with the same bytes.
 
@@ -388,8 +390,8 @@ def replay_export(
         The one that the export came from, or a copy.
     manifest : str or Path
         ``manifest.json``, or the folder that has it.
-    folder : str or Path
-        A new or empty folder.
+    folder : str or Path, optional
+        A new or empty folder; by default one of the workspace.
     by : Identity or str, optional
         Who exports.
 
