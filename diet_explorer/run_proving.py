@@ -47,6 +47,11 @@ class _Stage:
     name: str
     evaluated: Rows
 
+    @property
+    def held_out(self) -> Rows | None:
+        """Training rows that are evaluated on instead of a split; None where there is a split."""
+        return self.evaluated if self.name == HELD_OUT else None
+
     def drawn(self, size: int, seed: int) -> Mask:
         """So many of the training rows at random, each set within the larger ones of the seed; (N,) bool."""
         rows = np.flatnonzero(self.train)
@@ -110,7 +115,8 @@ class ProvenRun(ABC):
         manifest, files = self.dataset.manifest, self._workspace.files
         stage = self._stage(load_population(files, manifest))
         full = int(np.count_nonzero(stage.train))
-        selections = [(*choice, self._select(choice[0], stage)) for choice in choices_of(policies, fractions)]
+        choices = choices_of([self._resolved(policy) for policy in policies], fractions)
+        selections = [(policy, share, self._select(policy, stage)) for policy, share in choices]
         sizes = [(policy, share, int(np.count_nonzero(kept))) for policy, share, (kept, _) in selections]
         kept_by = {(policy, share): found for policy, share, found in selections}
         arms = arms_of(sizes, full)
@@ -208,18 +214,26 @@ class ProvenRun(ABC):
             f"diet-explorer prove {self.id} --hold-out 20 (in Python: run.score_with_hold_out()).",
         )
 
+    def _resolved(self, policy: Policy) -> Policy:
+        """The policy with its checkpoint, which must be there."""
+        if not policy.needs_scores:
+            return policy
+        point = self.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
+        known = self.checkpoints(policy.run_seed)
+        if point not in known:
+            listed = ", ".join(f"{entry:g}" for entry in known) or "none yet"
+            raise NotFoundError(f"The run {self.id} has no scores after {point:g} epochs.", f"There are: {listed}.")
+        return replace(policy, checkpoint=point)
+
     def _select(self, policy: Policy, stage: _Stage) -> tuple[Mask, NDArray[np.int32]]:
         """Which training rows a policy keeps, and the labels that hold."""
         manifest = self.dataset.manifest
         hardness = no_scores(manifest.rows)
-        if policy.needs_scores:
-            point = self.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
-            if point not in self.checkpoints(policy.run_seed):
-                known = ", ".join(f"{known:g}" for known in self.checkpoints(policy.run_seed)) or "none yet"
-                raise NotFoundError(f"The run {self.id} has no scores after {point:g} epochs.", f"There are: {known}.")
-            hardness = hardness_of(self.store.read_ranking(policy.run_seed, point), policy.score, manifest.rows)
-        material = material_of(stage.population, hardness, self.dataset.ledger.table(), manifest)
-        found = select(policy, replace(material, train=stage.train), manifest.classes)
+        if policy.checkpoint is not None:
+            ranking = self.store.read_ranking(policy.run_seed, policy.checkpoint)
+            hardness = hardness_of(ranking, policy.score, manifest.rows)
+        material = material_of(stage.population, hardness, self.dataset.ledger.table(), manifest, stage.held_out)
+        found = select(policy, material, manifest.classes)
         return found.keep & stage.train, found.labels
 
     def _carrier(

@@ -20,6 +20,7 @@ from diet_explorer.pruning.selection import select
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.rows import RunRows
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.store.scores import ScoreFiles
 
@@ -44,7 +45,8 @@ def plan_of(request: ExportRequest, files: Files, runs: RunRecords, ledger: Ledg
     hardness = no_scores(manifest.rows)
     if policy.needs_scores and ranking is not None:
         hardness = hardness_of(ranking, policy.score, manifest.rows)
-    material = material_of(population, hardness, ledger.table(request.decisions_at), manifest)
+    held_out = RunRows(files, request.run_id).read_held_out()
+    material = material_of(population, hardness, ledger.table(request.decisions_at), manifest, held_out)
     seeds = () if point is None else (policy.run_seed,) if policy.run_seed is not None else store.ranked_seeds(point)
     return ExportPlan(
         manifest=manifest,

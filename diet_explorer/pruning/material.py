@@ -94,7 +94,11 @@ def no_scores(rows: int) -> NDArray[np.float32]:
 
 
 def material_of(
-    population: Population, hardness: NDArray[np.floating], decisions: pa.Table, manifest: DatasetManifest
+    population: Population,
+    hardness: NDArray[np.floating],
+    decisions: pa.Table,
+    manifest: DatasetManifest,
+    held_out: NDArray[np.integer] | None = None,
 ) -> Material:
     """Put together what a policy is applied to.
 
@@ -105,17 +109,22 @@ def material_of(
     decisions : pyarrow.Table
         ``row, state, label`` of what holds, as the ledger gives it.
     manifest : DatasetManifest
+    held_out : int array or None
+        Training rows that the run keeps for a proof; they are treated as if they were of another split.
     """
     states = np.zeros(manifest.rows, dtype=np.int8)
     new_labels = np.full(manifest.rows, NO_LABEL, dtype=np.int32)
     rows = decisions["row"].to_numpy()
     states[rows] = _codes(decisions["state"], DECISION_STATES, 0)
     new_labels[rows] = _codes(decisions["label"], manifest.classes, NO_LABEL)
+    train = population.train
+    if held_out is not None:
+        train[held_out] = False
     return Material(
         hardness=hardness,
         tie_order=population.tie_order,
         labels=population.labels,
-        train=population.train,
+        train=train,
         states=states,
         new_labels=new_labels,
         groups=population.groups,

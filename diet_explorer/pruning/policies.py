@@ -292,6 +292,35 @@ class Policy:
                 ) from None
         return cls(**found)
 
+    @classmethod
+    def from_text(cls, text: str) -> Policy:
+        """Read a kind and settings as a command line has them, such as ``window:hardest=5:checkpoint=1``.
+
+        The settings have the names of URL parameters: hardest, easiest, keep, size, minimum, strata, draw, decisions,
+        duplicates, score, checkpoint, seed.
+
+        Raises
+        ------
+        BadInputError
+            A setting is not known, means nothing to the kind, or cannot be read.
+        """
+        kind, *settings = (part.strip() for part in text.split(":"))
+        query = {"policy": kind}
+        names = {key: name for name, key in _KEYS.items() if name != "kind"}
+        for setting in settings:
+            key, _, value = setting.partition("=")
+            if key not in names or not value:
+                raise BadInputError(
+                    f"The policy {text!r} has a setting {setting!r} that cannot be read.",
+                    f"Write it as name=value; the names are: {', '.join(names)}.",
+                )
+            if kind in POLICY_KINDS and kind not in _KINDS_OF.get(names[key], POLICY_KINDS):
+                raise BadInputError(
+                    f"The policy {kind!r} does not use {key!r}.", "Leave it out, or choose another policy."
+                )
+            query[key] = value
+        return cls.from_query(query)
+
     def _rule(self) -> str:
         if self.kind in ("decisions", "duplicates"):
             return KIND_NOTES[self.kind].rstrip(".")

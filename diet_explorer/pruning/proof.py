@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.policies import Policy
+from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import MAX_SEEDS, RunConfig
 
 ArmKind = Literal["full", "random", "policy"]
@@ -52,10 +53,11 @@ class Arm:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """What people call it: the same at every kept share, another for every other difference of policies."""
         if self.policy is None:
             return "Full data" if self.kind == "full" else "Random"
-        return self.policy.title
+        notes = _notes(self.policy)
+        return f"{self.policy.title} ({', '.join(notes)})" if notes else self.policy.title
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -338,6 +340,29 @@ def verdict(arm: Arm, full: int, accuracy: Interval, vs_random: Interval, vs_ful
     if arm.kind != "full":
         compared.append(_difference(vs_full, "full data"))
     return f"{reached}{': ' if compared else ''}{'; '.join(compared)}."
+
+
+def _notes(policy: Policy) -> list[str]:
+    """What tells a policy from others of its kind, apart from the share that it keeps."""
+    plain = Policy(policy.kind)
+    found = []
+    if policy.needs_scores:
+        when = "" if policy.checkpoint is None else f" {catalogue.checkpoint_title(policy.checkpoint)}"
+        seed = "" if policy.run_seed is None else f", seed {policy.run_seed}"
+        found.append(f"{catalogue.score(policy.score).title}{when}{seed}")
+    if policy.drop_hardest:
+        found.append(f"without the hardest {policy.drop_hardest:g} %")
+    if policy.strata != plain.strata:
+        found.append(f"{policy.strata} strata")
+    if policy.seed != plain.seed:
+        found.append(f"draw {policy.seed}")
+    if policy.minimum_per_class != plain.minimum_per_class:
+        found.append(f"at least {policy.minimum_per_class:,} per class")
+    if not policy.use_decisions:
+        found.append("decisions left out")
+    if policy.deduplicate and policy.kind != "duplicates":
+        found.append("without near-duplicates")
+    return found
 
 
 def _difference(interval: Interval, other: str) -> str:

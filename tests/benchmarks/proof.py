@@ -161,11 +161,9 @@ def report(workspace: Workspace, proofs: dict[str, Proof]) -> str:
         lines += [f"\n{name}: {run.name}, {proof.steps} steps each, {proof.evaluated:,} test examples, {done}"]
         lines += ["| training examples | n | seeds | accuracy, % | loss | to random | to full data |"]
         lines += ["|---|---:|---:|---:|---:|---:|---:|"]
-        for (_, row), arm in zip(proof.table().iterrows(), proof.arms, strict=True):
-            early = arm.policy is not None and arm.policy.checkpoint == EARLY
-            title = row["title"] + (f", scores at {EARLY} epochs" if early else "")
+        for _, row in proof.table().iterrows():
             cells = (spread(row, "accuracy"), f"{row['loss']:.3f}", spread(row, "vs_random"), spread(row, "vs_full"))
-            lines.append(f"| {title} | {row['kept']:,} | {row['seeds']} | {' | '.join(cells)} |")
+            lines.append(f"| {row['title']} | {row['kept']:,} | {row['seeds']} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *claims(workspace, proofs)])
 
 

@@ -1,0 +1,140 @@
+"""A small proof with a real worker: reuse, equal steps, cancel and resume, hold-out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import tiny_runs
+
+from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.store.rows import RunRows
+from diet_explorer.workspace import Run, Workspace
+
+SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
+TRAIN, TEST = 60, 30
+HARDEST = Policy("hardest", checkpoint=1)
+
+
+@pytest.fixture
+def scored(workspace: Workspace, tmp_path: Path, model: Path, launch: Callable[..., object]) -> Run:
+    """A run with three seeds on a set that has a test split."""
+    source = tiny_runs.save_sentences(tmp_path / "sentences.csv", TRAIN + TEST)
+    rows = list(csv.DictReader(source.open(encoding="utf-8")))
+    frame = pd.DataFrame(rows).assign(part=["train"] * TRAIN + ["test"] * TEST)
+    frame.to_csv(source, index=False)
+    dataset = workspace.import_dataset(source, text="sentence", label="mood", id="key", split="part")
+    launch("worker", home=workspace.settings.home_folder)
+    return tiny_runs.queue(workspace, dataset.id, model, SETTINGS, seeds=3).wait(180)
+
+
+def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> None:
+    wrong = scored.dataset.examples([7])["label"][0]
+    new = next(name for name in scored.dataset.classes if name != wrong)
+    scored.dataset.decide([7], "relabel", annotator="ann", label=new)
+    proof = scored.prove([HARDEST, Policy("decisions")], [50], seeds=3)
+    assert [(arm.kind, arm.size) for arm in proof.arms] == [
+        ("full", TRAIN), ("random", TRAIN // 2), ("policy", TRAIN // 2), ("policy", TRAIN),
+    ]  # fmt: skip
+    assert {cell.run_id for cell in proof.cells if cell.arm == 0} == {scored.id}  # nothing is trained twice
+    proof.cancel()
+    assert proof.progress().status == "cancelled"
+    with pytest.raises(JobCancelledError, match="--resume"):
+        proof.wait(60)
+    one = proof.cells[1]
+    proof.resume(one)
+    tiny_runs.until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended")
+    assert proof.progress().done == 4
+    proof.resume().wait(180)
+
+    again = workspace.proof(proof.id)
+    assert [entry.status for entry in again.progress().cells] == ["succeeded"] * 12
+    pd.testing.assert_frame_equal(again.table(), proof.table())
+    steps = -(-TRAIN // 16) * 2
+    drawn = []
+    for cell in proof.cells:
+        run, arm = workspace.run(cell.run_id), proof.arms[cell.arm]
+        (progress,) = (entry for entry in run.progress().seeds if entry.seed == cell.seed)
+        assert progress.step == progress.total_steps == steps == proof.steps
+        scores = pq.read_table(run.store.scores_path(cell.seed, 2.0)).to_pandas().query("split == 'test'")
+        assert len(scores) == TEST == proof.evaluated
+        figures = proof.results()[cell.arm][cell.seed]
+        assert figures.accuracy == pytest.approx((scores["label"] == scores["predicted"]).mean())
+        assert figures.loss == pytest.approx(scores["loss"].astype(float).mean(), rel=1e-6)
+        if arm.kind != "full":
+            rows, labels = RunRows(workspace.files, run.id).read_training(cell.seed)
+            assert len(set(rows)) == arm.size and rows.max() < TRAIN
+            given = scored.dataset.examples(rows.tolist())["label"].map(scored.dataset.classes.index)
+            changed = set(rows[labels != given.to_numpy()])
+            assert changed == ({7} & set(rows) if arm.kind == "policy" else set())
+            drawn += [frozenset(rows)] if arm.kind == "random" else []
+    assert len(set(drawn)) == 3  # another subset for each seed
+    kept = set(scored.ranked(checkpoint=1, limit=TRAIN)["row"][: TRAIN // 2])
+    rows, _ = RunRows(workspace.files, proof.cells[2].run_id).read_training(0)
+    assert kept.symmetric_difference(rows) <= {7, *scored.ranked(checkpoint=1, limit=TRAIN)["row"][TRAIN // 2 - 1 :]}
+
+    before = {run.id for run in scored.children("proof")}
+    assert len(before) == 9 and scored.id in {run.id for run in workspace.runs()}
+    assert before.isdisjoint(run.id for run in workspace.runs())
+    same = scored.prove([HARDEST], [50], seeds=3)
+    assert same.progress().status == "succeeded"
+    more = scored.prove([HARDEST], [50], seeds=4)
+    more.cancel()
+    assert len(scored.children("proof")) == len(before) + 3
+    assert more.progress().done >= 9
+    assert "3 of 4 seeds so far" in more.verdicts()[2] or more.table()["seeds"][2] == 4
+    assert [entry.id for entry in scored.proofs()] == [more.id, same.id, proof.id]
+    home = workspace.settings.home_folder
+    facts = json.loads(tiny_runs.inside("proof", proof.id, "--json", home=home).stdout)
+    assert (facts["status"], facts["done"], facts["arms"][0]["vs_random"]) == ("succeeded", 12, None)
+    assert [arm["verdict"] for arm in facts["arms"]] == proof.verdicts()
+    printed = tiny_runs.inside("prove", scored.id, "--policies", "hardest:checkpoint=1", "--fractions", "50", home=home)
+    assert printed.returncode == 0 and proof.verdicts()[2] in printed.stdout
+    refused = tiny_runs.inside("prove", scored.id, "--policies", "hardest", "--seeds", "2", home=home)
+    assert refused.returncode == 2 and "number of seeds is 2" in refused.stderr
+    with pytest.raises(NotFoundError, match=r"no scores after 0\.5 epochs"):
+        scored.prove([Policy("hardest", checkpoint=0.5)], [50])
+
+
+def test_without_a_test_split_a_part_is_held_out(
+    workspace: Workspace, sentences: Path, model: Path, launch: Callable[..., object]
+) -> None:
+    dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
+    run = tiny_runs.queue(workspace, dataset.id, model, SETTINGS)
+    with pytest.raises(BadInputError, match=r"no test split.*--hold-out 20"):
+        run.prove([HARDEST], [50])
+    run.cancel()
+    with pytest.raises(BadInputError, match="hold-out is 1 %"):
+        run.score_with_hold_out(1)
+    held = run.score_with_hold_out(25)
+    assert held.id in {entry.id for entry in workspace.runs()}
+    rows = RunRows(workspace.files, held.id)
+    held_out = rows.read_held_out()
+    labels = dataset.examples()["label"].to_numpy()
+    for name in dataset.classes:
+        assert abs((labels[held_out] == name).sum() - (labels == name).sum() / 4) < 1
+    learned, _ = rows.read_training(0)
+    assert sorted([*learned, *held_out]) == list(range(60))
+    with pytest.raises(BadInputError, match="whole training split"):
+        held.score_with_hold_out()
+
+    launch("worker", home=workspace.settings.home_folder)
+    held.wait(180)
+    assert set(held.ranked(limit=None)["row"]) == set(learned)
+    proof = held.prove([HARDEST], [40], seeds=3)
+    assert (proof.evaluated_on, proof.evaluated) == ("held out", len(held_out))
+    assert [arm.size for arm in proof.arms] == [len(learned), round(len(learned) * 0.4), round(len(learned) * 0.4)]
+    kept = held.prune(Policy("hardest", keep=40, checkpoint=1)).rows
+    assert kept.tolist() == RunRows(workspace.files, proof.cells[2].run_id).read_training(0)[0].tolist()
+    for cell in proof.cells:
+        lists = RunRows(workspace.files, cell.run_id)
+        assert np.isin(lists.read_training(cell.seed)[0], learned).all()
+        assert lists.read_scored().tolist() == held_out.tolist()
+    proof.cancel()
