@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.conflicts import conflicting_labels
+from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
 from diet_explorer.data.validation import ValidationReport
+from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
+from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
+from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.files import Files, explained
 from diet_explorer.store.queries import parquet
 
 if TYPE_CHECKING:
@@ -80,16 +88,81 @@ class Dataset:
         rows: Iterable[int],
         action: str,
         *,
-        annotator: str,
+        annotator: Identity | str,
         label: str | None = None,
         note: str | None = None,
+        run_id: str | None = None,
+        seen: dict[str, Any] | None = None,
+        expected: int | None = None,
     ) -> DecisionEvent:
         """Decide about one example or many, in one event that can be undone; see `Ledger.decide`."""
-        return self.ledger.decide(rows, action, annotator=annotator, label=label, note=note)
+        return self.ledger.decide(
+            rows, action, annotator=annotator, label=label, note=note, run_id=run_id, seen=seen, expected=expected
+        )
 
-    def undo(self, annotator: str) -> DecisionEvent | None:
+    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
         """Take back the annotator's latest decision; None where there is none."""
         return self.ledger.undo(annotator)
+
+    def queue(self, order: NDArray[np.integer], annotator: Identity | str, *, run_id: str | None = None) -> ReviewQueue:
+        """An annotator's way through examples in a given order; see `Run.queue` for suspects."""
+        return ReviewQueue(self.ledger, order, annotator, run_id=run_id)
+
+    def export_decisions(
+        self,
+        target: str | Path | TextIO,
+        *,
+        annotator: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: Identity | str | None = None,
+    ) -> int:
+        """Write the ledger as JSON Lines, all of it or an annotator's part or that of a span of time.
+
+        Parameters
+        ----------
+        target : str, Path or text stream
+            A file appears only when all of it is written.
+        annotator, since, until
+            As for `Ledger.events`.
+        by : Identity or str, optional
+            Who exports; only a lead may.
+
+        Returns
+        -------
+        int
+            How many events there are in the file.
+        """
+        self._workspace.allow("lead", "export decisions", by)
+        ledger = self.ledger
+        events = ledger.events(annotator, since, until, rules=annotator is None)[::-1]
+        examples = ExampleRows(self._workspace.files, self.manifest)
+        if not isinstance(target, str | Path):
+            return write_events(target, events, ledger.records, examples)
+        path = Path(target).absolute()
+        with Files(path.parent).atomic_writer(str(path)) as raw:
+            stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+            count = write_events(stream, events, ledger.records, examples)
+            stream.flush()
+            stream.detach()
+        return count
+
+    def import_decisions(self, source: str | Path | TextIO, *, by: Identity | str | None = None) -> ImportCount:
+        """Add the events of a file that `export_decisions` wrote; those that are here already stay as they are.
+
+        Raises
+        ------
+        BadInputError
+            A line cannot be used; nothing is added then.
+        PermissionDeniedError
+            Only a lead may.
+        """
+        self._workspace.allow("lead", "import decisions", by)
+        records, examples = self.ledger.records, ExampleRows(self._workspace.files, self.manifest)
+        if not isinstance(source, str | Path):
+            return read_events(source, records, examples, self.manifest)
+        with explained("read", str(source)), Path(source).open(encoding="utf-8") as stream:
+            return read_events(stream, records, examples, self.manifest)
 
     def conflicts(self) -> pd.DataFrame:
         """Duplicates, exact and near, that have different labels; see `conflicting_labels` for the columns."""

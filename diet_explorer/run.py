@@ -13,11 +13,13 @@ from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError
+from diet_explorer.review.annotators import Identity
 from diet_explorer.run_analysis import AnalysedRun
 from diet_explorer.run_audit import AuditedRun
 from diet_explorer.run_maps import EmbeddedRun
 from diet_explorer.run_proving import ProvenRun
 from diet_explorer.run_prune import PrunedRun
+from diet_explorer.run_review import ReviewedRun
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.decisions import DecisionEvent
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
+class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRun):
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
@@ -121,6 +123,7 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
         BadInputError
             It has ended already, or it is a training script of somebody's own.
         """
+        self._workspace.allow("lead", "cancel jobs")
         self._check_is_job("cancelled")
         if not self._workspace.records.set_status(self.id, "cancelled", only_from=ACTIVE):
             raise BadInputError(
@@ -140,6 +143,7 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
         BadInputError
             It is queued or running, or has all of its scores.
         """
+        self._workspace.allow("lead", "start jobs")
         self._check_is_job("resumed")
         if not self._workspace.records.set_status(self.id, "queued", only_from=("cancelled", "failed")):
             status = self.refresh().status
@@ -199,7 +203,7 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
         where: ExampleFilter,
         action: str,
         *,
-        annotator: str,
+        annotator: Identity | str,
         label: str | None = None,
         note: str | None = None,
         checkpoint: float | None = None,
@@ -217,7 +221,7 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun):
         """
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
         return self.dataset.ledger.decide(
-            self.ranking(point, seed).rows(where).tolist(),
+            self.ranking(point, seed).rows(where),
             action,
             annotator=annotator,
             label=label,

@@ -98,6 +98,7 @@ class EmbeddedRun(ABC):
         WorkspaceError
             The jobs database cannot be reached or written.
         """
+        self._workspace.allow("lead", "start jobs")
         parameters = MapParameters(neighbors, min_dist, seed).validated()
         progress = self.map_progress(which)
         if progress.is_active:
@@ -132,6 +133,7 @@ class EmbeddedRun(ABC):
         BadInputError
             It is neither waiting nor being drawn.
         """
+        self._workspace.allow("lead", "cancel jobs")
         files = self._map_files(which)
         request = files.request()
         if request is None or not files.load().is_active:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -12,7 +13,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +26,7 @@ from diet_explorer.data.readers import Source, open_source
 from diet_explorer.dataset import Dataset
 from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
+from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.run import Run
 from diet_explorer.run_export import Export
@@ -59,6 +60,13 @@ class Workspace:
     database_url, jobs_url : str, optional
         SQLAlchemy URLs; by default SQLite files in the workspace.
 
+    Attributes
+    ----------
+    jobs : JobQueue
+        The queue that worker processes take runs from.
+    identity : Identity or None
+        For whom it acts; None is local use, which may do everything.
+
     Raises
     ------
     WorkspaceError
@@ -85,11 +93,18 @@ class Workspace:
         self.queries = Queries(self.files)
         self._searches: dict[str, TextSearch] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self.jobs = JobQueue(self.settings)
+        self.identity: Identity | None = None
 
-    @cached_property
-    def jobs(self) -> JobQueue:
-        """The queue that worker processes take runs from."""
-        return JobQueue(self.settings)
+    def acting_as(self, identity: Identity | None) -> Workspace:
+        """The same workspace for somebody: what their role may not do is refused in it and in all it hands out."""
+        other = copy.copy(self)
+        other.identity = identity
+        return other
+
+    def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
+        """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
+        return allowed(self.identity, by, role, what)
 
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
@@ -155,7 +170,9 @@ class Workspace:
 
     def ledger(self, manifest: DatasetManifest) -> Ledger:
         """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""
-        return self._ledgers.setdefault(manifest.id, Ledger(self._database, manifest))
+        if manifest.id not in self._ledgers:
+            self._ledgers.setdefault(manifest.id, Ledger(self._database, manifest))
+        return self._ledgers[manifest.id].acting_as(self.identity)
 
     def score(
         self,
@@ -252,6 +269,7 @@ class Workspace:
         self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin, parent: Run | None = None
     ) -> Run:
         """Record a run, or a further training for the run `parent`, without starting anything."""
+        self.allow("lead", "start jobs")
         now = datetime.now(UTC)
         record = RunRecord(
             id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
@@ -332,6 +350,7 @@ class Workspace:
         ModelError
             The model cannot be loaded.
         """
+        self.allow("lead", "start jobs")
         request = {"home": self.files.root, "dataset_id": dataset.id, "config": config.validated().to_json()}
         done = subprocess.run(
             [sys.executable, "-P", "-m", "diet_explorer.scoring.measurement"],
@@ -357,6 +376,7 @@ class Workspace:
         name: str | None,
         progress: Callable[[float, str], None] | None,
     ) -> Dataset:
+        self.allow("lead", "import data")
         tell = progress or (lambda share, message: None)
         manifest = import_examples(
             source, mapping, self.files, name=name, progress=lambda share, message: tell(_IMPORTED * share, message)

@@ -93,17 +93,17 @@ class Ranking:
             score and its ``_std``; label and predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
-        values = self.columns.score(by)
-        keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
-        if len(where.splits) == 1:
-            keys = self.columns.ranks(by)
-        places = part_of_order(keys, self.columns.keeps(where), offset, limit)
+        places = self._places(by, where, offset, limit)
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
         frame = self.details(places, [*names, *scores])
         frame.insert(0, "rank", self.columns.ranks(by)[places])
         return frame
+
+    def ordered(self, by: str, where: ExampleFilter) -> NDArray[np.int32]:
+        """Rows of all examples that the filter keeps, the worst first."""
+        return self.columns.examples[self._places(by, where, 0, None)]
 
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
         """An example's place from 0 on in the list that `page` gives; None where the filter does not keep it."""
@@ -232,6 +232,13 @@ class Ranking:
         codes = self.columns.split_codes()[1]
         total = np.count_nonzero(codes == codes[place])
         return {name: 100.0 * (1 - float(self.columns.ranks(name)[place]) / total) for name in self.score_names}
+
+    def _places(self, by: str, where: ExampleFilter, offset: int, limit: int | None) -> NDArray[np.int64]:
+        values = self.columns.score(by)
+        keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
+        if len(where.splits) == 1:
+            keys = self.columns.ranks(by)
+        return part_of_order(keys, self.columns.keeps(where), offset, limit)
 
     def details(self, places: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
         """``row`` and other columns of some of the ranking's examples, codes turned into words.

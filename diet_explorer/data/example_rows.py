@@ -48,6 +48,13 @@ class ExampleRows:
 
     def of(self, rows: NDArray[np.integer]) -> pa.Table:
         """``id, text`` and, for pairs, ``text_pair`` of some rows, in their order."""
+        return self._taken(rows, self._columns)
+
+    def ids(self, rows: NDArray[np.integer]) -> pa.ChunkedArray:
+        """Ids of some rows, in their order."""
+        return self._taken(rows, ["id"])["id"]
+
+    def _taken(self, rows: NDArray[np.integer], columns: list[str]) -> pa.Table:
         batches = self._batches()
         ends = np.cumsum([batch.num_rows for batch in batches])
         owners = np.searchsorted(ends, rows, side="right")
@@ -55,11 +62,9 @@ class ExampleRows:
         parts = []
         for owner in np.unique(owners):
             here = rows[order[owners[order] == owner]]
-            parts.append(
-                batches[owner].select(self._columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows)))
-            )
+            parts.append(batches[owner].select(columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows))))
         if not parts:
-            return pa.table({name: pa.array([], pa.string()) for name in self._columns})
+            return pa.table({name: pa.array([], pa.string()) for name in columns})
         places = np.empty(len(rows), dtype=np.int64)
         places[order] = np.arange(len(rows))
         return pa.Table.from_batches(parts).combine_chunks().take(pa.array(places))

@@ -41,6 +41,7 @@ __all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
 _ADJUDICATIONS = STATES[1:]
 _WRONG = (STATES.index("relabel"), STATES.index("exclude"))
 _UNSURE = STATES.index("unsure")
+_LONGEST_NAME = 200
 _YIELD_BATCH, _YIELD_EVENTS = 500, 5_000
 
 
@@ -163,6 +164,10 @@ class Ledger:
             self._new(who, action, chosen, label=label, note=note or None, seen=seen, adjudicates=True)
         )
 
+    def who(self, annotator: Identity | str) -> Identity:
+        """Who reviews; PermissionDeniedError for a viewer."""
+        return allowed(self._identity, annotator, "annotator", "review")
+
     def undo(self, annotator: Identity | str) -> DecisionEvent | None:
         """Take back the annotator's latest decision that still counts, by an event of its own; None without one."""
         return self.records.undo(allowed(self._identity, annotator, "annotator", "take back decisions").name)
@@ -224,9 +229,16 @@ class Ledger:
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
+        *,
+        rules: bool = False,
     ) -> list[DecisionEvent]:
-        """Events of everybody or one annotator in a span of time (`until` left out), newest first."""
-        return self.records.filtered(annotator=annotator, since=_utc(since), until=_utc(until), limit=limit)
+        """Events of everybody or one annotator in a span of time (`until` left out), newest first.
+
+        With `rules` those that changed how the dataset is reviewed are among them.
+        """
+        return self.records.filtered(
+            annotator=annotator, since=_utc(since), until=_utc(until), limit=limit, rules=rules
+        )
 
     def event(self, event_id: int) -> DecisionEvent:
         """One event by its id; NotFoundError where there is none."""
@@ -239,7 +251,9 @@ class Ledger:
 
     def history(self, row: int) -> list[DecisionEvent]:
         """Every event about one example, oldest first."""
-        return self.records.of_example(row)
+        with self.replay() as replay:
+            about = replay.about(row)
+        return self.records.chosen(about)
 
     def standing(self, row: int) -> list[DecisionEvent]:
         """What counts about one example: each annotator's latest decision and the adjudication, oldest first."""
@@ -354,6 +368,8 @@ class Ledger:
             raise BadInputError(f"There is no decision {action!r}.", f"Choose one of: {', '.join(ACTIONS)}.")
         if not annotator:
             raise BadInputError("A decision needs the name of who decides.", "Give the annotator's name.")
+        if len(annotator) > _LONGEST_NAME:
+            raise BadInputError("The annotator's name is too long.", f"Give {_LONGEST_NAME} characters at most.")
         if (action == "relabel") != (label is not None):
             raise BadInputError(
                 "Relabelling needs a new label." if label is None else f"The decision {action!r} takes no label.",

@@ -135,6 +135,17 @@ class Replay:
         kept = kept[self._actions.values[numbers[kept]] != _UNDECIDED]
         return found[kept], numbers[kept]
 
+    def vote(self, row: int, annotator: str) -> int | None:
+        """Id of the decision of somebody about a row that counts; None without one."""
+        _, numbers = self.latest_votes(np.flatnonzero(self._rows.values == row))
+        own = [number for number in numbers if self._annotators.values[number] == self._codes.get(annotator)]
+        return int(self._ids.values[own[0]]) if own else None
+
+    def about(self, row: int) -> list[int]:
+        """Ids of all decisions and flags about a row, those taken back among them."""
+        found: list[int] = self._ids.values[self._events.values[self._rows.values == row]].tolist()
+        return found
+
     def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
         """Positions among `ACTIONS` of events by their numbers."""
         return self._actions.values[numbers]

@@ -245,11 +245,10 @@ class DecisionRecords:
             query = query.where(DecisionRow.action != RULES)
         return self._read(query if limit is None else query.limit(limit))
 
-    def of_example(self, row: int) -> list[DecisionEvent]:
-        """Every event about one example, oldest first."""
-        query = self._events().where(or_(DecisionRow.row == row, DecisionRow.row.is_(None)))
-        found = self._read(query.order_by(DecisionRow.at, DecisionRow.id))
-        return [event for event in found if row in event.rows]
+    def chosen(self, event_ids: Sequence[int]) -> list[DecisionEvent]:
+        """Some events and those that take them back, oldest first."""
+        query = self._events().where(or_(DecisionRow.id.in_(event_ids), DecisionRow.undoes.in_(event_ids)))
+        return self._read(query.order_by(DecisionRow.at, DecisionRow.id))
 
     def _added(self, session: Session, event: DecisionEvent) -> DecisionEvent:
         # clocks of several machines differ: what is stored later is never dated earlier, so that "latest" has one sense

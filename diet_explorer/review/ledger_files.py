@@ -1,0 +1,181 @@
+"""The ledger as JSON Lines: one event a line, oldest first, examples by their ids, so that it can be read elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import BadInputError
+from diet_explorer.review.replay import ACTIONS
+from diet_explorer.review.rules import ReviewRules
+from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
+
+EXAMPLES_AT_ONCE = 100_000
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_LONGEST = {"uid": 32, "annotator": 200}
+_NEEDED = ("uid", "at", "annotator", "action", "ids")
+
+
+@dataclass(frozen=True)
+class ImportCount:
+    """How many events of a file were new to the ledger, and how many it knew already."""
+
+    added: int
+    known: int
+
+
+def write_events(
+    stream: TextIO, events: Sequence[DecisionEvent], records: DecisionRecords, examples: ExampleRows
+) -> int:
+    """Write events, oldest first, and return how many.
+
+    Each line has ``uid, at`` (ISO 8601, UTC), ``annotator, action, ids`` and, where there are such, ``label, note, run,
+    seen, adjudicates`` and ``undoes`` (the uid of what an undo takes back).
+    """
+    uids = records.uids(event.undoes for event in events if event.undoes is not None)
+    for batch in _batches(events):
+        ids = iter(examples.ids(np.concatenate([event.rows for event in batch])).to_pylist())
+        for event in batch:
+            optional = {
+                "label": event.label,
+                "note": event.note,
+                "run": event.run_id,
+                "seen": event.seen,
+                "adjudicates": event.adjudicates or None,
+                "undoes": None if event.undoes is None else uids[event.undoes],
+            }
+            line = {
+                "uid": event.uid,
+                "at": event.at.isoformat(),
+                "annotator": event.annotator,
+                "action": event.action,
+                "ids": list(islice(ids, len(event.rows))),
+                **{name: value for name, value in optional.items() if value is not None},
+            }
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return len(events)
+
+
+def read_events(
+    stream: TextIO, records: DecisionRecords, examples: ExampleRows, manifest: DatasetManifest
+) -> ImportCount:
+    """Add the events of a file to the ledger, as who and when they were; all of them or none.
+
+    Raises
+    ------
+    BadInputError
+        A line cannot be used; the message has its number.
+    """
+    lines = [
+        (number, _parsed(number, text)) for number, text in enumerate(stream, 1) if text.strip(" \t\r\n\ufeff\x00")
+    ]
+    wanted = pc.unique(pa.array([name for _, line in lines for name in line["ids"]], pa.string()))
+    rows = examples.rows_of(wanted.to_pylist())
+    names = examples.ids(rows).combine_chunks()
+    events = [(number, _event(number, line, rows, names, manifest), line.get("undoes")) for number, line in lines]
+    events.sort(key=lambda entry: (entry[1].at, entry[0]))
+    try:
+        added = records.add_copies([(event, undone) for _, event, undone in events])
+    except KeyError as error:
+        number = next(number for number, _, undone in events if undone == error.args[0])
+        raise BadInputError(
+            f"Line {number} takes back an event that is neither in the file nor in the ledger.",
+            "Export the ledger without limits of time, and import that file.",
+        ) from error
+    return ImportCount(added, len(events) - added)
+
+
+def _batches(events: Iterable[DecisionEvent]) -> Iterator[list[DecisionEvent]]:
+    batch: list[DecisionEvent] = []
+    size = 0
+    for event in events:
+        batch.append(event)
+        size += len(event.rows) + 1
+        if size >= EXAMPLES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _parsed(number: int, text: str) -> dict[str, Any]:
+    try:
+        line: dict[str, Any] = json.loads(text.lstrip("\ufeff"))
+    except ValueError as error:
+        raise BadInputError(
+            f"Line {number} is not JSON: {error}.", "Give a file that an export has written."
+        ) from error
+    missing = [name for name in _NEEDED if not isinstance(line, dict) or name not in line]
+    if missing:
+        raise BadInputError(f"Line {number} lacks {', '.join(missing)}.", "Give a file that an export has written.")
+    if not isinstance(line["ids"], list) or not all(isinstance(name, str) for name in line["ids"]):
+        raise BadInputError(f"Line {number}: ids is not a list of texts.", "Give a file that an export has written.")
+    return line
+
+
+def _event(
+    number: int, line: dict[str, Any], rows: NDArray[np.int64], names: pa.Array, manifest: DatasetManifest
+) -> DecisionEvent:
+    action, label = line["action"], line.get("label")
+    if action not in (*ACTIONS, UNDO, RULES) or (action == UNDO) != ("undoes" in line):
+        raise BadInputError(f"Line {number}: {action!r} cannot be used.", f"Actions are {', '.join(ACTIONS)} and undo.")
+    if (action == "relabel") != (label is not None) or (label is not None and label not in manifest.classes):
+        raise BadInputError(
+            f"Line {number}: the label {label!r} cannot be used with {action}.",
+            f"Relabelling takes one of the dataset's classes: {', '.join(manifest.classes[:20])}.",
+        )
+    if action == RULES:
+        ReviewRules.from_json(line.get("seen") or {})
+    elif not line["ids"]:
+        raise BadInputError(f"Line {number} is about no example.", "Give a file that an export has written.")
+    places = pc.index_in(pa.array(line["ids"], pa.string()), names)
+    if places.null_count:
+        unknown = line["ids"][places.is_null().to_pylist().index(True)]
+        raise BadInputError(
+            f"Line {number}: the dataset has no example {unknown!r}.", f"Is this the ledger of {manifest.name}?"
+        )
+    return DecisionEvent(
+        id=0,
+        dataset_id=manifest.id,
+        at=_moment(number, line["at"]),
+        annotator=_text(number, line, "annotator"),
+        action=action,
+        rows=np.unique(rows[places.to_numpy()]).astype(np.int32),
+        label=label,
+        note=line.get("note"),
+        run_id=line.get("run"),
+        seen=line.get("seen"),
+        uid=_text(number, line, "uid"),
+        adjudicates=bool(line.get("adjudicates", False)),
+    )
+
+
+def _moment(number: int, text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise BadInputError(f"Line {number}: {text!r} is not a time.", "Write it like 2026-01-31T12:00:00Z.") from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise BadInputError(f"Line {number}: {text} lies in the future.", "Correct the clock or the line.")
+    return moment
+
+
+def _text(number: int, line: dict[str, Any], name: str) -> str:
+    value = line[name]
+    if not isinstance(value, str) or not value.strip():
+        raise BadInputError(f"Line {number}: {name} is {value!r}.", "Give a text.")
+    if len(value) > _LONGEST[name]:
+        raise BadInputError(f"Line {number}: {name} is too long.", f"Give {_LONGEST[name]} characters at most.")
+    return value.strip()
