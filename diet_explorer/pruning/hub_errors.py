@@ -62,8 +62,9 @@ def in_plain_words(error: Exception, repo: str, token: str) -> DietExplorerError
     token : str
         Taken out of every text, should an answer of the Hub repeat it.
     """
-    if isinstance(error, DietExplorerError):
-        return error
+    own = next((link for link in chain(error) if isinstance(link, DietExplorerError)), None)
+    if own is not None:
+        return own
     status, answer = status_of(error), _answer(error).replace(token, "***")
     if any(isinstance(link, RateLimited) for link in chain(error)) or status == 429:
         return HubRateLimitError("The Hub lets no more requests through for now (error 429).", NOT_SENT_AGAIN)
