@@ -14,9 +14,10 @@ import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.errors import BadInputError
+from diet_explorer.pruning.policies import Policy
 
 _SAVED = "view-of-last-page"
-_TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map")
+_TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map", "by", "export", "proof")
 _OWN_KEYS = (*_TEXTS, "checkpoint", "seed", "page", "example", "beside", "zoom")
 Box = tuple[float, float, float, float]
 
@@ -46,8 +47,14 @@ class View:
         Id of the run that is compared.
     colour, map : str or None
         What the colours of a map stand for; which embedding map is shown.
+    by : str or None
+        The witness by which suspects are ordered.
     zoom : tuple of float or None
         The part of a map that is shown: least and greatest x, least and greatest y.
+    export, proof : str or None
+        Ids of the export and of the proof that are shown.
+    policy : Policy or None
+        How the set is pruned; its score, checkpoint and seed are the view's own.
     """
 
     dataset: str | None = None
@@ -63,7 +70,11 @@ class View:
     other: str | None = None
     colour: str | None = None
     map: str | None = None
+    by: str | None = None
     zoom: Box | None = None
+    export: str | None = None
+    proof: str | None = None
+    policy: Policy | None = None
 
     def to_query(self) -> dict[str, list[str]]:
         """URL parameters; defaults are left out."""
@@ -75,7 +86,8 @@ class View:
         if self.zoom is not None:
             values["zoom"] = ":".join(f"{end:.6g}" for end in self.zoom)
         own = {key: [str(value)] for key, value in values.items() if value is not None}
-        return {**own, **self.where.to_query()}
+        rule = self.policy.to_query() if self.policy else {}
+        return {**own, **{key: rule[key] for key in rule if key not in _OWN_KEYS}, **self.where.to_query()}
 
     @classmethod
     def from_query(cls, query: Mapping[str, Sequence[str]]) -> View:
@@ -96,6 +108,9 @@ class View:
             example=_number(last, "example", int),
             beside=_number(last, "beside", int),
             zoom=_box(last.get("zoom")),
+            policy=Policy.from_query({key: query[key] for key in query if key not in _OWN_KEYS})
+            if query.get("policy")
+            else None,
         )
 
     def changed(self, **changes: Any) -> View:
@@ -108,7 +123,7 @@ class View:
         if "dataset" in changes:
             resets = {"run": None, "where": ExampleFilter(), "example": None, "beside": None}
         if {"dataset", "run"} & set(changes):
-            resets |= {"checkpoint": None, "seed": None, "other": None, "zoom": None}
+            resets |= {"checkpoint": None, "seed": None, "other": None, "zoom": None, "export": None, "proof": None}
             resets.setdefault("where", replace(self.where, region=None))  # a place on another run's map
         if "map" in changes:
             resets |= {"zoom": None}

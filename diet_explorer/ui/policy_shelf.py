@@ -1,0 +1,56 @@
+"""Saved policies: save under a name, open again, forget."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.run import Run
+from diet_explorer.run_prune import NAME_LENGTH
+from diet_explorer.ui import words
+from diet_explorer.ui.boundary import as_text, error_boundary
+from diet_explorer.ui.person import person
+from diet_explorer.ui.plain import escape
+from diet_explorer.ui.planning import open_policy
+
+
+def draw_policy_shelf(run: Run, policy: Policy) -> None:
+    """Draw what saves the policy of the address, and those that are saved.
+
+    Parameters
+    ----------
+    policy : Policy
+        With score, checkpoint and seed.
+    """
+    saved = run.policies()
+    shown = next((entry for entry in saved if entry.policy == policy), None)
+    with st.container(key="policy-shelf", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.popover("Save …", icon=":material/bookmark_add:", key="save-policy"):
+            _draw_save(run, policy)
+        with st.popover(f"Saved ({len(saved)})", icon=":material/bookmarks:", key="saved-policies", disabled=not saved):
+            for place, entry in enumerate(saved):
+                with st.container(key=f"saved-policy-{place}", horizontal=True, vertical_alignment="center"):
+                    about = f"{entry.policy.describe()} {words.moment(entry.saved_at)}"
+                    st.html(
+                        f'<b>{escape(entry.name)}</b><br><span class="de-quiet">{escape(about)}</span>',
+                        width="stretch",
+                    )
+                    st.button("Open", key=f"open-policy-{place}", on_click=open_policy, args=(entry.policy,))
+                    if st.button("Delete", key=f"delete-policy-{place}", type="tertiary", icon=":material/delete:"):
+                        with error_boundary("policy-error"):
+                            run.delete_policy(entry.name, by=person())
+                            st.rerun()
+        if shown is not None:
+            st.html(f'<span class="de-quiet" role="status">Saved as <b>{escape(shown.name)}</b></span>')
+
+
+def _draw_save(run: Run, policy: Policy) -> None:
+    with st.form("policy-save-form", border=False):
+        st.caption(as_text(policy.describe()))
+        name = st.text_input("Name", key="policy-name", max_chars=NAME_LENGTH)
+        done = st.form_submit_button("Save policy", type="primary", key="policy-save")
+    st.html('<p class="de-quiet">The address of this page holds the policy too: a link to it opens it anywhere.</p>')
+    if done:
+        with error_boundary("policy-error"):
+            run.save_policy(name, policy, by=person())
+            st.rerun()

@@ -1,0 +1,80 @@
+"""Proof: is the smaller set worth it? Retrain, and compare with random and with all of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.run_proof import Proof
+from diet_explorer.ui import library, words
+from diet_explorer.ui.faces import draw_faces
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.picker import mirrored_select
+from diet_explorer.ui.plain import escape
+from diet_explorer.ui.proof_form import can_be_evaluated, draw_hold_out, draw_proof_form
+from diet_explorer.ui.proof_progress import draw_proof_line, draw_trainings
+from diet_explorer.ui.proof_results import draw_results, draw_table, evaluated_words
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import scored, skeleton
+
+_FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
+
+
+def body(selection: Selection) -> None:
+    """Draw a proof, and the form for the next beside it."""
+    found = scored(selection, "What pruning does to accuracy")
+    if found is None:
+        return
+    dataset, run, _ = found
+    proofs = run.proofs()
+    chosen = selection.view.proof
+    if chosen and chosen not in {proof.id for proof in proofs}:
+        proofs = [library.workspace().proof(chosen), *proofs]
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        if proofs:
+            _draw_proof(selection, proofs)
+        else:
+            st.html(
+                '<div class="de-empty"><h3>Nothing has been proven yet</h3><p>Here accuracy will be drawn against '
+                "the share of examples that is kept: for your policies, for as many random examples, and for the full "
+                "data, each with its 95 % interval, and with a sentence that says what to make of it.</p></div>"
+                f"{skeleton(380)}"
+            )
+    with right:
+        if can_be_evaluated(dataset, run):
+            draw_proof_form(selection, dataset, run)
+        else:
+            draw_hold_out(run)
+
+
+def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
+    by_id = {proof.id: proof for proof in proofs}
+    proof = by_id.get(selection.view.proof or "", proofs[0])
+    face = selection.view.tab if selection.view.tab in _FACES else "results"
+    with st.container(key="proof-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        draw_faces("proof-face", _FACES, face)
+        if len(proofs) > 1:
+            mirrored_select(
+                "Proof", list(by_id), proof.id, "proof", lambda name: _title(by_id[name]), label_visibility="collapsed"
+            )
+    progress = proof.progress()
+    st.html(
+        f'<p class="de-quiet">{escape(_title(proof))} · evaluated on {escape(evaluated_words(proof))} · every training '
+        f"takes {words.whole(proof.steps)} steps</p>"
+    )
+    draw_proof_line(proof, progress)
+    if face == "trainings":
+        draw_trainings(proof)
+    elif face == "numbers":
+        draw_table(proof, proof.table())
+    else:
+        draw_results(proof, proof.table())
+
+
+def _title(proof: Proof) -> str:
+    policies = sum(arm.kind == "policy" for arm in proof.arms)
+    number = words.counted(policies, "choice")
+    return f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S} · {number} × {proof.seeds} seeds"
+
+
+run_page("Proof", "Retrain on what a policy keeps, and see whether it beats chance and the full data.", body)

@@ -1,0 +1,86 @@
+"""Prune & export: choose what to drop, see what that does, write it out and push it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.dataset import Dataset
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.run import Run
+from diet_explorer.ui.boundary import show_error
+from diet_explorer.ui.export_form import draw_export_form
+from diet_explorer.ui.export_list import draw_exports
+from diet_explorer.ui.faces import draw_faces
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.plain import escape
+from diet_explorer.ui.planning import planned, policy_of, rule_of
+from diet_explorer.ui.policy_form import draw_policy_form
+from diet_explorer.ui.policy_shelf import draw_policy_shelf
+from diet_explorer.ui.prune_preview import draw_boundary, draw_effect, draw_figures
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import scored, skeleton
+from diet_explorer.ui.view import change, read_view
+
+_FACES = {"effect": "What it does", "cut": "Examples at the cut", "export": "Exports"}
+
+
+def body(selection: Selection) -> None:
+    """Draw one of the page's faces, and the policy or the export's form beside it."""
+    found = scored(selection, "What a policy keeps and drops")
+    if found is None:
+        return
+    dataset, run, _ = found
+    face = selection.view.tab if selection.view.tab in _FACES else "effect"
+    policy = policy_of(selection)
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        draw_faces("prune-face", _FACES, face)
+        if face == "export":
+            draw_exports(run, selection.view.export)
+        else:
+            _draw_preview(selection, run, policy, face)
+    with right:
+        if face == "export":
+            draw_export_form(run, policy)
+        else:
+            _draw_builder(selection, dataset, run, policy)
+
+
+def _draw_preview(selection: Selection, run: Run, policy: Policy, face: str) -> None:
+    try:
+        found = planned(run, policy)
+    except DietExplorerError as error:
+        with st.container(key="refused"):
+            show_error(error, key="policy-refused")
+            st.html(
+                '<p class="de-quiet">Nothing was dropped. Change the policy on the right; what it does is shown '
+                f"here as soon as it can be carried out.</p>{skeleton(420)}"
+            )
+        return
+    with st.container(key="preview", gap="small"):
+        draw_figures(found)
+        if face == "cut":
+            draw_boundary(selection, found)
+        else:
+            draw_effect(selection, found)
+
+
+def _draw_builder(selection: Selection, dataset: Dataset, run: Run, policy: Policy) -> None:
+    draw_policy_form(dataset, rule_of(selection.view))
+    st.html(f'<p class="de-advice" role="status"><b>{escape(policy.describe())}</b></p>')
+    draw_policy_shelf(run, policy)
+    with st.container(key="policy-next", horizontal=True, gap="small"):
+        st.button(
+            "Export …",
+            key="go-export",
+            type="primary",
+            icon=":material/save:",
+            on_click=change,
+            kwargs={"tab": "export"},
+        )
+        if st.button("Prove it …", key="go-proof", icon=":material/science:"):
+            st.switch_page("pages/proof.py", query_params=read_view().changed(tab=None).to_query())
+
+
+run_page("Prune & export", "Choose what to drop, see what that does before anything is written, and ship it.", body)
