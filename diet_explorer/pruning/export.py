@@ -251,7 +251,8 @@ class _Building:
     def _batches(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         total, start = self._plan.manifest.rows, 0
         with self._files.open_read(examples_path(self._files, self._plan.manifest.id)) as stream:
-            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS):
+            reader = pq.ParquetFile(stream, pre_buffer=False)  # a buffer ahead would hold the whole file
+            for batch in reader.iter_batches(BATCH_ROWS):
                 if self._stopped():
                     raise JobCancelledError("The export was cancelled; nothing is left of it.", "Export it again.")
                 self._tell(start / total, f"Writing row {start:,} of {total:,}")
