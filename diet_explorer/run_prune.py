@@ -31,7 +31,6 @@ from diet_explorer.pruning.writers import ExportFormat
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run_export import Export
 from diet_explorer.store.rows import RunRows
-from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 
 if TYPE_CHECKING:
