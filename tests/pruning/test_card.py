@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from diet_explorer.errors import HubError
 from diet_explorer.pruning.card import merged_card
-from diet_explorer.pruning.card_text import CardProof
+from diet_explorer.pruning.card_text import CardProof, card_proof
 from tests.pruning.pushing import write_export
 
 REPO = "ann/reviews"
@@ -107,6 +108,34 @@ def test_second_push_renews_our_part_only(manifest: dict[str, Any]) -> None:
     assert [entry["config_name"] for entry in configs] == ["default", "pruned"]
     assert configs[1]["data_files"] == [{"split": "train", "path": "train.parquet"}]
     assert merged_card(text, changed, REPO, CardProof()) == text
+
+
+def test_proof_becomes_a_table() -> None:
+    none = {f"{name}{end}": float("nan") for name in ("vs_random", "vs_full") for end in ("", "_low", "_high")}
+    figures = {"accuracy": 0.8125, "macro_f1": 0.8, "loss": 0.5, "loss_low": 0.4, "loss_high": 0.6}
+    ends = {"accuracy_low": 0.75, "accuracy_high": 0.875, "macro_f1_low": float("nan"), "macro_f1_high": float("nan")}
+    full = {"title": "Full data", "kept": 1200, "share": 100.0, "seeds": 3, **figures, **ends, **none, "verdict": "A."}
+    window = {
+        **full,
+        "title": "window",
+        "vs_full": 0.0125,
+        "vs_full_low": -0.01,
+        "vs_full_high": 0.035,
+        "verdict": "B.",
+    }
+    proof = card_proof(pd.DataFrame([full, window]))
+    assert proof.verdicts == ["A.", "B."]
+    assert proof.rows[0] == {
+        "Policy": "Full data",
+        "Kept": "1,200 (100.0 %)",
+        "Seeds": 3,
+        "Accuracy": "0.812 (0.750 to 0.875)",
+        "Macro-F1": "0.800",
+        "Loss": "0.500 (0.400 to 0.600)",
+        "Against random": "–",
+        "Against full data": "–",
+    }
+    assert proof.rows[1]["Against full data"] == "+0.013 (-0.010 to +0.035)"
 
 
 def test_windows_line_endings_stay(manifest: dict[str, Any]) -> None:
