@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 
 import streamlit as st
 
 from diet_explorer.dataset import Dataset
+from diet_explorer.review.annotators import Identity
 from diet_explorer.run import Run
 from diet_explorer.ui import words
-from diet_explorer.ui.boundary import error_boundary
+from diet_explorer.ui.boundary import as_text, error_boundary
+from diet_explorer.ui.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.plain import visible
 from diet_explorer.ui.selection import Selection
 
 _VERBS = {"keep": "Keep", "exclude": "Exclude", "unsure": "Unsure"}
@@ -26,45 +28,44 @@ def draw_bulk(selection: Selection, dataset: Dataset, run: Run, checkpoint: floa
     total : int
         How many examples the filter keeps.
     """
+    who = person()
+    if who is None:
+        with st.popover(f"Decide about {words.whole(total)} …", key="bulk-who", disabled=not total):
+            draw_who_asks()
+        return
+    keep_name()
+    off = not total or not who.may("annotator")
     with st.container(key="bulk", horizontal=True, vertical_alignment="center", gap="small"):
         for action, verb in _VERBS.items():
-            if st.button(f"{verb} {words.whole(total)}", key=f"bulk-{action}", disabled=not total):
-                _decide(selection, run, checkpoint, action)
-        with st.popover(f"Relabel {words.whole(total)} …", key="bulk-relabel", disabled=not total):
-            label = st.selectbox("New label", dataset.classes, key="bulk-label")
+            if st.button(f"{verb} {words.whole(total)}", key=f"bulk-{action}", disabled=off):
+                _decide(selection, run, checkpoint, who, action)
+        with st.popover(f"Relabel {words.whole(total)} …", key="bulk-relabel", disabled=off):
+            label = st.selectbox("New label", dataset.classes, key="bulk-label", format_func=visible)
             if st.button(
-                f"Relabel {words.counted(total, 'example')} as {label}", key="bulk-relabel-do", type="primary"
+                f"Relabel {words.counted(total, 'example')} as {as_text(label)}", key="bulk-relabel-do", type="primary"
             ):
-                _decide(selection, run, checkpoint, "relabel", label)
-            st.text_input("Decided by", key="annotator-name", value=annotator(), on_change=_rename)
+                _decide(selection, run, checkpoint, who, "relabel", label)
     with st.container(key="bulk-saved", horizontal=True, vertical_alignment="center", gap="small"):
-        saved = st.session_state.get(_SAVED, f"Decisions are saved at once, as {annotator()}.")
+        saved = st.session_state.get(_SAVED, "Decisions are saved at once.")
         st.html(f'<span class="de-quiet" role="status">{saved}</span>', width="stretch")
         if st.button("Undo", key="bulk-undo", icon=":material/undo:", type="tertiary", disabled=not _can_undo()):
-            _undo(dataset)
+            _undo(dataset, who)
 
 
-def annotator() -> str:
-    """Who decides in this session; at first the account that the app runs under."""
-    return str(st.session_state.get("annotator", getpass.getuser()))
-
-
-def _rename() -> None:
-    st.session_state["annotator"] = st.session_state["annotator-name"].strip() or getpass.getuser()
-
-
-def _decide(selection: Selection, run: Run, checkpoint: float, action: str, label: str | None = None) -> None:
+def _decide(
+    selection: Selection, run: Run, checkpoint: float, who: Identity, action: str, label: str | None = None
+) -> None:
     with error_boundary("bulk-error"):
         event = run.decide(
-            selection.where, action, annotator=annotator(), label=label, checkpoint=checkpoint, seed=selection.seed
+            selection.where, action, annotator=who, label=label, checkpoint=checkpoint, seed=selection.seed
         )
         _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
         st.rerun()
 
 
-def _undo(dataset: Dataset) -> None:
+def _undo(dataset: Dataset, who: Identity) -> None:
     with error_boundary("bulk-error"):
-        undone = dataset.undo(annotator())
+        undone = dataset.undo(who)
         _say("Nothing left to undo" if undone is None else "Undone: the last decision no longer holds")
         st.rerun()
 

@@ -26,6 +26,7 @@ def card_html(
     percentiles: Mapping[str, float],
     query: str = "",
     text_titles: Sequence[str] = ("Text", "Second text"),
+    reasons: str = "",
 ) -> str:
     """The card's HTML; every text and name in it is escaped.
 
@@ -42,6 +43,8 @@ def card_html(
         Text to mark.
     text_titles : sequence of str
         Titles of the two texts of a pair.
+    reasons : str
+        HTML that stands between the labels and the scores.
     """
     probabilities = card.probabilities(checkpoint, seed)
     predicted = max(probabilities, key=lambda name: probabilities[name])
@@ -49,9 +52,29 @@ def card_html(
         _texts(card, query, text_titles),
         _verdict(card.label, predicted, colours),
         _bars(probabilities, card.label, colours),
+        reasons,
         _scores(card, checkpoint, seed, percentiles),
-        _facts(card),
+        _facts({"id": card.id, "split": card.split, **card.metadata}),
     ]
+    return _article(card, parts)
+
+
+def blind_card_html(
+    card: ExampleCard,
+    *,
+    colours: Mapping[str, str],
+    query: str = "",
+    text_titles: Sequence[str] = ("Text", "Second text"),
+) -> str:
+    """The card for whoever decides without seeing what models and others think: text, given label, id; see `card_html`.
+
+    Further columns stay hidden as well, since they may hold others' ratings.
+    """
+    given = f'<p class="de-verdict"><span>given</span> {chip(card.label, colours.get(card.label, OTHERS))}</p>'
+    return _article(card, [_texts(card, query, text_titles), given, _facts({"id": card.id, "split": card.split})])
+
+
+def _article(card: ExampleCard, parts: Sequence[str]) -> str:
     return f'<article class="de-card" aria-label="Example {escape(card.id)}">{"".join(parts)}</article>'
 
 
@@ -153,8 +176,7 @@ def _at(chosen: pd.DataFrame, name: str, checkpoint: float) -> tuple[float, floa
     return float(values.mean()), float(values.std(ddof=0))
 
 
-def _facts(card: ExampleCard) -> str:
-    facts: dict[str, object] = {"id": card.id, "split": card.split, **card.metadata}
+def _facts(facts: Mapping[str, object]) -> str:
     cells = "".join(
         f"<div><dt>{escape(str(name))}</dt><dd>{escape(_fact(value))}</dd></div>" for name, value in facts.items()
     )

@@ -10,6 +10,7 @@ from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui import exploration, library, words
+from diet_explorer.ui.decision_bar import draw_decision_history, draw_decisions
 from diet_explorer.ui.example_card import card_html
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
@@ -62,6 +63,8 @@ def draw_card(
                 help="Keeps this example on the left, to compare others with it.",
             )
         st.button("Close", key="card-close", shortcut="Esc", on_click=change, kwargs={"example": None, "beside": None})
+    example = library.card(run, row, checkpoint, selection.seed)[0]
+    draw_decisions(selection, dataset, run, checkpoint, example, with_keys=not narrow)
     draw_example(selection, dataset, run, checkpoint, row, key="card")
 
 
@@ -94,6 +97,7 @@ def draw_example(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
             )
         )
         _draw_neighbours(selection, run, row, example.id, example.label, key=key)
+        draw_decision_history(dataset, example)
         if notes:
             st.html("".join(f'<p class="de-quiet">{escape(line)}</p>' for line in notes))
 

@@ -13,6 +13,7 @@ from diet_explorer.ui import library
 from diet_explorer.ui.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.job_line import draw_job_line
 from diet_explorer.ui.navigation import ensure_navigation
+from diet_explorer.ui.person import draw_person, must_sign_in
 from diet_explorer.ui.picker import draw_picker, run_title
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.refine import refine
@@ -39,6 +40,8 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
     with header:
         st.html(f'<div class="de-title"><h1>{escape(title)}</h1><p>{escape(purpose)}</p></div>')
     with error_boundary():
+        if must_sign_in():
+            return
         selection = _resolved()
         if selection is None:
             return
@@ -60,7 +63,7 @@ def _resolved() -> Selection | None:
 
 
 def draw_context_bar(selection: Selection) -> None:
-    """One line: dataset, run, score, checkpoint, seed; then the filter's conditions, each removable."""
+    """One line: dataset, run, score, checkpoint, seed; then the filter's conditions, each removable; who decides."""
     facts = []
     if selection.dataset:
         facts.append(("dataset", selection.dataset.name))
@@ -87,3 +90,4 @@ def draw_context_bar(selection: Selection) -> None:
             )
         if len(chips) > _CHIPS:
             st.html(f'<span class="de-quiet">and {len(chips) - _CHIPS} more</span>', width="content")
+        draw_person()

@@ -17,15 +17,17 @@ from diet_explorer.config import load_settings
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
+from diet_explorer.ui.person import NOBODY, sign_in_is_on, signed_in_person
 from diet_explorer.workspace import Workspace
 
 _ENTRIES = 512
 
 
 def workspace() -> Workspace:
-    """The workspace that the settings name, opened once per process."""
+    """The workspace that the settings name, opened once per process; it checks the role of whoever has signed in."""
     settings = load_settings()
-    return _open(settings.home, settings.database_url, settings.jobs_url)
+    opened = _open(settings.home, settings.database_url, settings.jobs_url)
+    return opened.acting_as(signed_in_person() or NOBODY) if sign_in_is_on() else opened
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,7 +59,7 @@ def histogram(run: Run, by: str, checkpoint: float, seed: int | None, where: Exa
 
 def card(run: Run, row: int, checkpoint: float, seed: int | None) -> tuple[ExampleCard, dict[str, float]]:
     """One example and its percentiles; see `Run.card` and `Run.percentiles`."""
-    return _card(run, run.id, stamp(run), row, checkpoint, seed)
+    return _card(run, run.id, run.store.stamp(), row, checkpoint, seed)
 
 
 def score_names(run: Run, checkpoint: float | None = None, seed: int | None = None) -> list[str]:

@@ -30,6 +30,13 @@ def draw_navigation() -> StreamlitPage:
                 st.Page("pages/data_map.py", title="Data map"),
                 st.Page("pages/embedding_map.py", title="Embedding map"),
             ],
+            "Clean": [
+                st.Page("pages/audit.py", title="Audit"),
+            ],
+            "Ship": [
+                st.Page("pages/prune.py", title="Prune & export"),
+                st.Page("pages/proof.py", title="Proof"),
+            ],
         },
         expanded=True,
     )

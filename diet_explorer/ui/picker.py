@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -94,6 +94,7 @@ def mirrored_select(
     *,
     help: str | None = None,
     to_view: Callable[[Any], Any] = lambda value: value,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> None:
     """A select box that shows what the URL says and, when used, changes the URL.
 
@@ -125,6 +126,7 @@ def mirrored_select(
             help=help,
             disabled=not choices,
             placeholder="none yet",
+            label_visibility=label_visibility,
             on_change=changed,
         )
 

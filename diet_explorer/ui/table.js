@@ -71,6 +71,7 @@ function line(example, data) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const frame = parentElement.querySelector(".frame");
   frame.classList.toggle("short", data.short);
+  frame.classList.toggle("dense", data.dense);
   frame.style.setProperty("--above", `${data.above}px`);
   frame.querySelector("table").setAttribute("aria-label", data.title);
   const head = frame.querySelector("thead tr");

@@ -43,6 +43,8 @@ class TableState:
         Row of the example whose card is open.
     short : bool
         As high as its rows, instead of as high as the window lets it be.
+    dense : bool
+        In lines of one row, for a narrow column.
     above : int
         Pixels of the window that it leaves to what is above and below it.
     """
@@ -50,6 +52,7 @@ class TableState:
     place: str
     selected: int | None = None
     short: bool = False
+    dense: bool = False
     above: int = 276
 
 
@@ -91,6 +94,7 @@ def examples_table(
         "place": state.place,
         "selected": state.selected,
         "short": state.short,
+        "dense": state.dense,
         "above": state.above,
     }
     _mount(key=key, data=data, on_open_change=opened)

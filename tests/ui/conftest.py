@@ -92,6 +92,14 @@ def _close_workspaces() -> Iterator[None]:
     st.cache_resource.clear()
 
 
+@pytest.fixture(autouse=True)
+def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The browser's cookies: Streamlit's test runner has no browser, and makes up a value for every one."""
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: kept))
+    return kept
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Filled:
     return fill(tmp_path_factory.mktemp("shared") / "home")

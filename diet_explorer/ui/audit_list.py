@@ -1,0 +1,101 @@
+"""The list face of the Audit page: the same queue as a table, with one decision about all that the filter keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.dataset import Dataset
+from diet_explorer.run import Run
+from diet_explorer.ui import library, suspects, words
+from diet_explorer.ui.bulk_decisions import draw_bulk
+from diet_explorer.ui.colours import OTHERS
+from diet_explorer.ui.filter_bar import draw_filters, draw_search
+from diet_explorer.ui.plain import visible
+from diet_explorer.ui.review_session import jump_to
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.table import TableState, example_cells, examples_table, text_columns
+from diet_explorer.ui.view import change
+
+_PAGE = 50
+_ABOVE = 356
+_HEAD = (
+    ("rank", "#", "Place by the chosen witness; 1 is the most suspicious."),
+    ("text", "Text", ""),
+    ("labels", "Labels", "Above the given label, below the suggested one."),
+    ("why", "Why", "What the evidence looks like, and the strongest reason."),
+)
+
+
+def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, by: str) -> None:
+    """Draw filters and bulk decisions over the table."""
+    where = selection.where
+    total = library.count(run, checkpoint, selection.seed, where)
+    with st.container(key="toolbar", horizontal=True, vertical_alignment="center", gap="small"):
+        draw_search(where)
+        with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
+            draw_filters(selection, dataset, run, checkpoint)
+    draw_bulk(selection, dataset, run, checkpoint, total)
+    pages = max(-(-total // _PAGE), 1)
+    page = min(selection.view.page, pages)
+    found = suspects.page(run, by, _training(where), checkpoint, _PAGE, (page - 1) * _PAGE)
+    if found.empty:
+        st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
+        return
+    examples_table(
+        "Suspects",
+        _HEAD,
+        _lines(found, selection),
+        TableState(f"{run.id} {by} {checkpoint} {page} {where.to_query()}", selection.view.example, above=_ABOVE),
+        _open,
+        key="suspect-table",
+    )
+    with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<span class="de-quiet" role="status">{words.whole(len(found))} of {words.whole(total)}, '
+            f"filtered from {words.whole(dataset.rows)}</span>",
+            width="stretch",
+        )
+        if pages > 1:
+            key = f"suspect-page-{page}"
+            st.pagination(
+                pages,
+                default=page,
+                key=key,
+                max_visible_pages=5,
+                width=270,
+                on_change=lambda: change(page=st.session_state[key]),
+            )
+
+
+def _training(where: Any) -> Any:
+    return replace(where, splits=("train",))
+
+
+def _open(row: int) -> None:
+    jump_to(row)
+    change(example=row, tab="review")
+
+
+def _lines(found: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
+    texts = text_columns(found)
+    lines = []
+    for entry in found.to_dict("records"):
+        suggested = entry["suggested"]
+        more = (
+            {}
+            if suggested is None
+            else {
+                "predicted": visible(suggested),
+                "predicted_colour": selection.colours.get(suggested, OTHERS),
+                "differs": True,
+            }
+        )
+        reasons = entry["reasons"]
+        why = suspects.KIND_TITLES[entry["kind"]] + (f" · {visible(reasons[0])}" if reasons else "")
+        cells = example_cells(entry, texts, selection.colours, selection.where.text)
+        lines.append({**cells, **more, "rank": words.whole(entry["place"]), "why": why})
+    return lines

@@ -1,0 +1,84 @@
+"""Audit: find the wrong labels, decide quickly, lose nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diet_explorer.analysis.witnesses import COMBINED, witness
+from diet_explorer.dataset import Dataset
+from diet_explorer.review.annotators import Identity
+from diet_explorer.run import Run
+from diet_explorer.ui.audit_conflicts import draw_conflicts
+from diet_explorer.ui.audit_evidence import draw_evidence
+from diet_explorer.ui.audit_history import draw_history
+from diet_explorer.ui.audit_list import draw_suspect_list
+from diet_explorer.ui.audit_review import draw_review
+from diet_explorer.ui.audit_rules import draw_rules
+from diet_explorer.ui.faces import draw_faces
+from diet_explorer.ui.filter_bar import draw_filters
+from diet_explorer.ui.frame import run_page
+from diet_explorer.ui.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.picker import mirrored_select
+from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import scored
+
+_FACES = {
+    "review": "Review",
+    "list": "List",
+    "conflicts": "Disagreements",
+    "history": "History",
+    "evidence": "Evidence",
+}
+
+
+def body(selection: Selection) -> None:
+    """Draw one of the page's faces."""
+    found = scored(selection, "Examples whose labels may be wrong")
+    if found is None:
+        return
+    dataset, run, checkpoint = found
+    selection = replace(selection, seed=None)  # witnesses hear every seed
+    who = person()
+    if who is None:
+        draw_who_asks()
+        return
+    face = selection.view.tab if selection.view.tab in _FACES else "review"
+    by = _bar(selection, dataset, run, checkpoint, who, face)
+    if face == "list":
+        draw_suspect_list(selection, dataset, run, checkpoint, by)
+    elif face == "conflicts":
+        draw_conflicts(selection, dataset, run, checkpoint, who)
+    elif face == "history":
+        draw_history(dataset, run, who)
+    elif face == "evidence":
+        draw_evidence(run, checkpoint, who)
+    else:
+        draw_review(selection, dataset, run, checkpoint, who, by)
+    keep_name()
+
+
+def _bar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity, face: str) -> str:
+    """Draw the faces, the order of the queue, its filter and its rules; the witness that orders it."""
+    names = [entry.name for entry in run.witnesses(checkpoint) if entry.available]
+    by = selection.view.by or COMBINED
+    with st.container(key="audit-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        draw_faces("audit-face", _FACES, face)
+        if face in ("review", "list"):
+            mirrored_select(
+                "Order",
+                names if by in names else [by, *names],
+                by,
+                "by",
+                lambda name: f"By {witness(name).title}",
+                label_visibility="collapsed",
+            )
+        if face == "review":
+            with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
+                draw_filters(selection, dataset, run, checkpoint)
+            draw_rules(dataset, who)
+    return by
+
+
+run_page("Audit", "Find the wrong labels, decide quickly, lose nothing.", body)
