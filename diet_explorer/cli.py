@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diet_explorer import cli_analysis, cli_audit, cli_proof, cli_prune, cli_push
+from diet_explorer import cli_analysis, cli_audit, cli_proof, cli_prune, cli_push, cli_review
 from diet_explorer import cli_output as out
 from diet_explorer.cli_options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.config import load_settings
@@ -357,6 +357,10 @@ app.command("push")(cli_push.push_command)
 app.command("prove")(cli_proof.prove_command)
 app.command("proof")(cli_proof.proof_command)
 app.command("proofs")(cli_proof.proofs_command)
+app.command("decide")(cli_review.decide_command)
+app.command("undo")(cli_review.undo_command)
+app.command("agreement")(cli_review.agreement_command)
+app.add_typer(cli_review.decisions_app, name="decisions")
 app.command("export-cartography")(cli_analysis.export_cartography_command)
 app.command("import-cartography")(cli_analysis.import_cartography_command)
 

@@ -17,6 +17,7 @@ from diet_explorer.analysis.conflicts import conflicting_labels
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
 from diet_explorer.data.validation import ValidationReport
+from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
@@ -77,6 +78,20 @@ class Dataset:
         >>> dataset.search('good "happy end" -bor*')  # doctest: +SKIP
         """
         return self._workspace.text_search(self.manifest).rows(query)
+
+    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Rows of the examples of some ids, ascending; NotFoundError names one that is not there."""
+        examples = ExampleRows(self._workspace.files, self.manifest)
+        rows = examples.rows_of(ids)
+        unknown = sorted(set(ids) - set(examples.ids(rows).to_pylist()))
+        if unknown:
+            raise NotFoundError(f"The dataset has no example {unknown[0]!r}.", "Give an id as `rank` prints it.")
+        return rows
+
+    def ids_of(self, rows: NDArray[np.integer]) -> list[str]:
+        """Ids of the examples of some rows, in their order."""
+        ids: list[str] = ExampleRows(self._workspace.files, self.manifest).ids(rows).to_pylist()
+        return ids
 
     @property
     def ledger(self) -> Ledger:
