@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diet_explorer import Workspace
+from diet_explorer.cli import app
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
 from diet_explorer.jobs.export_progress import ExportFiles
 from diet_explorer.jobs.export_workflow import _write
@@ -170,7 +172,7 @@ def test_formulas_are_neutralised_where_asked(run, tmp_path):
     form=st.sampled_from(["csv", "jsonl", "parquet"]),
     all_rows=st.booleans(),
 )
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_manifests_replay_to_the_same_bytes(run, workspace, tmp_path, kind, share, form, all_rows):
     policy = (
         Policy(kind, drop_easiest=100 - share) if kind in ("window", "class_balanced") else Policy(kind, keep=share)
@@ -204,12 +206,13 @@ def test_a_viewer_exports_nothing(run, tmp_path):
 _CHILD = """
 import sys
 from diet_explorer import Workspace
+from diet_explorer.cli import app
 from diet_explorer.pruning.policies import Policy
 Workspace(sys.argv[1]).runs()[0].prune(Policy(drop_hardest=5)).export(sys.argv[2], format="jsonl", all_rows=True)
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("delay", [0.0, 0.05])
 def test_a_killed_export_never_looks_complete(workspace, tmp_path, delay):
     target = tmp_path / "out"
     child = subprocess.Popen([sys.executable, "-c", _CHILD, workspace.files.root, str(target)])
@@ -284,3 +287,49 @@ def test_saved_policies(run):
     assert [saved.name for saved in run.policies()] == ["other"]
     with pytest.raises(BadInputError):
         run.save_policy(" ", first)
+
+
+def test_the_preview_counts_what_the_export_would_do(run):
+    plan = run.prune(Policy(drop_hardest=10, drop_easiest=5))
+    found = plan.preview(bins=7, examples=3)
+    scores, keep, train = run.ranking(1.0).columns.score("el2n"), plan.selection.keep, plan.material.train
+    assert (found.counts.eval("before - dropped - moved_out + moved_in") == found.counts["kept"]).all()
+    assert found.histogram["kept"].sum() == len(plan.rows) and found.histogram["dropped"].sum() == plan.dropped
+    hard = sorted((float(scores[row]), f"k{row:03d}") for row in range(ROWS) if plan.selection.reasons[row] == 6)
+    easy = sorted((float(scores[row]), f"k{row:03d}") for row in range(ROWS) if plan.selection.reasons[row] == 7)
+    assert {cut.end: cut.value for cut in found.cuts} == {"hardest": hard[0][0], "easiest": easy[-1][0]}
+    kept = sorted((float(scores[row]), f"k{row:03d}") for row in plan.rows)
+    shown = {key: part["id"].tolist() for key, part in found.boundary.groupby(["end", "side"])}
+    assert shown["hardest", "dropped"] == [name for _, name in hard[:3]]
+    assert shown["hardest", "kept"] == [name for _, name in kept[::-1][:3]]
+    assert shown["easiest", "dropped"] == [name for _, name in easy[::-1][:3]]
+    assert shown["easiest", "kept"] == [name for _, name in kept[:3]]
+    order = run.suspect_order(checkpoint=1.0)
+    worst = order[: round(len(order) * 0.05)]
+    assert found.suspects.set_index("worst").loc[0.05].tolist() == [keep[worst].sum(), (~keep[worst]).sum()]
+    states = found.decisions.set_index("state")
+    assert states.loc["exclude"].tolist() == [0, 2] and states.loc["relabel"].tolist() == [1, 0]
+    assert found.ignored_decisions == 1
+    lengths = [len(source_row(row)[3]) for row in plan.rows]
+    assert found.lengths.summary.set_index("figure")["after"]["mean"] == pytest.approx(np.mean(lengths))
+    differs = run.ranking(1.0).columns["disagree"]
+    wrong, right = {0, 1, 2}, {3}
+    before = [row in wrong or (row not in right and bool(differs[row])) for row in np.flatnonzero(train)]
+    after = [row not in wrong | right and bool(differs[row]) for row in plan.rows]
+    assert (found.noise.before, found.noise.after) == pytest.approx((np.mean(before), np.mean(after)))
+
+
+def test_the_command_line_writes_the_same(run, workspace, tmp_path, capsys):
+    def prune(*words):
+        app(["prune", *words, "--workspace", workspace.files.root, "--json"], standalone_mode=False)
+        return json.loads(capsys.readouterr().out)
+
+    prune(run.id, "--drop-hardest", "5", "--output", str(tmp_path / "one"))
+    run.prune(Policy(drop_hardest=5)).export(tmp_path / "two")
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+    found = prune("--from-manifest", str(tmp_path / "one" / "manifest.json"), "--output", str(tmp_path / "three"))
+    assert found["state"] == "done" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")
+    words = shlex.split(json.loads((tmp_path / "one" / "manifest.json").read_text())["command"])
+    assert words[:2] == ["diet-explorer", "prune"] and words[-2:] == ["--output", "DIR"]
+    prune(*words[2:-1], str(tmp_path / "four"))
+    assert bytes_of(tmp_path / "four") == bytes_of(tmp_path / "two")
