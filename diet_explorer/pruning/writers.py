@@ -20,12 +20,6 @@ from diet_explorer.data.column_types import string_bytes
 
 ExportFormat = Literal["csv", "jsonl", "parquet", "datasets"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-FORMAT_TITLES: dict[ExportFormat, str] = {
-    "csv": "CSV",
-    "jsonl": "JSON Lines",
-    "parquet": "Parquet",
-    "datasets": "Folder of the datasets library",
-}
 FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 """How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
