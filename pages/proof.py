@@ -6,6 +6,7 @@ import streamlit as st
 
 from diet_explorer.run_proof import Proof
 from diet_explorer.ui import library, words
+from diet_explorer.ui.empty import empty_state
 from diet_explorer.ui.faces import draw_faces
 from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.picker import mirrored_select
@@ -15,6 +16,7 @@ from diet_explorer.ui.proof_progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof_results import draw_results, draw_table, evaluated_words
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.unscored import scored, skeleton
+from diet_explorer.ui.view import View
 
 _FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
 
@@ -41,7 +43,15 @@ def body(selection: Selection) -> None:
                 f"{skeleton(380)}"
             )
     with right:
-        if can_be_evaluated(dataset, run):
+        if run.record.origin != "job":
+            empty_state(
+                "This run was imported",
+                "A proof repeats a run's training on fewer examples, which needs a training of this program.",
+                page="pages/score.py",
+                action="Score this dataset",
+                view=View(dataset=dataset.id),
+            )
+        elif can_be_evaluated(dataset, run):
             draw_proof_form(selection, dataset, run)
         else:
             draw_hold_out(run)

@@ -16,7 +16,7 @@ from diet_explorer.ui.frame import run_page
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.planning import planned, policy_of, rule_of
 from diet_explorer.ui.policy_form import draw_policy_form
-from diet_explorer.ui.policy_shelf import draw_policy_shelf
+from diet_explorer.ui.policy_shelf import draw_policy_shelf, saved_words
 from diet_explorer.ui.prune_preview import draw_boundary, draw_effect, draw_figures
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.unscored import scored, skeleton
@@ -35,7 +35,10 @@ def body(selection: Selection) -> None:
     policy = policy_of(selection)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        draw_faces("prune-face", _FACES, face)
+        with st.container(key="prune-bar", horizontal=True, vertical_alignment="center", gap="small"):
+            draw_faces("prune-face", _FACES, face)
+            if face != "export":
+                draw_policy_shelf(run, policy)
         if face == "export":
             draw_exports(run, selection.view.export)
         else:
@@ -68,8 +71,11 @@ def _draw_preview(selection: Selection, run: Run, policy: Policy, face: str) -> 
 
 def _draw_builder(selection: Selection, dataset: Dataset, run: Run, policy: Policy) -> None:
     draw_policy_form(dataset, rule_of(selection.view))
-    st.html(f'<p class="de-advice" role="status"><b>{escape(policy.describe())}</b></p>')
-    draw_policy_shelf(run, policy)
+    saved = saved_words(run, policy)
+    st.html(
+        f'<p class="de-advice" role="status"><b>{escape(policy.describe())}</b>'
+        f'<span class="de-quiet">{escape(saved)}</span></p>'
+    )
     with st.container(key="policy-next", horizontal=True, gap="small"):
         st.button(
             "Export …",

@@ -52,7 +52,7 @@ def draw_exports(run: Run, chosen: str | None) -> None:
             _draw_line(export, is_shown=export.id == shown.id)
     if len(exports) > _MOST_LISTED:
         st.html(f'<p class="de-quiet">and {words.whole(len(exports) - _MOST_LISTED)} older ones</p>')
-    with st.container(key="export-details", gap="small"):
+    with st.container(key="export-details", gap="small"), error_boundary("export-details-error"):
         _draw_details(shown)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import get_args
 
 import streamlit as st
 
-from diet_explorer.jobs.map_progress import MapProgress
 from diet_explorer.run import Run
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.embeddings import Representation
@@ -18,14 +18,25 @@ from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 
 _EVERY_SECONDS = 2.0
+_TRAININGS = {"proof": "Proof", "folds": "Folds", "noise": "Noise check"}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done beside the scoring of runs: in words, what exactly, how much of it, and how long it still takes."""
+
+    title: str
+    stage: str
+    share: float
+    seconds_left: float | None = None
 
 
 def draw_job_line(selection: Selection) -> None:
-    """Show the active run, else the map that is being drawn; the page runs again when scores land or a job ends."""
+    """Show the active run, else other work on the selected one; the page runs again when scores land or a job ends."""
     active = active_runs()
     if not active:
-        if selection.run is not None and _active_map(selection.run) is not None:
-            st.fragment(_live_map, run_every=_EVERY_SECONDS)(selection.run)
+        if selection.run is not None and _other_work(selection.run) is not None:
+            st.fragment(_live_work, run_every=_EVERY_SECONDS)(selection.run)
         return
     seen = _seen(active, selection.run)
     st.fragment(_live_line, run_every=_EVERY_SECONDS)(seen, selection.run.id if selection.run else None)
@@ -71,23 +82,39 @@ def _live_line(seen: str, selected: str | None) -> None:
             )
 
 
-def _active_map(run: Run) -> MapProgress | None:
-    maps = (run.map_progress(which) for which in get_args(Representation))
-    return next((progress for progress in maps if progress.is_active), None)
+def _other_work(run: Run) -> _Work | None:
+    """A further training of a run, a map that is drawn, or its newest export while it is written or pushed."""
+    trainings = [child for child in run.children() if child.status in ACTIVE]
+    if trainings:
+        first = next((child for child in trainings if child.status == "running"), trainings[0])
+        progress = first.progress()
+        left = words.counted(len(trainings), "training")
+        return _Work(f"{_TRAININGS[first.record.origin]}: {left} left", first.name, progress.share)
+    for which in get_args(Representation):
+        drawing = run.map_progress(which)
+        if drawing.is_active:
+            return _Work("Drawing an embedding map", drawing.stage, drawing.share, drawing.seconds_left)
+    for export in library.workspace().exports(run)[:1]:
+        writing = export.progress()
+        if writing.is_active:
+            return _Work("Writing an export", writing.stage, writing.share, writing.seconds_left)
+        pushing = export.push_progress()
+        if pushing.is_active:
+            return _Work(f"Pushing to {pushing.repo}", pushing.stage, pushing.share)
+    return None
 
 
-def _live_map(run: Run) -> None:
+def _live_work(run: Run) -> None:
     with error_boundary("job-error"):
-        progress = _active_map(run)
-        if progress is None:
+        work = _other_work(run)
+        if work is None:
             st.rerun()
             return
-        left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        left = f" · {words.duration(work.seconds_left)} left" if work.seconds_left is not None else ""
         with st.container(key="job-line"):
             st.html(
-                f'<div class="de-job" role="status" title="{escape(progress.stage)}"><p>'
-                f"<span>Drawing an embedding map</span><b>{escape(words.percent(progress.share) + left)}</b></p>"
-                f"{bar(progress.share)}</div>"
+                f'<div class="de-job" role="status" title="{escape(work.stage)}"><p><span>{escape(work.title)}</span>'
+                f"<b>{escape(words.percent(work.share) + left)}</b></p>{bar(work.share)}</div>"
             )
 
 

@@ -23,8 +23,7 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
         With score, checkpoint and seed.
     """
     saved = run.policies()
-    shown = next((entry for entry in saved if entry.policy == policy), None)
-    with st.container(key="policy-shelf", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="policy-shelf", horizontal=True, horizontal_alignment="right", gap="small"):
         with st.popover("Save …", icon=":material/bookmark_add:", key="save-policy"):
             _draw_save(run, policy)
         with st.popover(f"Saved ({len(saved)})", icon=":material/bookmarks:", key="saved-policies", disabled=not saved):
@@ -40,8 +39,12 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
                         with error_boundary("policy-error"):
                             run.delete_policy(entry.name, by=person())
                             st.rerun()
-        if shown is not None:
-            st.html(f'<span class="de-quiet" role="status">Saved as <b>{escape(shown.name)}</b></span>')
+
+
+def saved_words(run: Run, policy: Policy) -> str:
+    """Under which name a policy is saved, in words; empty where it is not."""
+    names = [entry.name for entry in run.policies() if entry.policy == policy]
+    return f" Saved as {names[0]}." if names else ""
 
 
 def _draw_save(run: Run, policy: Policy) -> None:

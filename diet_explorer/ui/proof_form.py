@@ -17,6 +17,7 @@ from diet_explorer.run_proving import LEAST_HELD_OUT, MOST_HELD_OUT
 from diet_explorer.training.config import MAX_SEEDS
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary, show_error
+from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape, visible
 from diet_explorer.ui.planning import policy_of, scored_rule
 from diet_explorer.ui.selection import Selection
@@ -26,9 +27,10 @@ _PLAIN = ("hardest", "easiest", "stratified", "class_balanced")
 _SHARES = (90.0, 75.0, 50.0, 30.0, 20.0, 10.0)
 _FIRST_SHARES = (75.0, 50.0, 25.0)
 _HOLD_OUT = 20
+_MOST_TOLD = 3
 _ALWAYS = (
-    "Random examples of the same numbers, drawn afresh for each seed, and the full data are always trained along: a "
-    "policy is worth something only if it beats chance."
+    "As many random examples, drawn afresh for each seed, and the full data are always trained along: a policy is "
+    "worth something only if it beats chance."
 )
 
 
@@ -54,6 +56,9 @@ def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
         names = st.multiselect(
             "Policies", list(options), [next(iter(options))], key="proof-policies", format_func=visible
         )
+        policies = [options[name] for name in names]
+        told = "<br>".join(escape(policy.describe()) for policy in policies[:_MOST_TOLD])
+        st.html(f'<p class="de-quiet">{told}</p>')
         shares = st.multiselect(
             "Kept shares, %",
             sorted({*_SHARES, *_FIRST_SHARES}, reverse=True),
@@ -72,11 +77,10 @@ def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
             help="Trainings of each choice; at least three, so that there is an interval.",
         )
         st.html(f'<p class="de-quiet">{_ALWAYS}</p>')
-        policies = [options[name] for name in names]
         ready = _draw_size(dataset, run, policies, shares, int(seeds))
         if st.button("Start proof", key="start-proof", type="primary", icon=":material/science:", disabled=not ready):
             with error_boundary("proof-start-error"), st.spinner("Choosing the examples of every training…"):
-                proof = run.prove(policies, shares, int(seeds))
+                proof = run.prove(policies, shares, int(seeds), by=person())
                 change(proof=proof.id)
                 st.rerun()
 
@@ -99,7 +103,7 @@ def draw_hold_out(run: Run) -> None:
         )
         if st.button("Score with a hold-out", key="start-hold-out", type="primary", icon=":material/call_split:"):
             with error_boundary("hold-out-error"):
-                held = run.score_with_hold_out(float(share))
+                held = run.score_with_hold_out(float(share), by=person())
                 st.switch_page("pages/score.py", query_params=View(run=held.id).to_query())
 
 

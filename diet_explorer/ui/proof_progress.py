@@ -9,6 +9,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.markup import bar
+from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.proof_chart import series_names
 
@@ -38,7 +39,7 @@ def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:
             )
             if st.button("Resume", key="resume-proof", type="primary", icon=":material/play_arrow:"):
                 with error_boundary("proof-error"):
-                    proof.resume()
+                    proof.resume(by=person())
                     st.rerun()
 
 
@@ -55,7 +56,7 @@ def _live(proof: Proof, done: int) -> None:
                 width="stretch",
             )
             if st.button("Cancel", key="cancel-proof", icon=":material/stop:"):
-                proof.cancel()
+                proof.cancel(by=person())
                 st.rerun()
 
 
@@ -92,8 +93,8 @@ def _draw_cell(proof: Proof, entry: CellProgress, key: str) -> None:
         f"{bar(entry.share)}</div>"
     )
     if entry.status in ACTIVE and st.button("Cancel", key=f"cancel-cell-{key}", type="tertiary"):
-        proof.cancel(entry.cell)
+        proof.cancel(entry.cell, by=person())
         st.rerun()
     if entry.status in ("failed", "cancelled") and st.button("Resume", key=f"resume-cell-{key}", type="tertiary"):
-        proof.resume(entry.cell)
+        proof.resume(entry.cell, by=person())
         st.rerun()

@@ -17,6 +17,7 @@ from diet_explorer.ui.selection import Selection
 
 _MOST_CLASSES = 100
 _TEXT_LIMIT = 600
+_TWO_LINES = "display:-webkit-box; -webkit-line-clamp:2; -webkit-box-orient:vertical; overflow:hidden"
 _STATE_WORDS = {"keep": "decided keep", "relabel": "decided relabel", "exclude": "decided exclude", "unsure": "unsure"}
 
 
@@ -79,8 +80,8 @@ def draw_boundary(selection: Selection, found: Planned) -> None:
                 part = rows[(rows["end"] == end) & (rows["side"] == side)]
                 with column:
                     st.html(
-                        f'<h4 class="de-chart-title">{title} <span class="de-quiet">at the {end} end, the '
-                        f"nearest to the cut first</span></h4>{_examples_html(part, score.title, selection.colours)}"
+                        f'<h4 class="de-chart-title">{title} <span class="de-quiet">at the {end} end, nearest '
+                        f"first</span></h4>{_examples_html(part, score.title, selection.colours)}"
                     )
 
 
@@ -165,12 +166,12 @@ def _draw_lengths(lengths: LengthShift) -> None:
 
 def _examples_html(rows: pd.DataFrame, score: str, colours: dict[str, str]) -> str:
     texts = [name for name in ("text", "text_pair") if name in rows.columns]
-    lines = "".join(
-        f'<tr><td class="de-figure">{words.three(row["score"])}</td><td>'
-        + "<br>".join(escape(str(row[name] or "")[:_TEXT_LIMIT]) for name in texts)
-        + f"<br>{chip(row['label'], colours.get(row['label'], OTHERS))}</td></tr>"
-        for row in rows.to_dict("records")
-    )
+    lines = ""
+    for row in rows.to_dict("records"):
+        parts = [escape(str(row[name] or "")[:_TEXT_LIMIT]) for name in texts]
+        shown = "".join(f'<div style="{_TWO_LINES}" title="{part}">{part}</div>' for part in parts)
+        label = chip(row["label"], colours.get(row["label"], OTHERS))
+        lines += f'<tr><td class="de-figure">{words.three(row["score"])}</td><td>{shown}{label}</td></tr>'
     return (
         f'<table class="de-list"><thead><tr><th class="de-figure">{escape(score)}</th><th>Example</th></tr></thead>'
         f"<tbody>{lines}</tbody></table>"
