@@ -87,10 +87,12 @@ class GhostPass:
                     raise StructureChanged
             self._inputs.clear()
             loss = cross_entropy(logits, labels)
-            if self._leaves and loss.requires_grad:
-                torch.autograd.grad(loss, self._leaves, allow_unused=True)
-            for parameter, pieces in self._pending.items():
-                self._add(parameter, pieces)
+            # The caller's autocast is for the forward pass; left on, it would take the sums in the hooks in half too.
+            with torch.autocast(labels.device.type, enabled=False):
+                if self._leaves and loss.requires_grad:
+                    torch.autograd.grad(loss, self._leaves, allow_unused=True)
+                for parameter, pieces in self._pending.items():
+                    self._add(parameter, pieces)
             return logits.detach().float(), self._squares
         finally:
             self._active = False

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from diet_explorer.scoring.gradient_norms import GradientNorms, gradient_norms
@@ -166,3 +167,29 @@ def test_autocast_by_the_caller_is_kept_and_summed_in_fp32() -> None:
     assert found.norms.dtype == found.logits.dtype == torch.float32
     error = relative_error(found.norms, reference_norms(model, batch, labels))
     assert 1e-6 < error < 0.1
+
+
+def test_gram_matrices_are_fp32_whatever_the_caller_computes_in() -> None:
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.ops.aten.bmm.default:
+                seen.append(args[0].dtype)
+            return func(*args, **(kwargs or {}))
+
+    class WithoutAttention(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.head = torch.nn.Embedding(20, 32), torch.nn.Linear(32, 32)
+
+        def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+            return self.head(self.words(input_ids)).sum(1)
+
+    engine = GradientNorms(WithoutAttention())
+    batch, labels = {"input_ids": torch.arange(12).view(3, 4)}, torch.tensor([0, 1, 2])
+    engine(batch, labels)
+    with torch.autocast("cpu", dtype=torch.bfloat16), Watch():
+        engine(batch, labels)
+    assert seen
+    assert set(seen) == {torch.float32}
