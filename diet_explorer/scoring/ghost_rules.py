@@ -19,8 +19,13 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from diet_explorer.scoring.wide_products import wide_products
+
 _CHUNK_BYTES = 32 * 2**20
 """Largest block of per-example weight gradients that the direct rule forms at once."""
+
+_STRIP = 64
+"""Rows of a Gram matrix computed at once; fewer save more of its symmetric half, but make slow products (measured)."""
 
 _RMS_NORMS = frozenset(
     f"transformers.models.{module}.{name}"
@@ -45,8 +50,31 @@ def _as_rows(tensor: Tensor) -> Tensor:
     return _full_precision(tensor).reshape(tensor.shape[0], -1, tensor.shape[-1])
 
 
-def _gram(rows: Tensor) -> Tensor:
-    return torch.bmm(rows, rows.transpose(1, 2))
+def _gram(rows: Tensor) -> list[Tensor]:
+    """``R Rᵀ`` per example in strips of `_STRIP` rows, each (B, ≤ _STRIP, …) from the diagonal to the right.
+
+    The matrix is symmetric, so what is left of the diagonal block is not computed.
+    """
+    length = rows.shape[1]
+    if length <= _STRIP:
+        return [wide_products(rows, rows)[:, :, :length]]
+    starts = range(0, length, _STRIP)
+    return [torch.bmm(rows[:, start : start + _STRIP], rows[:, start:].transpose(1, 2)) for start in starts]
+
+
+def _gram_dot(inputs: list[Tensor], grads: list[Tensor], constant: float) -> Tensor:
+    """``Σ_{t,u} (A_tu + constant) G_tu`` per example from the strips of two Gram matrices, (B,)."""
+    found = []
+    for left, right in zip(inputs, grads, strict=True):
+        products = (left + constant if constant else left) * right
+        height, width = products.shape[1:]
+        if width == height:
+            found.append(products.sum((1, 2)))
+        else:
+            # every entry to the right of the diagonal block stands for two
+            found.append(products[:, :, :height].sum((1, 2)) + 2 * products[:, :, height:].sum((1, 2)))
+    # The exact value is never negative; rounding can push a vanishing one just below zero.
+    return torch.stack(found).sum(0).clamp_min_(0) if len(found) > 1 else found[0].clamp_min_(0)
 
 
 @dataclass
@@ -54,7 +82,7 @@ class SharedInput:
     """An input tensor together with its Gram matrix, which query, key and value projections share."""
 
     tensor: Tensor
-    gram_matrix: Tensor | None = field(default=None, repr=False)
+    gram_strips: list[Tensor] | None = field(default=None, repr=False)
     _version: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,11 +97,11 @@ class SharedInput:
         """The input as (B, T, d) in full precision."""
         return _as_rows(self.tensor)
 
-    def gram(self) -> Tensor:
-        """``A Aᵀ`` per example, (B, T, T), computed once."""
-        if self.gram_matrix is None:
-            self.gram_matrix = _gram(self.rows())
-        return self.gram_matrix
+    def gram(self) -> list[Tensor]:
+        """``A Aᵀ`` per example, in strips, computed once."""
+        if self.gram_strips is None:
+            self.gram_strips = _gram(self.rows())
+        return self.gram_strips
 
 
 @dataclass
@@ -171,7 +199,7 @@ class LayerNormRule:
                 scale = (inputs.var(-1, keepdim=True, correction=0) + call.module.eps).rsqrt()  # type: ignore[operator]
             else:
                 mean, scale = (value.reshape(*inputs.shape[:2], 1) for value in call.statistics)
-            found["weight"] = VectorPiece((inputs - mean).mul_(scale).mul_(rows).sum(1))
+            found["weight"] = VectorPiece(torch.addcmul(-mean * scale, inputs, scale).mul_(rows).sum(1))
         if "bias" in wanted:
             found["bias"] = VectorPiece(rows.sum(1))
         return found
@@ -249,11 +277,10 @@ def _outer_squared_norm(pieces: Sequence[OuterPiece]) -> Tensor:
         grads = torch.cat([piece.grads for piece in pieces], dim=1)
     length, width_out = grads.shape[1:]
     width_in = inputs.tensor.shape[-1]
-    gram_width = width_out if inputs.gram_matrix is not None else width_in + width_out
-    if length * gram_width <= width_in * width_out:
-        weights = inputs.gram() + 1 if bias else inputs.gram()
-        # The exact value is never negative; rounding can push a vanishing one just below zero.
-        return (weights * _gram(grads)).sum((1, 2)).clamp_min_(0)
+    gram_width = width_out if inputs.gram_strips is not None else width_in + width_out
+    gram_columns = length if length <= _STRIP else (length + _STRIP) / 2
+    if gram_columns * gram_width <= width_in * width_out:
+        return _gram_dot(inputs.gram(), _gram(grads), 1.0 if bias else 0.0)
     norms = _direct_squared_norm(inputs.rows(), grads)
     return norms + grads.sum(1).square().sum(1) if bias else norms
 
@@ -271,4 +298,7 @@ def _lookup_squared_norm(pieces: Sequence[LookupPiece]) -> Tensor:
     same = ids.unsqueeze(1) == ids.unsqueeze(2)
     if pieces[0].padding_idx is not None:
         same &= (ids != pieces[0].padding_idx).unsqueeze(1)
-    return (_gram(grads) * same).sum((1, 2)).clamp_min_(0)
+    strips = _gram(grads)
+    heights = [strip.shape[1] for strip in strips]
+    shared = [rows[:, :, -strip.shape[2] :] for rows, strip in zip(torch.split(same, heights, 1), strips, strict=True)]
+    return _gram_dot(shared, strips, 0.0)
