@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from diet_explorer.ui.bar_chart import draw_bars
 from diet_explorer.ui.csv_download import safe_csv
 from diet_explorer.ui.plain import escape, in_chart
 
@@ -56,9 +56,9 @@ def draw_chart(
     key: str,
     table: Callable[[], pd.DataFrame],
     note: str = "",
-    on_select: Callable[[], None] | None = None,
-    plot_key: str | None = None,
     config: Mapping[str, object] | None = None,
+    bars: bool = False,
+    on_range: Callable[[float, float], None] | None = None,
 ) -> None:
     """Draw one chart.
 
@@ -73,12 +73,12 @@ def draw_chart(
         Makes the data behind the chart, when it is downloaded.
     note : str
         Quiet words behind the title.
-    on_select : callable, optional
-        Called after a box was dragged; the selection stands in the session state under `plot_key`.
-    plot_key : str, optional
-        Key of the plot; by default derived from `key`.
     config : mapping, optional
         Further settings of the plot.
+    bars : bool
+        The figure holds nothing but bars, which are drawn without plotly; see `draw_bars`.
+    on_range : callable, optional
+        For bars: called with both ends of a range that was dragged across.
     """
     with st.container(key=key, gap=None):
         with st.container(key=f"{key}-head", horizontal=True, vertical_alignment="center", gap="small"):
@@ -86,10 +86,10 @@ def draw_chart(
             st.html(f'<h4 class="de-chart-title">{escape(title)}{quiet}</h4>', width="stretch")
             with st.popover("Download chart", icon=":material/download:", key=f"{key}-download", type="tertiary"):
                 _downloads(figure, title, key, table)
-        selecting: dict[str, Any] = {"on_select": on_select, "selection_mode": "box"} if on_select else {}
-        st.plotly_chart(
-            figure, key=plot_key or f"{key}-plot", config={**_CONFIG, **(config or {})}, alt=title, **selecting
-        )
+        if bars:
+            draw_bars(figure, title, f"{key}-bars", on_range)
+        else:
+            st.plotly_chart(figure, key=f"{key}-plot", config={**_CONFIG, **(config or {})}, alt=title)
 
 
 def _downloads(figure: go.Figure, title: str, key: str, table: Callable[[], pd.DataFrame]) -> None:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
+from diet_explorer.ui import words
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OTHERS, SECOND, cividis
 from diet_explorer.ui.plain import in_chart, name_in_chart
@@ -20,8 +21,7 @@ def score_histogram(
     low: float | None,
     high: float | None,
     *,
-    plot_key: str,
-    on_select: Callable[[], None],
+    on_range: Callable[[float, float], None],
 ) -> None:
     """Distribution of a score; dragging over it chooses a range.
 
@@ -31,8 +31,8 @@ def score_histogram(
         ``left, right, count`` as `Run.histogram` gives them.
     low, high : float or None
         The chosen range; bars outside of it are faded.
-    on_select : callable
-        Called after a drag; the selection stands in the session state under `plot_key`.
+    on_range : callable
+        Called with both ends of the range after a drag.
     """
     middle = (counts["left"] + counts["right"]) / 2
     reach = float(counts["right"].iloc[-1] - counts["left"].iloc[0]) or 1.0
@@ -48,11 +48,14 @@ def score_histogram(
             "opacity": [1.0 if kept else 0.3 for kept in inside],
             "line": {"width": 0.5, "color": NEUTRAL},
         },
-        customdata=list(zip(counts["left"], counts["right"], strict=True)),
-        hovertemplate="%{customdata[0]:.3f} to %{customdata[1]:.3f}<br>%{y:,} examples<extra></extra>",
+        hovertext=[
+            f"{left:.3f} to {right:.3f}<br>{words.counted(number, 'example')}"
+            for left, right, number in counts[["left", "right", "count"]].itertuples(index=False)
+        ],
+        hoverinfo="text",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**layout(116, dragmode="select", selectdirection="h", bargap=0.02))
+    figure.update_layout(**layout(116, bargap=0.02))
     figure.update_xaxes(**axis(score.axis))
     figure.update_yaxes(**axis("Examples", nticks=4))
     draw_chart(
@@ -61,9 +64,8 @@ def score_histogram(
         note="Drag to filter",
         key="score-histogram",
         table=lambda: counts,
-        on_select=on_select,
-        plot_key=plot_key,
-        config={"doubleClick": False},
+        bars=True,
+        on_range=on_range,
     )
 
 
@@ -149,7 +151,11 @@ def class_balance(
                 "opacity": max(1.0 - 0.4 * place, 0.2),
                 "line": {"width": 0.5, "color": NEUTRAL},
             },
-            hovertemplate=f"%{{y}}, {name_in_chart(split)}: %{{x:,}} examples<extra></extra>",
+            hovertext=[
+                f"{name_in_chart(name)}, {name_in_chart(split)}: {words.counted(value, 'example')}"
+                for name, value in zip(rows, values, strict=True)
+            ],
+            hoverinfo="text",
         )
     height = 70 + (26 if len(rows) < 5 else 17) * len(rows)
     figure.update_layout(**layout(height, barmode="stack", bargap=0.25))
@@ -170,6 +176,7 @@ def class_balance(
         title="Are the classes balanced?",
         key=key,
         table=lambda: pd.DataFrame(counts, columns=["label", "split", "count"]),
+        bars=True,
     )
 
 
@@ -185,7 +192,11 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
             x=names,
             y=list(counts[:last]),
             marker={"color": ACCENT},
-            hovertemplate="%{x} " + unit + "<br>%{y:,} examples<extra></extra>",
+            hovertext=[
+                f"{name} {unit}<br>{words.counted(number, 'example')}"
+                for name, number in zip(names, counts[:last], strict=True)
+            ],
+            hoverinfo="text",
         )
     )
     figure.update_layout(**layout(150, bargap=0.02))
@@ -200,4 +211,4 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
     )
     figure.update_yaxes(**axis("Examples", nticks=4))
     limits = pd.DataFrame({f"{unit}_from": edges[:last], "count": counts[:last]})
-    draw_chart(figure, title="How long are the texts?", key=key, table=lambda: limits)
+    draw_chart(figure, title="How long are the texts?", key=key, table=lambda: limits, bars=True)

@@ -147,10 +147,12 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
     if counts.empty:
         st.caption("No example matches the other conditions.")
     else:
-        # a chart per range, so that the box that was dragged goes when the range does
-        chart = f"score-histogram-{score.name}-{limits.low}-{limits.high}"
         charts.score_histogram(
-            counts, score, limits.low, limits.high, plot_key=chart, on_select=lambda: _brushed(chart, score.name)
+            counts,
+            score,
+            limits.low,
+            limits.high,
+            on_range=lambda low, high: _set_range(score.name, round(low, 3), round(high, 3)),
         )
     _range_inputs(
         "filter",
@@ -159,13 +161,6 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
         limits.high,
         lambda low, high: _set_range(score.name, low, high),
     )
-
-
-def _brushed(key: str, name: str) -> None:
-    boxes = st.session_state[key].selection.box
-    if boxes:
-        low, high = sorted(boxes[0]["x"])
-        _set_range(name, round(float(low), 3), round(float(high), 3))
 
 
 def _set_range(name: str, low: float | None, high: float | None) -> None:

@@ -220,6 +220,7 @@ def _trace(
     ink = "#ffffff" if dark else "#1d2127"
     line: dict[str, object] = {"width": 0.5, "color": NEUTRAL}
     if colouring.outlined:
+        points = points.sort_values("disagree", kind="stable")  # outlines on top; the legend shows the first point
         line = {
             "width": np.where(points["disagree"], 1.6, 0.4),
             "color": np.where(points["disagree"], ink, NEUTRAL),

@@ -31,7 +31,7 @@ def where_of(page):
 
 def plot_area(page, key):
     """Where the axes of a chart are on the screen, once it is drawn."""
-    area = page.locator(f".st-key-{key} .nsewdrag").first
+    area = page.locator(f".st-key-{key} .nsewdrag, .st-key-{key} .plot").first
     area.wait_for(state="attached", timeout=60_000)
     settled(page)
     page.wait_for_timeout(300)
@@ -66,6 +66,16 @@ def brush_the_histogram(page, run):
     assert 0 < count < run.count(ExampleFilter(), 1.0)
     expect(page.locator(".st-key-list-foot")).to_contain_text(f"of {count}, filtered from {run.dataset.rows}")
     expect(page.locator("tr[data-row]")).to_have_count(min(count, 50))
+    settled(page)
+    title, files = "How many examples?", {}
+    for name in ("Image (PNG)", "Drawing (SVG)"):
+        if not page.get_by_role("button", name=name).is_visible():
+            page.locator(".st-key-score-histogram-download button").first.click()
+        with page.expect_download() as file:
+            page.get_by_role("button", name=name).click()
+        files[name] = file.value.path().read_bytes()
+    assert files["Image (PNG)"].startswith(b"\x89PNG")
+    assert files["Drawing (SVG)"].startswith(b"<svg") and title.encode() in files["Drawing (SVG)"]
 
 
 def lasso(page, run):
