@@ -244,6 +244,9 @@ class ReviewQueue:
                 self._forget_passed_over(still_open, others, room)
             found = {} if enough else self._next(still_open, others, room, share)
             held = {row for row in self._way[self._at :] if still_open[row]}
+            if not found and not held and self._claimed_at:
+                self._claims.release(self._identity.name)  # others may still have to decide about what we have decided
+                self._claimed_at = 0.0
             if not found and (not held or waited <= self._lease_seconds / 3):
                 return
             wanted = {row: int(room[row]) - 1 for row in found}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,12 +80,32 @@ def writing(engine: Engine, key: str) -> Iterator[Session]:
     key : str
         What is written, such as a dataset's id. SQLite has one writer at a time whatever the key.
     """
-    with database_errors(engine), Session(engine) as session, session.begin():
+    with database_errors(engine), _turn(engine), Session(engine) as session, session.begin():
         if engine.dialect.name == "sqlite":
             session.connection().exec_driver_sql("BEGIN IMMEDIATE")
         else:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
         yield session
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Wait for one's turn to write to SQLite.
+
+    Writers that find it locked sleep and try again, and some of many have no luck for seconds; the system wakes who
+    waits for a file lock, in turn, and frees the lock of a process that is killed.
+    """
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:":
+        yield
+        return
+    with explained("write", f"{path}.turn"):
+        descriptor = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _engine(address: str) -> Engine:
