@@ -23,7 +23,7 @@ from diet_explorer.ui.selection import Selection
 
 _STATE = "settling"
 _AHEAD = 4
-_ABOVE = 352
+_ABOVE = 326
 
 
 @dataclass

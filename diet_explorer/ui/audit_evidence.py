@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.analysis.label_noise import NoiseMode
+from diet_explorer.analysis.witnesses import Witness
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run import Run
@@ -28,8 +29,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
     with left, st.container(key="witnesses"):
         lines = "".join(
             f"<tr><td>{'✓' if entry.available else '–'}</td><td><b>{escape(entry.title)}</b><br>"
-            f'<span class="de-quiet">{escape(entry.explanation)}'
-            f"{'' if entry.available else f' <b>{escape(entry.remedy)}</b>'}</span></td></tr>"
+            f'<span class="de-quiet">{escape(entry.explanation)}{_remedy(entry)}</span></td></tr>'
             for entry in run.witnesses(checkpoint)
         )
         st.html(f'<table class="de-list de-witnesses"><tbody>{lines}</tbody></table>')
@@ -52,6 +52,10 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
             _job(check, "noise", who, lambda: _start_noise(run, who))
             if check is not None and check.status == "succeeded":
                 _report(run)
+
+
+def _remedy(entry: Witness) -> str:
+    return "" if entry.available else f" <b>{escape(entry.remedy.replace('`', ''))}</b>"
 
 
 def _start_folds(run: Run, who: Identity) -> None:

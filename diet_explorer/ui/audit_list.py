@@ -21,7 +21,7 @@ from diet_explorer.ui.table import TableState, example_cells, examples_table, te
 from diet_explorer.ui.view import change
 
 _PAGE = 50
-_ABOVE = 356
+_ABOVE = 386
 _HEAD = (
     ("rank", "#", "Place by the chosen witness; 1 is the most suspicious."),
     ("text", "Text", ""),

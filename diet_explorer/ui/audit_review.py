@@ -20,7 +20,7 @@ from diet_explorer.ui.review_session import Review, jump, review
 from diet_explorer.ui.selection import Selection
 
 _AHEAD = 3  # cards that are ready before they are needed; the queue claims as many at least while there are any
-_ABOVE = 352
+_ABOVE = 326
 _EMPTY = (
     '<div class="de-empty"><h3>Nothing left to decide here</h3><p>Every example of this queue is decided, or somebody '
     "else is at it. Change the order or the filter, or read what was decided under History.</p></div>"

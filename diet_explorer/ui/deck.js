@@ -165,8 +165,8 @@ class Deck {
   add(entry) {
     const last = Math.max(this.data.ack, this.sent, ...this.outbox.map((known) => known.n));
     this.outbox.push({ n: last + 1, ...entry });
-    this.send();
     this.draw();
+    this.send();
   }
 
   send() {

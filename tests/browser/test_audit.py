@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pandas as pd
 import pytest
@@ -22,7 +22,10 @@ HOSTILE_TEXTS = (
     "\x1b[31mred\x1b[0m \u202ereversed\u202c \u2066open isolate zero\u200bwidth\ufeff bell\x07",
     "Donaudampfschifffahrtsgesellschaft" * 60,
 )
-FITS = "() => { const main = document.querySelector('[data-testid=stMain]'); return main.scrollWidth <= main.clientWidth; }"
+FITS = """() => {
+  const main = document.querySelector('[data-testid=stMain]');
+  return main.scrollWidth <= main.clientWidth;
+}"""
 HOSTILE_LABELS = ("<b>%{y}</b>\u202elabel", "$x^2$ **good** " + "endless" * 30)
 
 
@@ -164,7 +167,8 @@ def test_a_review_by_keys_alone(audited, new_page):
 
 
 def bulk(page, run):
-    tab_to(page, ".st-key-audit-face [role=radio]:nth-child(2), .st-key-audit-face button:nth-child(2)")
+    tab_to(page, ".st-key-audit-face button")
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-exclude button")).to_be_visible()
     count = run.count()
@@ -272,10 +276,9 @@ def test_two_tabs_on_one_example_and_a_disk_that_cannot_be_written(audited, new_
 )
 def test_texts_and_labels_stay_texts(audited, new_page, path):
     app, _, run = audited
-    page = new_page(f"{app.url}/{path}{'&' if '?' in path else '?'}run={run.id}")
-    if path.startswith("audit"):
-        started(page, "<b>Eve</b>\u202e")
-    settled(page)
+    known = {"name": "diet-explorer-name", "value": quote("<b>Eve</b>\u202e"), "url": app.url}
+    state = {"cookies": [known], "origins": []}
+    page = settled(new_page(f"{app.url}/{path}{'&' if '?' in path else '?'}run={run.id}", storage_state=state))
     wait = {"distributions": ".main-svg", "data_map": ".main-svg", "browse": ".st-key-card"}.get(
         path.split("?")[0], ".chip, .de-chip"
     )
@@ -283,6 +286,6 @@ def test_texts_and_labels_stay_texts(audited, new_page, path):
     assert page.evaluate("window.hacked") is None
     assert page.locator("img[src=x], a[href^=javascript]").count() == 0
     assert page.evaluate(FITS)
-    text = page.inner_text("body") + "".join(page.locator("tr[data-row], .legendtext").all_inner_texts())
+    text = page.inner_text("body") + "".join(page.locator("tr[data-row], .legendtext").all_text_contents())
     assert not set("\u202e\u202c\u2066\u200b\ufeff\x1b\x07") & set(text)
     assert "⟦U+202E⟧" in text
