@@ -135,6 +135,9 @@ def follow_proof(proof: Proof, workspace: Workspace) -> None:
     """
     from diet_explorer.cli_runs import FOLLOW_SECONDS, keep_alive, some_worker
 
+    if not proof.progress().is_active:  # all of it was trained before
+        proof.wait()
+        return
     line = out.LiveLine()
     with some_worker(workspace) as child:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from diet_explorer.errors import JobCancelledError, JobFailedError
+from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.pruning.cells import CellFiles
 from diet_explorer.pruning.proof import Arm, Figures, results_table
+from diet_explorer.review.annotators import Identity
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 
@@ -143,17 +145,31 @@ class Proof:
                 found[cell.arm][cell.seed] = figures
         return found
 
-    def cancel(self, cell: Cell | None = None) -> None:
+    def cancel(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> None:
         """Stop its trainings, or one of them, within seconds; what is done stays, and `resume` goes on from there.
 
         A training that another proof shares stops for that one too.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `by` is somebody who may not.
         """
+        self._workspace.allow("lead", "cancel a proof", by)
         for run in self._runs(cell):
             if run.status in ACTIVE:
-                run.cancel()
+                with suppress(BadInputError):  # it has ended since it was looked at
+                    run.cancel()
 
-    def resume(self, cell: Cell | None = None) -> Proof:
-        """Queue cancelled and failed trainings again, or one of them; each goes on from its last checkpoint."""
+    def resume(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> Proof:
+        """Queue cancelled and failed trainings again, or one of them; each goes on from its last checkpoint.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `by` is somebody who may not.
+        """
+        self._workspace.allow("lead", "resume a proof", by)
         for run in self._runs(cell):
             take_up(run)
         return self
@@ -193,9 +209,10 @@ class Proof:
         return CellFiles(self._workspace.files)
 
     def _runs(self, cell: Cell | None) -> list[Run]:
-        """The runs of its cells that are its own to stop and start: not the proof's run where it serves as a cell."""
-        ids = [entry.run_id for entry in self.cells if cell in (None, entry) and entry.run_id != self.run_id]
-        return [self._workspace.run(run_id) for run_id in dict.fromkeys(ids)]
+        """The runs of its cells that a proof may stop and start; one that people scored may serve as a cell too."""
+        ids = dict.fromkeys(entry.run_id for entry in self.cells if cell in (None, entry))
+        runs = [self._workspace.run(run_id) for run_id in ids]
+        return [run for run in runs if run.record.origin == "proof"]
 
     def _cell_progress(self, cell: Cell) -> CellProgress:
         title = self.arms[cell.arm].title
@@ -203,7 +220,8 @@ class Proof:
             return CellProgress(cell, title, "succeeded", 1.0, 0.0)
         run = self._workspace.run(cell.run_id)
         if run.status != "running":
-            return CellProgress(cell, title, run.record.status, 0.0, None, run.error, run.remedy)
+            share = 1.0 if run.status == "succeeded" else 0.0
+            return CellProgress(cell, title, run.record.status, share, None, run.error, run.remedy)
         found = run.progress()
         return CellProgress(cell, title, run.record.status, found.share, found.seconds_left)
 

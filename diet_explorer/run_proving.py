@@ -19,6 +19,7 @@ from diet_explorer.pruning.material import Population, hardness_of, load_populat
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Arm, arms_of, cell_config, cell_key, checked_seeds, choices_of
 from diet_explorer.pruning.selection import drawing_order, select
+from diet_explorer.review.annotators import Identity
 from diet_explorer.run_proof import Cell, Proof, proof_path
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.runs import RunRecord
@@ -87,7 +88,14 @@ class ProvenRun(ABC):
     def default_checkpoint(self, seed: int | None = None) -> float:
         """The checkpoint that is looked at by default."""
 
-    def prove(self, policies: Sequence[Policy], fractions: Sequence[float] = (), seeds: int = 3) -> Proof:
+    def prove(
+        self,
+        policies: Sequence[Policy],
+        fractions: Sequence[float] = (),
+        seeds: int = 3,
+        *,
+        by: Identity | str | None = None,
+    ) -> Proof:
         """Queue the trainings that show what policies are worth; returns at once.
 
         Every policy is retrained at every kept share, with every seed. Full data, and random of every size that a
@@ -110,7 +118,10 @@ class ProvenRun(ABC):
             There is nothing to evaluate on, or a policy or number cannot be used.
         GuardRailError
             A policy would leave too little of a class.
+        PermissionDeniedError
+            `by` is somebody who may not.
         """
+        self._workspace.allow("lead", "start a proof", by)
         checked_seeds(seeds)
         manifest, files = self.dataset.manifest, self._workspace.files
         stage = self._stage(load_population(files, manifest))
@@ -145,13 +156,13 @@ class ProvenRun(ABC):
             "cells": [asdict(cell) for cell in cells],
         }
         files.write_json(proof_path(files, str(record["id"])), record)
-        return Proof(self._workspace, record).resume()
+        return Proof(self._workspace, record).resume(by=by)
 
     def proofs(self) -> list[Proof]:
         """Proofs of this run, newest first."""
         return [proof for proof in self._workspace.proofs() if proof.run_id == self.id]
 
-    def score_with_hold_out(self, share: float = 20.0, *, seed: int = 0) -> Run:
+    def score_with_hold_out(self, share: float = 20.0, *, seed: int = 0, by: Identity | str | None = None) -> Run:
         """Queue a run like this one that neither learns nor scores a part of the training split; returns at once.
 
         That part is then what proofs of the new run are evaluated on: for sets without a test split. It is drawn class
@@ -168,14 +179,18 @@ class ProvenRun(ABC):
         ------
         BadInputError
             The share is out of its range, or this run has a hold-out already.
+        PermissionDeniedError
+            `by` is somebody who may not.
         """
+        self._workspace.allow("lead", "start a run", by)
         if not LEAST_HELD_OUT <= share <= MOST_HELD_OUT:
             raise BadInputError(
                 f"The hold-out is {share:g} %.", f"Give a share from {LEAST_HELD_OUT} to {MOST_HELD_OUT} %."
             )
-        if self.config.own_rows:
+        if self.record.origin != "job" or self.config.own_rows:
             raise BadInputError(
-                f"The run {self.id} is not trained on the whole training split.", "Hold out from one that is."
+                f"The run {self.id} is not one of this program on the whole training split.",
+                "Hold out from such a run.",
             )
         population = load_population(self._workspace.files, self.dataset.manifest)
         train = np.flatnonzero(population.train)
@@ -184,7 +199,7 @@ class ProvenRun(ABC):
         held_out = train[folds == 0]
         learned = np.setdiff1d(train, held_out, assume_unique=True)
         config = replace(self.config, own_rows=True).validated()
-        name = f"{self.record.name} · {len(held_out) / len(train):.0%} held out"
+        name = f"{self.record.name} · {100 * len(held_out) / len(train):.0f} % held out"[:NAME_LENGTH]
         run = self._workspace.create_run(self.dataset, config, name=name, origin="job")
         rows = RunRows(self._workspace.files, run.id)
         for number in config.seed_numbers:
@@ -195,15 +210,16 @@ class ProvenRun(ABC):
         return run
 
     def _stage(self, population: Population) -> _Stage:
+        if self.record.origin != "job":
+            raise BadInputError(
+                f"The run {self.id} is not one whose training could be repeated on fewer examples.",
+                "Score the dataset with diet-explorer score, and prove with that run.",
+            )
         held_out = RunRows(self._workspace.files, self.id).read_held_out()
         if held_out is not None:
             train = population.train.copy()
             train[held_out] = False
             return _Stage(population, train, HELD_OUT, held_out)
-        if self.config.own_rows:
-            raise BadInputError(
-                f"The run {self.id} is not trained on the whole training split.", "Prove with the run that it is of."
-            )
         for name in (TEST, VALIDATION):
             if name in population.split_names:
                 rows = np.flatnonzero(population.splits == population.split_names.index(name))

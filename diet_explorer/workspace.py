@@ -297,7 +297,8 @@ class Workspace:
     def proofs(self) -> list[Proof]:
         """Proofs of all runs, newest first."""
         names = [name for name in self.files.list(self.files.path("proofs")) if name.endswith(".json")]
-        return [self.proof(name.removesuffix(".json")) for name in reversed(names)]
+        found = [self.proof(name.removesuffix(".json")) for name in names]
+        return sorted(found, key=lambda proof: proof.created_at, reverse=True)
 
     def proof(self, name: str) -> Proof:
         """A proof by its id."""

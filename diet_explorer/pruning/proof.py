@@ -327,15 +327,15 @@ def verdict(arm: Arm, full: int, accuracy: Interval, vs_random: Interval, vs_ful
     seeds : int
         How many there will be.
     """
-    name = f"{arm.title}, {arm.size:,} of {full:,} training examples ({arm.size / full:.1%})"
+    name = f"{arm.title}, {arm.size:,} of {full:,} training examples ({100 * arm.size / full:.1f} %)"
     if arm.kind == "full":
         name = f"Full data, {full:,} training examples"
     if not accuracy.seeds:
         return f"{name}: no training is done yet."
     over = f"over {seeds} seeds" if accuracy.seeds == seeds else f"over {accuracy.seeds} of {seeds} seeds so far"
-    reached = f"{name}, reaches an accuracy of {accuracy.mean:.1%} {over}"
+    reached = f"{name}, reaches an accuracy of {100 * accuracy.mean:.1f} % {over}"
     compared = []
-    if arm.kind == "policy":
+    if arm.kind == "policy" and arm.size != full:  # random of all is full data
         compared.append(_difference(vs_random, "random of the same size"))
     if arm.kind != "full":
         compared.append(_difference(vs_full, "full data"))
@@ -371,7 +371,7 @@ def _difference(interval: Interval, other: str) -> str:
     points = f"{100 * abs(interval.mean):.1f} points"
     bounds = f"95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
     if interval.holds_zero:
-        return f"no difference seen to {other} ({100 * interval.mean:+.1f} points, {bounds})"
+        return f"no difference seen from {other} ({100 * interval.mean:+.1f} points, {bounds})"
     return f"{points} {'better' if interval.mean > 0 else 'worse'} than {other} ({bounds})"
 
 

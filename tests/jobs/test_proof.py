@@ -20,6 +20,7 @@ from diet_explorer.workspace import Run, Workspace
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
 TRAIN, TEST = 60, 30
+LONGEST = 500  # seconds; for machines that have much else to do
 HARDEST = Policy("hardest", checkpoint=1)
 
 
@@ -32,7 +33,7 @@ def scored(workspace: Workspace, tmp_path: Path, model: Path, launch: Callable[.
     frame.to_csv(source, index=False)
     dataset = workspace.import_dataset(source, text="sentence", label="mood", id="key", split="part")
     launch("worker", home=workspace.settings.home_folder)
-    return tiny_runs.queue(workspace, dataset.id, model, SETTINGS, seeds=3).wait(180)
+    return tiny_runs.queue(workspace, dataset.id, model, SETTINGS, seeds=3).wait(LONGEST)
 
 
 def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> None:
@@ -50,9 +51,9 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
         proof.wait(60)
     one = proof.cells[1]
     proof.resume(one)
-    tiny_runs.until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended")
-    assert proof.progress().done == 4
-    proof.resume().wait(180)
+    tiny_runs.until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended", LONGEST)
+    assert proof.progress().done >= 4
+    proof.resume().wait(LONGEST)
 
     again = workspace.proof(proof.id)
     assert [entry.status for entry in again.progress().cells] == ["succeeded"] * 12
@@ -126,7 +127,7 @@ def test_without_a_test_split_a_part_is_held_out(
         held.score_with_hold_out()
 
     launch("worker", home=workspace.settings.home_folder)
-    held.wait(180)
+    held.wait(LONGEST)
     assert set(held.ranked(limit=None)["row"]) == set(learned)
     proof = held.prove([HARDEST], [40], seeds=3)
     assert (proof.evaluated_on, proof.evaluated) == ("held out", len(held_out))

@@ -190,20 +190,26 @@ def test_table_and_verdicts():
         expected = stats.ttest_rel(results[2], other).confidence_interval(0.95)
         assert (hardest[f"{name}_low"], hardest[f"{name}_high"]) == pytest.approx(tuple(expected))
     assert hardest["verdict"] == (
-        "Keep the hardest (EL2N), 50 of 100 training examples (50.0%), reaches an accuracy of 72.3% over 3 seeds: "
+        "Keep the hardest (EL2N), 50 of 100 training examples (50.0 %), reaches an accuracy of 72.3 % over 3 seeds: "
         "9.3 points worse than random of the same size (95 % interval -10.1 to -8.6); "
         f"18.7 points worse than full data (95 % interval {100 * hardest['vs_full_low']:+.1f} to "
         f"{100 * hardest['vs_full_high']:+.1f})."
     )
-    assert "no difference seen to random of the same size (+1.3 points" in window["verdict"]
+    assert "no difference seen from random of the same size (+1.3 points" in window["verdict"]
     assert "1.0 points better than full data" in window["verdict"]
-    assert table.loc[0, "verdict"] == "Full data, 100 training examples, reaches an accuracy of 91.0% over 3 seeds."
+    assert table.loc[0, "verdict"] == "Full data, 100 training examples, reaches an accuracy of 91.0 % over 3 seeds."
     assert table["vs_random"].isna().tolist() == [True, True, False, True, False]
     assert table["vs_full"].isna().tolist() == [True, False, False, False, False]
     assert table["loss"].tolist() == pytest.approx([1 - np.mean(values) for values in results])
+
+    whole = results_table([arms[0], Arm("policy", 100, Policy("decisions"))], [outcomes(full), outcomes(full)], 3)
+    assert whole.loc[1, "verdict"] == (
+        "Decisions only, 100 of 100 training examples (100.0 %), reaches an accuracy of 91.0 % over 3 seeds: "
+        "no difference seen from full data (+0.0 points, 95 % interval +0.0 to +0.0)."
+    )
 
     begun = results_table(arms, [outcomes(full), {}, outcomes(drawn[:1]), outcomes(full[:2]), outcomes(full[:2])], 3)
     assert begun["seeds"].tolist() == [3, 0, 1, 2, 2]
     assert "no training is done yet" in begun.loc[1, "verdict"]
     assert "1 of 3 seeds so far: not yet compared with random" in begun.loc[2, "verdict"]
-    assert "no difference seen to full data (+0.0 points" in begun.loc[4, "verdict"]
+    assert "no difference seen from full data (+0.0 points" in begun.loc[4, "verdict"]

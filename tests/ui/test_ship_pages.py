@@ -1,0 +1,67 @@
+"""The pages that ship: empty states, faces, refusals, links, and sets without a test split."""
+
+import pytest
+
+from diet_explorer.pruning.policies import POLICY_KINDS, Policy
+from diet_explorer.training.config import RunConfig
+from diet_explorer.ui.view import View
+from tests.synthetic import write_scores
+from tests.ui.conftest import ROWS, assert_calm, control, examples_table, parameter, words_on
+
+
+@pytest.mark.parametrize("page", ["prune", "proof"])
+def test_an_empty_workspace_says_what_will_be_here_and_leads_to_it(empty, open_page, page):
+    app = open_page(page)
+    assert_calm(app)
+    assert "will be here" in words_on(app)
+    assert app.button(key="empty-action").label == "Go to Home"
+
+
+def test_every_kind_shows_what_it_does_and_only_its_own_settings(filled, open_page):
+    app = open_page("prune", run=filled.run.id, minimum="2")
+    for kind in POLICY_KINDS:
+        control(app.selectbox, "policy-kind").select(kind).run()
+        assert_calm(app)
+        assert not app.error
+        policy = Policy.from_query({key: parameter(app, key) for key in app.query_params})
+        assert policy.kind == kind and policy.minimum_per_class == 2
+        plan = filled.run.prune(policy)
+        assert f"<b>{len(plan.rows)}</b><span>examples stay" in words_on(app)
+        shown = {str(field.key).removeprefix("policy-").rsplit("-", 1)[0] for field in app.number_input}
+        fields = ("drop_hardest", "drop_easiest", "keep", "strata", "seed", "minimum_per_class")
+        assert shown == {name for name in fields if policy.uses(name)}
+
+
+def test_a_refusal_names_its_numbers_and_texts_stay_texts(filled, open_page):
+    app = open_page("prune", run=filled.run.id, policy="window", hardest="60", minimum="30")
+    assert_calm(app)
+    assert "30" in app.error[0].value
+    app = open_page("prune", run=filled.run.id, policy="window", hardest="50", easiest="40", tab="cut")
+    assert_calm(app)
+    assert "<script>" not in words_on(app)
+    app = open_page("prune", run=filled.run.id, policy="window", hardest="much")
+    assert "cannot be read" in app.error[0].value
+
+
+def test_a_policy_in_a_view_comes_back_from_its_link():
+    view = View(run="r", score="margin", seed=1, policy=Policy("stratified", keep=40, drop_hardest=5, deduplicate=True))
+    assert View.from_query(view.to_query()) == view
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_without_a_test_split_a_hold_out_is_offered(empty, open_page, tmp_path, part):
+    table = examples_table().head(ROWS - 2).assign(part="train")
+    table.loc[:9, "part"] = part
+    table.to_csv(tmp_path / "own.csv", index=False)
+    dataset = empty.import_dataset(tmp_path / "own.csv", text="review", label="verdict", id="key", split="part")
+    config = RunConfig(dataset_id=dataset.id, epochs=1, seeds=1, checkpoints=(1.0,))
+    run = empty.create_run(dataset, config, name="a run", origin="job")
+    codes = dataset.examples()["label"].map(dataset.classes.index)
+    write_scores(empty.files, dataset.manifest, run.id, 0, 1.0, (codes.to_numpy()[:, None] == [0, 1]) * 1.0)
+    app = open_page("proof", run=run.id)
+    assert_calm(app)
+    if part == "test":
+        assert app.button(key="start-proof").label == "Start proof"
+        assert "always trained along" in words_on(app)
+    else:
+        assert app.button(key="start-hold-out").label == "Score with a hold-out"
