@@ -1,0 +1,131 @@
+"""Kill writers, and now and then the app with its worker, at random moments; count the acknowledged decisions lost.
+
+python -m tests.benchmarks.kills [--rounds 200] [--app-every 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from diet_explorer.config import load_settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.database import open_database
+from diet_explorer.store.files import Files
+from tests.synthetic import write_dataset
+
+ROWS = 500
+_WRITER = """
+import itertools, os, sys
+from diet_explorer.config import load_settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.database import open_database
+from diet_explorer.store.files import Files
+home = sys.argv[1]
+ledger = Ledger(open_database(load_settings(home=home)), DatasetManifest.load(Files(home), "made-up"))
+print("ready", flush=True)
+for line in sys.stdin:  # each line is a round: a fresh process that inherits nothing but the code
+    if os.fork() == 0:
+        ledger.engine.dispose(close=False)
+        print("child", os.getpid(), flush=True)
+        for number in itertools.count():
+            rows = range(number % 400, number % 400 + 100) if number % 10 == 9 else [number % 500]
+            event = ledger.undo("ann") if number % 7 == 6 else ledger.decide(rows, "keep", annotator="ann")
+            print("saved", event.id, flush=True)
+    os.wait()
+    print("ended", flush=True)
+"""
+
+
+def kill_writers(home: str, rounds: int, draw: random.Random) -> tuple[int, int]:
+    """Kill a writer in every round.
+
+    Returns
+    -------
+    acknowledged, missing : int
+        Decisions that a writer was told were saved, and those of them that are not in the ledger afterwards.
+    """
+    manifest = DatasetManifest.load(Files(home), "made-up")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert parent.stdin is not None and parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    acknowledged: set[int] = set()
+    for _ in range(rounds):
+        parent.stdin.write("go\n")
+        child = int(parent.stdout.readline().split()[1])
+        first = parent.stdout.readline()
+        time.sleep(draw.uniform(0, 0.1))
+        os.kill(child, signal.SIGKILL)
+        for line in [first, *iter(parent.stdout.readline, "ended\n")]:
+            acknowledged.add(int(line.split()[1]))
+    parent.stdin.close()
+    parent.wait()
+    ledger = Ledger(open_database(load_settings(home=home)), manifest)
+    ledger.table()  # replays without a fault
+    return len(acknowledged), len(acknowledged - {event.id for event in ledger.events()})
+
+
+def start_and_kill_app(home: str, draw: random.Random) -> None:
+    """Start the app until it answers, and kill it with its server and its worker at a random moment."""
+    command = [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0", "--workspace", home, "--json"]
+    app = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert app.stdout is not None and app.stderr is not None
+    try:
+        line = app.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The app did not start again: {app.stderr.read()}")
+        json.loads(line)
+        time.sleep(draw.uniform(0, 2))
+    finally:
+        _kill_all(app.pid)
+        app.communicate()
+
+
+def _kill_all(pid: int) -> None:
+    import psutil
+
+    family = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
+    for process in reversed(family):
+        process.kill()
+    psutil.wait_procs(family)
+
+
+def made_home(folder: str) -> str:
+    """A workspace with one dataset."""
+    write_dataset(Files(folder), ["a"] * ROWS, [0] * ROWS, ["x"])
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--app-every", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    draw = random.Random(given.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        home = made_home(str(Path(folder) / "home"))
+        total = gone = starts = 0
+        for start in range(0, given.rounds, given.app_every):
+            acknowledged, missing = kill_writers(home, min(given.app_every, given.rounds - start), draw)
+            total, gone = total + acknowledged, gone + missing
+            start_and_kill_app(home, draw)
+            starts += 1
+        print(f"{given.rounds} writers and {starts} apps with their workers killed: {total:,} decisions acknowledged,")
+        print(f"{gone} of them missing; the app started again every time")
+
+
+if __name__ == "__main__":
+    main()
