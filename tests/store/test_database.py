@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
+from diet_explorer.store import database
 from diet_explorer.store.database import open_database
+from diet_explorer.store.decisions import DecisionRecords
 from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
 from diet_explorer.store.tables import Base
 
@@ -116,3 +120,23 @@ def test_a_bad_setting_is_named(monkeypatch, name, value):
     with pytest.raises(BadInputError, match=f"DIET_EXPLORER_{name} cannot be used") as caught:
         load_settings()
     assert value in str(caught.value)
+
+
+def test_decisions_of_an_older_workspace_get_their_names(settings):
+    engine = open_database(settings)
+    scripts = Path(database.__file__).parent / "migrations"
+    configuration = Config()
+    configuration.set_main_option("script_location", str(scripts))
+    with engine.begin() as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0003_children")
+        for row in (1, 2):
+            connection.execute(
+                text(
+                    "INSERT INTO decisions (dataset_id, at, annotator, action, row, count) "
+                    f"VALUES ('d', '2026-01-01 00:00:00', 'ann', 'keep', {row}, 1)"
+                )
+            )
+    events = DecisionRecords(open_database(settings), "d").since(0)
+    assert [event.rows.tolist() for event in events] == [[1], [2]]
+    assert len({event.uid for event in events}) == 2 and not any(event.adjudicates for event in events)
