@@ -103,7 +103,7 @@ def _draw_details(export: Export) -> None:
         (words.whole(rows), "rows in " + words.counted(len([e for e in manifest["files"] if e["split"]]), "file")),
         (_bytes(size), "in all"),
         (words.whole(manifest["relabelled"]), "with a new label"),
-        (words.whole(manifest["decisions"]["events"]), "decisions taken into account"),
+        (words.whole(sum(manifest["decisions"]["counts"].values())), "decisions taken into account"),
     ]
     cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
     st.html(

@@ -76,7 +76,7 @@ def change_kind(kind: PolicyKind) -> None:
 
 def open_policy(policy: Policy) -> None:
     """Show a policy: its settings, and its score, checkpoint and seed as those of the view."""
-    rule = replace(policy, **{name: Policy.__dataclass_fields__[name].default for name in _OF_THE_VIEW})
+    rule = replace(policy, score=DEFAULT_RULE.score, checkpoint=None, run_seed=None)
     shown: dict[str, Any] = {"policy": rule, "export": None}
     if policy.needs_scores:
         shown |= {"score": policy.score, "checkpoint": policy.checkpoint, "seed": policy.run_seed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -55,7 +55,7 @@ def draw_policy_form(dataset: Dataset, rule: Policy) -> None:
 
 
 def _own_settings(dataset: Dataset, rule: Policy) -> None:
-    settings = []
+    settings: list[Callable[[], None]] = []
     of = " of each class" if rule.kind == "class_balanced" else ""
     if rule.uses("drop_hardest"):
         settings.append(lambda: _share("drop_hardest", f"Drop hardest{of}, %", rule, _MOST_DROPPED - rule.drop_easiest))
@@ -137,5 +137,5 @@ def _toggle(
         st.checkbox(title, default, key=key, disabled=disabled, help=help, on_change=_change(name, key))
 
 
-def _change(name: str, key: str) -> Any:
+def _change(name: str, key: str) -> Callable[[], None]:
     return lambda: change_rule(**{name: st.session_state[key]})

@@ -24,7 +24,11 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
     """
     saved = run.policies()
     with st.container(key="policy-shelf", horizontal=True, horizontal_alignment="right", gap="small"):
-        with st.popover("Save …", icon=":material/bookmark_add:", key="save-policy"):
+        # another key once it is saved, which closes it
+        with (
+            st.container(key="save-policy", width="content"),
+            st.popover("Save …", icon=":material/bookmark_add:", key=f"save-policy-{saved_words(run, policy)}"),
+        ):
             _draw_save(run, policy)
         with st.popover(f"Saved ({len(saved)})", icon=":material/bookmarks:", key="saved-policies", disabled=not saved):
             for place, entry in enumerate(saved):

@@ -10,7 +10,7 @@ import streamlit as st
 from diet_explorer.data.splits import TEST, VALIDATION
 from diet_explorer.dataset import Dataset
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.pruning.policies import KIND_TITLES, Policy
+from diet_explorer.pruning.policies import KIND_TITLES, Policy, PolicyKind
 from diet_explorer.pruning.proof import LEAST_SEEDS, choices_of
 from diet_explorer.run import Run
 from diet_explorer.run_proving import LEAST_HELD_OUT, MOST_HELD_OUT
@@ -23,7 +23,7 @@ from diet_explorer.ui.planning import policy_of, scored_rule
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import View, change
 
-_PLAIN = ("hardest", "easiest", "stratified", "class_balanced")
+_PLAIN: tuple[PolicyKind, ...] = ("hardest", "easiest", "stratified", "class_balanced")
 _SHARES = (90.0, 75.0, 50.0, 30.0, 20.0, 10.0)
 _FIRST_SHARES = (75.0, 50.0, 25.0)
 _HOLD_OUT = 20

@@ -131,13 +131,13 @@ def _moved(change: int) -> str:
 
 def _fate_html(preview: Preview) -> str:
     lines = [
-        (f"suspects: worst {worst:.0%}", kept, dropped)
-        for worst, kept, dropped in preview.suspects.itertuples(index=False)
+        (f"suspects: worst {row['worst']:.0%}", row["kept"], row["dropped"])
+        for row in preview.suspects.to_dict("records")
     ]
     lines += [
-        (_STATE_WORDS[row.state], row.kept, row.dropped)
-        for row in preview.decisions.itertuples()
-        if row.state in _STATE_WORDS and row.kept + row.dropped
+        (_STATE_WORDS[row["state"]], row["kept"], row["dropped"])
+        for row in preview.decisions.to_dict("records")
+        if row["state"] in _STATE_WORDS and row["kept"] + row["dropped"]
     ]
     body = "".join(
         f'<tr><td>{escape(name)}</td><td class="de-figure">{words.whole(kept)}</td>'
@@ -145,7 +145,9 @@ def _fate_html(preview: Preview) -> str:
         for name, kept, dropped in lines
     )
     reasons = " · ".join(
-        f"{escape(row.reason)} {words.whole(row.rows)}" for row in preview.reasons.itertuples() if row.reason != "kept"
+        f"{escape(row['reason'])} {words.whole(row['rows'])}"
+        for row in preview.reasons.to_dict("records")
+        if row["reason"] != "kept"
     )
     return (
         '<h4 class="de-chart-title">What happens to suspects?</h4>'
@@ -158,8 +160,8 @@ def _fate_html(preview: Preview) -> str:
 def _draw_lengths(lengths: LengthShift) -> None:
     length_shift(lengths.histogram)
     parts = " · ".join(
-        f"{escape(row.figure)} {words.whole(row.before)} → {words.whole(row.after)}"
-        for row in lengths.summary.itertuples()
+        f"{escape(row['figure'])} {words.whole(row['before'])} → {words.whole(row['after'])}"
+        for row in lengths.summary.to_dict("records")
     )
     st.html(f'<p class="de-quiet">Characters: {parts}</p>')
 

@@ -128,7 +128,7 @@ def saved(page, run, plan):
     page.locator(".st-key-save-policy button").click()
     page.get_by_label("Name", exact=True).fill("Tidy")
     page.get_by_role("button", name="Save policy").click()
-    expect(page.locator(".st-key-policy-shelf")).to_contain_text("Saved as Tidy")
+    expect(page.get_by_text("Saved as Tidy")).to_be_visible()
     assert run.saved_policy("Tidy").policy == plan.policy
     return page.url
 
@@ -141,7 +141,7 @@ def the_link_shows_the_same(link, plan, new_page):
 
 def exported(page, app, run, plan):
     page.locator(".st-key-go-export button").click()
-    page.locator(".st-key-export-format [data-baseweb=select]").click()
+    page.get_by_role("combobox", name="Format").click()
     page.get_by_role("option", name="Parquet").click()
     settled(page)
     page.locator(".st-key-start-export button").click()
