@@ -76,7 +76,7 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
     if face == "trainings":
         draw_trainings(proof)
     elif face == "numbers":
-        draw_table(proof, proof.table())
+        draw_table(proof.table())
     else:
         draw_results(proof, proof.table())
 

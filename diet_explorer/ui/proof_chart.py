@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
-
 import pandas as pd
 import plotly.graph_objects as go
 
-from diet_explorer.pruning.policies import Policy
-from diet_explorer.pruning.proof import Arm, Measure
+from diet_explorer.pruning.proof import Measure
 from diet_explorer.ui.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.colours import ACCENT, NEUTRAL, OKABE_ITO, SECOND, THIRD
 from diet_explorer.ui.plain import in_chart
@@ -23,33 +18,21 @@ _DIRECTIONS: dict[Measure, str] = {
 }
 _COLOURS = (ACCENT, SECOND, THIRD, OKABE_ITO[0], OKABE_ITO[6], OKABE_ITO[1])
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+_MARGIN = 6.0  # per cent of kept share, around what was tried
 _APART = 0.5  # per cent of kept share, so that intervals do not cover each other
 
 
-def series_names(arms: Sequence[Arm]) -> list[str]:
-    """For each arm the line that it is a point of; policies that differ in more than their share have their own."""
-    rules = [None if arm.policy is None else _without_share(arm.policy) for arm in arms]
-    titles = Counter(rule.title for rule in dict.fromkeys(rules) if rule is not None)
-    return [
-        arm.title if rule is None or titles[rule.title] == 1 else rule.describe().rstrip(".")
-        for arm, rule in zip(arms, rules, strict=True)
-    ]
-
-
-def proof_chart(table: pd.DataFrame, arms: Sequence[Arm], measure: Measure, *, evaluated: str) -> None:
+def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> None:
     """Draw the chart.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `Proof.table` gives it.
-    arms : sequence of Arm
-        The proof's, one per line of the table.
+        As `Proof.table` gives it; lines with the same title are one line of the chart.
     evaluated : str
         What the results are taken over, in words.
     """
-    done = table.assign(series=series_names(arms))
-    done = done[done["seeds"] > 0]
+    done = table[table["seeds"] > 0]
     figure = go.Figure()
     full = done[done["kind"] == "full"]
     for row in full.to_dict("records"):
@@ -64,9 +47,9 @@ def proof_chart(table: pd.DataFrame, arms: Sequence[Arm], measure: Measure, *, e
             annotation_position="bottom right",
         )
     others = done[done["kind"] != "full"]
-    names = sorted(others["series"].unique(), key=lambda name: name == "Random")
+    names = sorted(others["title"].unique(), key=lambda name: name == "Random")
     for place, name in enumerate(names):
-        part = others[others["series"] == name].sort_values("share")
+        part = others[others["title"] == name].sort_values("share")
         random = name == "Random"
         colour = NEUTRAL if random else _COLOURS[place % len(_COLOURS)]
         figure.add_scatter(
@@ -87,8 +70,10 @@ def proof_chart(table: pd.DataFrame, arms: Sequence[Arm], measure: Measure, *, e
             hovertemplate=f"{in_chart(name)}<br>%{{customdata[0]:,}} examples (%{{customdata[2]:.1f}} %)<br>"
             f"%{{y:{_format(measure)}}} over %{{customdata[1]}} seeds<extra></extra>",
         )
-    figure.update_layout(**layout(300, showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}))
-    figure.update_xaxes(**axis("Kept share of the training examples, %", autorange="reversed"))
+    figure.update_layout(**layout(290, showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}))
+    least, most = (float(others["share"].min()), float(others["share"].max())) if len(others) else (0.0, 100.0)
+    reach = [most + _MARGIN, max(least - _MARGIN, 0.0)]  # the most at the left, as in the papers
+    figure.update_xaxes(**axis("Kept share of the training examples, %", range=reach))
     figure.update_yaxes(
         **axis(f"{MEASURE_TITLES[measure]} · {_DIRECTIONS[measure]}", tickformat=_format(measure), nticks=6)
     )
@@ -99,12 +84,6 @@ def proof_chart(table: pd.DataFrame, arms: Sequence[Arm], measure: Measure, *, e
         key="proof-chart",
         table=lambda: table,
     )
-
-
-def _without_share(policy: Policy) -> Policy:
-    if policy.uses("keep"):
-        return replace(policy, keep=100.0, size=None)
-    return replace(policy, drop_easiest=0.0) if policy.uses("drop_easiest") else policy
 
 
 def _format(measure: Measure) -> str:

@@ -11,7 +11,6 @@ from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
-from diet_explorer.ui.proof_chart import series_names
 
 _EVERY_SECONDS = 2.0
 _HEIGHT = 500
@@ -72,12 +71,12 @@ def _trainings(proof: Proof) -> None:
         cells: dict[int, list[CellProgress]] = {}
         for entry in proof.progress().cells:
             cells.setdefault(entry.cell.arm, []).append(entry)
-        for place, (arm, name) in enumerate(zip(proof.arms, series_names(proof.arms), strict=True)):
+        for place, arm in enumerate(proof.arms):
             with st.container(key=f"training-{place}"):
                 columns = st.columns([3, *[2] * proof.seeds], gap="small", vertical_alignment="center")
                 share = arm.size / proof.arms[0].size
                 columns[0].html(
-                    f'<b>{escape(name)}</b><br><span class="de-quiet">{words.whole(arm.size)} examples · '
+                    f'{escape(arm.title)}<br><span class="de-quiet">{words.whole(arm.size)} examples · '
                     f"{words.percent(share)}</span>"
                 )
                 for column, entry in zip(columns[1:], cells[place], strict=True):

@@ -12,7 +12,7 @@ from diet_explorer.pruning.proof import MEASURES, Measure
 from diet_explorer.run_proof import Proof
 from diet_explorer.ui import words
 from diet_explorer.ui.plain import escape
-from diet_explorer.ui.proof_chart import MEASURE_TITLES, proof_chart, series_names
+from diet_explorer.ui.proof_chart import MEASURE_TITLES, proof_chart
 from diet_explorer.ui.unscored import skeleton
 
 _VERDICTS_HEIGHT = 210
@@ -39,7 +39,7 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
         key="proof-measure",
         label_visibility="collapsed",
     )
-    proof_chart(table, proof.arms, measure, evaluated=evaluated_words(proof))
+    proof_chart(table, measure, evaluated=evaluated_words(proof))
     policies = table[table["kind"] == "policy"]
     lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in policies["verdict"])
     with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):
@@ -51,16 +51,16 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
         )
 
 
-def draw_table(proof: Proof, table: pd.DataFrame) -> None:
+def draw_table(table: pd.DataFrame) -> None:
     """Draw all numbers: means with intervals, and paired differences."""
     lines = "".join(
-        f"<tr{_hint(row['policy'])}><td>{escape(name)}</td>"
+        f"<tr{_hint(row['policy'])}><td>{escape(row['title'])}</td>"
         f'<td class="de-figure">{words.whole(row["kept"])}<br><span class="de-quiet">{row["share"]:.1f} %</span></td>'
         f'<td class="de-figure">{row["seeds"]}</td>'
         + "".join(f'<td class="de-figure">{_interval(row, measure)}</td>' for measure in MEASURES)
         + "".join(f'<td class="de-figure">{_difference(row, other)}</td>' for other in ("vs_random", "vs_full"))
         + "</tr>"
-        for name, row in zip(series_names(proof.arms), table.to_dict("records"), strict=True)
+        for row in table.to_dict("records")
     )
     heads = ("kept", "seeds", *(MEASURE_TITLES[measure] for measure in MEASURES), "against random", "against full data")
     head = "".join(f'<th class="de-figure">{title}</th>' for title in heads)

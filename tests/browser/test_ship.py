@@ -179,13 +179,13 @@ def proving(page, run, plan):
 def pushed(page, app, hub, export):
     page.goto(f"{app.url}/prune?run={export.run_id}&tab=export&export={export.id}")
     settled(page)
-    page.get_by_label("Dataset on the Hub").fill("ann/tidy")
-    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("textbox", name="Dataset on the Hub").fill("ann/tidy")
+    page.locator(".st-key-hub-token input").fill(TOKEN)
     page.locator(".st-key-hub-push button").click()
     expect(page.locator(".st-key-hub")).to_contain_text("Pushed to ann/tidy", timeout=1000 * LONGEST)
     expect(page.locator(".st-key-hub")).to_contain_text("only its owner can see it")
     assert hub[0].repositories["ann/tidy"].private
-    expect(page.get_by_label("Token")).to_have_value("")
+    expect(page.locator(".st-key-hub-token input")).to_have_value("")
     assert TOKEN not in page.url + page.content()
     files = [path for path in app.home.rglob("*") if path.is_file()]
     assert not any(TOKEN.encode() in path.read_bytes() for path in [*files, app.log])
