@@ -73,8 +73,9 @@ def draw_table(table: pd.DataFrame) -> None:
         )
 
 
-def _hint(policy: str | None) -> str:
-    return f' title="{escape(policy)}"' if policy else ""
+def _hint(policy: object) -> str:
+    """The policy in words, on hover; other lines than policies' have none (NaN in the table)."""
+    return f' title="{escape(policy)}"' if isinstance(policy, str) else ""
 
 
 def _interval(row: dict[Any, Any], measure: Measure) -> str:
