@@ -18,7 +18,7 @@ def test_an_empty_workspace_says_what_will_be_here_and_leads_to_it(empty, open_p
 
 
 def test_every_kind_shows_what_it_does_and_only_its_own_settings(filled, open_page):
-    app = open_page("prune", run=filled.run.id, minimum="2")
+    app = open_page("prune", run=filled.run.id, policy="duplicates", minimum="2")
     for kind in POLICY_KINDS:
         control(app.selectbox, "policy-kind").select(kind).run()
         assert_calm(app)
