@@ -70,7 +70,9 @@ def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> Non
             hovertemplate=f"{in_chart(name)}<br>%{{customdata[0]:,}} examples (%{{customdata[2]:.1f}} %)<br>"
             f"%{{y:{_format(measure)}}} over %{{customdata[1]}} seeds<extra></extra>",
         )
-    figure.update_layout(**layout(290, showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}))
+    figure.update_layout(
+        **layout(290, showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    )
     least, most = (float(others["share"].min()), float(others["share"].max())) if len(others) else (0.0, 100.0)
     reach = [most + _MARGIN, max(least - _MARGIN, 0.0)]  # the most at the left, as in the papers
     figure.update_xaxes(**axis("Kept share of the training examples, %", range=reach))
