@@ -57,7 +57,13 @@ def cut_histogram(counts: pd.DataFrame, cuts: Sequence[Cut], score: Score) -> No
             annotation_position="top right" if _above(cut, score) else "top left",
         )
     figure.update_layout(
-        **layout(150, barmode="stack", bargap=0.02, showlegend=True, legend={"orientation": "h", "y": 1.25, "x": 0})
+        **layout(
+            150,
+            barmode="stack",
+            bargap=0.02,
+            showlegend=True,
+            legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        )
     )
     figure.update_xaxes(**axis(score.axis))
     figure.update_yaxes(**axis("Training examples", nticks=4))
@@ -94,7 +100,9 @@ def length_shift(histogram: pd.DataFrame) -> None:
             line={"color": colour, "width": 2, "dash": dash, "shape": "hv"},
             hovertemplate=f"from %{{x:.0f}} characters<br>%{{y:.1%}} {name}<extra></extra>",
         )
-    figure.update_layout(**layout(112, showlegend=True, legend={"orientation": "h", "y": 1.35, "x": 0}))
+    figure.update_layout(
+        **layout(112, showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    )
     figure.update_xaxes(**axis("Characters"))
     figure.update_yaxes(**axis("Share", tickformat=".0%", nticks=3, rangemode="tozero"))
     draw_chart(figure, title="Do texts get shorter?", key="length-shift", table=lambda: histogram)

@@ -57,9 +57,9 @@ def draw_effect(selection: Selection, found: Planned) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.html(_classes_html(preview, selection.colours))
+        _draw_lengths(preview.lengths)
     with right:
         st.html(_fate_html(preview))
-        _draw_lengths(preview.lengths)
 
 
 def draw_boundary(selection: Selection, found: Planned) -> None:
