@@ -117,14 +117,15 @@ def test_two_examples_stand_side_by_side(filled, open_page):
     app = open_page("browse", example=str(order["row"][0]))
     app.button(key="card-pin").click().run()
     app.button(key="card-next").click().run()
-    cards = [element.body for element in app.html if "de-card" in element.body]
+    cards = [element.body for element in app.html if '<article class="de-card"' in element.body]
     assert [order["id"][0] in cards[0], order["id"][1] in cards[1]] == [True, True]
     app.button(key="card-unpin").click().run()
     assert "beside" not in app.query_params
     assert parameter(app, "example") == str(order["row"][1])
 
 
-def test_a_bulk_decision_is_about_exactly_the_selected_examples_and_can_be_undone(own, open_page):
+def test_a_bulk_decision_is_about_exactly_the_selected_examples_and_can_be_undone(own, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
     where = ExampleFilter(region=BOX)
     expected = own.run.ranked("el2n", 2.0, where=where, limit=None)
     app = open_page("data_map", checkpoint="2", region=BOX.to_text())
