@@ -22,7 +22,7 @@ from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.unscored import scored, skeleton
 from diet_explorer.ui.view import change, read_view
 
-_FACES = {"effect": "What it does", "cut": "Examples at the cut", "export": "Exports"}
+_FACES = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
 
 
 def body(selection: Selection) -> None:

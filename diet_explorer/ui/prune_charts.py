@@ -101,7 +101,7 @@ def length_shift(histogram: pd.DataFrame) -> None:
             hovertemplate=f"from %{{x:.0f}} characters<br>%{{y:.1%}} {name}<extra></extra>",
         )
     figure.update_layout(
-        **layout(112, showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+        **layout(130, showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     )
     figure.update_xaxes(**axis("Characters"))
     figure.update_yaxes(**axis("Share", tickformat=".0%", nticks=3, rangemode="tozero"))

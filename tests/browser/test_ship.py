@@ -107,7 +107,7 @@ def preview(page, run):
     for row in found.counts[found.counts["split"] == "train"].itertuples():
         assert f"{row.label}\t{row.before}\t{row.dropped}\t{row.kept}" in table
     expect(page.locator(".st-key-cut-histogram")).to_contain_text(f"hardest ≥ {found.cuts[0].value:.3f}")
-    page.get_by_role("radio", name="Examples at the cut").click()
+    page.get_by_role("radio", name="At the cut").click()
     for text in found.boundary["text"]:
         expect(page.locator(".st-key-boundary")).to_contain_text(text)
     return plan
