@@ -9,7 +9,6 @@ import typer
 
 from diet_explorer import cli_output as out
 from diet_explorer.analysis.label_noise import CAUTION, NoiseMode
-from diet_explorer.analysis.suspects import KIND_RULE
 from diet_explorer.analysis.witnesses import COMBINED, WITNESSES
 from diet_explorer.cli_options import CheckpointOption, JsonOption, RunArgument, WorkspaceOption, open_workspace
 
@@ -38,6 +37,7 @@ def suspects_command(
     """List training examples whose labels deserve a look, with reasons and a suggested label."""
     place = open_workspace(workspace)
     from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.analysis.suspects import KIND_RULE
     from diet_explorer.cli_runs import find_run
 
     found = find_run(place, run)

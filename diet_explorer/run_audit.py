@@ -17,7 +17,8 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.label_noise import NoiseMode, flipped_labels, noise_report
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.suspects import KINDS, Suspect, checked_witness, reasons_of, suspect_of, suspect_table
-from diet_explorer.analysis.witnesses import COMBINED, WITNESSES, Witness, suspicions
+from diet_explorer.analysis.suspicions import suspicions
+from diet_explorer.analysis.witnesses import COMBINED, WITNESSES, Witness
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.arrow import read_arrow, write_arrow

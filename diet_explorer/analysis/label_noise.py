@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.witnesses import witness
 from diet_explorer.errors import BadInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NoiseMode = Literal["uniform", "class-conditional"]
 TOP_SHARES = (0.01, 0.02, 0.05)
@@ -118,6 +120,8 @@ def noise_report(wrong: NDArray[np.bool_], suspicions: Mapping[str, NDArray[np.f
         ``witness, title, average_precision``, ``precision`` among as many as are wrong, ``precision_0.01, …_0.02,
         …_0.05`` among the most suspicious shares, and ``chance``, the share of wrong labels; best first.
     """
+    import pandas as pd  # here, since the command line's help reads this file
+
     rows = []
     for name, values in suspicions.items():
         tops = {

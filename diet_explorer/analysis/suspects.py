@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.evidence import Evidence, Floats, Opinion
-from diet_explorer.analysis.witnesses import COMBINED, suspicions, witness
+from diet_explorer.analysis.suspicions import suspicions
+from diet_explorer.analysis.witnesses import COMBINED, witness
 from diet_explorer.errors import NotFoundError
 
 KINDS = ("mislabelled?", "hard, maybe right", "ambiguous", "no sign")

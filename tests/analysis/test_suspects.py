@@ -13,7 +13,8 @@ from sklearn.metrics import average_precision_score
 from diet_explorer import ExampleFilter
 from diet_explorer.analysis.label_noise import average_precision, flipped_labels, noise_report, precision_at
 from diet_explorer.analysis.suspects import KINDS
-from diet_explorer.analysis.witnesses import WITNESSES, confident_learning
+from diet_explorer.analysis.suspicions import confident_learning
+from diet_explorer.analysis.witnesses import WITNESSES
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.rows import RunRows

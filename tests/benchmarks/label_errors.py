@@ -27,7 +27,8 @@ from diet_explorer import Workspace
 from diet_explorer.analysis.evidence import Evidence, read_evidence
 from diet_explorer.analysis.label_noise import average_precision, precision_at
 from diet_explorer.analysis.neighbours import store_neighbours
-from diet_explorer.analysis.witnesses import suspicions, witness
+from diet_explorer.analysis.suspicions import suspicions
+from diet_explorer.analysis.witnesses import witness
 from diet_explorer.cli_runs import wait_for
 from diet_explorer.run import Run
 from diet_explorer.scoring.representations import store_initial_embeddings

@@ -111,8 +111,6 @@ def test_choices():
             checked_seeds(seeds)
 
 
-@settings(deadline=None)
-@given(st.integers(1, 5000), st.integers(0, 50))
 def test_policies_as_a_command_line_has_them():
     assert Policy.from_text("window:hardest=5:checkpoint=1") == replace(WINDOW, checkpoint=1)
     assert Policy.from_text(" decisions ") == Policy("decisions")
@@ -151,6 +149,7 @@ def test_titles_tell_policies_apart_and_shares_not():
     assert [Arm("policy", 5, policy.at_fraction(30)).title for policy in policies] == titles
 
 
+@given(full=st.integers(1, 5000), seed=st.integers(0, 50))
 def test_every_cell_takes_the_steps_of_full_data(full, seed):
     config = cell_config(CONFIG, full, seed)
     assert config.steps(1) == config.steps(full) == (CONFIG.steps(full)[1] / 3, CONFIG.steps(full)[1])

@@ -8,7 +8,10 @@ from tests.ui.conftest import ROOT
 
 SCRIPT = """
 import sys
+import streamlit
 from streamlit.testing.v1 import AppTest
+
+type(streamlit.context).cookies = property(lambda _: {"diet-explorer-name": "Ann"})  # the runner has no browser
 
 def opened(page):
     app = AppTest.from_file(sys.argv[1], default_timeout=120)
@@ -18,7 +21,8 @@ def opened(page):
     assert not app.exception and not app.error, (page, app.error)
     return app
 
-for page in ("home", "datasets", "score", "browse", "distributions", "data_map", "embedding_map"):
+explore = ("browse", "distributions", "data_map", "embedding_map")
+for page in ("home", "datasets", "score", *explore, "audit", "prune", "proof"):
     opened(page)
 if sys.argv[2] == "click":
     app = opened("home").button(key="try-sample").click().run()
