@@ -237,7 +237,10 @@ class AuditedRun(ABC):
         """
         check = next(iter(self.children("noise")), None)
         if check is None:
-            raise NotFoundError("No noise check was started.", "Start one on the Audit page or with `noise-check`.")
+            raise NotFoundError(
+                "No noise check was started.",
+                "Start one on the Audit page under Evidence, or with: diet-explorer noise-check",
+            )
         evidence = check._evidence(None)
         truth = read_columns(self._workspace.files, self.dataset.manifest, ["label"])["label"].to_numpy()
         return noise_report(evidence.labels != truth[evidence.rows], suspicions(evidence))

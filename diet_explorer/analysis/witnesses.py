@@ -8,7 +8,7 @@ from diet_explorer.errors import NotFoundError
 
 COMBINED = "combined"
 _SCORE = "Score the dataset with gradient norms over all parameters."
-_FOLDS = "Start the k-fold training on the Audit page, or with `diet-explorer folds`."
+_FOLDS = "Start the k-fold training on the Audit page under Evidence, or with: diet-explorer folds."
 _MAP = "Draw the run's embedding map, which finds the nearest examples."
 
 
