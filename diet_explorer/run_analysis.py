@@ -51,7 +51,8 @@ class AnalysedRun(ABC):
         now.
         """
         points = self.store.ranked_checkpoints(seed)
-        if not points and self.record.status not in ACTIVE and seed in (None, *self.store.landed()):
+        usable = bool(points) and self.store.is_of_this_form(seed, points[0])
+        if not usable and self.record.status not in ACTIVE and seed in (None, *self.store.landed()):
             rank_again(self.store)
             points = self.store.ranked_checkpoints(seed)
         return points

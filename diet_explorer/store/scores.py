@@ -102,6 +102,10 @@ class ScoreFiles:
         name = f"seed={MEAN if seed is None else seed}"
         return _checkpoints(self.files.list(self.files.path("runs", self.run_id, "rankings", name)))
 
+    def is_of_this_form(self, seed: int | None, checkpoint: float) -> bool:
+        """Whether a ranking has all that this version reads; earlier ones wrote less."""
+        return FIGURES in self.read_ranking(seed, checkpoint).schema.names
+
     def ranked_seeds(self, checkpoint: float) -> list[int]:
         """Seeds whose own ranking is there at a checkpoint, ascending."""
         return [seed for seed in self.landed() if self.files.exists(self.ranking_path(seed, checkpoint))]
