@@ -24,7 +24,7 @@ from diet_explorer.scoring.parameter_groups import group_names, head_parameters
 from diet_explorer.scoring.per_example_fallback import logits_of, per_example_squared_norms, vectorised_squared_norms
 from diet_explorer.scoring.token_batches import padding_is_ignored, real_lengths, split_by_tokens, take_rows
 
-_TOKENS_PER_PART = {"cpu": 1024, "cuda": 32768}
+_TOKENS_PER_PART = {"cpu": 1536, "cuda": 32768}
 """Tokens worked on at once: on a CPU few enough for its caches, on an accelerator enough to fill it."""
 
 

@@ -26,6 +26,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForSequenceClassification
@@ -160,6 +161,11 @@ def peak_memory(device: torch.device, into: Measured) -> Iterator[None]:
         yield
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes."""
+    return torch.cuda.mem_get_info()[0] if device.type == "cuda" else psutil.virtual_memory().available
+
+
 def _status(key: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key))
@@ -180,7 +186,11 @@ def compare(
             "torch.func vmap(grad)": (functorch(copy.deepcopy(model)), True, nullcontext()),
         }
         if importlib.util.find_spec("opacus"):
-            methods["Opacus GradSampleModule"] = opacus_method(copy.deepcopy(model), False), True, nullcontext()
+            needed = 4e-9 * max(len(labels) for _, labels in batches) * sum(p.numel() for p in model.parameters())
+            if needed < 0.6e-9 * free_memory(device):
+                methods["Opacus GradSampleModule"] = opacus_method(copy.deepcopy(model), False), True, nullcontext()
+            else:
+                print(f"Left out: Opacus GradSampleModule, whose gradients alone take {needed:.0f} GB here")
             methods["Opacus ghost norms"] = opacus_method(copy.deepcopy(model), True), False, nullcontext()
         else:
             print("Opacus is not installed: pip install opacus")
