@@ -15,7 +15,7 @@ from diet_explorer.ui.proof_form import can_be_evaluated, draw_hold_out, draw_pr
 from diet_explorer.ui.proof_progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof_results import draw_results, draw_table, evaluated_words
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored, skeleton
+from diet_explorer.ui.unscored import scored
 from diet_explorer.ui.view import View
 
 _FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
@@ -40,7 +40,6 @@ def body(selection: Selection) -> None:
                 '<div class="de-empty"><h3>Nothing has been proven yet</h3><p>Here accuracy will be drawn against '
                 "the share of examples that is kept: for your policies, for as many random examples, and for the full "
                 "data, each with its 95 % interval, and with a sentence that says what to make of it.</p></div>"
-                f"{skeleton(380)}"
             )
     with right:
         if run.record.origin != "job":
