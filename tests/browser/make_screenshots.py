@@ -41,13 +41,18 @@ def main() -> None:
             ("embedding-map-dark", f"embedding_map{address}&example={worst}", "dark", True),
             ("score", f"score{address}", "light", True),
             ("datasets", f"datasets{address}", "light", True),
+            ("audit", f"audit{address}", "light", False),
+            ("audit-dark", f"audit{address}", "dark", False),
+            ("prune", f"prune{address}", "light", True),
+            ("prune-dark", f"prune{address}", "dark", True),
         ):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+            context.add_cookies([{"name": "diet-explorer-name", "value": "Ann", "url": app.url}])
             page = context.new_page()
             page.goto(f"{app.url}/{path}")
             settled(page)
             if plots:
-                page.locator(".main-svg").first.wait_for()
+                page.locator(".main-svg, .de-bars svg").first.wait_for()
             page.wait_for_timeout(DRAWN_MS)
             page.screenshot(path=str(FOLDER / f"{name}.png"))
             context.close()
