@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import pandas as pd
 
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run_analysis import AnalysedRun
@@ -26,11 +24,8 @@ from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
-from diet_explorer.store.scores import ScoreFiles
-from diet_explorer.training.config import RunConfig
 
 if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
     from diet_explorer.workspace import Workspace
 
 POLL_SECONDS = 0.5
@@ -40,10 +35,7 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
     """One training run during which every example is scored. Made by `Workspace`."""
 
     def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
-        self._workspace = workspace
-        self.id = run_id
-        self.record = record or workspace.records.get(run_id)
-        self.store = ScoreFiles(workspace.files, run_id)
+        super().__init__(workspace, run_id, record)
         self._progress = ProgressFiles(workspace.files, run_id)
 
     def __repr__(self) -> str:
@@ -53,11 +45,6 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
         """Read status and error again."""
         self.record = self._workspace.records.get(self.id)
         return self
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.record.name
 
     @property
     def status(self) -> str:
@@ -73,16 +60,6 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
     def remedy(self) -> str | None:
         """What to do about the error."""
         return self.record.remedy
-
-    @cached_property
-    def config(self) -> RunConfig:
-        """Its settings."""
-        return RunConfig.from_json(self.record.config)
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-        return self._workspace.dataset(self.record.dataset_id)
 
     def children(self, origin: Origin | None = None) -> list[Run]:
         """Further trainings for this run (folds, noise checks, proofs), newest first."""
@@ -184,19 +161,6 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
     def landed(self) -> dict[int, list[float]]:
         """Seed to the checkpoints (in epochs) whose scores are there."""
         return self.store.landed()
-
-    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
-        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
-        return Ranking(
-            self._workspace.queries,
-            self.store,
-            self.dataset.manifest,
-            point,
-            seed,
-            search=self.dataset.search,
-            decisions=self.dataset.ledger.table,
-        )
 
     def decide(
         self,

@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from diet_explorer.analysis.comparison import Comparison, ComparisonSummary
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
 from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.run_base import RunBase
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.cartography import export_dynamics
-from diet_explorer.scoring.rankings import rank_again
 from diet_explorer.scoring.statistics import read_statistics
-from diet_explorer.store.runs import ACTIVE, RunRecord
-from diet_explorer.store.scores import ScoreFiles
-
-if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
-    from diet_explorer.workspace import Workspace
 
 
-class AnalysedRun(ABC):
+class AnalysedRun(RunBase):
     """What `Run` knows of its scores beyond single examples."""
-
-    _workspace: Workspace
-    id: str
-    record: RunRecord
-    store: ScoreFiles
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-
-    @abstractmethod
-    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
-        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-
-    def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked, of one seed or of the mean over seeds.
-
-        A run that has ended with scores but without rankings, as earlier versions wrote none of this form, is ranked
-        now.
-        """
-        points = self.store.ranked_checkpoints(seed)
-        usable = bool(points) and self.store.is_of_this_form(seed, points[0])
-        if not usable and self.record.status not in ACTIVE and seed in (None, *self.store.landed()):
-            rank_again(self.store)
-            points = self.store.ranked_checkpoints(seed)
-        return points
-
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The end of epoch 1 if it has landed, else the latest checkpoint before it, else the first after it.
-
-        Raises
-        ------
-        NotFoundError
-            Nothing has landed yet.
-        """
-        points = self._some_checkpoints(seed)
-        early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
-        return early[-1] if early else points[0]
 
     def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
         """What charts show of the ranking at a checkpoint, counted when it landed."""
@@ -233,9 +185,3 @@ class AnalysedRun(ABC):
         point = self.default_checkpoint(seed) if checkpoint is None else checkpoint
         there = point if other_checkpoint is None else other_checkpoint
         return Comparison(self.ranking(point, seed), other.ranking(there, seed), by)
-
-    def _some_checkpoints(self, seed: int | None) -> list[float]:
-        points = self.checkpoints(seed)
-        if not points:
-            raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
-        return points

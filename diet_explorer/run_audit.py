@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,12 +14,12 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.evidence import GROUP, REPRESENTATIONS, TRAIN, Evidence, read_columns, read_evidence
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.label_noise import NoiseMode, flipped_labels, noise_report
-from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.suspects import KINDS, Suspect, checked_witness, reasons_of, suspect_of, suspect_table
 from diet_explorer.analysis.suspicions import suspicions
 from diet_explorer.analysis.witnesses import COMBINED, WITNESSES, Witness
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.run_base import RunBase
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.rows import RunRows
@@ -30,47 +29,14 @@ from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
 
 if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
     from diet_explorer.run import Run
-    from diet_explorer.workspace import Workspace
 
 FORM = "1"  # of the stored tables of suspects; a change makes them anew
 MAX_FOLDS = 50
 
 
-class AuditedRun(ABC):
+class AuditedRun(RunBase):
     """What `Run` knows of labels that may be wrong."""
-
-    _workspace: Workspace
-    id: str
-    store: ScoreFiles
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What people call it."""
-
-    @property
-    @abstractmethod
-    def config(self) -> RunConfig:
-        """Settings of the run."""
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-
-    @abstractmethod
-    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
-        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-
-    @abstractmethod
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The checkpoint that is ranked by default."""
-
-    @abstractmethod
-    def children(self, origin: Origin | None = None) -> list[Run]:
-        """Further trainings for this run, newest first."""
 
     def suspects(
         self,
@@ -294,7 +260,7 @@ class AuditedRun(ABC):
         return rows, table["label"].to_numpy()[rows], groups[rows]
 
     def _create(self, config: RunConfig, name: str, origin: Origin) -> Run:
-        return self._workspace.create_run(self.dataset, config, name=name, origin=origin, parent=cast("Run", self))
+        return self._workspace.create_run(self.dataset, config, name=name, origin=origin, parent=self)
 
     def _check_idle(self, origin: Origin) -> None:
         for run in self.children(origin):

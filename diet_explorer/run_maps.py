@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import pandas as pd
 
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.jobs.map_progress import MapProgress, MapProgressFiles, MapRequest, MapStatus
+from diet_explorer.run_base import RunBase
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import parquet
-from diet_explorer.store.runs import ACTIVE, RunRecord
-from diet_explorer.training.config import RunConfig
+from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.models import locate_model
 
-if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
-    from diet_explorer.workspace import Workspace
 
-
-class EmbeddedRun(ABC):
+class EmbeddedRun(RunBase):
     """What `Run` knows of the embeddings of its examples.
 
     ``tuned`` embeddings come from the model at the end of seed 0, ``initial`` ones from before fine-tuning.
     """
-
-    _workspace: Workspace
-    id: str
-    record: RunRecord
-
-    @property
-    @abstractmethod
-    def config(self) -> RunConfig:
-        """Settings of the run."""
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
 
     def neighbours(self, row: int, which: Representation | None = None) -> pd.DataFrame:
         """The examples that are most like one, by the cosine of their embeddings.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -20,17 +19,14 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Arm, arms_of, cell_config, cell_key, checked_seeds, choices_of
 from diet_explorer.pruning.selection import drawing_order, select
 from diet_explorer.review.annotators import Identity
+from diet_explorer.run_base import RunBase
 from diet_explorer.run_proof import Cell, Proof, proof_path
 from diet_explorer.store.rows import RunRows
-from diet_explorer.store.runs import RunRecord
-from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
 
 if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
     from diet_explorer.run import Run
-    from diet_explorer.workspace import Workspace
 
 NAME_LENGTH = 200
 HELD_OUT = "held out"
@@ -62,31 +58,8 @@ class _Stage:
         return kept
 
 
-class ProvenRun(ABC):
+class ProvenRun(RunBase):
     """What `Run` does to prove a pruning."""
-
-    _workspace: Workspace
-    id: str
-    record: RunRecord
-    store: ScoreFiles
-
-    @property
-    @abstractmethod
-    def config(self) -> RunConfig:
-        """Its settings."""
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-
-    @abstractmethod
-    def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked."""
-
-    @abstractmethod
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The checkpoint that is looked at by default."""
 
     def prove(
         self,
@@ -265,8 +238,7 @@ class ProvenRun(ABC):
             cells.write(key, self.id, seed, end, stage.name)
             return self.id
         name = f"{self.record.name} · {arm.title}, {arm.size:,} examples, seed {seed}"[:NAME_LENGTH]
-        parent = self._workspace.run(self.id)
-        run = self._workspace.create_run(self.dataset, config, name=name, origin="proof", parent=parent)
+        run = self._workspace.create_run(self.dataset, config, name=name, origin="proof", parent=self)
         lists = RunRows(self._workspace.files, run.id)
         lists.write_training(seed, rows, labels)
         lists.write_scored(stage.evaluated)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.jobs.export_process import plan_of
 from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
@@ -29,12 +27,11 @@ from diet_explorer.pruning.preview import Preview, preview_of
 from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.pruning.writers import ExportFormat
 from diet_explorer.review.annotators import Identity
+from diet_explorer.run_base import RunBase
 from diet_explorer.run_export import Export
 from diet_explorer.store.rows import RunRows
-from diet_explorer.store.scores import ScoreFiles
 
 if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
     from diet_explorer.workspace import Workspace
 
 NAME_LENGTH = 100
@@ -51,33 +48,8 @@ class SavedPolicy:
     saved_at: datetime
 
 
-class PrunedRun(ABC):
+class PrunedRun(RunBase):
     """What `Run` does to make a smaller set."""
-
-    _workspace: Workspace
-    id: str
-    store: ScoreFiles
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-
-    @abstractmethod
-    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
-        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-
-    @abstractmethod
-    def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked."""
-
-    @abstractmethod
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The checkpoint that is looked at by default."""
-
-    @abstractmethod
-    def suspect_order(self, by: str = ..., checkpoint: float | None = None) -> NDArray[np.int32]:
-        """Rows of the training examples, the most suspicious first."""
 
     def prune(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> PrunePlan:
         """What a policy would do; nothing is written.

@@ -29,6 +29,7 @@ from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.run import Run
+from diet_explorer.run_base import RunBase
 from diet_explorer.run_export import Export
 from diet_explorer.run_proof import Proof, proof_path
 from diet_explorer.scoring.cartography import CartographyFolder
@@ -266,7 +267,7 @@ class Workspace:
         return run.refresh()
 
     def create_run(
-        self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin, parent: Run | None = None
+        self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin, parent: RunBase | None = None
     ) -> Run:
         """Record a run, or a further training for the run `parent`, without starting anything."""
         self.allow("lead", "start jobs")
