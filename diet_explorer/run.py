@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run_analysis import AnalysedRun
 from diet_explorer.run_audit import AuditedRun
@@ -27,8 +27,6 @@ from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 
 if TYPE_CHECKING:
     from diet_explorer.workspace import Workspace
-
-POLL_SECONDS = 0.5
 
 
 class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRun):
@@ -81,11 +79,9 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
         TimeoutError
             It is not done in time; it goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        while self.refresh().status in ACTIVE:
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"The run {self.id} is still {self.status}; it goes on.")
-            time.sleep(POLL_SECONDS)
+        wait_while_active(
+            lambda: self.refresh().record, timeout, lambda record: f"The run {self.id} is still {record.status}"
+        )
         if self.status == "failed":
             raise JobFailedError(self.error or "The run failed.", self.remedy or "Read its log.")
         if self.status == "cancelled":

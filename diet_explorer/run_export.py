@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedErro
 from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
 from diet_explorer.jobs.push import PushJob
 from diet_explorer.jobs.push_progress import PushProgress
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.card_text import CardProof, card_proof
 from diet_explorer.pruning.manifest import MANIFEST_NAME, ExportOptions
 from diet_explorer.pruning.policies import Policy
@@ -20,8 +20,6 @@ from diet_explorer.review.annotators import Identity
 
 if TYPE_CHECKING:
     from diet_explorer.workspace import Workspace
-
-POLL_SECONDS = 0.2
 
 
 class Export:
@@ -120,11 +118,9 @@ class Export:
         TimeoutError
             It is not done in so many seconds; it goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        while (progress := self.progress()).is_active:
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"The export {self.id} is still {progress.state}; it goes on.")
-            time.sleep(POLL_SECONDS)
+        progress = wait_while_active(
+            self.progress, timeout, lambda found: f"The export {self.id} is still {found.state}"
+        )
         if progress.state == "failed":
             raise JobFailedError(progress.error or "The export failed.", progress.remedy or "Export again.")
         if progress.state == "cancelled":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ import pandas as pd
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
 from diet_explorer.jobs.slots import living_workers
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.cells import CellFiles
 from diet_explorer.pruning.proof import Arm, Figures, results_table
 from diet_explorer.review.annotators import Identity
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from diet_explorer.run import Run
     from diet_explorer.workspace import Workspace
 
-POLL_SECONDS = 0.5
 _LATEST = 3  # trainings whose time says how long the others will take
 
 
@@ -189,11 +188,9 @@ class Proof:
         TimeoutError
             It is not done in time; it goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        while (progress := self.progress()).is_active:
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"The proof {self.id} has done {progress.done} of {progress.total}; it goes on.")
-            time.sleep(POLL_SECONDS)
+        progress = wait_while_active(
+            self.progress, timeout, lambda found: f"The proof {self.id} has done {found.done} of {found.total}"
+        )
         failed = next((entry for entry in progress.cells if entry.status == "failed"), None)
         if failed is not None:
             what = f"{failed.title}, seed {failed.cell.seed}"

@@ -41,6 +41,11 @@ class RunRecord:
     workflow_id: str | None = None
     parent_id: str | None = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in ACTIVE
+
 
 class RunRecords:
     """Create, read and change the records of runs; every call is one short transaction."""
