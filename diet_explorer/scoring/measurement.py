@@ -16,17 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.store.files import Files
-from diet_explorer.training.backbone import load_classifier, load_tokenizer
+from diet_explorer.training.backbone import load_for_run
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.training.cost import MeasuredRates
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
-from diet_explorer.training.models import locate_model
 
 SAMPLE_ROWS = 160
 """A first batch that warms up, and two that are timed."""
@@ -40,13 +38,9 @@ def measure_rates(files: Files, manifest: DatasetManifest, config: RunConfig) ->
     MeasuredRates
         Seconds per token, from all batches but the first.
     """
-    trusted = load_settings().trust_remote_code
-    source = locate_model(config.model)
-    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
-    model = load_classifier(source, manifest.classes, 0, tokenizer.pad_token_id, trust_remote_code=trusted)
+    tokenizer, model, collator = load_for_run(config, manifest, 0)
     if torch.cuda.is_available():
         model.cuda()
-    collator = PaddingCollator.of(tokenizer)
     encoded = encode_examples(files, manifest, tokenizer, config.max_length, limit=SAMPLE_ROWS)
     order = np.sort(encoded.lengths)[::-1]  # the order in which every pass below takes the examples
     modes: tuple[GradientMode, ...] = get_args(GradientMode)

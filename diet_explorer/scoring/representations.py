@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import ModelError
 from diet_explorer.scoring.frozen_model import held, unwrap
 from diet_explorer.scoring.scorer import MAX_BATCH_ROWS, MAX_BATCH_TOKENS
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import explained
-from diet_explorer.training.backbone import load_classifier, load_tokenizer
+from diet_explorer.training.backbone import load_for_run
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
-from diet_explorer.training.models import locate_model
 
 LARGEST = 65_504.0  # of a half-precision number
 
@@ -99,11 +97,8 @@ def store_initial_embeddings(
     ModelError
         The model cannot be loaded.
     """
-    trusted = load_settings().trust_remote_code
-    source = locate_model(config.model)
-    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
-    model = load_classifier(source, manifest.classes, 0, tokenizer.pad_token_id, trust_remote_code=trusted)
+    tokenizer, model, collator = load_for_run(config, manifest, 0)
     if torch.cuda.is_available():
         model.cuda()
     encoded = encode_examples(store.files, manifest, tokenizer, config.max_length)
-    store_embeddings(store, "initial", model, encoded, PaddingCollator.of(tokenizer), scratch, on_batch)
+    store_embeddings(store, "initial", model, encoded, collator, scratch, on_batch)

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring.progress import ProgressFiles
@@ -26,12 +25,10 @@ from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
-from diet_explorer.training.backbone import load_classifier, load_tokenizer
-from diet_explorer.training.batches import PaddingCollator
+from diet_explorer.training.backbone import load_for_run
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.encoding import TRAIN, EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
-from diet_explorer.training.models import locate_model
 
 EMBEDDED_SEED = 0
 _LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
@@ -57,7 +54,7 @@ def prepare_run(
     """
     log = ProgressFiles(files, run_id).log
     log("preparing", f"Loading the model {config.model!r}.", rows=manifest.rows, classes=len(manifest.classes))
-    tokenizer, model, _ = _load(config, manifest, 0)
+    tokenizer, model, _ = load_for_run(config, manifest, 0)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     _check_fit(config, model, tokenizer)
     _stop_if(should_stop)
@@ -114,7 +111,7 @@ def run_seed(
     progress.checkpoints = [entry for entry in progress.checkpoints if entry.checkpoint in landed]
     reports.save(progress, force=True)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    tokenizer, model, collator = _load(config, manifest, seed)
+    tokenizer, model, collator = load_for_run(config, manifest, seed)
     encoded = encode_examples(files, manifest, tokenizer, config.max_length, lambda: _stop_if(should_stop))
     encoded, train_rows = _training_rows(files, run_id, config, encoded, seed)
     reports.log(
@@ -157,14 +154,6 @@ def _training_rows(
     learned = encoded.labels.copy()
     learned[rows] = labels
     return replace(encoded, labels=learned), rows
-
-
-def _load(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any, Any, PaddingCollator]:
-    trusted = load_settings().trust_remote_code
-    source = locate_model(config.model)
-    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
-    model = load_classifier(source, manifest.classes, seed, tokenizer.pad_token_id, trust_remote_code=trusted)
-    return tokenizer, model, PaddingCollator.of(tokenizer)
 
 
 def _check_fit(config: RunConfig, model: Any, tokenizer: Any) -> None:

@@ -11,8 +11,12 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from diet_explorer.config import load_settings
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import ModelError
-from diet_explorer.training.models import ModelSource
+from diet_explorer.training.batches import PaddingCollator
+from diet_explorer.training.config import RunConfig
+from diet_explorer.training.models import ModelSource, locate_model
 
 
 def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> Any:
@@ -81,6 +85,21 @@ def load_classifier(
             ignore_mismatched_sizes=True,  # a classification layer of other classes is replaced by a new one
             trust_remote_code=trust_remote_code,
         )
+
+
+def load_for_run(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any, Any, PaddingCollator]:
+    """Tokenizer, classifier and collator of a run's settings and dataset, as the settings of the program allow.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded.
+    """
+    trusted = load_settings().trust_remote_code
+    source = locate_model(config.model)
+    tokenizer = load_tokenizer(source, trust_remote_code=trusted)
+    model = load_classifier(source, manifest.classes, seed, tokenizer.pad_token_id, trust_remote_code=trusted)
+    return tokenizer, model, PaddingCollator.of(tokenizer)
 
 
 @contextmanager
