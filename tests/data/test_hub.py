@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from tests.data.hub_server import serve_hub
+from tests.loopback_hub import loopback_hub
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -98,7 +98,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         "someone/nothing": {"README.md": b"# Empty\n"},
     }
     locations = [*(f"hub:{name}" for name in repositories), "hub:someone/configs:small", "hub:someone/unknown"]
-    with serve_hub(repositories) as server:
+    with loopback_hub() as server:
+        for name, files in repositories.items():
+            server.create(name, files)
         found = import_from(server.url, tmp_path_factory.mktemp("hub"), *locations)
     return dict(zip(locations, found, strict=True))
 
