@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Any
 
-from diet_explorer import cli_output as out
-from diet_explorer.cli_runs import FOLLOW_SECONDS, keep_alive, some_worker
+from diet_explorer.cli_following import follow, in_stages, some_worker
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.jobs.map_progress import MapProgress
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
@@ -26,20 +24,13 @@ def wait_for_map(run: Run, which: Representation, workspace: Workspace) -> MapPr
     KeyboardInterrupt
         The user has had enough.
     """
-    line = out.LiveLine()
     with some_worker(workspace) as child:
         try:
-            while (progress := run.map_progress(which)).is_active:
-                left = "" if progress.seconds_left is None else f" · {out.duration(progress.seconds_left)} left"
-                line.show(f"{progress.share:.0%} · {progress.stage}{left}", progress.state)
-                keep_alive(child)
-                time.sleep(FOLLOW_SECONDS)
+            progress = follow(lambda: run.map_progress(which), in_stages, child)
         except KeyboardInterrupt:
             if child is not None and run.map_progress(which).is_active:
                 run.cancel_map(which)
             raise
-        finally:
-            line.close()
     if progress.state == "failed":
         raise JobFailedError(progress.error or "The map was not drawn.", progress.remedy or "Read the run's log.")
     if progress.state == "cancelled":

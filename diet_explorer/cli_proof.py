@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from diet_explorer.errors import BadInputError
 
 if TYPE_CHECKING:
     from diet_explorer.pruning.policies import Policy
-    from diet_explorer.run_proof import Proof
+    from diet_explorer.run_proof import Proof, ProofProgress
     from diet_explorer.workspace import Run, Workspace
 
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, with a worker of its own.")]
@@ -134,27 +133,24 @@ def follow_proof(proof: Proof, workspace: Workspace) -> None:
     KeyboardInterrupt
         The user has had enough.
     """
-    from diet_explorer.cli_runs import FOLLOW_SECONDS, keep_alive, some_worker
+    from diet_explorer.cli_following import follow, some_worker, time_left
 
     if not proof.progress().is_active:  # all of it was trained before
         proof.wait()
         return
-    line = out.LiveLine()
+
+    def in_words(progress: ProofProgress) -> tuple[str, str]:
+        words = f"{proof.id}: {progress.done} of {progress.total} trainings"
+        return f"{words} · {progress.share:.0%}{time_left(progress.seconds_left)}", words
+
     with some_worker(workspace) as child:
         try:
-            while (progress := proof.progress()).is_active:
-                left = "" if progress.seconds_left is None else f" · {out.duration(progress.seconds_left)} left"
-                words = f"{proof.id}: {progress.done} of {progress.total} trainings"
-                line.show(f"{words} · {progress.share:.0%}{left}", words)
-                keep_alive(child)
-                time.sleep(FOLLOW_SECONDS)
+            follow(proof.progress, in_words, child)
         except KeyboardInterrupt:
             if child is not None:
                 proof.cancel()
                 out.note(f"Cancelled. Go on with: diet-explorer proof {proof.id} --resume --wait")
             raise
-        finally:
-            line.close()
     proof.wait()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from diet_explorer.run_prune import PrunePlan
     from diet_explorer.workspace import Workspace
 
-FOLLOW_SECONDS = 0.2
 _KINDS = " ".join(f"{kind}: {note}" for kind, note in KIND_NOTES.items())
 _DEFAULT = Policy()
 DropHardestOption = Annotated[float, typer.Option(metavar="PERCENT", help="For window, class_balanced, stratified.")]
@@ -180,18 +178,10 @@ def _replay(place: Workspace, manifest: Path, run: str | None, output: Path | No
 
 
 def _follow(export: Export, place: Workspace) -> None:
-    from diet_explorer.cli_runs import keep_alive, some_worker
+    from diet_explorer.cli_following import follow, in_stages, some_worker
 
-    line = out.LiveLine()
     with some_worker(place) as child:
-        try:
-            while (progress := export.progress()).is_active:
-                left = "" if progress.seconds_left is None else f" · {out.duration(progress.seconds_left)} left"
-                line.show(f"{progress.share:.0%} · {progress.stage}{left}", progress.state)
-                keep_alive(child)
-                time.sleep(FOLLOW_SECONDS)
-        finally:
-            line.close()
+        follow(export.progress, in_stages, child)
     export.wait()
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from diet_explorer.cli_output import LiveLine, duration, note
-from diet_explorer.errors import BadInputError, JobFailedError, NotFoundError
-from diet_explorer.jobs.processes import Child, worker_child
-from diet_explorer.jobs.slots import living_workers
+from diet_explorer.cli_following import follow, some_worker, time_left
+from diet_explorer.cli_output import note
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.catalogue import checkpoint_title
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.runs import ACTIVE
@@ -19,8 +17,6 @@ from diet_explorer.workspace import Dataset, Run, Workspace
 T = TypeVar("T", Run, Dataset)
 
 LAST = "last"
-FOLLOW_SECONDS = 0.5
-MAX_WORKER_DEATHS = 3
 
 
 def find_run(workspace: Workspace, name: str) -> Run:
@@ -68,43 +64,7 @@ def progress_line(progress: RunProgress) -> str:
             parts.append(f"{seed.examples_per_second:,.0f} examples/s")
         if seed.loss is not None:
             parts.append(f"loss {seed.loss:.3f}")
-    if progress.seconds_left is not None:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    return " · ".join(parts)
-
-
-def follow(run: Run, keep_alive: Callable[[], None]) -> None:
-    """Show a run's progress until it ends.
-
-    Raises
-    ------
-    JobFailedError, JobCancelledError
-        It ended without all of its scores.
-    """
-    line = LiveLine()
-    try:
-        while (progress := run.progress()).status in ACTIVE:
-            line.show(f"{run.id}: {progress_line(progress)}", f"{run.id}: {_milestone(progress)}")
-            keep_alive()
-            time.sleep(FOLLOW_SECONDS)
-        line.show(f"{run.id}: {progress.status}", f"{run.id}: {_milestone(progress)}")
-    finally:
-        line.close()
-    run.wait()
-
-
-@contextmanager
-def some_worker(workspace: Workspace) -> Iterator[Child | None]:
-    """A worker for the length of the block: None if one runs on this workspace already, else one of our own."""
-    if living_workers(workspace.settings):
-        yield None
-        return
-    child = worker_child(workspace.settings)
-    child.start()
-    try:
-        yield child
-    finally:
-        child.stop()
+    return " · ".join(parts) + time_left(progress.seconds_left)
 
 
 def wait_for(run: Run, workspace: Workspace) -> None:
@@ -121,7 +81,7 @@ def wait_for(run: Run, workspace: Workspace) -> None:
     """
     with some_worker(workspace) as child:
         try:
-            follow(run, lambda: keep_alive(child))
+            follow(run.progress, _in_words, child)
         except KeyboardInterrupt:
             if child is None:
                 note(f"The run goes on in its worker. Cancel it with: diet-explorer cancel {run.id}")
@@ -129,27 +89,16 @@ def wait_for(run: Run, workspace: Workspace) -> None:
                 run.cancel()
                 note(f"Cancelled. Go on with: diet-explorer resume {run.id}")
             raise
+    run.wait()
 
 
-def keep_alive(child: Child | None) -> None:
-    """Start a worker of our own again if it has died; call this every second or so.
-
-    Raises
-    ------
-    JobFailedError
-        It dies again and again.
-    """
-    if child is None:
-        return
-    child.keep_alive()
-    if child.deaths >= MAX_WORKER_DEATHS:
-        words = child.last_words(2).replace("\n", " ") or "it gives no reason"
-        raise JobFailedError(f"The worker does not stay alive: {words}", f"See {child.log_path}.")
+def _in_words(progress: RunProgress) -> tuple[str, str]:
+    return f"{progress.run_id}: {progress_line(progress)}", f"{progress.run_id}: {_milestone(progress)}"
 
 
 def _milestone(progress: RunProgress) -> str:
     landed = [(seed.seed, point.checkpoint) for seed in progress.seeds for point in seed.checkpoints]
-    if progress.status not in ACTIVE or not landed:
+    if not progress.is_active or not landed:
         return progress.status
     seed, checkpoint = landed[-1]
     return f"scored {checkpoint_title(checkpoint)}, seed {seed} ({progress.share:.0%} of the run)"

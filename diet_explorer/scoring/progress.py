@@ -73,6 +73,11 @@ class RunProgress:
     remedy: str | None = None
     queue_position: int | None = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in ("queued", "running")
+
 
 class ProgressFiles:
     """Reads and writes the snapshots and the log of one run.

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from diet_explorer.cli_runs import keep_alive, some_worker
+from diet_explorer.cli_following import keep_alive, some_worker
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Interval, mean_interval, paired_difference
 from diet_explorer.workspace import Proof, Run, Workspace
