@@ -7,36 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from diet_explorer import cli_analysis, cli_audit, cli_proof, cli_prune, cli_push, cli_review
+from diet_explorer import cli_analysis, cli_audit, cli_jobs, cli_proof, cli_prune, cli_push, cli_review, cli_score
 from diet_explorer import cli_output as out
-from diet_explorer.cli_options import JsonOption, RunArgument, WorkspaceOption, open_workspace
+from diet_explorer.cli_options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.config import load_settings
-from diet_explorer.errors import BadInputError, DietExplorerError
-from diet_explorer.scoring import catalogue
-from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints, parse_checkpoints
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace import Run
+from diet_explorer.errors import DietExplorerError
 
 INTERRUPTED = 130
-EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
-_DEFAULTS = RunConfig(dataset_id="")
-
-TextOption = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text.")]
-TextPairOption = Annotated[str | None, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")]
-LabelOption = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of the label.")]
-IdOption = Annotated[
-    str | None, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")
-]
-SplitOption = Annotated[
-    str | None, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")
-]
 
 app = typer.Typer(
     name="diet-explorer",
@@ -125,226 +107,13 @@ def app_command(
     run_app(settings, announce=announce, meanwhile=(lambda: score_sample(place)) if sample else None)
 
 
-EncodingOption = Annotated[
-    str | None, typer.Option(metavar="CODEC", help="Encoding of a text file, such as cp1252. Default: UTF-8.")
-]
-
-
-@app.command("import")
-def import_command(
-    location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
-    text: TextOption = None,
-    label: LabelOption = None,
-    text_pair: TextPairOption = None,
-    id_column: IdOption = None,
-    split: SplitOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
-    encoding: EncodingOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import a dataset and report what its rows are like."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_data import import_file, print_dataset
-
-    dataset = import_file(place, location, text, label, text_pair, id_column, split, name, encoding)
-    if as_json:
-        out.print_json(dataset.manifest.to_json())
-        return
-    print_dataset(dataset)
-    out.print_line(f"Next: diet-explorer score {dataset.id}")
-
-
-@app.command("score")
-def score_command(
-    data: Annotated[
-        str, typer.Argument(metavar="DATASET|FILE", help="Id or name of a dataset, last, or a file to import.")
-    ],
-    text: TextOption = None,
-    label: LabelOption = None,
-    text_pair: TextPairOption = None,
-    id_column: IdOption = None,
-    split: SplitOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
-    model: Annotated[str, typer.Option(metavar="bundled|PATH|HUB_ID", help="What is fine-tuned.")] = BUNDLED,
-    epochs: Annotated[int, typer.Option(help="Passes over the training split.")] = _DEFAULTS.epochs,
-    seeds: Annotated[int, typer.Option(help="Independent repetitions.")] = _DEFAULTS.seeds,
-    checkpoints: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="When to score, in epochs. Default: 0,0.25,0.5 and the end of every epoch."),
-    ] = None,
-    grand: Annotated[
-        GradientMode, typer.Option(help="Gradient norms over all weights, the classifier, or none.")
-    ] = "all",
-    batch_size: Annotated[int, typer.Option(help="Examples per training step.")] = _DEFAULTS.batch_size,
-    max_length: Annotated[int, typer.Option(help="Longest input in tokens.")] = _DEFAULTS.max_length,
-    learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's rate.")] = _DEFAULTS.learning_rate,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the run.")] = True,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the long table: .parquet, .csv or .jsonl.")
-    ] = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Only time a few batches and say what each choice of --grand costs.")
-    ] = False,
-    encoding: EncodingOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Fine-tune a model and score every example at the checkpoints."""
-    if output is not None:
-        _check_output(output, wait)
-    points = parse_checkpoints(checkpoints) if checkpoints is not None else None
-    place = open_workspace(workspace)
-    from diet_explorer.cli_data import import_file, names_a_file, print_estimates
-    from diet_explorer.cli_runs import find_dataset, run_facts, wait_for
-    from diet_explorer.jobs.slots import workers_in_words
-
-    if names_a_file(data):
-        dataset = import_file(place, data, text, label, text_pair, id_column, split, None, encoding)
-    elif any((text, label, text_pair, id_column, split)):
-        raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the columns for a dataset.")
-    else:
-        dataset = find_dataset(place, data)
-    if estimate:
-        config = RunConfig(
-            dataset_id=dataset.id,
-            model=model,
-            epochs=epochs,
-            seeds=seeds,
-            checkpoints=default_checkpoints(epochs) if points is None else points,
-            grand=grand,
-            batch_size=batch_size,
-            max_length=max_length,
-            learning_rate=learning_rate,
-        ).validated()
-        print_estimates(place.measure(dataset, config), as_json=as_json)
-        return
-    run = place.score(
-        dataset,
-        model=model,
-        epochs=epochs,
-        seeds=seeds,
-        checkpoints=points,
-        grand=grand,
-        batch_size=batch_size,
-        max_length=max_length,
-        learning_rate=learning_rate,
-        name=name,
-    )
-    if wait:
-        out.note(f"Scoring {dataset.id} as {run.id}")
-        wait_for(run, place)
-        if output is not None:
-            run.export_scores(output)
-    if as_json:
-        out.print_json({**run_facts(run.refresh()), "output": None if output is None else str(output)})
-    elif not wait:
-        out.print_line(f"Queued {run.id}. {workers_in_words(place.settings)}")
-    else:
-        out.print_line(f"Scores of {run.id}: {'see diet-explorer rank ' + run.id if output is None else output}")
-
-
-@app.command("runs")
-def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """List the runs, newest first."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_runs import run_facts
-
-    runs = place.runs()
-    if as_json:
-        out.print_json([run_facts(run) for run in runs])
-    elif not runs:
-        out.print_line("No runs yet. Start one with: diet-explorer score FILE --text COLUMN --label COLUMN")
-    else:
-        rows = [
-            (run.id, run.status, f"{run.progress().share:.0%}", out.ago(run.record.created_at), run.name)
-            for run in runs
-        ]
-        out.print_table(("run", "status", "done", "created", "name"), rows)
-
-
-@app.command("status")
-def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Show how far a run is, per seed and checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_runs import find_run, progress_line, run_facts
-    from diet_explorer.jobs.slots import living_workers, workers_in_words
-
-    found = find_run(place, run)
-    progress = found.progress()
-    warnings = found.warnings() if found.checkpoints() else []
-    if as_json:
-        workers = [asdict(worker) for worker in living_workers(place.settings)]
-        facts = {**run_facts(found), "progress": asdict(progress), "workers": workers}
-        out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
-        return
-    facts = {"run": found.id, "name": found.name, "dataset": found.record.dataset_id, "status": found.status}
-    if found.status in ("queued", "running"):
-        facts |= {"progress": progress_line(progress), "workers": workers_in_words(place.settings)}
-    if found.error:
-        facts |= {"error": found.error, "remedy": found.remedy or ""}
-    out.print_facts(facts)
-    rows = [
-        (
-            seed.seed,
-            catalogue.checkpoint_title(point.checkpoint),
-            "" if point.train_loss is None else f"{point.train_loss:.4f}",
-            *("" if share is None else f"{share:.1%}" for share in (point.train_accuracy, point.heldout_accuracy)),
-            out.duration(point.scoring_seconds),
-        )
-        for seed in progress.seeds
-        for point in seed.checkpoints
-    ]
-    if rows:
-        out.print_table(("seed", "checkpoint", "train loss", "train acc.", "held-out acc.", "scoring"), rows)
-    for entry in warnings:
-        title, point = catalogue.score(catalogue.DEFAULT_SCORE).title, found.default_checkpoint()
-        out.print_line(f"{title} {catalogue.checkpoint_title(point)} is {entry.kind}: {entry.words}")
-
-
-@app.command("cancel")
-def cancel_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Stop a run within seconds; what has landed stays, and it can be resumed."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_runs import find_run
-
-    found = find_run(place, run)
-    found.cancel()
-    _print_change(found, as_json, f"Cancelled {found.id}. Go on with: diet-explorer resume {found.id}")
-
-
-@app.command("resume")
-def resume_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Queue a cancelled or failed run again; it goes on from its last checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_runs import find_run
-    from diet_explorer.jobs.slots import workers_in_words
-
-    found = find_run(place, run).resume()
-    _print_change(found, as_json, f"Queued {found.id} again. {workers_in_words(place.settings)}")
-
-
-@app.command("scores")
-def scores_command(
-    run: RunArgument,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .parquet, .csv or .jsonl.")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the long table: one row per example, seed and checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_runs import find_run
-
-    found = find_run(place, run)
-    written = found.export_scores(output)
-    if as_json:
-        out.print_json(
-            {"run": found.id, "output": str(written), "scores": found.recorded_names(), "landed": found.landed()}
-        )
-    else:
-        out.print_line(f"Wrote {written}")
-
-
+app.command("import")(cli_score.import_command)
+app.command("score")(cli_score.score_command)
+app.command("runs")(cli_jobs.runs_command)
+app.command("status")(cli_jobs.status_command)
+app.command("cancel")(cli_jobs.cancel_command)
+app.command("resume")(cli_jobs.resume_command)
+app.command("scores")(cli_jobs.scores_command)
 app.command("rank")(cli_analysis.rank_command)
 app.command("stability")(cli_analysis.stability_command)
 app.command("compare")(cli_analysis.compare_command)
@@ -363,43 +132,7 @@ app.command("agreement")(cli_review.agreement_command)
 app.add_typer(cli_review.decisions_app, name="decisions")
 app.command("export-cartography")(cli_analysis.export_cartography_command)
 app.command("import-cartography")(cli_analysis.import_cartography_command)
-
-
-@app.command("map")
-def map_command(
-    run: RunArgument,
-    which: Annotated[
-        Literal["tuned", "initial"], typer.Option(help="Embeddings of the fine-tuned model, or of the model before.")
-    ] = "tuned",
-    neighbors: Annotated[int, typer.Option(help="How many neighbours each example is kept near to.")] = 15,
-    min_dist: Annotated[float, typer.Option(help="How closely examples may be packed, 0 to 1.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same map.")] = 0,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the job.")] = True,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the drawing instead.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find every example's neighbours and draw the embedding map (UMAP)."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli_maps import map_facts, wait_for_map
-    from diet_explorer.cli_runs import find_run
-    from diet_explorer.jobs.slots import workers_in_words
-
-    found = find_run(place, run)
-    if cancel:
-        found.cancel_map(which)
-        progress = found.map_progress(which)
-    else:
-        progress = found.draw_map(which, neighbors=neighbors, min_dist=min_dist, seed=seed)
-        if wait and progress.is_active:
-            progress = wait_for_map(found, which, place)
-    facts = map_facts(found, progress, place)
-    if as_json:
-        out.print_json(facts)
-    elif progress.is_active:
-        out.print_line(f"Queued the {which} map of {found.id}. {workers_in_words(place.settings)}")
-    else:
-        out.print_line(f"Cancelled the map of {found.id}" if cancel else f"The map of {found.id}: {facts['file']}")
+app.command("map")(cli_jobs.map_command)
 
 
 @app.command("worker")
@@ -420,25 +153,6 @@ def worker_command(
             out.print_line(line)
 
     run_worker(open_workspace(workspace).settings, slot=slot, announce=announce)
-
-
-def _check_output(output: Path, wait: bool) -> None:
-    """Say before the training, not after it, that the scores could not be written."""
-    if not wait:
-        raise BadInputError("--output needs the scores.", "Leave out --no-wait, or use `diet-explorer scores` later.")
-    if output.suffix not in EXPORT_ENDINGS:
-        raise BadInputError(
-            f"The ending of {output.name!r} is not known.", f"Name a file that ends in {', '.join(EXPORT_ENDINGS)}."
-        )
-
-
-def _print_change(run: Run, as_json: bool, line: str) -> None:
-    from diet_explorer.cli_runs import run_facts
-
-    if as_json:
-        out.print_json(run_facts(run.refresh()))
-    else:
-        out.print_line(line)
 
 
 if __name__ == "__main__":
