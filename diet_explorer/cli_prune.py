@@ -17,7 +17,7 @@ from diet_explorer.scoring import catalogue
 
 if TYPE_CHECKING:
     from diet_explorer.run_export import Export
-    from diet_explorer.run_prune import PrunePlan
+    from diet_explorer.run_prune_plan import PrunePlan
     from diet_explorer.workspace import Workspace
 
 _KINDS = " ".join(f"{kind}: {note}" for kind, note in KIND_NOTES.items())
@@ -168,7 +168,7 @@ def export_facts(export: Export) -> dict[str, Any]:
 def _replay(place: Workspace, manifest: Path, run: str | None, output: Path | None, as_json: bool) -> None:
     if run is not None:
         raise BadInputError("--from-manifest says which run it is about.", "Leave the run out.")
-    from diet_explorer.run_prune import replay_export
+    from diet_explorer.run_export_requests import replay_export
 
     export = replay_export(place, manifest, output)
     if as_json:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
-import os
-import platform
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from diet_explorer.analysis.search_index import TextSearch
-from diet_explorer.config import Settings, load_settings, sharing_cores
+from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
+from diet_explorer.data.manifest import DatasetManifest, manifest_path
 from diet_explorer.data.readers import Source, open_source
 from diet_explorer.dataset import Dataset
-from diet_explorer.errors import BadInputError, JobFailedError, ModelError, NotFoundError, WorkspaceError
+from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
@@ -33,13 +27,14 @@ from diet_explorer.run_base import RunBase
 from diet_explorer.run_export import Export
 from diet_explorer.run_proof import Proof, proof_path
 from diet_explorer.scoring.cartography import CartographyFolder
+from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
-from diet_explorer.store.queries import Queries, parquet
+from diet_explorer.store.queries import Queries
 from diet_explorer.store.runs import Origin, RunRecord, RunRecords
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
-from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, MeasuredRates, estimate_cost
+from diet_explorer.training.cost import CostEstimate
 from diet_explorer.training.models import locate_model
 
 __all__ = ["SAMPLE_NAME", "SAMPLE_SETTINGS", "Dataset", "Run", "Workspace", "sample_folder"]
@@ -325,19 +320,7 @@ class Workspace:
 
     def estimates(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """The same for each choice of gradient norms."""
-        pair = " + length(text_pair)" if dataset.manifest.mapping.text_pair else ""
-        sql = (
-            f"SELECT split = 'train' AS train, count(*) AS rows, "
-            f"sum(least(ceil((length(text){pair}) / {CHARACTERS_PER_TOKEN}) + 2, {int(config.max_length)})) AS tokens "
-            f"FROM {parquet(examples_path(self.files, dataset.id))} GROUP BY 1"
-        )
-        found = self.queries.frame(sql)
-        train = found[found["train"]]
-        path = self._rates_path(dataset, config)
-        rates = MeasuredRates(**self.files.read_json(path)) if self.files.exists(path) else None
-        counts = (int(train["rows"].sum()), float(train["tokens"].sum()), float(found["tokens"].sum()))
-        modes: tuple[GradientMode, ...] = get_args(GradientMode)
-        return {mode: estimate_cost(replace(config, grand=mode), *counts, rates) for mode in modes}
+        return DatasetCosts(self.files, self.queries, dataset.manifest).estimates(config)
 
     def measure(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """Time a few batches of the dataset with the model, in a process of its own; takes some seconds.
@@ -353,23 +336,9 @@ class Workspace:
             The model cannot be loaded.
         """
         self.allow("lead", "start jobs")
-        request = {"home": self.files.root, "dataset_id": dataset.id, "config": config.validated().to_json()}
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "diet_explorer.scoring.measurement"],
-            input=json.dumps(request),
-            env=sharing_cores(os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        answer = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 and done.stdout else {}
-        if "error" in answer:
-            raise ModelError(answer["error"], answer["remedy"])
-        if not answer:
-            reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-            raise JobFailedError(f"The measurement failed: {reason}.", "Try a smaller batch size or max length.")
-        self.files.write_json(self._rates_path(dataset, config), answer)
-        return self.estimates(dataset, config)
+        costs = DatasetCosts(self.files, self.queries, dataset.manifest)
+        costs.measure(config.validated())
+        return costs.estimates(config)
 
     def _imported(
         self,
@@ -387,10 +356,6 @@ class Workspace:
         self.text_search(manifest).build(lambda share, message: tell(_IMPORTED + (1 - _IMPORTED) * share, message))
         tell(1.0, f"Imported {manifest.rows:,} rows")
         return Dataset(self, manifest)
-
-    def _rates_path(self, dataset: Dataset, config: RunConfig) -> str:
-        key = hashlib.sha256(json.dumps([platform.node(), config.model, config.batch_size, config.max_length]).encode())
-        return self.files.path("measurements", f"{dataset.id}-{key.hexdigest()[:12]}.json")
 
     def _check_version(self) -> None:
         path = self.files.path("workspace.json")

@@ -27,7 +27,7 @@ from diet_explorer.jobs.workflows import Workbench
 from diet_explorer.pruning.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-from diet_explorer.run_prune import new_request, replay_export
+from diet_explorer.run_export_requests import new_request, replay_export
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
