@@ -24,7 +24,8 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, HubError, JobCancelledError
 from diet_explorer.jobs.push_progress import PushFiles, PushProgress
 from diet_explorer.pruning.card_text import CardProof
-from diet_explorer.pruning.hub import check_repo_name, read_manifest
+from diet_explorer.pruning.export import is_remote
+from diet_explorer.pruning.hub import check_is_there, check_repo_name, read_manifest
 from diet_explorer.store.files import Files, explained
 
 POLL_SECONDS = 0.2
@@ -62,7 +63,8 @@ class PushJob:
         Parameters
         ----------
         folder : str or Path
-            With ``manifest.json`` and the files that it names.
+            With ``manifest.json`` and the files that it names. In a remote workspace a URL, whose files are fetched
+            first.
         repo : str
             ``OWNER/NAME``; made if it is not there.
         private : bool
@@ -80,17 +82,19 @@ class PushJob:
             The folder is no finished export, or was changed.
         """
         check_repo_name(repo)
-        if "://" in str(folder):
-            raise BadInputError(f"The export lies in {folder}, not on this machine.", "Export to a local folder first.")
-        place = Path(folder).absolute()
-        read_manifest(place)
+        place = str(folder)
+        if is_remote(place):
+            check_is_there(Files(self._root), place)
+        else:
+            place = str(Path(place.removeprefix("file://")).absolute())
+            read_manifest(Path(place))
         busy = BadInputError("This export is being pushed already.", "Wait for its end, or cancel that push.")
         begun = PushProgress("running", repo, private, stage="Starting")
         request = {
             "home": self._root,
             "scratch": self._settings.scratch,
             "export_id": self._export_id,
-            "folder": str(place),
+            "folder": place,
             "repo": repo,
             "private": private,
             "token": token,

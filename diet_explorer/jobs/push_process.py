@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from diet_explorer.config import load_settings
+from diet_explorer.config import Settings, load_settings
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.jobs.push_progress import REPORT_SECONDS, PushFiles, PushProgress
 from diet_explorer.pruning.card_text import CardProof
-from diet_explorer.pruning.hub import HubPush, Pushed, found_token
+from diet_explorer.pruning.export import is_remote
+from diet_explorer.pruning.hub import HubPush, Pushed, fetch_export, found_token
 from diet_explorer.store.files import Files
 
 STOP_POLL_SECONDS = 0.25
@@ -98,15 +102,16 @@ def main() -> NoReturn:
     token = request["token"] or ""
     try:
         token = found_token(request["token"])
-        pushed: Pushed = HubPush(
-            Path(request["folder"]),
-            request["repo"],
-            private=request["private"],
-            token=token,
-            proof=CardProof(**request["proof"]),
-            report=teller.report,
-            committing=_Committing(teller.committing),
-        ).run()
+        with _local_export(settings, request, teller) as folder:
+            pushed: Pushed = HubPush(
+                folder,
+                request["repo"],
+                private=request["private"],
+                token=token,
+                proof=CardProof(**request["proof"]),
+                report=teller.report,
+                committing=_Committing(teller.committing),
+            ).run()
         teller.end(state="done", stage="", url=pushed.url, commit=pushed.commit, private=pushed.private)
     except DietExplorerError as error:
         _log(error, token)
@@ -117,6 +122,21 @@ def main() -> NoReturn:
         teller.end(state="failed", error=words, remedy="The push's log has the details.", kind="HubError")
     sys.stderr.flush()
     os._exit(0)  # at once: whoever pushes next waits for the lock
+
+
+@contextmanager
+def _local_export(settings: Settings, request: dict[str, Any], teller: Teller) -> Iterator[Path]:
+    """The export's folder; of one that lies elsewhere a copy, which is gone at the end."""
+    if not is_remote(request["folder"]):
+        yield Path(request["folder"])
+        return
+    teller.report("Fetching", 0, 0)
+    copy = settings.scratch_folder / "fetched" / request["export_id"]
+    shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
+    try:
+        yield fetch_export(Files(request["home"]), request["folder"], copy)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _log(error: Exception, token: str) -> None:

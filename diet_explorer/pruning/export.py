@@ -168,7 +168,7 @@ def check_target(files: Files, folder: str) -> None:
         It is a file, or has something in it.
     """
     place = Path(folder)
-    taken = files.exists(folder) if _is_remote(folder) else place.exists() and (place.is_file() or any(place.iterdir()))
+    taken = files.exists(folder) if is_remote(folder) else place.exists() and (place.is_file() or any(place.iterdir()))
     if taken:
         raise BadInputError(f"{folder} is there already and not empty.", "Name a new folder, or empty it first.")
 
@@ -324,7 +324,7 @@ def temporary_folder(folder: str, export_id: str) -> Path:
 @contextmanager
 def _new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
     """A local folder whose content becomes `folder` when the block ends well; nothing of it is left otherwise."""
-    if _is_remote(folder):
+    if is_remote(folder):
         with tempfile.TemporaryDirectory(prefix="diet-explorer-") as local:
             yield Path(local)
             paths = [entry for entry in Path(local).rglob("*") if entry.is_file()]
@@ -349,7 +349,8 @@ def _new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _is_remote(folder: str) -> bool:
+def is_remote(folder: str) -> bool:
+    """Whether a folder lies elsewhere: an fsspec URL."""
     return "://" in folder and not folder.startswith("file://")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from diet_explorer.errors import BadInputError, HubError, HubNameClashError, Hub
 from diet_explorer.pruning.card import CARD_NAME, has_configs, merged_card
 from diet_explorer.pruning.card_text import CardProof
 from diet_explorer.pruning.hub_errors import LOG_IN, RateLimited, chain, in_plain_words, status_of
+from diet_explorer.store.files import Files, explained
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -114,6 +116,36 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if not path.is_file() or path.stat().st_size != entry["bytes"]:
             raise HubError(f"The export's file {path} is missing or was changed.", "Export again, then push that.")
     return manifest
+
+
+def check_is_there(files: Files, folder: str) -> None:
+    """Refuse a folder of a remote workspace that is no finished export.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    if not files.exists(f"{folder}/{MANIFEST_NAME}"):
+        raise NotFoundError(f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first.")
+
+
+def fetch_export(files: Files, folder: str, target: Path) -> Path:
+    """Copy an export of a remote workspace into the local folder `target`, and return that.
+
+    Raises
+    ------
+    NotFoundError
+        It is no finished export, or a file of it is gone.
+    """
+    check_is_there(files, folder)
+    names = [entry["path"] for entry in files.read_json(f"{folder}/{MANIFEST_NAME}")["files"]]
+    with explained("write", str(target)):
+        for name in [*names, MANIFEST_NAME]:
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with files.open_read(f"{folder}/{name}") as source, path.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+    return target
 
 
 class HubPush:

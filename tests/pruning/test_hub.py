@@ -237,6 +237,22 @@ def test_folder_that_is_no_export(job: PushJob, tmp_path: Path) -> None:
     assert job.progress() == PushProgress()
 
 
+def test_export_of_a_remote_workspace(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> None:
+    home, scratch = f"local://{tmp_path}/elsewhere", tmp_path / "scratch"  # fsspec's: to the program not a local folder
+    remote = PushJob(load_settings(home=home, scratch=str(scratch)), Files(home), "export-2")
+    with pytest.raises(NotFoundError, match="is not a finished export"):
+        remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
+    (tmp_path / "elsewhere" / "exports").mkdir(parents=True)
+    folder = exported(tmp_path / "elsewhere" / "exports" / "export-2")
+    remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
+    assert remote.wait().state == "done"
+    found = hub.files("ann/far")
+    assert {name: found[name] for name in found.keys() - {"README.md", ".gitattributes"}} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+    assert not [path for path in scratch.rglob("*") if path.suffix == ".parquet"]
+
+
 NASTY = [
     {"id": "007", "text": 'one\r\n"two", three', "stars": 5, "rank": 1, "share": 0.1, "good": True, "label": "pos"},
     {"id": "1e5", "text": "NA", "stars": -3, "rank": None, "share": None, "good": False, "label": "neg"},
