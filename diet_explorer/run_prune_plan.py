@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.errors import DietExplorerError, NotFoundError
@@ -76,10 +75,6 @@ class PrunePlan:
     def dropped(self) -> int:
         """How many training rows go."""
         return int(np.count_nonzero(~self.selection.keep))
-
-    def training_rows(self) -> pa.Table:
-        """Training rows that stay with the labels that hold: ``row, label`` (codes), int32."""
-        return pa.table({"row": self.rows, "label": self.selection.labels[self.rows]})
 
     def counts(self) -> pd.DataFrame:
         """Rows per split and class: ``split, label, before, dropped, moved_out, moved_in, kept``."""

@@ -82,11 +82,6 @@ def parse_query(query: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def query_terms(query: str) -> list[str]:
-    """Words and phrases that a query looks for, in lower case; beginnings of words end in ``*``."""
-    return [" ".join(term.words) + "*" * term.prefix for term in parse_query(query) if not term.negated]
-
-
 def hit_spans(text: str, query: str) -> list[tuple[int, int]]:
     """Where a text is hit: ascending, separate pairs of first position and the one behind the last.
 

@@ -12,7 +12,6 @@ from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.statistics import TRAIN
 
-EARLY_EPOCHS = 1.0
 EARLY_CORRELATION = 0.5
 COLLAPSED_ACCURACY = 0.97
 SKEW_SHARE = 0.10

@@ -205,16 +205,6 @@ class Policy:
             f"The policy {self.title!r} has no share to choose.", "Compare it as it is, or choose another policy."
         )
 
-    def as_random(self, size: int, seed: int) -> Policy:
-        """The baseline: so many examples drawn at random, after the same decisions and duplicates."""
-        return Policy(
-            kind="random",
-            size=size,
-            seed=seed,
-            use_decisions=self.use_decisions,
-            deduplicate=self.drops_duplicates,
-        )
-
     def describe(self) -> str:
         """What it does, in one sentence."""
         steps = []

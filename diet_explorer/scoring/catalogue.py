@@ -45,8 +45,6 @@ class Score:
         One line in plain words.
     source : str
         Where the definition comes from.
-    suspicious : bool
-        Whether its worst end ranks mislabelled examples (False for scores that ignore the label).
     span : {"checkpoint", "training"}
         Whether it is taken at one checkpoint, or over all checkpoints of the training up to there; the latter exists
         from the first checkpoint after training began.
@@ -63,7 +61,6 @@ class Score:
     range_text: str
     explanation: str
     source: str
-    suspicious: bool = True
     span: Span = "checkpoint"
     long_tailed: bool = False
 
@@ -153,7 +150,6 @@ SCORES: tuple[Score, ...] = (
         range_text="0 to log K (K classes)",
         explanation="How undecided the model is, whatever the given label says.",
         source=FAYYAZ,
-        suspicious=False,
         long_tailed=True,
     ),
     Score(
@@ -189,7 +185,6 @@ SCORES: tuple[Score, ...] = (
         range_text="0 to 0.5",
         explanation="How much the probability of the given label went up and down during the training so far.",
         source=SWAYAMDIPTA,
-        suspicious=False,
         span="training",
     ),
     Score(
@@ -214,7 +209,6 @@ SCORES: tuple[Score, ...] = (
         range_text="0 to half the checkpoints",
         explanation="How many times the model unlearned the given label; an example that was never learned counts 0.",
         source=TONEVA,
-        suspicious=False,
         span="training",
     ),
     Score(

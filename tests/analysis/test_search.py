@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diet_explorer.analysis import search_index
-from diet_explorer.analysis.search import hit_spans, query_terms
+from diet_explorer.analysis.search import hit_spans, parse_query
 from diet_explorer.analysis.search_index import TextSearch
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import Files
@@ -174,7 +174,12 @@ def test_the_language_by_example(tmp_path):
         "": [],
     }
     assert {query: search.rows(query).tolist() for query in cases} == cases
-    assert query_terms('good "Well-made film" ca* -no NOT "x y" !!') == ["good", "well made film", "ca*"]
+    wanted = [term for term in parse_query('good "Well-made film" ca* -no NOT "x y" !!') if not term.negated]
+    assert [(" ".join(term.words), term.prefix) for term in wanted] == [
+        ("good", False),
+        ("well made film", False),
+        ("ca", True),
+    ]
     assert [texts[2][start:end] for start, end in hit_spans(texts[2], 'café "well made" goo* -of')] == [
         "Well... made",
         "good",

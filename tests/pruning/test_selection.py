@@ -189,7 +189,7 @@ def test_draws_nest_and_sizes_are_exact(keep, seed):
     first, second = (selected(policy, material) for policy in (small, large))
     assume(first is not None and second is not None)
     assert first.keep.sum() == percent_of(400, keep) and not (first.keep & ~second.keep).any()
-    exact = select(small.as_random(123, seed), material, CLASSES)
+    exact = select(Policy("random", size=123, seed=seed), material, CLASSES)
     assert exact.keep.sum() == 123 and (exact.reasons[~exact.keep] == NOT_DRAWN).all()
 
 
