@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from diet_explorer.store.decisions import DecisionEvent
 
 SHOWN_IDS = 3
+MOST_IDS = 1000
 STANDARD = "-"
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, beginning of an id, name, or: last.")]
@@ -35,10 +36,20 @@ decisions_app = typer.Typer(help="The ledger of decisions: list, export, import,
 def decide_command(
     dataset: DatasetArgument,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of the examples; several are one decision.")],
-    action: Annotated[str, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag …")],
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag …")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="The new class, for relabel.")] = None,
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Settle a conflict about one example.")] = False,
+    suggesting: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-suggestions",
+            metavar="RUN",
+            help="Instead of an action: relabel each to the class that this run suggests, if it suggests one.",
+        ),
+    ] = None,
     annotator: AnnotatorOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -46,6 +57,16 @@ def decide_command(
     """Decide about one example or several; nothing is overwritten, and undo takes it back."""
     found, who = _dataset(workspace, dataset), annotator or getpass.getuser()
     rows = found.rows_of(ids)
+    if suggesting is not None:
+        if action or label or adjudicate:
+            raise BadInputError(
+                "Suggestions are accepted as they are.", "Give --accept-suggestions without an action and a label."
+            )
+        event = _accept(workspace, found, suggesting, ids, who, note)
+        _print_event(found, event, as_json, _accepted_words(found, event, len(rows)))
+        return
+    if action is None:
+        raise BadInputError("No decision was given.", "Give --action, or --accept-suggestions with a run.")
     if adjudicate:
         if len(rows) != 1:
             raise BadInputError("One example is adjudicated at a time.", "Give one id.")
@@ -106,7 +127,13 @@ def list_command(
         return
     out.print_facts({**found.ledger.counts(), "in conflict": len(found.ledger.conflicts())})
     rows = [
-        (f"{event.at:%Y-%m-%d %H:%M:%S}", event.annotator, event.action, event.label, _examples(found, event))
+        (
+            f"{event.at:%Y-%m-%d %H:%M:%S}",
+            event.annotator,
+            event.action,
+            event.label if event.labels is None else "one each",
+            _examples(found, event),
+        )
         for event in events
     ]
     out.print_table(("time (UTC)", "annotator", "decision", "label", "examples"), rows)
@@ -195,12 +222,37 @@ def _facts(dataset: Dataset, event: DecisionEvent) -> dict[str, Any]:
         "annotator": event.annotator,
         "action": event.action,
         "label": event.label,
+        **_own_labels(dataset, event),
         "note": event.note,
         "count": len(event.rows),
-        "ids": dataset.ids_of(event.rows[:1000]),
+        "ids": dataset.ids_of(event.rows[:MOST_IDS]),
         "adjudicates": event.adjudicates,
         "undoes": event.undoes,
     }
+
+
+def _own_labels(dataset: Dataset, event: DecisionEvent) -> dict[str, list[str]]:
+    if event.labels is None:
+        return {}
+    return {"labels": [dataset.classes[code] for code in event.labels[:MOST_IDS]]}
+
+
+def _accept(
+    workspace: str | None, dataset: Dataset, run: str, ids: list[str], annotator: str, note: str | None
+) -> DecisionEvent:
+    from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.cli_runs import find_run
+
+    found = find_run(open_workspace(workspace), run)
+    if found.dataset.id != dataset.id:
+        raise BadInputError(f"The run {found.id} is of the dataset {found.dataset.id}.", "Give a run of this dataset.")
+    return found.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note)
+
+
+def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:
+    without = chosen - len(event.rows)
+    left_out = f"; {without} without a suggestion stay as they are" if without else ""
+    return f"Saved: suggestions accepted for {len(event.rows)} of {dataset.id}, by {event.annotator}{left_out}"
 
 
 def _examples(dataset: Dataset, event: DecisionEvent) -> str:

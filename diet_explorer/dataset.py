@@ -104,7 +104,7 @@ class Dataset:
         action: str,
         *,
         annotator: Identity | str,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         note: str | None = None,
         run_id: str | None = None,
         seen: dict[str, Any] | None = None,
@@ -153,11 +153,11 @@ class Dataset:
         events = ledger.events(annotator, since, until, rules=annotator is None)[::-1]
         examples = ExampleRows(self._workspace.files, self.manifest)
         if not isinstance(target, str | Path):
-            return write_events(target, events, ledger.records, examples)
+            return write_events(target, events, ledger.records, examples, self.manifest)
         path = Path(target).absolute()
         with Files(path.parent).atomic_writer(str(path)) as raw:
             stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
-            count = write_events(stream, events, ledger.records, examples)
+            count = write_events(stream, events, ledger.records, examples, self.manifest)
             stream.flush()
             stream.detach()
         return count

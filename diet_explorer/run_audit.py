@@ -99,6 +99,23 @@ class AuditedRun(RunBase):
         rows: NDArray[np.int32] = table["row"].to_numpy()[self._order(table, by, where, checkpoint)]
         return rows
 
+    def suggestions(self, where: ExampleFilter | None = None, checkpoint: float | None = None) -> pd.Series:
+        """Classes that the models believe in more than in the given ones, by row, ascending.
+
+        Parameters
+        ----------
+        where : ExampleFilter, optional
+            By default every training example; those without a suggestion are left out.
+        checkpoint : float, optional
+            In epochs; by default `default_checkpoint`.
+        """
+        table = self._suspects(checkpoint)
+        places = np.sort(self._order(table, COMBINED, where, checkpoint))
+        rows, codes = (table[name].to_numpy()[places] for name in ("row", "suggested"))
+        classes = np.array(self.dataset.classes, dtype=object)
+        there = codes >= 0
+        return pd.Series(classes[codes[there]], index=rows[there], name="suggested", dtype=object)
+
     def suspect(self, row: int, checkpoint: float | None = None) -> Suspect:
         """One training example as the witnesses see it."""
         return suspect_of(self._suspects(checkpoint), row, self.dataset.classes)

@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.witnesses import COMBINED, WITNESSES
+from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.store.decisions import DecisionEvent
 
 if TYPE_CHECKING:
     from diet_explorer.dataset import Dataset
@@ -37,6 +40,53 @@ class ReviewedRun(ABC):
         self, by: str = COMBINED, checkpoint: float | None = None, where: ExampleFilter | None = None
     ) -> NDArray[np.int32]:
         """Rows of training examples, the most suspicious first."""
+
+    @abstractmethod
+    def default_checkpoint(self, seed: int | None = None) -> float:
+        """The checkpoint that is ranked by default."""
+
+    @abstractmethod
+    def suggestions(self, where: ExampleFilter | None = None, checkpoint: float | None = None) -> pd.Series:
+        """Classes that the models believe in more than in the given ones, by row."""
+
+    def accept_suggestions(
+        self,
+        where: ExampleFilter,
+        *,
+        annotator: Identity | str,
+        note: str | None = None,
+        checkpoint: float | None = None,
+    ) -> DecisionEvent:
+        """Relabel every example that a filter keeps and that has a suggestion, each to its own, in one event.
+
+        `suggestions` tells beforehand which those are; `Dataset.undo` takes all of them back.
+
+        Parameters
+        ----------
+        where : ExampleFilter
+        annotator, note
+            As for `Ledger.decide`.
+        checkpoint : float, optional
+            In epochs; by default `default_checkpoint`.
+
+        Raises
+        ------
+        NotFoundError
+            None of them has a suggestion.
+        """
+        point = self.default_checkpoint() if checkpoint is None else float(checkpoint)
+        found = self.suggestions(where, point)
+        if found.empty:
+            raise NotFoundError("None of these examples has a suggested label.", "Choose others, or relabel by hand.")
+        return self.dataset.decide(
+            found.index.to_numpy(),
+            "relabel",
+            label=found.tolist(),
+            annotator=annotator,
+            note=note,
+            run_id=self.id,
+            seen={"filter": where.to_query(), "checkpoint": point, "seed": None, "suggestions": "accepted"},
+        )
 
     def queue(
         self,

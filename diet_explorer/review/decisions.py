@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.review.agreement import Agreement, agreement
 from diet_explorer.review.annotators import Identity, allowed
+from diet_explorer.review.choices import checked_choice
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import (
@@ -41,7 +42,6 @@ __all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
 _ADJUDICATIONS = STATES[1:]
 _WRONG = (STATES.index("relabel"), STATES.index("exclude"))
 _UNSURE = STATES.index("unsure")
-_LONGEST_NAME = 200
 _YIELD_BATCH, _YIELD_EVENTS = 500, 5_000
 
 
@@ -95,7 +95,7 @@ class Ledger:
         action: str,
         *,
         annotator: Identity | str,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         note: str | None = None,
         run_id: str | None = None,
         seen: dict[str, Any] | None = None,
@@ -110,8 +110,8 @@ class Ledger:
         action : {"keep", "relabel", "exclude", "unsure", "undecided", "flag", "unflag"}
         annotator : Identity or str
             Who decides.
-        label : str, optional
-            The new class, for "relabel" and only for it.
+        label : str or sequence of str, optional
+            The new class, for "relabel" and only for it; or one for each of `rows`.
         note : str, optional
         run_id : str, optional
             The run whose scores the annotator saw.
@@ -131,15 +131,15 @@ class Ledger:
             adjudication counts.
         """
         who = allowed(self._identity, annotator, "annotator", "decide")
-        chosen = self._checked(rows, action, who.name, label)
-        event = self._new(who, action, chosen, label=label, note=note or None, run_id=run_id, seen=seen)
+        choice = checked_choice(self.manifest, rows, action, who.name, label)
+        event = self._new(who, action, **vars(choice), note=note or None, run_id=run_id, seen=seen)
         if expected is None or action in FLAGS:
             return self.records.append(event)
-        if len(chosen) > 1:
+        if len(choice.rows) > 1:
             raise BadInputError("Only a decision about one example can expect something.", "Leave it out.")
         found, stored = self.records.append_unless_decided(event, expected, self.rules().overlap > 1)
         if not stored:
-            raise DecidedMeanwhile(found)
+            raise DecidedMeanwhile(found.seen_from(int(choice.rows[0]), self.manifest.classes))
         return found
 
     def adjudicate(
@@ -159,9 +159,9 @@ class Ledger:
         who = allowed(self._identity, annotator, "lead", "adjudicate")
         if action not in _ADJUDICATIONS:
             raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
-        chosen = self._checked([row], action, who.name, label)
+        choice = checked_choice(self.manifest, [row], action, who.name, label)
         return self.records.append(
-            self._new(who, action, chosen, label=label, note=note or None, seen=seen, adjudicates=True)
+            self._new(who, action, **vars(choice), note=note or None, seen=seen, adjudicates=True)
         )
 
     def who(self, annotator: Identity | str) -> Identity:
@@ -180,7 +180,7 @@ class Ledger:
     def set_rules(self, rules: ReviewRules, *, annotator: Identity | str) -> DecisionEvent:
         """Change how the dataset is reviewed, for everybody from now on; only a lead may."""
         who = allowed(self._identity, annotator, "lead", "change the rules of the review")
-        return self.records.append(self._new(who, RULES, np.empty(0, np.int32), seen=rules.validated().to_json()))
+        return self.records.append(self._new(who, RULES, rows=np.empty(0, np.int32), seen=rules.validated().to_json()))
 
     def position(self) -> int:
         """Grows with every event."""
@@ -250,10 +250,10 @@ class Ledger:
         return found
 
     def history(self, row: int) -> list[DecisionEvent]:
-        """Every event about one example, oldest first."""
+        """Every event about one example, oldest first, each with the label that it gave to this one."""
         with self.replay() as replay:
             about = replay.about(row)
-        return self.records.chosen(about)
+        return [event.seen_from(row, self.manifest.classes) for event in self.records.chosen(about)]
 
     def standing(self, row: int) -> list[DecisionEvent]:
         """What counts about one example: each annotator's latest decision and the adjudication, oldest first."""
@@ -274,7 +274,8 @@ class Ledger:
         """Every annotator's decision that counts about each example: ``row, annotator, state, label``."""
         with self.replay() as replay:
             rows, numbers = replay.latest_votes()
-            people, actions, labels = replay.annotators(numbers), replay.actions(numbers), replay.labels(numbers)
+            people, actions = replay.annotators(numbers), replay.actions(numbers)
+            labels = replay.labels(rows, numbers)
             names = np.array(replay.people, dtype=object)
         classes = np.array([*self.manifest.classes, None], dtype=object)
         return pd.DataFrame(
@@ -296,8 +297,7 @@ class Ledger:
         """How far annotators agree where several have decided; see `review.agreement.agreement`."""
         with self.replay() as replay:
             rows, numbers = replay.latest_votes()
-            verdicts = replay.actions(numbers).astype(np.int64) * (len(self.manifest.classes) + 1)
-            verdicts += replay.labels(numbers) + 1
+            verdicts = replay.verdicts(rows, numbers)
             people, names = replay.annotators(numbers), list(replay.people)
         return agreement(rows, people, verdicts, names, samples=samples, seed=seed)
 
@@ -351,39 +351,15 @@ class Ledger:
                 return
             before, looked = (found[-1].at, found[-1].id), looked + len(found)
 
-    def _new(self, who: Identity, action: str, rows: NDArray[np.int32], **values: Any) -> DecisionEvent:
+    def _new(self, who: Identity, action: str, **values: Any) -> DecisionEvent:
         return DecisionEvent(
             id=0,
             dataset_id=self.manifest.id,
             at=datetime.now(UTC),
             annotator=who.name,
             action=action,
-            rows=rows,
             **values,
         )
-
-    def _checked(self, rows: Iterable[int], action: str, annotator: str, label: str | None) -> NDArray[np.int32]:
-        chosen = np.unique(rows if isinstance(rows, np.ndarray) else np.fromiter(rows, dtype=np.int64))
-        if action not in ACTIONS:
-            raise BadInputError(f"There is no decision {action!r}.", f"Choose one of: {', '.join(ACTIONS)}.")
-        if not annotator:
-            raise BadInputError("A decision needs the name of who decides.", "Give the annotator's name.")
-        if len(annotator) > _LONGEST_NAME:
-            raise BadInputError("The annotator's name is too long.", f"Give {_LONGEST_NAME} characters at most.")
-        if (action == "relabel") != (label is not None):
-            raise BadInputError(
-                "Relabelling needs a new label." if label is None else f"The decision {action!r} takes no label.",
-                "Give a class with relabel, and none with any other decision.",
-            )
-        if label is not None and label not in self.manifest.classes:
-            known = ", ".join(self.manifest.classes[:20])
-            raise BadInputError(f"The dataset has no class {label!r}.", f"Its classes: {known}.")
-        if not len(chosen):
-            raise BadInputError("No example was chosen.", "Choose one example at least.")
-        if chosen[0] < 0 or chosen[-1] >= self.manifest.rows:
-            wrong = int(chosen[0] if chosen[0] < 0 else chosen[-1])
-            raise BadInputError(f"The dataset has no row {wrong:,}.", f"Rows go from 0 to {self.manifest.rows - 1:,}.")
-        return chosen.astype(np.int32)
 
 
 class _Kept:
@@ -419,7 +395,7 @@ def _table(replay: Replay, classes: list[str]) -> pa.Table:
     settled = replay.adjudged[rows] != NONE
     states = np.where(conflict, 0, replay.state[rows])
     deciding = np.where(settled, replay.adjudged[rows], replay.holding[rows])
-    codes = replay.labels(deciding) if len(rows) else np.empty(0, np.int32)
+    codes = replay.labels(rows, deciding) if len(rows) else np.empty(0, np.int32)
     without = (states != STATES.index("relabel")) | (codes == NONE)
     flags = replay.flag[rows]
     flagged = (flags != NONE) & (replay.actions(flags) == ACTIONS.index("flag")) if len(rows) else np.empty(0, bool)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError
+from diet_explorer.review.choices import Choice, checked_choice
 from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
@@ -36,19 +37,25 @@ class ImportCount:
 
 
 def write_events(
-    stream: TextIO, events: Sequence[DecisionEvent], records: DecisionRecords, examples: ExampleRows
+    stream: TextIO,
+    events: Sequence[DecisionEvent],
+    records: DecisionRecords,
+    examples: ExampleRows,
+    manifest: DatasetManifest,
 ) -> int:
     """Write events, oldest first, and return how many.
 
-    Each line has ``uid, at`` (ISO 8601, UTC), ``annotator, action, ids`` and, where there are such, ``label, note, run,
-    seen, adjudicates`` and ``undoes`` (the uid of what an undo takes back).
+    Each line has ``uid, at`` (ISO 8601, UTC), ``annotator, action, ids`` and, where there are such, ``label`` or
+    ``labels`` (one for each id), ``note, run, seen, adjudicates`` and ``undoes`` (the uid of what an undo takes back).
     """
+    classes = np.array(manifest.classes, dtype=object)
     uids = records.uids(event.undoes for event in events if event.undoes is not None)
     for batch in _batches(events):
         ids = iter(examples.ids(np.concatenate([event.rows for event in batch])).to_pylist())
         for event in batch:
             optional = {
                 "label": event.label,
+                "labels": None if event.labels is None else classes[event.labels].tolist(),
                 "note": event.note,
                 "run": event.run_id,
                 "seen": event.seen,
@@ -127,13 +134,14 @@ def _parsed(number: int, text: str) -> dict[str, Any]:
 def _event(
     number: int, line: dict[str, Any], rows: NDArray[np.int64], names: pa.Array, manifest: DatasetManifest
 ) -> DecisionEvent:
-    action, label = line["action"], line.get("label")
+    action, label = line["action"], line.get("labels", line.get("label"))
     if action not in (*ACTIONS, UNDO, RULES) or (action == UNDO) != ("undoes" in line):
         raise BadInputError(f"Line {number}: {action!r} cannot be used.", f"Actions are {', '.join(ACTIONS)} and undo.")
-    if (action == "relabel") != (label is not None) or (label is not None and label not in manifest.classes):
+    several = isinstance(label, list) and all(isinstance(name, str) for name in label)
+    if not (label is None or (action in ACTIONS and (several or isinstance(label, str)))):
         raise BadInputError(
             f"Line {number}: the label {label!r} cannot be used with {action}.",
-            f"Relabelling takes one of the dataset's classes: {', '.join(manifest.classes[:20])}.",
+            "Relabelling takes a class, or a list of classes, one for each of its ids.",
         )
     if action == RULES:
         ReviewRules.from_json(line.get("seen") or {})
@@ -145,14 +153,20 @@ def _event(
         raise BadInputError(
             f"Line {number}: the dataset has no example {unknown!r}.", f"Is this the ledger of {manifest.name}?"
         )
+    annotator, about = _text(number, line, "annotator"), rows[places.to_numpy()]
+    try:
+        choice = Choice(np.unique(about).astype(np.int32))
+        if action in ACTIONS:
+            choice = checked_choice(manifest, about, action, annotator, label)
+    except BadInputError as error:
+        raise BadInputError(f"Line {number}: {error.message}", error.remedy) from error
     return DecisionEvent(
         id=0,
         dataset_id=manifest.id,
         at=_moment(number, line["at"]),
-        annotator=_text(number, line, "annotator"),
+        annotator=annotator,
         action=action,
-        rows=np.unique(rows[places.to_numpy()]).astype(np.int32),
-        label=label,
+        **vars(choice),
         note=line.get("note"),
         run_id=line.get("run"),
         seen=line.get("seen"),

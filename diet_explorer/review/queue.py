@@ -123,7 +123,7 @@ class ReviewQueue:
             place=int(self._places[row]) + 1,
             audit=row in self._audits,
             expected=self._arrived[1],
-            decided=None if vote is None else self._ledger.event(vote),
+            decided=None if vote is None else self._ledger.event(vote).seen_from(row, self._ledger.manifest.classes),
         )
 
     def coming(self, count: int = _LEAST_AHEAD) -> list[int]:

@@ -19,6 +19,7 @@ from diet_explorer.store.decisions import DECISION_STATES, RULES, UNDO, Decision
 FLAGS: tuple[str, ...] = ("flag", "unflag")
 ACTIONS: tuple[str, ...] = (*DECISION_STATES, *FLAGS)
 NONE = -1
+_EACH_ITS_OWN = -2  # the code of a label that differs from example to example
 _UNDECIDED = DECISION_STATES.index("undecided")
 _ON_NOTHING = len(ACTIONS)  # the code of undoings and rules, which are about no example of their own
 
@@ -66,6 +67,8 @@ class Replay:
         self._ids = _Growing(np.int64)
         self._actions = _Growing(np.int8)
         self._labels = _Growing(np.int32)
+        self._own_keys = _Growing(np.int64)  # of examples that got labels of their own; ascending
+        self._own_labels = _Growing(np.int32)
         self._annotators = _Growing(np.int32)
         self._adjudicates = _Growing(np.bool_)
         self._audits = _Growing(np.bool_)
@@ -97,9 +100,20 @@ class Replay:
         """Ids of events by their numbers."""
         return self._ids.values[numbers]
 
-    def labels(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Class codes of the new labels that events gave; -1 for none."""
-        return self._labels.values[numbers]
+    def labels(self, rows: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Class codes of the new labels that events, by their numbers, gave to rows; -1 for none."""
+        labels: NDArray[np.int32] = self._labels.values[numbers]
+        own = labels == _EACH_ITS_OWN
+        if own.any():
+            places = np.searchsorted(self._own_keys.values, self._keys(rows[own], numbers[own]))
+            labels[own] = self._own_labels.values[places]
+        return labels
+
+    def verdicts(self, rows: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Numbers that are equal where events, by their numbers, say the same about rows: action and label."""
+        actions = self._actions.values[numbers].astype(np.int64)
+        verdicts: NDArray[np.int64] = actions * (len(self._classes) + 1) + self.labels(rows, numbers) + 1
+        return verdicts
 
     def decided(self) -> Mask:
         """Which rows somebody has decided about."""
@@ -169,7 +183,11 @@ class Replay:
         codes = {action: code for code, action in enumerate(ACTIONS)}
         self._ids.add([event.id for event in events])
         self._actions.add([codes.get(event.action, _ON_NOTHING) for event in events])
-        self._labels.add([NONE if event.label is None else self._classes[event.label] for event in events])
+        self._labels.add([self._label(event) for event in events])
+        for number, event in enumerate(events, first):
+            if event.labels is not None:
+                self._own_keys.add(self._keys(event.rows, number))
+                self._own_labels.add(event.labels)
         self._annotators.add([self._codes[event.annotator] for event in events])
         self._adjudicates.add([event.adjudicates for event in events])
         self._audits.add([bool((event.seen or {}).get("audit")) for event in events])
@@ -205,9 +223,19 @@ class Replay:
         voted, starts, counts = np.unique(found, return_index=True, return_counts=True)
         self.votes[voted] = counts
         if len(voted):
-            verdicts = actions[numbers].astype(np.int64) * (len(self._classes) + 1) + self._labels.values[numbers] + 1
+            verdicts = self.verdicts(found, numbers)
             differ = np.minimum.reduceat(verdicts, starts) != np.maximum.reduceat(verdicts, starts)
             self.disagreeing[voted] = differ
+
+    def _label(self, event: DecisionEvent) -> int:
+        if event.labels is not None:
+            return _EACH_ITS_OWN
+        return NONE if event.label is None else self._classes[event.label]
+
+    def _keys(self, rows: NDArray[np.int32], numbers: NDArray[np.int32] | int) -> NDArray[np.int64]:
+        """Pairs of event and row as numbers that ascend as these do."""
+        keys: NDArray[np.int64] = np.asarray(numbers, dtype=np.int64) * len(self.state) + rows
+        return keys
 
     @property
     def _is_vote(self) -> Mask:

@@ -43,7 +43,7 @@ class DecisionEvent:
     rows : int32 array
         The examples it is about, ascending; those of the undone event for an undo.
     label : str or None
-        The new label's class.
+        The new label's class; None also where each example got its own.
     note : str or None
     run_id : str or None
         The run whose scores were on screen.
@@ -55,6 +55,8 @@ class DecisionEvent:
         Its name in every ledger that it is copied to.
     adjudicates : bool
         Whether it settles what annotators disagree about.
+    labels : int32 array or None
+        For each of `rows` the code of its new class, where a relabelling gave them different ones.
     """
 
     id: int
@@ -70,11 +72,18 @@ class DecisionEvent:
     undoes: int | None = None
     uid: str = field(default_factory=lambda: uuid.uuid4().hex)
     adjudicates: bool = False
+    labels: NDArray[np.int32] | None = None
 
     @property
     def is_bulk(self) -> bool:
         """Whether it is about several examples."""
         return len(self.rows) > 1
+
+    def seen_from(self, row: int, classes: Sequence[str]) -> DecisionEvent:
+        """The event as it is for one of its examples: with the label that this one got."""
+        if self.labels is None:
+            return self
+        return replace(self, label=classes[self.labels[np.searchsorted(self.rows, row)]], labels=None)
 
 
 class DecisionRecords:
@@ -308,7 +317,8 @@ def _to_row(event: DecisionEvent) -> DecisionRow:
         seen=event.seen,
         row=int(event.rows[0]) if single else None,
         # a bulk event is one record, whatever its size: gaps between ascending rows, compressed
-        rows=None if single else zlib.compress(np.diff(event.rows, prepend=0).astype("<i4").tobytes(), 1),
+        rows=None if single else _packed(np.diff(event.rows, prepend=0)),
+        labels=None if event.labels is None else _packed(event.labels),
         count=len(event.rows),
         undoes=event.undoes,
         uid=event.uid,
@@ -331,13 +341,22 @@ def _to_event(row: DecisionRow | Row[Any]) -> DecisionEvent:
         undoes=row.undoes,
         uid=row.uid,
         adjudicates=row.adjudicates,
+        labels=None if row.labels is None else _unpacked(row.labels),
     )
 
 
 def _rows_of(row: DecisionRow | Row[Any]) -> NDArray[np.int32]:
     if row.rows is None:
         return np.array([row.row], dtype=np.int32)
-    return np.cumsum(np.frombuffer(zlib.decompress(row.rows), dtype="<i4"), dtype=np.int32)
+    return np.cumsum(_unpacked(row.rows), dtype=np.int32)
+
+
+def _packed(numbers: NDArray[np.integer]) -> bytes:
+    return zlib.compress(numbers.astype("<i4").tobytes(), 1)
+
+
+def _unpacked(packed: bytes) -> NDArray[np.int32]:
+    return np.frombuffer(zlib.decompress(packed), dtype="<i4").astype(np.int32)
 
 
 def _in_utc(at: datetime) -> datetime:

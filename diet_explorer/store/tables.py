@@ -51,6 +51,7 @@ class DecisionRow(Base):
     annotator: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(20))
     label: Mapped[str | None] = mapped_column(Text)
+    labels: Mapped[bytes | None] = mapped_column(LargeBinary)
     note: Mapped[str | None] = mapped_column(Text)
     run_id: Mapped[str | None] = mapped_column(String(120))
     seen: Mapped[dict[str, Any] | None] = mapped_column(JSON)

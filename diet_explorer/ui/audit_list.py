@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.analysis.filters import TRAIN_ONLY
 from diet_explorer.dataset import Dataset
 from diet_explorer.run import Run
 from diet_explorer.ui import library, suspects, words
@@ -32,16 +32,18 @@ _HEAD = (
 
 def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, by: str) -> None:
     """Draw filters and bulk decisions over the table."""
-    where = selection.where
-    total = library.count(run, checkpoint, selection.seed, where)
     with st.container(key="toolbar", horizontal=True, vertical_alignment="center", gap="small"):
-        draw_search(where)
+        draw_search(selection.where)
         with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
             draw_filters(selection, dataset, run, checkpoint)
-    draw_bulk(selection, dataset, run, checkpoint, total)
+    where = replace(selection.where, splits=TRAIN_ONLY)  # only these labels are questioned
+    selection = replace(selection, view=replace(selection.view, where=where))
+    total = library.count(run, checkpoint, selection.seed, where)
+    suggested = suspects.suggestion_count(run, where, checkpoint)
+    draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
     pages = max(-(-total // _PAGE), 1)
     page = min(selection.view.page, pages)
-    found = suspects.page(run, by, _training(where), checkpoint, _PAGE, (page - 1) * _PAGE)
+    found = suspects.page(run, by, where, checkpoint, _PAGE, (page - 1) * _PAGE)
     if found.empty:
         st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
         return
@@ -69,10 +71,6 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
                 width=270,
                 on_change=lambda: change(page=st.session_state[key]),
             )
-
-
-def _training(where: Any) -> Any:
-    return replace(where, splits=("train",))
 
 
 def _open(row: int) -> None:

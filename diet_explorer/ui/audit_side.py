@@ -97,4 +97,6 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
 
 
 def _what(event: DecisionEvent) -> str:
-    return f"→ {event.label}" if event.action == "relabel" else _SHORT.get(event.action, event.action)
+    if event.action == "relabel":
+        return "→ one each" if event.labels is not None else f"→ {event.label}"
+    return _SHORT.get(event.action, event.action)

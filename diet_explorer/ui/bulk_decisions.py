@@ -18,15 +18,23 @@ from diet_explorer.ui.selection import Selection
 _VERBS = {"keep": "Keep", "exclude": "Exclude", "unsure": "Unsure"}
 _DONE = {"keep": "kept", "exclude": "excluded", "unsure": "marked unsure", "relabel": "relabelled"}
 _SAVED = "bulk-saved"
+_ACCEPT_HELP = (
+    "Gives every example in the list that has a suggestion its own suggested label; the others stay as they are. "
+    "Filter by decision first to leave out what is decided already."
+)
 
 
-def draw_bulk(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, total: int) -> None:
+def draw_bulk(
+    selection: Selection, dataset: Dataset, run: Run, checkpoint: float, total: int, *, suggested: int | None = None
+) -> None:
     """Draw the buttons, and what was saved last.
 
     Parameters
     ----------
     total : int
         How many examples the filter keeps.
+    suggested : int, optional
+        How many of them have a suggested label; without a number none is offered.
     """
     who = person()
     if who is None:
@@ -35,6 +43,7 @@ def draw_bulk(selection: Selection, dataset: Dataset, run: Run, checkpoint: floa
         return
     keep_name()
     off = not total or not who.may("annotator")
+    blind = dataset.ledger.rules().blind
     with st.container(key="bulk", horizontal=True, vertical_alignment="center", gap="small"):
         for action, verb in _VERBS.items():
             if st.button(f"{verb} {words.whole(total)}", key=f"bulk-{action}", disabled=off):
@@ -45,6 +54,13 @@ def draw_bulk(selection: Selection, dataset: Dataset, run: Run, checkpoint: floa
                 f"Relabel {words.counted(total, 'example')} as {as_text(label)}", key="bulk-relabel-do", type="primary"
             ):
                 _decide(selection, run, checkpoint, who, "relabel", label)
+        if suggested is not None and st.button(
+            f"Accept {words.counted(suggested, 'suggestion')}",
+            key="bulk-accept",
+            disabled=off or not suggested or blind,
+            help="A blind review hides suggestions." if blind else _ACCEPT_HELP,
+        ):
+            _accept(selection, run, checkpoint, who)
     with st.container(key="bulk-saved", horizontal=True, vertical_alignment="center", gap="small"):
         saved = st.session_state.get(_SAVED, "Decisions are saved at once.")
         st.html(f'<span class="de-quiet" role="status">{saved}</span>', width="stretch")
@@ -60,6 +76,13 @@ def _decide(
             selection.where, action, annotator=who, label=label, checkpoint=checkpoint, seed=selection.seed
         )
         _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
+        st.rerun()
+
+
+def _accept(selection: Selection, run: Run, checkpoint: float, who: Identity) -> None:
+    with error_boundary("bulk-error"):
+        event = run.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint)
+        _say(f"{words.counted(len(event.rows), 'example')} relabelled as suggested", undoable=True)
         st.rerun()
 
 

@@ -24,7 +24,10 @@ _DONE = {
 def done_words(event: DecisionEvent, given: str | None = None) -> str:
     """What was done, with the label from which and to which, where the example's given one is known."""
     if event.action == "relabel":
-        done = f"changed {given} → {event.label}" if given else f"chose the label {event.label}"
+        if event.labels is not None:
+            done = "chose a label for each"
+        else:
+            done = f"changed {given} → {event.label}" if given else f"chose the label {event.label}"
     else:
         done = _DONE.get(event.action, event.action)
     if event.adjudicates:

@@ -54,6 +54,12 @@ def page(run: Run, by: str, where: ExampleFilter, checkpoint: float, limit: int,
     return _page(run, run.id, stamp, by, where_key(where), where, checkpoint, limit, offset)
 
 
+def suggestion_count(run: Run, where: ExampleFilter, checkpoint: float) -> int:
+    """How many examples that a filter keeps have a suggested label; see `Run.suggestions`."""
+    stamp = f"{evidence_stamp(run)} {library.stamp(run)}"
+    return _suggestion_count(run, run.id, stamp, where_key(where), where, checkpoint)
+
+
 def short_texts(run: Run, rows: list[int], signs: int = 90) -> list[str]:
     """The beginnings of some examples' texts."""
     found = ExampleRows(run.store.files, run.dataset.manifest).of(np.asarray(rows, dtype=np.int64))
@@ -128,6 +134,13 @@ def _page(
     offset: int,
 ) -> pd.DataFrame:
     return _run.suspects(by, _where, checkpoint, limit, offset)
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _suggestion_count(
+    _run: Run, run_id: str, stamp: str, where_text: str, _where: ExampleFilter, checkpoint: float
+) -> int:
+    return len(_run.suggestions(_where, checkpoint))
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)

@@ -1,5 +1,6 @@
 """Suspects, against the same computed one example at a time."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
 from diet_explorer.workspace import Workspace
+from tests.jobs.tiny_runs import inside
 from tests.synthetic import write_dataset, write_scores
 
 CLASSES = ["bad", "fine", "good"]
@@ -101,6 +103,49 @@ def test_without_folds_the_models_of_the_run_are_all_there_is(made):
         zs = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
         el2n = np.mean([np.linalg.norm(softmax(z) - np.eye(3)[labels[row]]) for z in zs])
         assert entry["suspicion"] == pytest.approx(el2n / np.sqrt(2), rel=1e-5)
+
+
+def test_suggestions_are_accepted_in_one_event(made):
+    run = made[0]
+    found = run.suspects(limit=None).sort_values("row")
+    believed = found.set_index("row")["suggested"].dropna()
+    assert run.suggestions().to_dict() == believed.to_dict()
+    expected = believed[:3].to_dict()
+    assert len(set(expected.values())) > 1
+    certain = found[found["suggested"].isna()]["id"].tolist()
+    where = ExampleFilter(ids=(*found[found["row"].isin(expected)]["id"], *certain[:4]))
+    assert run.suggestions(where).to_dict() == expected
+    event = run.accept_suggestions(where, annotator="ann")
+    assert event.rows.tolist() == list(expected) and event.seen["suggestions"] == "accepted"
+    held = run.dataset.ledger.table().to_pandas().set_index("row")
+    assert held["label"].to_dict() == expected and set(held["state"]) == {"relabel"}
+    assert run.dataset.undo("ann").undoes == event.id
+    assert run.dataset.ledger.table().num_rows == 0
+    with pytest.raises(NotFoundError, match="None of these examples has a suggested label"):
+        run.accept_suggestions(ExampleFilter(ids=tuple(certain)), annotator="ann")
+
+
+def test_the_command_accepts_the_suggestions_of_a_run(made):
+    run = made[0]
+    found = run.suspects(limit=None)
+    named = pd.concat([found[found["suggested"].notna()][:3], found[found["suggested"].isna()][:2]])
+    home = run._workspace.settings.home_folder
+    command = ["decide", run.dataset.id, *named["id"], "--accept-suggestions", run.id, "--annotator", "cli"]
+    done = inside(*command, "--json", home=home)
+    event = json.loads(done.stdout)
+    assert done.returncode == 0 and event["count"] == 3
+    labels = event.get("labels") or [event["label"]] * 3
+    suggested = named.set_index("id")["suggested"].dropna().to_dict()
+    assert dict(zip(event["ids"], labels, strict=True)) == suggested
+    assert "relabel" in inside("decisions", "list", run.dataset.id, home=home).stdout
+    run.dataset.undo("cli")
+    told = inside(*command, home=home)
+    assert "for 3 of" in told.stdout and "2 without a suggestion stay as they are" in told.stdout
+    run.dataset.undo("cli")
+    for wrong, words in [(["--action", "keep"], "without an action"), (None, "No decision was given")]:
+        arguments = command + wrong if wrong else command[:-4]
+        refused = inside(*arguments, home=home)
+        assert refused.returncode == 2 and words in refused.stderr
 
 
 def test_suggestions_and_kinds(made):

@@ -41,7 +41,7 @@ decisions = st.tuples(
     st.sampled_from(["ann", "bob"]),
     st.sets(st.integers(0, ROWS - 1), min_size=1),
     st.sampled_from(ACTIONS),
-    st.sampled_from(CLASSES),
+    st.sampled_from([*CLASSES, "one each"]),
 )
 steps = st.lists(st.one_of(decisions, st.tuples(st.just("undo"), st.sampled_from(["ann", "bob"]))), max_size=14)
 
@@ -60,20 +60,21 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
                 assert undone is not None and set(undone.rows.tolist()) == mine[-1][1]
         else:
             _, annotator, rows, action, label = step
-            label = label if action == "relabel" else None
-            ledger.decide(rows, action, annotator=annotator, label=label)
-            by_hand.append((annotator, rows, action, label, number))
+            labels = {row: CLASSES[(row + number) % 3] if label == "one each" else label for row in rows}
+            given = list(labels.values()) if label == "one each" else label
+            ledger.decide(labels, action, annotator=annotator, label=given if action == "relabel" else None)
+            by_hand.append((annotator, rows, action, labels if action == "relabel" else {}))
         if number in looks:
             ledger.table()  # so that a later look goes on from here
 
     expected = {}
-    for _, rows, action, label, _ in by_hand:
+    for _, rows, action, labels in by_hand:
         for row in rows:
             state, new, flag = expected.get(row, ("undecided", None, False))
             if action in ("flag", "unflag"):
                 expected[row] = (state, new, action == "flag")
             else:
-                expected[row] = (action, label, flag)
+                expected[row] = (action, labels.get(row), flag)
     found = {e["row"]: (e["state"], e["label"], e["flagged"]) for e in ledger.table().to_pylist()}
     assert found == expected
     assert sum(ledger.counts().values()) == ROWS
@@ -112,13 +113,16 @@ def test_nothing_is_overwritten_and_the_history_tells_all(manifest: DatasetManif
         ([1], "relabel", None, "label"),
         ([1], "keep", "good", "keep"),
         ([1], "relabel", "great", "great"),
+        ([1, 2], "relabel", ["good", "great"], "great"),
+        ([1, 2, 3], "relabel", ["good", "bad"], "3 different rows of 3 were given 2"),
+        ([1, 2, 2], "relabel", ["good", "bad", "good"], "2 different rows of 3 were given 3"),
         ([], "keep", None, "No example"),
         ([ROWS], "keep", None, str(ROWS)),
         ([-1, 2], "keep", None, "-1"),
     ],
 )
 def test_bad_decisions_are_refused_in_words(
-    manifest: DatasetManifest, rows: list[int], action: str, label: str | None, names: str
+    manifest: DatasetManifest, rows: list[int], action: str, label: str | list[str] | None, names: str
 ) -> None:
     ledger = new_ledger(manifest)
     with pytest.raises(BadInputError, match=names):

@@ -81,6 +81,33 @@ def test_a_second_save_says_who_decided_meanwhile(open_ledger: Open) -> None:
         ledger.decide([7], "exclude", annotator="bob", expected=0)
 
 
+def test_one_relabelling_gives_each_example_its_own_label(open_ledger: Open) -> None:
+    ledger, other = open_ledger(), open_ledger()
+    event = ledger.decide([8, 2, 5], "relabel", label=["good", "so-so", "bad"], annotator="ann")
+    assert event.label is None and event.rows.tolist() == [2, 5, 8]
+    expected = {2: "so-so", 5: "bad", 8: "good"}
+    assert {row: holds(other, row)[1] for row in expected} == expected
+    assert {row: other.history(row)[0].label for row in expected} == expected
+    assert other.votes().set_index("row")["label"].to_dict() == expected
+    same = ledger.decide([1, 3], "relabel", label=["good", "good"], annotator="ann")
+    assert same.label == "good" and same.labels is None
+    ledger.undo("ann")
+    with pytest.raises(DecidedMeanwhile, match="ann chose the label bad at"):
+        other.decide([5], "keep", annotator="bob", expected=0)
+    ledger.set_rules(ReviewRules(overlap=2), annotator="ann")
+    other.decide([2, 5, 8], "relabel", label=["so-so", "bad", "bad"], annotator="bob")
+    assert ledger.conflicts().tolist() == [8]
+    assert ledger.agreement().raw.value == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    assert [event.label for event in ledger.standing(8)] == ["good", "bad"]
+    queue = ReviewQueue(ledger, np.arange(ROWS), "ann")
+    item = queue.show(5)
+    assert item is not None and item.decided is not None and item.decided.label == "bad"
+    other.undo("bob")
+    undone = ledger.undo("ann")
+    assert undone is not None and undone.undoes == event.id
+    assert [holds(other, row)[0] for row in expected] == ["undecided"] * 3
+
+
 def test_of_many_at_once_exactly_one_decides_first(open_ledger: Open) -> None:
     ledger = open_ledger()
     gate = threading.Barrier(6)
@@ -158,26 +185,32 @@ def test_a_ledger_travels_as_json_lines(open_ledger: Open, tmp_path: Path) -> No
     ledger.undo("ann")
     ledger.set_rules(ReviewRules(overlap=2, blind=True), annotator="lea")
     ledger.adjudicate(1, "keep", annotator="lea")
+    ledger.decide([9, 0], "relabel", label=["bad", "so-so"], annotator="bob")
     files = Files(str(tmp_path))
     examples = ExampleRows(files, ledger.manifest)
     written = io.StringIO()
-    assert write_events(written, ledger.events(rules=True)[::-1], ledger.records, examples) == 5
+    assert write_events(written, ledger.events(rules=True)[::-1], ledger.records, examples, ledger.manifest) == 6
+    assert json.loads(written.getvalue().splitlines()[5])["labels"] == ["so-so", "bad"]
 
     elsewhere = Ledger(open_database(load_settings(home=str(tmp_path / "other"))), ledger.manifest)
     elsewhere.decide([1], "unsure", annotator="eve")  # later than all of the file
-    for added in (5, 0):
+    for added in (6, 0):
         written.seek(0)
         count = read_events(written, elsewhere.records, examples, ledger.manifest)
-        assert (count.added, count.known) == (added, 5 - added)
+        assert (count.added, count.known) == (added, 6 - added)
     assert elsewhere.rules() == ReviewRules(overlap=2, blind=True)
     original = ledger.events(rules=True)
     copies = [event for event in elsewhere.events(rules=True) if event.annotator != "eve"]
     plain = [
-        [replace(event, id=0, undoes=None, rows=tuple(event.rows.tolist())) for event in events]
+        [
+            replace(event, id=0, undoes=None, rows=tuple(event.rows.tolist()), labels=str(event.labels))
+            for event in events
+        ]
         for events in (original, copies)
     ]
     assert plain[0] == plain[1], "who, when and what are kept"
     assert holds(elsewhere, 1) == ("keep", None, False, True)
+    assert [holds(elsewhere, row)[1] for row in (0, 9)] == ["so-so", "bad"]
     assert elsewhere.standing(1)[-1].annotator == "lea"
     elsewhere.undo("lea")
     assert holds(elsewhere, 1) == ("undecided", None, True, False)
@@ -186,7 +219,10 @@ def test_a_ledger_travels_as_json_lines(open_ledger: Open, tmp_path: Path) -> No
     for bad, words in [
         ("{", "Line 2 is not JSON"),
         (json.dumps({"uid": "x"}), "Line 2 lacks at"),
-        (lines[1].replace('"good"', '"great"'), "Line 2: the label 'great'"),
+        (lines[1].replace('"good"', '"great"'), "Line 2: The dataset has no class 'great'"),
+        (lines[1].replace('"good"', "5"), "Line 2: the label 5"),
+        (lines[5].replace('"bad"', '"great"'), "Line 2: The dataset has no class 'great'"),
+        (lines[5].replace(', "bad"', ""), "Line 2: 2 different rows of 2 were given 1 labels"),
         (lines[0].replace("e00004", "nobody"), "Line 2: the dataset has no example 'nobody'"),
         (lines[2].replace(json.loads(lines[2])["undoes"], "0" * 32), "Line 2 takes back an event"),
         (lines[1].replace(json.loads(lines[1])["at"][:4], "2999"), "Line 2: 2999.* in the future"),

@@ -1,0 +1,89 @@
+"""What a decision is about and which class it gives, checked before it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import BadInputError
+from diet_explorer.review.replay import ACTIONS
+
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A decision that can be stored.
+
+    Attributes
+    ----------
+    rows : int32 array
+        Ascending.
+    label : str or None
+        The new class of all of them.
+    labels : int32 array or None
+        For each row the code of its new class, where these differ.
+    """
+
+    rows: NDArray[np.int32]
+    label: str | None = None
+    labels: NDArray[np.int32] | None = None
+
+
+def checked_choice(
+    manifest: DatasetManifest, rows: Iterable[int], action: str, annotator: str, label: str | Sequence[str] | None
+) -> Choice:
+    """A decision about rows of a dataset; see `Ledger.decide` for the parameters.
+
+    Raises
+    ------
+    BadInputError
+        The action, the label, the annotator's name or a row cannot be used.
+    """
+    given = rows if isinstance(rows, np.ndarray) else np.fromiter(rows, dtype=np.int64)
+    chosen, first = np.unique(given, return_index=True)
+    if action not in ACTIONS:
+        raise BadInputError(f"There is no decision {action!r}.", f"Choose one of: {', '.join(ACTIONS)}.")
+    if not annotator:
+        raise BadInputError("A decision needs the name of who decides.", "Give the annotator's name.")
+    if len(annotator) > LONGEST_NAME:
+        raise BadInputError("The annotator's name is too long.", f"Give {LONGEST_NAME} characters at most.")
+    if (action == "relabel") != (label is not None):
+        raise BadInputError(
+            "Relabelling needs a new label." if label is None else f"The decision {action!r} takes no label.",
+            "Give a class with relabel, and none with any other decision.",
+        )
+    if not len(chosen):
+        raise BadInputError("No example was chosen.", "Choose one example at least.")
+    if chosen[0] < 0 or chosen[-1] >= manifest.rows:
+        wrong = int(chosen[0] if chosen[0] < 0 else chosen[-1])
+        raise BadInputError(f"The dataset has no row {wrong:,}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
+    about = chosen.astype(np.int32)
+    if label is None:
+        return Choice(about)
+    if isinstance(label, str):
+        return Choice(about, manifest.classes[int(class_codes(manifest.classes, [label])[0])])
+    codes = class_codes(manifest.classes, label)
+    if len(codes) != len(given) or len(chosen) != len(given):
+        raise BadInputError(
+            f"{len(chosen):,} different rows of {len(given):,} were given {len(codes):,} labels.",
+            "Give one label for each row, and no row twice.",
+        )
+    codes = codes[first]
+    if (codes == codes[0]).all():
+        return Choice(about, manifest.classes[codes[0]])
+    return Choice(about, labels=codes)
+
+
+def class_codes(classes: Sequence[str], names: Sequence[str]) -> NDArray[np.int32]:
+    """Codes of classes by their names; BadInputError where there is no such class."""
+    codes = pd.Index(classes).get_indexer(pd.Index(names, dtype=object))
+    if (codes < 0).any():
+        unknown = names[int(np.argmax(codes < 0))]
+        raise BadInputError(f"The dataset has no class {unknown!r}.", f"Its classes: {', '.join(classes[:20])}.")
+    return codes.astype(np.int32)
