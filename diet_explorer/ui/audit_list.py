@@ -14,6 +14,7 @@ from diet_explorer.ui import library, suspects, words
 from diet_explorer.ui.bulk_decisions import draw_bulk
 from diet_explorer.ui.colours import OTHERS
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
+from diet_explorer.ui.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.plain import visible
 from diet_explorer.ui.review_session import jump_to
 from diet_explorer.ui.selection import Selection
@@ -41,9 +42,8 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
     total = library.count(run, checkpoint, selection.seed, where)
     suggested = suspects.suggestion_count(run, where, checkpoint)
     draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
-    pages = max(-(-total // _PAGE), 1)
-    page = min(selection.view.page, pages)
-    found = suspects.page(run, by, where, checkpoint, _PAGE, (page - 1) * _PAGE)
+    page = page_of(total, _PAGE, selection.view.page)
+    found = suspects.page(run, by, where, checkpoint, _PAGE, page.offset)
     if found.empty:
         st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
         return
@@ -51,26 +51,18 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
         "Suspects",
         _HEAD,
         _lines(found, selection),
-        TableState(f"{run.id} {by} {checkpoint} {page} {where.to_query()}", selection.view.example, above=_ABOVE),
+        TableState(
+            f"{run.id} {by} {checkpoint} {page.number} {where.to_query()}", selection.view.example, above=_ABOVE
+        ),
         _open,
         key="suspect-table",
     )
-    with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(
-            f'<span class="de-quiet" role="status">{words.whole(len(found))} of {words.whole(total)}, '
-            f"filtered from {words.whole(dataset.rows)}</span>",
-            width="stretch",
-        )
-        if pages > 1:
-            key = f"suspect-page-{page}"
-            st.pagination(
-                pages,
-                default=page,
-                key=key,
-                max_visible_pages=5,
-                width=270,
-                on_change=lambda: change(page=st.session_state[key]),
-            )
+    draw_list_foot(
+        page,
+        f"{words.whole(len(found))} of {words.whole(total)}, filtered from {words.whole(dataset.rows)}",
+        "suspect",
+        lambda number: change(page=number),
+    )
 
 
 def _open(row: int) -> None:

@@ -12,14 +12,13 @@ from diet_explorer.ui.colours import OKABE_ITO, cividis
 from diet_explorer.ui.csv_download import SAFETY_NOTE, filtered_csv
 from diet_explorer.ui.example_panel import PAGE_SIZE, score_notes
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
+from diet_explorer.ui.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.markup import chip, help_mark
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.view import change
 
-# visible pages and pixels; with a width of its own choice the element may hide all pages but one
-_PAGES, _PAGES_NARROW = (5, 270), (3, 190)
 _LEGEND = len(OKABE_ITO)
 
 
@@ -49,10 +48,10 @@ def draw_list(
     selection: Selection, run: Run, checkpoint: float, total: int, *, narrow: bool = False, above: int = 276
 ) -> None:
     """Draw the ranked table with its count and pages; see `TableState` for `above`."""
-    pages = max(-(-total // PAGE_SIZE), 1)
-    page = min(selection.view.page, pages)
-    offset = (page - 1) * PAGE_SIZE
-    rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
+    page = page_of(total, PAGE_SIZE, selection.view.page)
+    rows = library.ranked(
+        run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page.offset
+    )
     if total == 0:
         with st.container(key="no-match"):
             st.html(
@@ -62,7 +61,7 @@ def draw_list(
             st.button("Remove all conditions", key="clear-filter", on_click=_clear_filter, type="primary")
         return
     spread = selection.seed is None and len(selection.seeds) > 1
-    place = f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page} {selection.where.to_query()}"
+    place = f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page.number} {selection.where.to_query()}"
     examples_table(
         "Ranked examples",
         table_head(selection.score),
@@ -71,25 +70,13 @@ def draw_list(
         lambda row: change(example=row),
         key="ranked-table",
     )
-    dataset_rows = run.dataset.rows
-    with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(
-            f'<span class="de-quiet" role="status">{words.whole(len(rows))} of {words.whole(total)}, '
-            f"filtered from {words.whole(dataset_rows)}</span>",
-            width="stretch",
-        )
-        if pages > 1:
-            # The key holds the page, since a pagination's value cannot be set from the URL without a warning.
-            key = f"list-page-{page}"
-            visible, width = _PAGES_NARROW if narrow else _PAGES
-            st.pagination(
-                pages,
-                default=page,
-                key=key,
-                max_visible_pages=visible,
-                width=width,
-                on_change=lambda: change(page=st.session_state[key], example=None),
-            )
+    draw_list_foot(
+        page,
+        f"{words.whole(len(rows))} of {words.whole(total)}, filtered from {words.whole(run.dataset.rows)}",
+        "list",
+        lambda number: change(page=number, example=None),
+        narrow=narrow,
+    )
 
 
 def draw_explanation(selection: Selection, dataset: Dataset) -> None:

@@ -13,6 +13,7 @@ from diet_explorer.ui import exploration, library, words
 from diet_explorer.ui.csv_download import SAFETY_NOTE, safe_csv
 from diet_explorer.ui.empty import empty_state
 from diet_explorer.ui.example_panel import PAGE_SIZE, draw_card
+from diet_explorer.ui.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.mirror import mirrored
 from diet_explorer.ui.picker import run_title
 from diet_explorer.ui.selection import Selection
@@ -79,33 +80,22 @@ def _same_moment(other: Run, checkpoint: float) -> float:
 
 def _draw_table(selection: Selection, run: Run, pair: exploration.Pair) -> None:
     total = library.count(run, pair.checkpoint, selection.seed, selection.where)
-    pages = max(-(-total // PAGE_SIZE), 1)
-    page = min(selection.view.page, pages)
-    rows = exploration.compared(pair, selection.where, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+    page = page_of(total, PAGE_SIZE, selection.view.page)
+    rows = exploration.compared(pair, selection.where, PAGE_SIZE, page.offset)
     examples_table(
         "Examples that moved most",
         _head(selection.score),
         _lines(rows, selection),
-        TableState(f"{pair.key} {page} {selection.where.to_query()}", selection.view.example, above=_ABOVE),
+        TableState(f"{pair.key} {page.number} {selection.where.to_query()}", selection.view.example, above=_ABOVE),
         lambda row: change(example=row),
         key="moved-table",
     )
-    with st.container(key="list-foot", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(
-            f'<span class="de-quiet" role="status">{words.whole(len(rows))} of {words.whole(total)}, '
-            f"those that moved most first</span>",
-            width="stretch",
-        )
-        if pages > 1:
-            key = f"moved-page-{page}"
-            st.pagination(
-                pages,
-                default=page,
-                key=key,
-                max_visible_pages=5,
-                width=270,
-                on_change=lambda: change(page=st.session_state[key]),
-            )
+    draw_list_foot(
+        page,
+        f"{words.whole(len(rows))} of {words.whole(total)}, those that moved most first",
+        "moved",
+        lambda number: change(page=number),
+    )
 
 
 def _head(score: catalogue.Score) -> list[tuple[str, str, str]]:
