@@ -15,7 +15,7 @@ from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.export_form import format_title
 from diet_explorer.ui.hub_form import draw_hub
-from diet_explorer.ui.markup import bar
+from diet_explorer.ui.markup import job_bar
 from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.unscored import skeleton
@@ -155,11 +155,8 @@ def _live(export: Export) -> None:
         progress = export.progress()
         if not progress.is_active:
             st.rerun()
-        left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
-        st.html(
-            f'<div class="de-job" role="status"><p><span>{escape(progress.stage)}</span>'
-            f"<b>{words.percent(progress.share)}{left}</b></p>{bar(progress.share)}</div>"
-        )
+        figure = words.share_done(progress.share, progress.seconds_left)
+        st.html(job_bar(progress.stage, figure, progress.share))
         if st.button("Cancel export", key="cancel-export", icon=":material/stop:"):
             export.cancel(by=person())
             st.rerun()

@@ -8,7 +8,7 @@ from diet_explorer.jobs.push_progress import PushProgress
 from diet_explorer.run_export import Export
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
-from diet_explorer.ui.markup import bar
+from diet_explorer.ui.markup import job_bar
 from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
 
@@ -82,10 +82,8 @@ def _live(export: Export) -> None:
         progress = export.push_progress()
         if not progress.is_active:
             st.rerun()
-        st.html(
-            f'<div class="de-job" role="status"><p><span>{escape(progress.repo)}: {escape(progress.stage)}</span>'
-            f"<b>{words.percent(progress.share)}</b></p>{bar(progress.share)}</div>"
-        )
+        title = f"{progress.repo}: {progress.stage}"
+        st.html(job_bar(title, words.share_done(progress.share), progress.share))
         if st.button("Cancel push", key="cancel-push", icon=":material/stop:"):
             export.cancel_push(by=person())
             st.rerun()

@@ -13,8 +13,7 @@ from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import library, words
 from diet_explorer.ui.boundary import error_boundary
-from diet_explorer.ui.markup import bar
-from diet_explorer.ui.plain import escape
+from diet_explorer.ui.markup import job_bar
 from diet_explorer.ui.selection import Selection
 
 _EVERY_SECONDS = 2.0
@@ -54,15 +53,11 @@ def progress_words(progress: RunProgress) -> str:
         return f"waiting, place {progress.queue_position}" if progress.queue_position else "waiting"
     busy = [seed for seed in progress.seeds if seed.state not in ("waiting", "done")]
     where = f"seed {busy[0].seed}, {busy[0].state}, epoch {busy[0].epoch:.2f}" if busy else "starting"
-    left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
-    return f"{where} · {words.percent(progress.share)}{left}"
+    return f"{where} · {words.share_done(progress.share, progress.seconds_left)}"
 
 
 def _short_words(progress: RunProgress) -> str:
-    if progress.status == "queued":
-        return "waiting"
-    left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
-    return f"{words.percent(progress.share)}{left}"
+    return "waiting" if progress.status == "queued" else words.share_done(progress.share, progress.seconds_left)
 
 
 def _live_line(seen: str, selected: str | None) -> None:
@@ -74,12 +69,9 @@ def _live_line(seen: str, selected: str | None) -> None:
         run, others = active[0], len(active) - 1
         progress = run.progress()
         more = f" (+ {others})" if others else ""
+        title = f"Scoring {run.dataset.name}{more}"
         with st.container(key="job-line"):
-            st.html(
-                f'<div class="de-job" role="status" title="{escape(progress_words(progress))}">'
-                f"<p><span>Scoring {escape(run.dataset.name)}{more}</span><b>{escape(_short_words(progress))}</b></p>"
-                f"{bar(progress.share)}</div>"
-            )
+            st.html(job_bar(title, _short_words(progress), progress.share, progress_words(progress)))
 
 
 def _other_work(run: Run) -> _Work | None:
@@ -110,12 +102,8 @@ def _live_work(run: Run) -> None:
         if work is None:
             st.rerun()
             return
-        left = f" · {words.duration(work.seconds_left)} left" if work.seconds_left is not None else ""
         with st.container(key="job-line"):
-            st.html(
-                f'<div class="de-job" role="status" title="{escape(work.stage)}"><p><span>{escape(work.title)}</span>'
-                f"<b>{escape(words.percent(work.share) + left)}</b></p>{bar(work.share)}</div>"
-            )
+            st.html(job_bar(work.title, words.share_done(work.share, work.seconds_left), work.share, work.stage))
 
 
 def _seen(active: list[Run], selected: Run | None) -> str:

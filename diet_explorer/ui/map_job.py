@@ -10,8 +10,7 @@ from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
-from diet_explorer.ui.markup import bar
-from diet_explorer.ui.plain import escape
+from diet_explorer.ui.markup import job_bar
 from diet_explorer.ui.unscored import skeleton
 
 _EVERY_SECONDS = 1.0
@@ -88,13 +87,10 @@ def _live(run: Run, which: Representation) -> None:
         progress = run.map_progress(which)
         if not progress.is_active:
             st.rerun()
-        left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        title = f"Map {_TITLES[which]}: {progress.stage or 'starting'}"
+        figure = words.share_done(progress.share, progress.seconds_left)
         with st.container(key="map-progress", gap="small"):
-            st.html(
-                f'<div class="de-job" role="status"><p><span>Map {_TITLES[which]}: '
-                f"{escape(progress.stage or 'starting')}</span><b>{words.percent(progress.share)}{left}</b></p>"
-                f"{bar(progress.share)}</div>"
-            )
+            st.html(job_bar(title, figure, progress.share))
             if st.button("Cancel", key="cancel-map", icon=":material/stop:"):
                 run.cancel_map(which)
                 st.rerun()

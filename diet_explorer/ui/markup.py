@@ -51,6 +51,15 @@ def bar(share: float) -> str:
     return f'<span class="de-bar"><i style="width:{100 * min(max(share, 0.0), 1.0):.1f}%"></i></span>'
 
 
+def job_bar(title: str, figure: str, share: float, hint: str = "") -> str:
+    """Something that goes on: what it is, how far in words, a bar, and `hint` on hover."""
+    hover = f' title="{escape(hint)}"' if hint else ""
+    return (
+        f'<div class="de-job" role="status"{hover}><p><span>{escape(title)}</span><b>{escape(figure)}</b></p>'
+        f"{bar(share)}</div>"
+    )
+
+
 def sparkline(
     points: Sequence[float],
     middle: Sequence[float],

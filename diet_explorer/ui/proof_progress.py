@@ -8,7 +8,7 @@ from diet_explorer.run_proof import CellProgress, Proof, ProofProgress
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
-from diet_explorer.ui.markup import bar
+from diet_explorer.ui.markup import bar, job_bar
 from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
 
@@ -47,13 +47,10 @@ def _live(proof: Proof, done: int) -> None:
         progress = proof.progress()
         if not progress.is_active or progress.done != done:
             st.rerun()
-        left = f" · {words.duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        title = f"{progress.done} of {progress.total} trainings done"
+        figure = words.share_done(progress.share, progress.seconds_left)
         with st.container(key="proof-progress", horizontal=True, vertical_alignment="center", gap="medium"):
-            st.html(
-                f'<div class="de-job" role="status"><p><span>{progress.done} of {progress.total} trainings done</span>'
-                f"<b>{words.percent(progress.share)}{left}</b></p>{bar(progress.share)}</div>",
-                width="stretch",
-            )
+            st.html(job_bar(title, figure, progress.share), width="stretch")
             if st.button("Cancel", key="cancel-proof", icon=":material/stop:"):
                 proof.cancel(by=person())
                 st.rerun()

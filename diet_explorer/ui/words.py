@@ -44,6 +44,11 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {rest:02d} min"
 
 
+def share_done(share: float, seconds_left: float | None = None) -> str:
+    """How far something is, and how long it will take where that is known."""
+    return percent(share) + (f" · {duration(seconds_left)} left" if seconds_left is not None else "")
+
+
 def moment(when: datetime | None, now: datetime | None = None) -> str:
     """Relative time within the last day, ISO before that; a dash for None.
 
