@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
@@ -58,6 +59,10 @@ class RunBase(ABC):
         self, by: str = COMBINED, checkpoint: float | None = None, where: ExampleFilter | None = None
     ) -> NDArray[np.int32]:
         """Rows of the training examples, all or those that a filter keeps, the most suspicious first."""
+
+    @abstractmethod
+    def suggestions(self, where: ExampleFilter | None = None, checkpoint: float | None = None) -> pd.Series:
+        """Classes that the models believe in more than in the given ones, by row, ascending."""
 
     def checkpoints(self, seed: int | None = None) -> list[float]:
         """Checkpoints that can be ranked, of one seed or of the mean over seeds.

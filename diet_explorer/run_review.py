@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.analysis.witnesses import COMBINED, WITNESSES
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.run_base import RunBase
 from diet_explorer.store.decisions import DecisionEvent
 
-if TYPE_CHECKING:
-    from diet_explorer.dataset import Dataset
 
-
-class ReviewedRun(ABC):
+class ReviewedRun(RunBase):
     """What `Run` knows of the review of its examples."""
-
-    id: str
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The set it was trained on."""
-
-    @abstractmethod
-    def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
-        """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-
-    @abstractmethod
-    def suspect_order(
-        self, by: str = COMBINED, checkpoint: float | None = None, where: ExampleFilter | None = None
-    ) -> NDArray[np.int32]:
-        """Rows of training examples, the most suspicious first."""
-
-    @abstractmethod
-    def default_checkpoint(self, seed: int | None = None) -> float:
-        """The checkpoint that is ranked by default."""
-
-    @abstractmethod
-    def suggestions(self, where: ExampleFilter | None = None, checkpoint: float | None = None) -> pd.Series:
-        """Classes that the models believe in more than in the given ones, by row."""
 
     def accept_suggestions(
         self,
