@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from diet_explorer.config import load_settings
@@ -47,20 +49,24 @@ for line in sys.stdin:  # each line is a round: a fresh process that inherits no
 """
 
 
-def kill_writers(home: str, rounds: int, draw: random.Random) -> tuple[int, int]:
-    """Kill a writer in every round.
-
-    Returns
-    -------
-    acknowledged, missing : int
-        Decisions that a writer was told were saved, and those of them that are not in the ledger afterwards.
-    """
-    manifest = DatasetManifest.load(Files(home), "made-up")
+@contextmanager
+def writers(home: str) -> Iterator[subprocess.Popen[str]]:
+    """What `kill_writers` takes its writers from."""
     parent = subprocess.Popen(
         [sys.executable, "-c", _WRITER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
     assert parent.stdin is not None and parent.stdout is not None
     assert parent.stdout.readline() == "ready\n"
+    try:
+        yield parent
+    finally:
+        parent.stdin.close()
+        parent.wait()
+
+
+def kill_writers(parent: subprocess.Popen[str], rounds: int, draw: random.Random) -> set[int]:
+    """Kill a writer in every round; returns the decisions that a writer was told were saved."""
+    assert parent.stdin is not None and parent.stdout is not None
     acknowledged: set[int] = set()
     for _ in range(rounds):
         parent.stdin.write("go\n")
@@ -70,27 +76,35 @@ def kill_writers(home: str, rounds: int, draw: random.Random) -> tuple[int, int]
         os.kill(child, signal.SIGKILL)
         for line in [first, *iter(parent.stdout.readline, "ended\n")]:
             acknowledged.add(int(line.split()[1]))
-    parent.stdin.close()
-    parent.wait()
-    ledger = Ledger(open_database(load_settings(home=home)), manifest)
+    return acknowledged
+
+
+def missing(home: str, acknowledged: set[int]) -> set[int]:
+    """Those of some decisions that are not in the ledger."""
+    ledger = Ledger(open_database(load_settings(home=home)), DatasetManifest.load(Files(home), "made-up"))
     ledger.table()  # replays without a fault
-    return len(acknowledged), len(acknowledged - {event.id for event in ledger.events()})
+    return acknowledged - {event.id for event in ledger.events()}
 
 
-def start_and_kill_app(home: str, draw: random.Random) -> None:
-    """Start the app until it answers, and kill it with its server and its worker at a random moment."""
+@contextmanager
+def doomed_app(home: str) -> Iterator[subprocess.Popen[str]]:
+    """An app that is killed with its server and its worker when the block ends, wherever in its start it is then."""
     command = [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0", "--workspace", home, "--json"]
     app = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert app.stdout is not None and app.stderr is not None
     try:
-        line = app.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The app did not start again: {app.stderr.read()}")
-        json.loads(line)
-        time.sleep(draw.uniform(0, 2))
+        yield app
     finally:
         _kill_all(app.pid)
         app.communicate()
+
+
+def wait_until_it_answers(app: subprocess.Popen[str]) -> None:
+    """Wait until a starting app says where it is."""
+    assert app.stdout is not None and app.stderr is not None
+    line = app.stdout.readline()
+    if not line:
+        raise RuntimeError(f"The app did not start again: {app.stderr.read()}")
+    json.loads(line)
 
 
 def _kill_all(pid: int) -> None:
@@ -115,16 +129,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     draw = random.Random(given.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        home = made_home(str(Path(folder) / "home"))
-        total = gone = starts = 0
+    with tempfile.TemporaryDirectory() as folder, writers(home := made_home(str(Path(folder) / "home"))) as parent:
+        acknowledged: set[int] = set()
+        starts = 0
         for start in range(0, given.rounds, given.app_every):
-            acknowledged, missing = kill_writers(home, min(given.app_every, given.rounds - start), draw)
-            total, gone = total + acknowledged, gone + missing
-            start_and_kill_app(home, draw)
+            with doomed_app(home) as app:
+                acknowledged |= kill_writers(parent, min(given.app_every, given.rounds - start), draw)
+                wait_until_it_answers(app)
+                time.sleep(draw.uniform(0, 2))
             starts += 1
-        print(f"{given.rounds} writers and {starts} apps with their workers killed: {total:,} decisions acknowledged,")
-        print(f"{gone} of them missing; the app started again every time")
+        gone = missing(home, acknowledged)
+        print(f"{given.rounds} writers and {starts} apps with their workers killed:")
+        print(f"{len(acknowledged):,} decisions acknowledged, {len(gone)} of them missing;")
+        print("the app started again every time")
 
 
 if __name__ == "__main__":
