@@ -77,6 +77,7 @@ def _bar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, wh
         if face == "review":
             with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
                 draw_filters(selection, dataset, run, checkpoint)
+        if face in ("review", "conflicts"):
             draw_rules(dataset, who)
     return by
 

@@ -100,7 +100,7 @@ class Replay:
         """Ids of events by their numbers."""
         return self._ids.values[numbers]
 
-    def labels(self, rows: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    def labels(self, rows: NDArray[np.integer], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """Class codes of the new labels that events, by their numbers, gave to rows; -1 for none."""
         labels: NDArray[np.int32] = self._labels.values[numbers]
         own = labels == _EACH_ITS_OWN
@@ -109,7 +109,7 @@ class Replay:
             labels[own] = self._own_labels.values[places]
         return labels
 
-    def verdicts(self, rows: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+    def verdicts(self, rows: NDArray[np.integer], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
         """Numbers that are equal where events, by their numbers, say the same about rows: action and label."""
         actions = self._actions.values[numbers].astype(np.int64)
         verdicts: NDArray[np.int64] = actions * (len(self._classes) + 1) + self.labels(rows, numbers) + 1
@@ -232,7 +232,7 @@ class Replay:
             return _EACH_ITS_OWN
         return NONE if event.label is None else self._classes[event.label]
 
-    def _keys(self, rows: NDArray[np.int32], numbers: NDArray[np.int32] | int) -> NDArray[np.int64]:
+    def _keys(self, rows: NDArray[np.integer], numbers: NDArray[np.int32] | int) -> NDArray[np.int64]:
         """Pairs of event and row as numbers that ascend as these do."""
         keys: NDArray[np.int64] = np.asarray(numbers, dtype=np.int64) * len(self.state) + rows
         return keys

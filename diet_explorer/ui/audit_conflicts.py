@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from diet_explorer.dataset import Dataset
 from diet_explorer.review.agreement import Agreement, Interval
@@ -20,10 +21,26 @@ from diet_explorer.ui.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.markup import chip
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
+from diet_explorer.ui.unscored import skeleton
+from diet_explorer.ui.view import change
 
 _STATE = "settling"
 _AHEAD = 4
 _ABOVE = 326
+_SKELETON = 260
+_COMES_HERE = (
+    "Where they differ, the example comes here with what each of them says, and a lead settles it; until then no "
+    "decision holds for it."
+)
+_ONE_OPINION = (
+    '<div class="de-empty"><h3>One opinion per example</h3><p>Nobody is handed an example that somebody else has '
+    "decided about or has on the screen, so there is nothing to disagree about. Ask for two opinions, and two people "
+    f"decide about each example, apart from each other. {_COMES_HERE}</p></div>"
+)
+_ALL_SETTLED = (
+    '<div class="de-empty"><h3>No disagreement is open</h3><p>Examples that two people judge differently come here to '
+    "be settled.</p></div>"
+)
 
 
 @dataclass
@@ -77,24 +94,11 @@ def _deck(
         left, right = st.columns([2, 1], gap="medium")
         rows = dataset.ledger.conflicts()
         settling.place = min(settling.place, max(len(rows) - 1, 0))
-        shown = rows[settling.place : settling.place + 1 + _AHEAD].tolist()
-        stamp = suspects.evidence_stamp(run)
-        with left, st.container(key="deck"):
-            draw_deck(
-                settling.deck,
-                [_card(selection, dataset, run, stamp, checkpoint, row) for row in shown],
-                selection.colours,
-                lambda entry: settling.handle(entry, dataset, who),
-                title="Disagreements to settle",
-                empty=_empty(dataset),
-                key="conflict-deck",
-                keep=f"{dataset.id} {who.name}",
-                whole=settling.place + len(shown) >= len(rows),
-                back=settling.place > 0,
-                undoable=True,
-                may_decide=who.may("lead"),
-                above=_ABOVE,
-            )
+        with left:
+            if len(rows) or settling.deck.acknowledged:  # what was settled last can still be taken back there
+                _draw_open(selection, dataset, run, checkpoint, who, settling, rows)
+            else:
+                _draw_nothing_open(dataset, who)
         with right, st.container(key="agreement", gap="small"):
             overlap = dataset.ledger.rules().overlap
             st.html(
@@ -106,13 +110,73 @@ def _deck(
             st.html(agreement_html(dataset.ledger.agreement()))
 
 
+def _draw_open(
+    selection: Selection,
+    dataset: Dataset,
+    run: Run,
+    checkpoint: float,
+    who: Identity,
+    settling: Settling,
+    rows: NDArray[np.int32],
+) -> None:
+    shown = rows[settling.place : settling.place + 1 + _AHEAD].tolist()
+    stamp = suspects.evidence_stamp(run)
+    with st.container(key="deck"):
+        draw_deck(
+            settling.deck,
+            [_card(selection, dataset, run, stamp, checkpoint, row) for row in shown],
+            selection.colours,
+            lambda entry: settling.handle(entry, dataset, who),
+            title="Disagreements to settle",
+            empty=_ALL_SETTLED,
+            key="conflict-deck",
+            keep=f"{dataset.id} {who.name}",
+            whole=settling.place + len(shown) >= len(rows),
+            back=settling.place > 0,
+            undoable=True,
+            may_decide=who.may("lead"),
+            above=_ABOVE,
+        )
+
+
+def _draw_nothing_open(dataset: Dataset, who: Identity) -> None:
+    """Draw what will be here and the one button that leads there."""
+    rules = dataset.ledger.rules()
+    with st.container(key="no-conflicts", gap="small"):
+        if rules.overlap < 2:
+            st.html(_ONE_OPINION)
+            if st.button(
+                "Ask for two opinions",
+                key="ask-second",
+                type="primary",
+                icon=":material/group_add:",
+                disabled=not who.may("lead"),
+            ):
+                with error_boundary("ask-second-error"):
+                    dataset.ledger.set_rules(replace(rules, overlap=2), annotator=who)
+                    st.rerun()
+        else:
+            st.html(
+                f'<div class="de-empty"><h3>No disagreement is open</h3><p>{_people(rules.overlap)} decide about each '
+                f"example, apart from each other. {_COMES_HERE}</p></div>"
+            )
+            if st.button("Go on reviewing", key="to-review", type="primary", icon=":material/arrow_forward:"):
+                change(tab="review")
+                st.rerun()
+        st.html(skeleton(_SKELETON))
+
+
+def _people(number: int) -> str:
+    return "Two people" if number == 2 else f"{number} people"
+
+
 def agreement_html(found: Agreement) -> str:
     """Agreement in figures, with what they mean."""
     if not found.rows:
         return (
             '<div class="de-read"><p><b>No example has two opinions yet.</b></p><p>Agreement tells how clear the '
-            "labels are to people: what they disagree about, no model can be blamed for. Ask for two opinions per "
-            "example under Rules.</p></div>"
+            "labels are to people: what they disagree about, no model can be blamed for. It takes two opinions per "
+            "example, which a lead asks for under Rules.</p></div>"
         )
     pairs = "".join(
         f"<tr><td>{escape(pair.first)} and {escape(pair.second)}</td><td>{words.whole(pair.rows)}</td>"
@@ -171,15 +235,3 @@ def _verdict(event: DecisionEvent, given: str, colours: dict[str, str]) -> str:
         name = event.label or given
         return f"{'keeps' if event.action == 'keep' else 'wants'} {chip(name, colours.get(name, OTHERS))}"
     return escape(done_words(event, given))
-
-
-def _empty(dataset: Dataset) -> str:
-    if dataset.ledger.rules().overlap < 2:
-        return (
-            '<div class="de-empty"><h3>One opinion per example</h3><p>Where two people decide about the same example, '
-            "their disagreements come here to be settled. Ask for two opinions under Rules.</p></div>"
-        )
-    return (
-        '<div class="de-empty"><h3>No disagreement is open</h3><p>Examples that two people judge differently come here '
-        "to be settled.</p></div>"
-    )

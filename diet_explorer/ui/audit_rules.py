@@ -10,6 +10,15 @@ from diet_explorer.review.rules import MAX_OVERLAP, ReviewRules
 from diet_explorer.ui.boundary import error_boundary
 
 _SHARES = (0, 5, 10, 20, 30, 50)
+_ONE = (
+    "With 1, nobody is handed an example that somebody else has decided about or has on the screen, and the latest "
+    "decision holds. With 2, every example goes to a second person as well; what they disagree about is settled under "
+    "Disagreements."
+)
+_SEVERAL = (
+    "Every example is handed to that many people, who decide apart from each other. Where they differ, nothing holds "
+    "until a lead settles it under Disagreements. With 1, nobody is handed what somebody else has decided about."
+)
 
 
 def draw_rules(dataset: Dataset, who: Identity) -> None:
@@ -25,6 +34,7 @@ def draw_rules(dataset: Dataset, who: Identity) -> None:
                 key=f"rules-overlap-{rules.overlap}",
                 help="From two on, that many people decide about each example, and a lead settles disagreements.",
             )
+            st.html(f'<p class="de-quiet">{_ONE if rules.overlap == 1 else _SEVERAL}</p>')
             blind = st.checkbox(
                 "Blind",
                 rules.blind,
