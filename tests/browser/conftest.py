@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
-from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+from tests.jobs.tiny_runs import save_sentences, save_tiny_model, until
 
 expect.set_options(timeout=30_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -68,6 +69,17 @@ class LiveApp:
         """The worker process."""
         alive = (process for process in self.processes()[1:] if process.status() != psutil.STATUS_ZOMBIE)
         return next(process for process in alive if "worker" in process.cmdline())
+
+    def job_process(self, module: str) -> psutil.Process:
+        """The process of its own in which the worker does a job, once it is there."""
+
+        def found() -> psutil.Process | None:
+            every = psutil.process_iter(["cmdline"])
+            ours = (process for process in every if str(self.home) in " ".join(process.info["cmdline"] or ()))
+            return next((process for process in ours if module in process.info["cmdline"]), None)
+
+        process: psutil.Process = until(found, f"{module} runs")
+        return process
 
     def kill(self, process: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
@@ -149,6 +161,11 @@ def make_app(tmp_path: Path) -> Iterator[Callable[[], LiveApp]]:
     for app in apps:
         sys.stdout.write(app.log.read_text())
         app.stop()
+
+
+def known_as(name: str, app: LiveApp) -> dict[str, Any]:
+    """What a browser keeps in which somebody has given their name already."""
+    return {"cookies": [{"name": "diet-explorer-name", "value": quote(name), "url": app.url}], "origins": []}
 
 
 def settled(page: Page) -> Page:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
@@ -144,9 +145,10 @@ def exported(page, app, run, plan):
     page.get_by_role("combobox", name="Format").click()
     page.get_by_role("option", name="Parquet").click()
     settled(page)
+    cancelled_export(page, app, run)
     page.locator(".st-key-start-export button").click()
     expect(page.locator(".st-key-download-export")).to_be_visible(timeout=1000 * LONGEST)
-    (export,) = app.workspace.exports(run)
+    export = app.workspace.exports(run)[0]
     settled(page)
     assert f"export={export.id}" in page.url
     with page.expect_download() as file:
@@ -157,6 +159,18 @@ def exported(page, app, run, plan):
     assert kept == run.dataset.examples(plan.rows.tolist())["id"].tolist()
     expect(figures(page, "export-details").first).to_have_text(f"{len(plan.rows) + ROWS - TEST_FROM}")
     return export
+
+
+def cancelled_export(page, app, run):
+    page.locator(".st-key-start-export button").click()
+    writing = app.job_process("diet_explorer.jobs.export_process")
+    writing.suspend()
+    page.locator(".st-key-cancel-export button").click()
+    expect(page.locator(".st-key-export-details")).to_contain_text("was cancelled; nothing is left of it")
+    (export,) = app.workspace.exports(run)
+    assert export.status == "cancelled" and not psutil.wait_procs([writing], 30)[1]
+    assert not Path(export.folder).exists()
+    settled(page)
 
 
 def proving(page, run, plan):
@@ -173,6 +187,12 @@ def proving(page, run, plan):
         ("random", len(plan.rows)),
         ("policy", len(plan.rows)),
     ]
+    page.locator(".st-key-cancel-proof button").click()
+    expect(page.locator(".st-key-proof-stopped")).to_contain_text("the others have stopped")
+    assert proof.progress().status == "cancelled"
+    page.locator(".st-key-resume-proof button").click()
+    expect(page.locator(".st-key-proof-progress")).to_contain_text("of 9 trainings done")
+    assert proof.progress().is_active
     return proof
 
 
