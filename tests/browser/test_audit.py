@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.training.config import RunConfig
-from tests.browser.conftest import LiveApp, settled
+from tests.browser.conftest import LiveApp, known_as, settled
 from tests.synthetic import write_scores
 from tests.ui.conftest import CHECKPOINTS, fill
 
@@ -184,6 +184,21 @@ def bulk(page, run):
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text("Undone")
     assert run.dataset.ledger.latest(1)[0].undoes == event.id
+    suggested = run.suggestions()
+    accept = page.locator(".st-key-bulk-accept button").first
+    expect(accept).to_have_text(f"Accept {len(suggested)} suggestions")
+    settled(page)
+    tab_to(page, ".st-key-bulk-accept button")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-bulk-saved")).to_contain_text(f"{len(suggested)} examples relabelled as suggested")
+    event = run.dataset.ledger.latest(1)[0]
+    held = run.dataset.ledger.table().to_pandas().set_index("row")["label"]
+    assert held[event.rows].to_dict() == suggested.to_dict() and event.annotator == "Ann"
+    settled(page)
+    tab_to(page, ".st-key-bulk-undo button")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-bulk-saved")).to_contain_text("Undone")
+    assert run.dataset.ledger.latest(1)[0].undoes == event.id
 
 
 def open_again(page, run, pressed):
@@ -203,7 +218,16 @@ def test_a_second_opinion_and_its_adjudication(audited, new_page):
     ann = started(new_page(f"{app.url}/audit?run={run.id}"), "Ann 2")
     bob = started(new_page(f"{app.url}/audit?run={run.id}"), "Bob")
     assert shown(ann) != shown(bob), "nobody gets what another has"
-    ledger.set_rules(ReviewRules(overlap=2), annotator="Ann 2")
+    bob.goto(f"{app.url}/audit?run={run.id}&tab=conflicts")
+    expect(bob.locator(".st-key-no-conflicts")).to_contain_text("Nobody is handed an example that somebody else")
+    expect(card_of(bob)).to_have_count(0)
+    settled(bob)
+    bob.locator(".st-key-ask-second button").click()
+    expect(bob.locator(".st-key-no-conflicts")).to_contain_text("Two people decide about each example")
+    assert ledger.rules() == ReviewRules(overlap=2)
+    settled(bob)
+    bob.locator(".st-key-to-review button").click()
+    ready(bob)
     first = [press(ann, "q") for _ in range(3)]
     saved(ann)
     bob.reload()
@@ -276,8 +300,7 @@ def test_two_tabs_on_one_example_and_a_disk_that_cannot_be_written(audited, new_
 )
 def test_texts_and_labels_stay_texts(audited, new_page, path):
     app, _, run = audited
-    known = {"name": "diet-explorer-name", "value": quote("<b>Eve</b>\u202e"), "url": app.url}
-    state = {"cookies": [known], "origins": []}
+    state = known_as("<b>Eve</b>\u202e", app)
     page = settled(new_page(f"{app.url}/{path}{'&' if '?' in path else '?'}run={run.id}", storage_state=state))
     wait = {"distributions": ".main-svg", "data_map": ".main-svg", "browse": ".st-key-card"}.get(
         path.split("?")[0], ".chip, .de-chip"

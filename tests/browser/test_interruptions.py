@@ -1,5 +1,6 @@
 """Refresh, cancel, resume, and kills: a run goes on, and nothing is lost."""
 
+import re
 import time
 
 import psutil
@@ -7,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from diet_explorer.jobs.slots import living_workers
-from tests.browser.conftest import LiveApp, settled
+from diet_explorer.store.runs import ACTIVE
+from tests.browser.conftest import LiveApp, known_as, settled
 from tests.jobs.tiny_runs import ENDLESS, LONG, further, queue, score_bytes, until
 
 pytestmark = pytest.mark.browser
@@ -63,6 +65,35 @@ def test_refresh_cancel_and_resume(app, undisturbed, dataset, new_page, tiny_mod
     assert before.items() <= score_bytes(run).items(), "what had landed stays as it was"
     expect(page.get_by_role("link", name="Browse examples")).to_be_enabled()
     run.cancel()
+
+
+def test_further_trainings_start_and_stop_on_the_page(app, undisturbed, new_page):
+    undisturbed.wait(240)
+    state = known_as("Ann", app)
+    page = settled(new_page(f"{app.url}/audit?run={undisturbed.id}&tab=evidence", storage_state=state))
+    page.locator(".st-key-folds-start button").click()
+    expect(page.locator(".st-key-folds-progress")).to_contain_text("4 folds of")
+    folds = undisturbed.fold_run()
+    further(folds, {0: []})
+    expect(page.locator(".st-key-folds-progress")).to_contain_text(re.compile(r"seed \d, .*epoch \d"))
+    stop(page, "folds", folds)
+    page.locator(".st-key-folds-resume button").click()
+    expect(page.locator(".st-key-folds-progress")).to_be_visible()
+    assert folds.refresh().status in ACTIVE
+    stop(page, "folds", folds)
+    page.locator(".st-key-noise-start button").click()
+    expect(page.locator(".st-key-noise-progress")).to_contain_text("10 % uniform noise on")
+    (check,) = undisturbed.children("noise")
+    stop(page, "noise", check)
+
+
+def stop(page, name, run):
+    """Cancel a training on the page."""
+    page.locator(f".st-key-{name}-cancel button").click()
+    expect(page.locator(f".st-key-{name}-resume button")).to_be_enabled()
+    expect(page.locator(f".st-key-{name}")).to_contain_text("was cancelled; what has landed stays")
+    assert run.refresh().status == "cancelled"
+    settled(page)
 
 
 def test_kills_of_worker_app_and_both(app, undisturbed, dataset, new_page, tiny_model):
