@@ -29,6 +29,11 @@ _HEAD = (
     ("labels", "Labels", "Above the given label, below the suggested one."),
     ("why", "Why", "What the evidence looks like, and the strongest reason."),
 )
+_BLIND_HEAD = (
+    ("rank", "#", "Place in the queue."),
+    ("text", "Text", ""),
+    ("labels", "Label", "The given label. What the models think is hidden: the review is blind."),
+)
 
 
 def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, by: str) -> None:
@@ -47,10 +52,11 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
     if found.empty:
         st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
         return
+    blind = dataset.ledger.rules().blind
     examples_table(
         "Suspects",
-        _HEAD,
-        _lines(found, selection),
+        _BLIND_HEAD if blind else _HEAD,
+        _lines(found, selection, blind=blind),
         TableState(
             f"{run.id} {by} {checkpoint} {page.number} {where.to_query()}", selection.view.example, above=_ABOVE
         ),
@@ -70,10 +76,17 @@ def _open(row: int) -> None:
     change(example=row, tab="review")
 
 
-def _lines(found: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
+def _lines(found: pd.DataFrame, selection: Selection, *, blind: bool) -> list[dict[str, object]]:
     texts = text_columns(found)
     lines = []
     for entry in found.to_dict("records"):
+        cells = {
+            **example_cells(entry, texts, selection.colours, selection.where.text),
+            "rank": words.whole(entry["place"]),
+        }
+        if blind:
+            lines.append(cells)
+            continue
         suggested = entry["suggested"]
         more = (
             {}
@@ -86,6 +99,5 @@ def _lines(found: pd.DataFrame, selection: Selection) -> list[dict[str, object]]
         )
         reasons = entry["reasons"]
         why = suspects.KIND_TITLES[entry["kind"]] + (f" · {visible(reasons[0])}" if reasons else "")
-        cells = example_cells(entry, texts, selection.colours, selection.where.text)
-        lines.append({**cells, **more, "rank": words.whole(entry["place"]), "why": why})
+        lines.append({**cells, **more, "why": why})
     return lines

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from diet_explorer import Workspace
 from tests.jobs.tiny_runs import save_sentences, save_tiny_model, until
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
 

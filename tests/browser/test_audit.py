@@ -206,7 +206,9 @@ def open_again(page, run, pressed):
     row = pressed[0][2][0]
     page.goto(page.url.split("/audit")[0] + f"/browse?run={run.id}&example={row}")
     expect(page.locator(".st-key-card .de-votes")).to_contain_text("Ann")
+    expect(page.get_by_role("button", name="Unsure")).to_be_visible()
     settled(page)
+    page.wait_for_timeout(UNREADABLE_MS)
     page.keyboard.press("n")
     expect(page.locator(".st-key-card .de-votes li").first).to_contain_text("was unsure")
     assert run.dataset.ledger.history(row)[-1].action == "unsure"

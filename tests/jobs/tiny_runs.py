@@ -136,7 +136,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {**os.environ, "DIET_EXPLORER_HOME": str(home), "OMP_NUM_THREADS": "1", **variables}
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 180) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
     """Wait until a condition holds and return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -147,7 +147,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     raise AssertionError(f"in {seconds} seconds it did not happen that {what}")
 
 
-def ended(run: Run, seconds: float = 180) -> str:
+def ended(run: Run, seconds: float = 300) -> str:
     """The status of a run, once it has ended."""
     until(lambda: run.refresh().status not in ("queued", "running"), f"{run.id} ended", seconds)
     return run.status
