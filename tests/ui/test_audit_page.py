@@ -2,6 +2,8 @@
 
 import pytest
 
+from diet_explorer.review.rules import ReviewRules
+from diet_explorer.ui.suspects import KIND_TITLES
 from tests.ui.conftest import assert_calm, words_on
 
 
@@ -33,3 +35,21 @@ def test_every_face_is_drawn(filled, open_page, cookies, tab):
     app = open_page("audit", tab=tab)
     assert_calm(app)
     assert not app.error
+
+
+def all_sent(node):
+    """Everything that is sent to the browser below a node, the contents of tables included."""
+    below = "".join(all_sent(child) for child in getattr(node, "children", {}).values())
+    return f"{getattr(node, 'proto', '')}{below}"
+
+
+def test_a_blind_list_keeps_what_models_think_to_itself(own, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
+    app = open_page("audit", tab="list")
+    assert any(title in all_sent(app._tree) for title in KIND_TITLES.values())
+    assert "the suggested one" in all_sent(app._tree)
+    own.dataset.ledger.set_rules(ReviewRules(overlap=2, blind=True), annotator="lea")
+    app.run()
+    assert_calm(app)
+    assert not any(title in all_sent(app._tree) for title in KIND_TITLES.values())
+    assert "the suggested one" not in all_sent(app._tree)
