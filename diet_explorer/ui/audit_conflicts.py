@@ -21,13 +21,11 @@ from diet_explorer.ui.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.markup import chip
 from diet_explorer.ui.plain import escape
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import skeleton
 from diet_explorer.ui.view import change
 
 _STATE = "settling"
 _AHEAD = 4
 _ABOVE = 326
-_SKELETON = 260
 _COMES_HERE = (
     "Where they differ, the example comes here with what each of them says, and a lead settles it; until then no "
     "decision holds for it."
@@ -163,7 +161,6 @@ def _draw_nothing_open(dataset: Dataset, who: Identity) -> None:
             if st.button("Go on reviewing", key="to-review", type="primary", icon=":material/arrow_forward:"):
                 change(tab="review")
                 st.rerun()
-        st.html(skeleton(_SKELETON))
 
 
 def _people(number: int) -> str:
