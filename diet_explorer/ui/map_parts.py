@@ -28,7 +28,7 @@ from diet_explorer.ui.selection import Selection
 from diet_explorer.ui.view import Box, change, read_view
 
 MOST_POINTS = 20_000
-_SAMPLE = 5_000  # points over a density grid
+_SAMPLE = 2_000  # points over a density grid
 _GRID = (96, 80)
 _COLUMNS = ("id", "text", "label", "predicted", "disagree")
 _HEIGHT = 470
