@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -44,8 +45,9 @@ def body(selection: Selection) -> None:
     if who is None:
         draw_who_asks()
         return
-    face = selection.view.tab if selection.view.tab in _FACES else "review"
-    by = _bar(selection, dataset, run, checkpoint, who, face)
+    faces = _FACES if who.may("annotator") else {name: title for name, title in _FACES.items() if name != "review"}
+    face = selection.view.tab if selection.view.tab in faces else next(iter(faces))
+    by = _bar(selection, dataset, run, checkpoint, who, faces, face)
     if face == "list":
         draw_suspect_list(selection, dataset, run, checkpoint, by)
     elif face == "conflicts":
@@ -59,12 +61,20 @@ def body(selection: Selection) -> None:
     keep_name()
 
 
-def _bar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity, face: str) -> str:
+def _bar(
+    selection: Selection,
+    dataset: Dataset,
+    run: Run,
+    checkpoint: float,
+    who: Identity,
+    faces: Mapping[str, str],
+    face: str,
+) -> str:
     """Draw the faces, the order of the queue, its filter and its rules; the witness that orders it."""
     names = [entry.name for entry in run.witnesses(checkpoint) if entry.available]
     by = selection.view.by or COMBINED
     with st.container(key="audit-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        draw_faces("audit-face", _FACES, face)
+        draw_faces("audit-face", faces, face)
         if face in ("review", "list"):
             mirrored_select(
                 "Order",

@@ -15,6 +15,7 @@ from diet_explorer.ui.bulk_decisions import draw_bulk
 from diet_explorer.ui.colours import OTHERS
 from diet_explorer.ui.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.list_pages import draw_list_foot, page_of
+from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import visible
 from diet_explorer.ui.review_session import jump_to
 from diet_explorer.ui.selection import Selection
@@ -72,8 +73,12 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
 
 
 def _open(row: int) -> None:
-    jump_to(row)
-    change(example=row, tab="review")
+    who = person()
+    if who is None or who.may("annotator"):
+        jump_to(row)
+        change(example=row, tab="review")
+    else:
+        change(example=row)
 
 
 def _lines(found: pd.DataFrame, selection: Selection, *, blind: bool) -> list[dict[str, object]]:

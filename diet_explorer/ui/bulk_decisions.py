@@ -18,6 +18,7 @@ from diet_explorer.ui.selection import Selection
 _VERBS = {"keep": "Keep", "exclude": "Exclude", "unsure": "Unsure"}
 _DONE = {"keep": "kept", "exclude": "excluded", "unsure": "marked unsure", "relabel": "relabelled"}
 _SAVED = "bulk-saved"
+_ONLY_LOOKING = "You may look here. To decide, ask the operator to add your verified address to the annotators."
 _ACCEPT_HELP = (
     "Gives every example in the list that has a suggestion its own suggested label; the others stay as they are. "
     "Filter by decision first to leave out what is decided already."
@@ -62,7 +63,8 @@ def draw_bulk(
         ):
             _accept(selection, run, checkpoint, who)
     with st.container(key="bulk-saved", horizontal=True, vertical_alignment="center", gap="small"):
-        saved = st.session_state.get(_SAVED, "Decisions are saved at once.")
+        idle = "Decisions are saved at once." if who.may("annotator") else _ONLY_LOOKING
+        saved = st.session_state.get(_SAVED, idle)
         st.html(f'<span class="de-quiet" role="status">{saved}</span>', width="stretch")
         if st.button("Undo", key="bulk-undo", icon=":material/undo:", type="tertiary", disabled=not _can_undo()):
             _undo(dataset, who)

@@ -6,8 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
 from diet_explorer.config import load_settings
+from diet_explorer.errors import WorkspaceError
 from diet_explorer.review.annotators import Identity, signed_in
 from diet_explorer.ui.boundary import as_text
 from diet_explorer.ui.plain import escape
@@ -15,6 +17,7 @@ from diet_explorer.ui.plain import escape
 _COOKIE = "diet-explorer-name"
 _NAME = "annotator"
 _TYPED = "annotator-name"
+_WANTED = "diet-explorer-wanted"
 _MOST_SIGNS = 60
 _SHORT_SIGNS = 24
 NOBODY = Identity("nobody", "viewer", signed_in=True)
@@ -24,6 +27,11 @@ _keeper = st.components.v2.component(
     "diet_explorer.keep_name",
     html="<span></span>",
     js=Path(__file__).with_name("keep_name.js").read_text(encoding="utf-8"),
+)
+_return = st.components.v2.component(
+    "diet_explorer.return_after_sign_in",
+    html="<span></span>",
+    js=Path(__file__).with_name("return_after_sign_in.js").read_text(encoding="utf-8"),
 )
 
 
@@ -44,7 +52,9 @@ def must_sign_in() -> bool:
         named = [name for name, part in st.secrets["auth"].items() if hasattr(part, "items")]
         for name in named or [None]:
             words = "Sign in" if name is None else f"Sign in with {name}"
-            st.button(words, key=f"sign-in-{name}", type="primary", on_click=st.login, args=(name,) if name else ())
+            if st.button(words, key=f"sign-in-{name}", type="primary"):
+                _sign_in(name)
+        _remember_the_address(signed_in=False)
     return True
 
 
@@ -75,9 +85,24 @@ def draw_person() -> None:
         with st.container(key="person", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(f'<span class="de-quiet">{escape(who.name)} · {who.role}</span>', width="stretch")
             st.button("Sign out", key="sign-out", type="tertiary", on_click=st.logout)
+            _remember_the_address(signed_in=True)
         return
     with st.popover(f"As {as_text(short_name(who.name))}", key="person", icon=":material/person:", type="tertiary"):
         _ask("Your name", "Change")
+
+
+def _sign_in(provider: str | None) -> None:
+    try:
+        st.login(*(() if provider is None else (provider,)))
+    except StreamlitAuthError as error:
+        raise WorkspaceError(
+            f"The sign-in is not set up completely. {' '.join(str(error).split())}",
+            'Ask the operator: it needs the section [auth] in secrets.toml and pip install "diet-explorer[sign-in]".',
+        ) from error
+
+
+def _remember_the_address(signed_in: bool) -> None:
+    _return(key="return-after-sign-in", data={"key": _WANTED, "signed_in": signed_in}, height=1)
 
 
 def draw_who_asks() -> None:

@@ -29,22 +29,25 @@ ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "-
 class LiveApp:
     """`diet-explorer app` on a workspace, in a process group of its own."""
 
-    def __init__(self, home: Path, threads: int | None = 1) -> None:
+    def __init__(self, home: Path, threads: int | None = 1, folder: Path | None = None, **settings: str) -> None:
         self.home = home
         self.threads = threads
+        self.folder = folder  # where the app is started
+        self.settings = settings
         self.workspace = Workspace(home)
         self.log = home.parent / f"{home.name}-app.log"
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> LiveApp:
-        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home)}
+        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), **self.settings}
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)
         with self.log.open("wb") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0"],
                 env=environment,
+                cwd=self.folder,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
