@@ -7,11 +7,11 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, Select, func, or_, select
+from sqlalchemy import Engine, Row, Select, Table, case, func, insert, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from diet_explorer.store.database import database_errors, writing
@@ -24,6 +24,7 @@ UNDO = "undo"
 RULES = "rules"
 """Action of an event that sets how the dataset is reviewed; it is about no example."""
 _NAMES_AT_ONCE = 500
+_TABLE: Table = cast(Table, DecisionRow.__table__)
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,10 @@ class DecisionRecords:
             for event, undone in events:
                 if event.uid in here:
                     continue
-                row = _to_row(replace(event, undoes=None if undone is None else here[undone]))
-                session.add(row)
-                session.flush()
-                here[event.uid] = row.id
+                copy = replace(event, undoes=None if undone is None else here[undone])
+                here[event.uid] = session.execute(
+                    insert(_TABLE).values(_values(copy)).returning(_TABLE.c.id)
+                ).scalar_one()
                 added += 1
             return added
 
@@ -260,17 +261,20 @@ class DecisionRecords:
         return self._read(query.order_by(DecisionRow.at, DecisionRow.id))
 
     def _added(self, session: Session, event: DecisionEvent) -> DecisionEvent:
-        # clocks of several machines differ: what is stored later is never dated earlier, so that "latest" has one sense
-        last = session.scalar(
-            select(DecisionRow.at)
-            .where(DecisionRow.dataset_id == self._dataset_id)
-            .order_by(DecisionRow.id.desc())
+        # Clocks of several machines differ: what is stored later is never dated earlier, so that "latest" has one
+        # sense. It is one statement, as other writers wait meanwhile.
+        last = (
+            select(_TABLE.c.at)
+            .where(_TABLE.c.dataset_id == self._dataset_id)
+            .order_by(_TABLE.c.id.desc())
             .limit(1)
+            .scalar_subquery()
         )
-        row = _to_row(event if last is None else replace(event, at=max(event.at, _in_utc(last))))
-        session.add(row)
-        session.flush()
-        return _to_event(row)
+        at = case((last > event.at, last), else_=literal(event.at, _TABLE.c.at.type))
+        stored = session.execute(
+            insert(_TABLE).values({**_values(event), "at": at}).returning(_TABLE.c.id, _TABLE.c.at)
+        ).one()
+        return replace(event, id=stored.id, at=_in_utc(stored.at))
 
     def _newest(self, session: Session, after: int, rows: NDArray[np.int32]) -> list[DecisionRow]:
         """Events after one that decide about one of some examples, newest first."""
@@ -304,26 +308,27 @@ class DecisionRecords:
         return select(*DecisionRow.__table__.c).where(DecisionRow.dataset_id == self._dataset_id)
 
 
-def _to_row(event: DecisionEvent) -> DecisionRow:
+def _values(event: DecisionEvent) -> dict[str, Any]:
+    """What is stored of an event, by column."""
     single = len(event.rows) == 1
-    return DecisionRow(
-        dataset_id=event.dataset_id,
-        at=event.at,
-        annotator=event.annotator,
-        action=event.action,
-        label=event.label,
-        note=event.note,
-        run_id=event.run_id,
-        seen=event.seen,
-        row=int(event.rows[0]) if single else None,
+    return {
+        "dataset_id": event.dataset_id,
+        "at": event.at,
+        "annotator": event.annotator,
+        "action": event.action,
+        "label": event.label,
+        "note": event.note,
+        "run_id": event.run_id,
+        "seen": event.seen,
+        "row": int(event.rows[0]) if single else None,
         # a bulk event is one record, whatever its size: gaps between ascending rows, compressed
-        rows=None if single else _packed(np.diff(event.rows, prepend=0)),
-        labels=None if event.labels is None else _packed(event.labels),
-        count=len(event.rows),
-        undoes=event.undoes,
-        uid=event.uid,
-        adjudicates=event.adjudicates,
-    )
+        "rows": None if single else _packed(np.diff(event.rows, prepend=0)),
+        "labels": None if event.labels is None else _packed(event.labels),
+        "count": len(event.rows),
+        "undoes": event.undoes,
+        "uid": event.uid,
+        "adjudicates": event.adjudicates,
+    }
 
 
 def _to_event(row: DecisionRow | Row[Any]) -> DecisionEvent:

@@ -52,12 +52,12 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
     ledger, by_hand = new_ledger(manifest), []
     for number, step in enumerate(steps):
         if step[0] == "undo":
-            mine = [event for event in by_hand if event[0] == step[1]]
+            mine = [place for place, event in enumerate(by_hand) if event[0] == step[1]]
             undone = ledger.undo(step[1])
             assert (undone is None) == (not mine)
             if mine:
-                by_hand.remove(mine[-1])
-                assert undone is not None and set(undone.rows.tolist()) == mine[-1][1]
+                latest = by_hand.pop(mine[-1])
+                assert undone is not None and set(undone.rows.tolist()) == latest[1]
         else:
             _, annotator, rows, action, label = step
             labels = {row: CLASSES[(row + number) % 3] if label == "one each" else label for row in rows}
