@@ -24,6 +24,9 @@ GROUP = "near_duplicate_group"
 REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
 FIRST_EPOCH = 1.0
 """Models before the end of the first epoch do not count: they know too little of the task to contradict anybody."""
+UNSEEN_FROM = 0.5
+"""Share of the training after which models are asked about examples that they have not seen: they cannot have memorised
+those labels, so that knowing the task better is all that matters, and early checkpoints know it least."""
 
 Floats = NDArray[np.float32]
 
@@ -56,7 +59,8 @@ class Evidence:
         Of the models that were trained on the example: every seed at every checkpoint from the end of epoch 1 on, and
         those of the folds that it was not held out of.
     unseen : Opinion or None
-        Of the models of the folds that it was held out of; None where there are no folds.
+        Of the models of the folds that it was held out of, at the checkpoints of the later half of their training; None
+        where there are no folds.
     el2n : float32 array (N,)
         Mean over the seeds at the chosen checkpoint.
     grand : float32 array (N,) or None
@@ -207,8 +211,9 @@ def _add_folds(
             own, places, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
             logits = _logits(table)[places]
             known = np.isin(own, trained, assume_unique=True)
-            for votes, mask in ((seen, known), (unseen, ~known)):
-                votes.add(at[mask], logits[mask], labels[at[mask]])
+            seen.add(at[known], logits[known], labels[at[known]])
+            if point >= UNSEEN_FROM * last:
+                unseen.add(at[~known], logits[~known], labels[at[~known]])
 
 
 def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, NDArray[np.floating]]:

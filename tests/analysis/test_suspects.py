@@ -27,6 +27,7 @@ from tests.synthetic import write_dataset, write_scores
 
 CLASSES = ["bad", "fine", "good"]
 ROWS, TRAIN, SEEDS, POINTS, FOLDS = 40, 32, (0, 1), (0.0, 0.5, 1.0, 2.0), 4
+FOLD_POINTS = (1.0, 2.0, 3.0)
 OWN = np.arange(ROWS)
 
 
@@ -56,14 +57,18 @@ def made(tmp_path_factory):
     run = run.refresh()
     alone = run.suspects(limit=None)
     child = workspace.create_run(
-        dataset, replace(config, seeds=FOLDS, own_rows=True, ranked=False), name="folds", origin="folds", parent=run
+        dataset,
+        replace(config, epochs=3, checkpoints=FOLD_POINTS, seeds=FOLDS, own_rows=True, ranked=False),
+        name="folds",
+        origin="folds",
+        parent=run,
     )
     parts = assign_folds(labels[:TRAIN], np.full(TRAIN, -1), FOLDS, 0)
     folded = {}
     for fold in range(FOLDS):
         kept = np.flatnonzero(parts != fold)
         RunRows(workspace.files, child.id).write_training(fold, kept, labels[kept])
-        for point in (1.0, 2.0):
+        for point in FOLD_POINTS:
             folded[fold, point] = (lean + random.normal(0, 1, (ROWS, 3))).astype(np.float32)
             write_scores(workspace.files, manifest, child.id, fold, point, folded[fold, point], ranked=False)
     workspace.records.set_status(child.id, "succeeded")
@@ -71,11 +76,11 @@ def made(tmp_path_factory):
 
 
 def opinions(made, row):
-    """Probabilities and EL2N of the models that saw an example, and of those that did not."""
+    """Probabilities and EL2N of the models that saw an example, and of those that did not and were half trained."""
     _, labels, logits, parts, folded, _ = made
     seen = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
-    seen += [folded[fold, point][row] for fold in range(FOLDS) if parts[row] != fold for point in (1.0, 2.0)]
-    unseen = [folded[parts[row], point][row] for point in (1.0, 2.0)]
+    seen += [folded[fold, point][row] for fold in range(FOLDS) if parts[row] != fold for point in FOLD_POINTS]
+    unseen = [folded[parts[row], point][row] for point in (2.0, 3.0)]
     target = np.eye(3)[labels[row]]
     return [
         (

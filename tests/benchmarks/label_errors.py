@@ -63,6 +63,7 @@ def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namesp
                 seeds=arguments.seeds,
                 checkpoints=points,
                 grand=arguments.grand,
+                model=arguments.model,
                 name=NAME,
             )
         ]
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--truth", help="column of the true class")
     parser.add_argument("--workspace", type=Path, required=True, help="kept, so that a second call trains nothing")
+    parser.add_argument("--model", default="bundled", help="folder or name of the backbone")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folds", type=int, default=4)
