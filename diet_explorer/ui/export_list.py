@@ -18,7 +18,6 @@ from diet_explorer.ui.hub_form import draw_hub
 from diet_explorer.ui.markup import job_bar
 from diet_explorer.ui.person import person
 from diet_explorer.ui.plain import escape
-from diet_explorer.ui.unscored import skeleton
 from diet_explorer.ui.view import change
 
 _EVERY_SECONDS = 1.0
@@ -41,7 +40,7 @@ def draw_exports(run: Run, chosen: str | None) -> None:
         st.html(
             '<div class="de-empty"><h3>No exports yet</h3><p>Here every export of this run will be listed, with its '
             "manifest, its files, and the way to the Hub. Start one on the right; it is written in the background.</p>"
-            f"</div>{skeleton(300)}"
+            "</div>"
         )
         return
     shown = next((export for export in exports if export.id == chosen), exports[0])
