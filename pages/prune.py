@@ -19,7 +19,7 @@ from diet_explorer.ui.policy_form import draw_policy_form
 from diet_explorer.ui.policy_shelf import draw_policy_shelf, saved_words
 from diet_explorer.ui.prune_preview import draw_boundary, draw_effect, draw_figures
 from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored, skeleton
+from diet_explorer.ui.unscored import scored
 from diet_explorer.ui.view import change, read_view
 
 _FACES = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
@@ -58,7 +58,7 @@ def _draw_preview(selection: Selection, run: Run, policy: Policy, face: str) -> 
             show_error(error, key="policy-refused")
             st.html(
                 '<p class="de-quiet">Nothing was dropped. Change the policy on the right; what it does is shown '
-                f"here as soon as it can be carried out.</p>{skeleton(420)}"
+                "here as soon as it can be carried out.</p>"
             )
         return
     with st.container(key="preview", gap="small"):

@@ -27,7 +27,7 @@ def draw_map_job(run: Run, which: Representation, progress: MapProgress) -> None
     if progress.is_active:
         _watch(run, which)
         return
-    left, right = st.columns([11, 9], gap="medium")
+    left, _ = st.columns([11, 9], gap="medium")
     with left, st.container(key="map-start", gap="small"):
         if progress.state == "failed":
             st.error(
@@ -42,9 +42,6 @@ def draw_map_job(run: Run, which: Representation, progress: MapProgress) -> None
             "minutes for many.</p></div>"
         )
         draw_settings(run, which, words_of="Draw the map")
-        st.html(skeleton(260))
-    with right:
-        st.html(skeleton(520))
 
 
 def draw_settings(run: Run, which: Representation, *, words_of: str) -> None:
