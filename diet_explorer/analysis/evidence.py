@@ -40,11 +40,14 @@ class Opinion:
     probabilities : float32 array (N, K)
         NaN for examples that none of them was asked about.
     el2n : float32 array (N,)
-        Mean EL2N of the given label, in [0, √2), high = contradicted.
+        Mean EL2N of the given label, in [0, √2), high = contradicted; NaN likewise.
+    votes : int32 array (N,)
+        How many models were asked about each, every checkpoint being one.
     """
 
     probabilities: Floats
     el2n: Floats
+    votes: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ class _Votes:
     def opinion(self) -> Opinion:
         with np.errstate(invalid="ignore"):
             votes = self._votes.astype(np.float32)
-            return Opinion(self._probabilities / votes[:, None], self._el2n.astype(np.float32) / votes)
+            el2n = self._el2n.astype(np.float32) / votes
+            return Opinion(self._probabilities / votes[:, None], el2n, self._votes)
 
 
 def _add_folds(

@@ -196,7 +196,8 @@ def _judge(evidence: Evidence) -> Opinion:
         return evidence.seen
     missing: NDArray[np.bool_] = np.isnan(evidence.unseen.el2n)
     probabilities = np.where(missing[:, None], evidence.seen.probabilities, evidence.unseen.probabilities)
-    return Opinion(probabilities, np.where(missing, evidence.seen.el2n, evidence.unseen.el2n))
+    el2n = np.where(missing, evidence.seen.el2n, evidence.unseen.el2n)
+    return Opinion(probabilities, el2n, np.where(missing, evidence.seen.votes, evidence.unseen.votes))
 
 
 def _suggestion(probabilities: Floats, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:

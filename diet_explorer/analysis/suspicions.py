@@ -38,7 +38,10 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
 
 
 def combined(evidence: Evidence) -> Floats:
-    """Mean EL2N over the models that have seen an example and, with the same weight, over those that have not.
+    """Mean EL2N over all models that were asked about an example, each checkpoint of each being one.
+
+    Models that have not seen the example get no more weight than others: they cannot have memorised its label, but they
+    know the task less well, and on noisy sets they were the weaker witnesses.
 
     Returns
     -------
@@ -47,8 +50,9 @@ def combined(evidence: Evidence) -> Floats:
     """
     if evidence.unseen is None:
         return evidence.seen.el2n
-    unseen = np.where(np.isnan(evidence.unseen.el2n), evidence.seen.el2n, evidence.unseen.el2n)
-    return np.asarray((evidence.seen.el2n + unseen) / 2, dtype=np.float32)
+    seen, unseen = evidence.seen, evidence.unseen
+    total = seen.el2n * seen.votes + np.nan_to_num(unseen.el2n, nan=0.0) * unseen.votes
+    return np.asarray(total / (seen.votes + unseen.votes), dtype=np.float32)
 
 
 def confident_learning(probabilities: Floats, labels: NDArray[np.int32]) -> NDArray[np.bool_]:

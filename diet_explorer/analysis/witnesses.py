@@ -43,7 +43,7 @@ WITNESSES: tuple[Witness, ...] = (
         COMBINED,
         "All models together",
         "Mean EL2N of every model that was asked: each seed at each checkpoint from the end of epoch 1 on, and, where "
-        "there are folds, with the same weight the models that were not trained on the example.",
+        "there are folds, their models too, those that were not trained on the example from half of their training on.",
     ),
     Witness("el2n", "EL2N", "Mean over the seeds at the chosen checkpoint: how far the models are from the label."),
     Witness(
