@@ -8,8 +8,8 @@ same model, logistic regression, 5-fold, `get_label_quality_scores`.
 
 The file has columns ``id, text, label``, and either ``raters_positive, raters_negative`` (how many raters say so; an
 example counts as wrong where the majority contradicts its label) or the true class in a column named by ``--truth``.
-With ``--kind-annotator`` the set gets three classes and the noise of one annotator instead: see `kind_annotator`. What the
-workspace already has is not trained again.
+With ``--kind-annotator`` the set gets three classes and the noise of one annotator instead: see `kind_annotator`.
+What the workspace already has is not trained again.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def contradicted(table: pd.DataFrame, truth: str | None) -> np.ndarray:
 def kind_annotator(table: pd.DataFrame, rows: int = 3600) -> pd.DataFrame:
     """Rows of the set as negative, neutral (mean rating within ±1) and positive, labelled by one annotator.
 
-    The annotator's rating is drawn from the spread of the example's raters and is half a point too kind; nearly a quarter
-    of the labels is wrong, most of them neutral instead of negative.
+    The annotator's rating is drawn from the spread of the example's raters and is half a point too kind; nearly a
+    quarter of the labels is wrong, most of them neutral instead of negative.
     """
     random = np.random.default_rng(0)
     drawn = table.sample(rows, random_state=0)
