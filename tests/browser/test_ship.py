@@ -101,6 +101,7 @@ def preview(page, run):
     plan = run.prune(Policy(drop_hardest=20))
     assert policy_of(page) == Policy(drop_hardest=20)
     expect(figures(page, "preview").first).to_have_text(f"{len(plan.rows)}")
+    settled(page)  # the table comes after the figures
     found = plan.preview()
     assert figures(page, "preview").all_inner_texts()[1] == f"{plan.dropped}"
     assert figures(page, "preview").all_inner_texts()[3] == f"{100 * found.noise.after:.1f} %"

@@ -36,25 +36,17 @@ def audit_address(app, run):
 
 
 def signed_in(new_page, guarded, name):
-    """The audit page as somebody sees it who came by its address and signed in."""
+    """The audit page as somebody sees it who came by its address, was shown nothing, and signed in."""
     app, run, _ = guarded
     page = new_page(audit_address(app, run))
+    expect(page.get_by_text("Please sign in")).to_be_visible()
+    assert run.dataset.examples()["text"][0] not in settled(page).inner_text("body")
+    assert page.locator(".de-deck-card, .st-key-suspect-table").count() == 0
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name=f"{name}@example.org").click()
     page.wait_for_url(audit_address(app, run), timeout=60_000)  # back where they came from
     expect(page.locator(".st-key-person")).to_contain_text(f"{name}@example.org")
     return settled(page)
-
-
-@pytest.mark.timeout(400)
-def test_nothing_is_shown_before_the_sign_in(guarded, new_page):
-    app, run, _ = guarded
-    page = new_page(audit_address(app, run))
-    expect(page.get_by_text("Please sign in")).to_be_visible()
-    settled(page)
-    assert page.locator(".de-deck-card").count() == 0
-    text = run.dataset.examples()["text"][0]
-    assert text not in page.inner_text("body")
 
 
 @pytest.mark.timeout(400)
