@@ -8,7 +8,6 @@ ones that differ are a conflict, and nothing holds until somebody adjudicates.
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.review.agreement import Agreement, agreement
 from diet_explorer.review.annotators import Identity, allowed
 from diet_explorer.review.choices import checked_choice
+from diet_explorer.review.current import Current
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import (
@@ -80,7 +80,7 @@ class Ledger:
         self.manifest = manifest
         self.engine = engine
         self.records = DecisionRecords(engine, manifest.id)
-        self._kept = _Kept(self.records, manifest)
+        self._current = Current(self.records, manifest)
         self._identity: Identity | None = None
 
     def acting_as(self, identity: Identity | None) -> Ledger:
@@ -208,10 +208,8 @@ class Ledger:
         """
         with self.replay() as replay:
             if at is None or at >= replay.position:
-                return self._kept.table(replay)
-        earlier = Replay(self.manifest)
-        earlier.extend(sorted((event for event in self.records.since(0) if event.id <= at), key=_moment))
-        return _table(earlier, self.manifest.classes)
+                return self._current.table(replay)
+        return self._current.table_at(at)
 
     def counts(self) -> dict[str, int]:
         """Examples in each state, all of `STATES` in their order."""
@@ -329,8 +327,8 @@ class Ledger:
     @contextmanager
     def replay(self) -> Iterator[Replay]:
         """What holds after the last event, for reading and until the end of the block, which should be short."""
-        with self._kept.lock:
-            yield self._kept.current()
+        with self._current.lock:
+            yield self._current.replay()
 
     def _reviewed(self) -> Iterator[DecisionEvent]:
         met: set[tuple[str, int]] = set()
@@ -360,59 +358,6 @@ class Ledger:
             action=action,
             **values,
         )
-
-
-class _Kept:
-    """The replay that all users of a dataset's ledger in this process share; `lock` is held while it is used."""
-
-    def __init__(self, records: DecisionRecords, manifest: DatasetManifest) -> None:
-        self.lock = threading.RLock()
-        self._records = records
-        self._manifest = manifest
-        self._replay = Replay(manifest)
-        self._table: tuple[int, pa.Table] | None = None
-
-    def current(self) -> Replay:
-        """The replay up to the last event."""
-        events = self._records.since(self._replay.position)
-        events.sort(key=_moment)
-        if not self._replay.follows(events):  # copies of older events have come: what is latest may have changed
-            self._replay = Replay(self._manifest)
-            events = sorted(self._records.since(0), key=_moment)
-        self._replay.extend(events)
-        return self._replay
-
-    def table(self, replay: Replay) -> pa.Table:
-        """See `Ledger.table`."""
-        if self._table is None or self._table[0] != replay.position:
-            self._table = replay.position, _table(replay, self._manifest.classes)
-        return self._table[1]
-
-
-def _table(replay: Replay, classes: list[str]) -> pa.Table:
-    rows = np.flatnonzero((replay.holding != NONE) | (replay.adjudged != NONE) | (replay.flag != NONE))
-    conflict = replay.conflicts()[rows] & (replay.rules.overlap > 1)
-    settled = replay.adjudged[rows] != NONE
-    states = np.where(conflict, 0, replay.state[rows])
-    deciding = np.where(settled, replay.adjudged[rows], replay.holding[rows])
-    codes = replay.labels(rows, deciding) if len(rows) else np.empty(0, np.int32)
-    without = (states != STATES.index("relabel")) | (codes == NONE)
-    flags = replay.flag[rows]
-    flagged = (flags != NONE) & (replay.actions(flags) == ACTIONS.index("flag")) if len(rows) else np.empty(0, bool)
-    return pa.table(
-        {
-            "row": rows.astype(np.int32),
-            "state": pa.array(STATES, pa.string()).take(pa.array(states)),
-            "label": pa.array(classes, pa.string()).take(pa.array(codes, mask=without)),
-            "flagged": flagged,
-            "conflict": conflict,
-            "adjudicated": settled,
-        }
-    )
-
-
-def _moment(event: DecisionEvent) -> tuple[datetime, int]:
-    return event.at, event.id
 
 
 def _utc(moment: datetime | None) -> datetime | None:
