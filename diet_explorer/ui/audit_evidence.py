@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -13,12 +14,16 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.run import Run
 from diet_explorer.store.runs import ACTIVE
+from diet_explorer.training.cost import BERT_BASE_PARAMETERS, layer_parameters
 from diet_explorer.ui import words
 from diet_explorer.ui.boundary import as_text, error_boundary
 from diet_explorer.ui.job_line import progress_words
 from diet_explorer.ui.markup import bar
 from diet_explorer.ui.plain import escape
+from diet_explorer.ui.run_form import fill_form
+from diet_explorer.ui.view import View
 
+_LARGER_MODEL = "sentence-transformers/all-mpnet-base-v2"
 _EVERY_SECONDS = 1.0
 _MODES: dict[NoiseMode, str] = {"uniform": "any other class", "class-conditional": "classes that the models confuse"}
 
@@ -41,6 +46,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
                 "did not see. Costs about as much as that many seeds.</p>"
             )
             _job(run.fold_run(), "folds", who, lambda: _start_folds(run, who))
+        _larger_model(run, who)
         with st.container(key="noise", gap="small"):
             st.html(
                 '<h4 class="de-chart-title">How well would each witness find wrong labels here?</h4>'
@@ -52,6 +58,22 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
             _job(check, "noise", who, lambda: _start_noise(run, who))
             if check is not None and check.status == "succeeded":
                 _report(run)
+
+
+def _larger_model(run: Run, who: Identity) -> None:
+    parameters, known = layer_parameters(run.config.model)
+    if not known or parameters >= BERT_BASE_PARAMETERS:
+        return
+    with st.container(key="larger-model", gap="small"):
+        st.html(
+            '<h4 class="de-chart-title">Ask a larger model</h4><p class="de-quiet">What a small model doubts is often '
+            "only too hard for it. On film snippets a single model of BERT-base size found half as many wrong labels "
+            "again as all of the bundled one's seeds and parts together. It costs about eight times as much per epoch; "
+            "a GPU helps.</p>"
+        )
+        if st.button("Set up a run", key="larger-model-run", icon=":material/tune:", disabled=not who.may("lead")):
+            fill_form(replace(run.config, model=_LARGER_MODEL))
+            st.switch_page("pages/score.py", query_params=View(dataset=run.dataset.id, tab="new").to_query())
 
 
 def _remedy(entry: Witness) -> str:

@@ -1,9 +1,13 @@
 """The Audit page as Streamlit draws it; what its keys do is in tests/browser."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.ui.suspects import KIND_TITLES
+from tests.synthetic import write_scores
 from tests.ui.conftest import assert_calm, words_on
 
 
@@ -53,3 +57,26 @@ def test_a_blind_list_keeps_what_models_think_to_itself(own, open_page, cookies)
     assert_calm(app)
     assert not any(title in all_sent(app._tree) for title in KIND_TITLES.values())
     assert "the suggested one" not in all_sent(app._tree)
+
+
+def test_a_larger_model_is_suggested_and_set_up(filled, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
+    app = open_page("audit", tab="evidence")
+    app.button(key="larger-model-run").click().run()
+    assert_calm(app)
+    form = app.session_state["run-form-values"]
+    assert form["model-kind"] == "hub" and form["model"].endswith("all-mpnet-base-v2")
+    assert (form["epochs"], form["seeds"]) == (filled.run.config.epochs, filled.run.config.seeds)
+    assert "Start scoring" in [button.label for button in app.button]
+
+
+def test_no_larger_model_is_suggested_for_one_of_unknown_size(own, open_page, cookies):
+    config = replace(own.run.config, model="somebody/model", seeds=1)
+    run = own.workspace.create_run(own.dataset, config, name="another", origin="job")
+    logits = np.random.default_rng(0).normal(size=(own.dataset.rows, 2))
+    write_scores(own.workspace.files, own.dataset.manifest, run.id, 0, 1.0, logits)
+    cookies["diet-explorer-name"] = "Ann"
+    app = open_page("audit", tab="evidence", run=run.id)
+    assert_calm(app)
+    assert "Train on the parts" in [button.label for button in app.button]
+    assert "larger-model-run" not in [button.key for button in app.button]
