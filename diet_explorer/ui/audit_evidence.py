@@ -72,7 +72,7 @@ def _larger_model(run: Run, who: Identity) -> None:
             "a GPU helps.</p>"
         )
         if st.button("Set up a run", key="larger-model-run", icon=":material/tune:", disabled=not who.may("lead")):
-            fill_form(replace(run.config, model=_LARGER_MODEL))
+            fill_form(replace(run.config, model=_LARGER_MODEL, seeds=1, epochs=2, checkpoints=(1.0, 2.0), grand="head"))
             st.switch_page("pages/score.py", query_params=View(dataset=run.dataset.id, tab="new").to_query())
 
 

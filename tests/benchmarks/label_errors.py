@@ -87,11 +87,12 @@ def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namesp
         run.resume()
     wait_for(run, workspace)
     folds = run.fold_run()
-    if folds is None:
+    if folds is None and arguments.folds:
         folds = run.score_folds(arguments.folds, arguments.repeats)
-    elif folds.status in ("failed", "cancelled"):
+    elif folds is not None and folds.status in ("failed", "cancelled"):
         folds.resume()
-    wait_for(folds, workspace)
+    if folds is not None:
+        wait_for(folds, workspace)
     embeddings = EmbeddingFiles(workspace.files, run.id)
     if not embeddings.has_neighbours("initial"):
         scratch = workspace.settings.scratch_folder
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("--model", default="bundled", help="folder or name of the backbone")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--folds", type=int, default=4, help="0 for none")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--grand", choices=["all", "head", "off"], default="all")
     arguments = parser.parse_args()

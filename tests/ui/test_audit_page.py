@@ -66,7 +66,7 @@ def test_a_larger_model_is_suggested_and_set_up(filled, open_page, cookies):
     assert_calm(app)
     form = app.session_state["run-form-values"]
     assert form["model-kind"] == "hub" and form["model"].endswith("all-mpnet-base-v2")
-    assert (form["epochs"], form["seeds"]) == (filled.run.config.epochs, filled.run.config.seeds)
+    assert (form["seeds"], form["epochs"], form["batch-size"]) == (1, 2, filled.run.config.batch_size)
     assert "Start scoring" in [button.label for button in app.button]
 
 
