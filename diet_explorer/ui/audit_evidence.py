@@ -67,9 +67,9 @@ def _larger_model(run: Run, who: Identity) -> None:
     with st.container(key="larger-model", gap="small"):
         st.html(
             '<h4 class="de-chart-title">Ask a larger model</h4><p class="de-quiet">What a small model doubts is often '
-            "only too hard for it. On film snippets a single model of BERT-base size found half as many wrong labels "
-            "again as all of the bundled one's seeds and parts together. It costs about eight times as much per epoch; "
-            "a GPU helps.</p>"
+            "only too hard for it. Of the first 169 film snippets that a single model of BERT-base size doubted 84 had "
+            "wrong labels; of those that all of the bundled model's seeds and parts doubted, 61. An epoch takes about "
+            "six times as long; a GPU helps.</p>"
         )
         if st.button("Set up a run", key="larger-model-run", icon=":material/tune:", disabled=not who.may("lead")):
             fill_form(replace(run.config, model=_LARGER_MODEL, seeds=1, epochs=2, checkpoints=(1.0, 2.0), grand="head"))
