@@ -7,8 +7,7 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# Compiling every module takes a minute or two and most are never imported; Python compiles the others when they are.
-INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-compile
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
@@ -41,22 +40,22 @@ $(VENV)/.python:
 # Without an NVIDIA GPU the CPU build saves gigabytes of CUDA libraries; an index that has none gets the plain pin.
 $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@if command -v nvidia-smi >/dev/null 2>&1; then \
-	  $(INSTALL) "torch==$(TORCH)"; \
+	  $(PIP) install "torch==$(TORCH)"; \
 	else \
-	  $(INSTALL) "torch==$(TORCH)+cpu" 2>/dev/null || $(INSTALL) "torch==$(TORCH)"; \
+	  $(PIP) install "torch==$(TORCH)+cpu" 2>/dev/null || $(PIP) install "torch==$(TORCH)"; \
 	fi
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.torch $(INPUTS)
-	$(INSTALL) -c constraints.txt -e '.[offline]'
+	$(PIP) install -c constraints.txt -e '.[offline]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.torch $(INPUTS)
-	$(INSTALL) -c constraints.txt -e '.[test]' mypy pandas-stubs ruff
+	$(PIP) install -c constraints.txt -e '.[test]' mypy pandas-stubs ruff
 	@touch $@ $(VENV)/.app
 
 $(VENV)/.bench: $(VENV)/.torch $(INPUTS)
-	$(INSTALL) -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.test $(VENV)/.app
 
 # The browser tests take an installed Chromium; where there is none, the system's package or Playwright's build.
