@@ -69,7 +69,7 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
     if _FORM not in st.session_state:
         fill_form(RunConfig(dataset_id="", seeds=DEFAULT_SEEDS))
     values: _Values = st.session_state[_FORM]
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    left, right = st.columns(2, gap="small", vertical_alignment="bottom")
     with left:
         _model_kind(values)
     with right:
