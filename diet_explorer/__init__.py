@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diet_explorer.analysis.filters import ExampleFilter
-    from diet_explorer.dataset import Dataset
-    from diet_explorer.run import Run
     from diet_explorer.scoring.own_training import ScoreRecorder
-    from diet_explorer.workspace import Workspace
+    from diet_explorer.workspace.dataset import Dataset
+    from diet_explorer.workspace.run import Run
+    from diet_explorer.workspace.workspace import Workspace
 
 __all__ = ["Dataset", "ExampleFilter", "Run", "ScoreRecorder", "Workspace"]
 _HOMES = {
-    "Dataset": "diet_explorer.dataset",
+    "Dataset": "diet_explorer.workspace.dataset",
     "ExampleFilter": "diet_explorer.analysis.filters",
-    "Run": "diet_explorer.run",
+    "Run": "diet_explorer.workspace.run",
     "ScoreRecorder": "diet_explorer.scoring.own_training",
-    "Workspace": "diet_explorer.workspace",
+    "Workspace": "diet_explorer.workspace.workspace",
 }
 
 

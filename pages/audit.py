@@ -7,23 +7,23 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diet_explorer.analysis.witnesses import COMBINED, witness
-from diet_explorer.dataset import Dataset
+from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
 from diet_explorer.review.annotators import Identity
-from diet_explorer.run import Run
-from diet_explorer.ui.audit_conflicts import draw_conflicts
-from diet_explorer.ui.audit_evidence import draw_evidence
-from diet_explorer.ui.audit_history import draw_history
-from diet_explorer.ui.audit_list import draw_suspect_list
-from diet_explorer.ui.audit_review import draw_review
-from diet_explorer.ui.audit_rules import draw_rules
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.filter_bar import draw_filters
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.person import draw_who_asks, keep_name, person
-from diet_explorer.ui.picker import mirrored_select
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
+from diet_explorer.ui.audit.conflicts import draw_conflicts
+from diet_explorer.ui.audit.evidence import draw_evidence
+from diet_explorer.ui.audit.history import draw_history
+from diet_explorer.ui.audit.review import draw_review
+from diet_explorer.ui.audit.rules import draw_rules
+from diet_explorer.ui.audit.suspect_list import draw_suspect_list
+from diet_explorer.ui.examples.filter_bar import draw_filters
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.shell.picker import mirrored_select
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.unscored import scored
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 _FACES = {
     "review": "Review",

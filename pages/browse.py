@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.ui import library
-from diet_explorer.ui.browse_parts import draw_explanation, draw_list, draw_toolbar
-from diet_explorer.ui.example_panel import draw_card, draw_pinned
-from diet_explorer.ui.filter_bar import draw_filters
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
+from diet_explorer.ui.examples.filter_bar import draw_filters
+from diet_explorer.ui.examples.panel import draw_card, draw_pinned
+from diet_explorer.ui.examples.ranked_list import draw_explanation, draw_list, draw_toolbar
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.unscored import scored
 
 
 def body(selection: Selection) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.run import Run
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
-from diet_explorer.ui import exploration, words
-from diet_explorer.ui.colours import TRAJECTORY_COLOURS
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.map_chart import Axes
-from diet_explorer.ui.map_parts import MapKind, draw_map_page
-from diet_explorer.ui.markup import chip, help_mark
-from diet_explorer.ui.plain import escape
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
-from diet_explorer.ui.view import change
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.colours import TRAJECTORY_COLOURS
+from diet_explorer.ui.drawing.markup import chip, help_mark
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.maps.chart import Axes
+from diet_explorer.ui.maps.page import MapKind, draw_map_page
+from diet_explorer.ui.shell import exploration
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.unscored import scored
+from diet_explorer.ui.shell.view import change
+from diet_explorer.workspace.run import Run
 
 _KIND = MapKind(
     name="data",

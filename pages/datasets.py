@@ -6,18 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.dataset import Dataset
-from diet_explorer.ui import library, words
-from diet_explorer.ui.boundary import error_boundary
-from diet_explorer.ui.colours import class_colours
-from diet_explorer.ui.csv_download import safe_csv
-from diet_explorer.ui.empty import empty_state
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.plain import escape, visible
-from diet_explorer.ui.report import draw_charts, draw_figures, draw_notices, draw_set_aside
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.source_form import (
+from diet_explorer.ui.datasets.report import draw_charts, draw_figures, draw_notices, draw_set_aside
+from diet_explorer.ui.datasets.source_form import (
     OpenedSource,
     checked,
     draw_location,
@@ -26,7 +16,18 @@ from diet_explorer.ui.source_form import (
     forget_source,
     opened,
 )
-from diet_explorer.ui.view import View
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.colours import class_colours
+from diet_explorer.ui.drawing.csv_download import safe_csv
+from diet_explorer.ui.drawing.plain import escape, visible
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.view import View
+from diet_explorer.workspace.dataset import Dataset
 
 _FACES = {"list": "Datasets", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5

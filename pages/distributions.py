@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from diet_explorer.ui import exploration
-from diet_explorer.ui.cautions import draw_cautions
-from diet_explorer.ui.distribution_parts import draw_distribution, draw_scores, draw_stability
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.run_comparison import draw_comparison
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
+from diet_explorer.ui.distributions.cautions import draw_cautions
+from diet_explorer.ui.distributions.comparison import draw_comparison
+from diet_explorer.ui.distributions.tabs import draw_distribution, draw_scores, draw_stability
+from diet_explorer.ui.shell import exploration
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.unscored import scored
 
 _FACES = {
     "distribution": "Distribution",

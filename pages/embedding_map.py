@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.region import MapName
-from diet_explorer.run import Run
 from diet_explorer.store.embeddings import Representation
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.map_chart import Axes
-from diet_explorer.ui.map_job import draw_map_job, draw_settings
-from diet_explorer.ui.map_parts import MapKind, draw_map_page
-from diet_explorer.ui.markup import chip
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
+from diet_explorer.ui.drawing.markup import chip
+from diet_explorer.ui.maps.chart import Axes
+from diet_explorer.ui.maps.job import draw_map_job, draw_settings
+from diet_explorer.ui.maps.page import MapKind, draw_map_page
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.unscored import scored
+from diet_explorer.workspace.run import Run
 
 _TITLES: dict[str, str] = {"tuned": "After training", "initial": "Before training"}
 _COLOURINGS = ("label", "el2n", "confidence", "trajectory", "decided")

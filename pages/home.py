@@ -5,14 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.jobs.slots import living_workers, workers_in_words
-from diet_explorer.ui import library, words
-from diet_explorer.ui.boundary import error_boundary
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.plain import escape
-from diet_explorer.ui.run_list import draw_run_list
-from diet_explorer.ui.sample import open_sample, sample_run
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.view import View
+from diet_explorer.ui.datasets.sample import open_sample, sample_run
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.score.run_list import draw_run_list
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import View
 
 _RECENT = 6
 

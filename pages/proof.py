@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.run_proof import Proof
-from diet_explorer.ui import library, words
-from diet_explorer.ui.empty import empty_state
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.picker import mirrored_select
-from diet_explorer.ui.plain import escape
-from diet_explorer.ui.proof_form import can_be_evaluated, draw_hold_out, draw_proof_form
-from diet_explorer.ui.proof_progress import draw_proof_line, draw_trainings
-from diet_explorer.ui.proof_results import draw_results, draw_table, evaluated_words
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
-from diet_explorer.ui.view import View
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
+from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
+from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.picker import mirrored_select
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.unscored import scored
+from diet_explorer.ui.shell.view import View
+from diet_explorer.workspace.proof import Proof
 
 _FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
 

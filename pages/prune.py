@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.dataset import Dataset
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.run import Run
-from diet_explorer.ui.boundary import show_error
-from diet_explorer.ui.export_form import draw_export_form
-from diet_explorer.ui.export_list import draw_exports
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.plain import escape
-from diet_explorer.ui.planning import planned, policy_of, rule_of
-from diet_explorer.ui.policy_form import draw_policy_form
-from diet_explorer.ui.policy_shelf import draw_policy_shelf, saved_words
-from diet_explorer.ui.prune_preview import draw_boundary, draw_effect, draw_figures
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.unscored import scored
-from diet_explorer.ui.view import change, read_view
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.prune.export_form import draw_export_form
+from diet_explorer.ui.prune.export_list import draw_exports
+from diet_explorer.ui.prune.planning import planned, policy_of, rule_of
+from diet_explorer.ui.prune.policy_form import draw_policy_form
+from diet_explorer.ui.prune.policy_shelf import draw_policy_shelf, saved_words
+from diet_explorer.ui.prune.preview import draw_boundary, draw_effect, draw_figures
+from diet_explorer.ui.shell.boundary import show_error
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.unscored import scored
+from diet_explorer.ui.shell.view import change, read_view
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 _FACES = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
 

@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diet_explorer.dataset import Dataset
-from diet_explorer.run import Run
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.config import RunConfig
-from diet_explorer.ui import library
-from diet_explorer.ui.boundary import error_boundary
-from diet_explorer.ui.cost import draw_estimate
-from diet_explorer.ui.empty import empty_state
-from diet_explorer.ui.faces import draw_faces
-from diet_explorer.ui.frame import run_page
-from diet_explorer.ui.run_form import draw_form, fill_form
-from diet_explorer.ui.run_list import draw_run_list, settings_words
-from diet_explorer.ui.run_progress import draw_progress
-from diet_explorer.ui.selection import Selection
-from diet_explorer.ui.view import View, change
+from diet_explorer.ui.score.cost import draw_estimate
+from diet_explorer.ui.score.run_form import draw_form, fill_form
+from diet_explorer.ui.score.run_list import draw_run_list, settings_words
+from diet_explorer.ui.score.run_progress import draw_progress
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.tabs import draw_faces
+from diet_explorer.ui.shell.view import View, change
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 _FACES = {"progress": "Progress", "new": "New run"}
 

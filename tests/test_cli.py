@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from diet_explorer import cli
+from diet_explorer.cli import app as cli
 from diet_explorer.scoring.catalogue import SCORE_NAMES
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.workspace import Workspace
 from tests.jobs import tiny_runs
 
 VERBS = [
@@ -68,7 +68,7 @@ def test_help_names_every_verb_and_answers_quickly_without_torch(capsys: pytest.
     assert [line.split()[0] for line in printed.splitlines() if line[:2] == "  " and line.split()[0] in VERBS] == VERBS
     assert call(capsys)[1] == printed, "no arguments at all print the help"
     script = (
-        "import sys, diet_explorer.cli;"
+        "import sys, diet_explorer.cli.app;"
         "print([name for name in ('torch', 'transformers', 'streamlit', 'pandas', 'dbos') if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

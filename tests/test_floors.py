@@ -89,7 +89,7 @@ def test_heavy_libraries_stay_in_their_rooms(path):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import diet_explorer", "import diet_explorer.workspace", "import diet_explorer.cli"]
+    "statement", ["import diet_explorer", "import diet_explorer.workspace.workspace", "import diet_explorer.cli.app"]
 )
 def test_front_doors_load_no_torch(statement):
     heavy = {"torch", "transformers", "streamlit", "umap", "numba"}

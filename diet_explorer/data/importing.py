@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from diet_explorer.data.column_types import as_strings, parse_column, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, dataset_folder, manifest_path
+from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, cut, written_row
-from diet_explorer.data.source import Source
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError

@@ -18,8 +18,8 @@ from diet_explorer.data.column_types import ColumnTyper, as_strings, has_nul, pl
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
+from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, Reason
-from diet_explorer.data.source import Source
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError

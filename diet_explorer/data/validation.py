@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.notices import find_refusals, find_warnings
+from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import LengthSummary, ValidationReport
 from diet_explorer.data.set_aside import BadRow, cut, written_row
-from diet_explorer.data.source import Source
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 

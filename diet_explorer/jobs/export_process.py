@@ -14,7 +14,7 @@ from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportReporter, ExportRequest
-from diet_explorer.pruning.export import ExportPlan, write_export
+from diet_explorer.pruning.export.writing import ExportPlan, write_export
 from diet_explorer.pruning.material import hardness_of, load_population, material_of, no_scores
 from diet_explorer.pruning.selection import select
 from diet_explorer.review.decisions import Ledger

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from diet_explorer.errors import NotFoundError
-from diet_explorer.pruning.manifest import ExportOptions
+from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.files import Files
 

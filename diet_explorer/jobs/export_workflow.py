@@ -14,8 +14,8 @@ from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress
 from diet_explorer.jobs.own_process import run_in_own_process
 from diet_explorer.jobs.protocol import EXPORT_WORKFLOW
 from diet_explorer.jobs.workflows import MAX_STARTS, Workbench, alone
-from diet_explorer.pruning.export import temporary_folder
-from diet_explorer.pruning.manifest import MANIFEST_NAME
+from diet_explorer.pruning.export.manifest import MANIFEST_NAME
+from diet_explorer.pruning.export.writing import temporary_folder
 
 _POLL_SECONDS = 0.2
 _REMEDY = "Most often the machine is short of memory: close other programs, and export again."

@@ -23,9 +23,9 @@ import diet_explorer.errors as errors
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, HubError, JobCancelledError
 from diet_explorer.jobs.push_progress import PushFiles, PushProgress
-from diet_explorer.pruning.card_text import CardProof
-from diet_explorer.pruning.export import is_remote
-from diet_explorer.pruning.hub import check_is_there, check_repo_name, read_manifest
+from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.hub import check_is_there, check_repo_name, read_manifest
+from diet_explorer.pruning.export.writing import is_remote
 from diet_explorer.store.files import Files, explained
 
 POLL_SECONDS = 0.2

@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.jobs.push_progress import REPORT_SECONDS, PushFiles, PushProgress
-from diet_explorer.pruning.card_text import CardProof
-from diet_explorer.pruning.export import is_remote
-from diet_explorer.pruning.hub import HubPush, Pushed, fetch_export, found_token
+from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.hub import HubPush, Pushed, fetch_export, found_token
+from diet_explorer.pruning.export.writing import is_remote
 from diet_explorer.store.files import Files
 
 STOP_POLL_SECONDS = 0.25

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.pruning.manifest import class_counts
+from diet_explorer.pruning.export.manifest import class_counts
 from diet_explorer.pruning.material import Population
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS, TOO_EASY, TOO_HARD, Material, Selection

@@ -6,12 +6,10 @@ for, so that importing this package loads no torch.
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diet_explorer.scoring.gradient_norms import gradient_norms, head_gradient_norms
+    from diet_explorer.scoring.gradients.norms import gradient_norms, head_gradient_norms
 
 __all__ = ["gradient_norms", "head_gradient_norms"]
 
@@ -19,18 +17,6 @@ __all__ = ["gradient_norms", "head_gradient_norms"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from diet_explorer.scoring.gradient_norms import gradient_norms, head_gradient_norms
+    from diet_explorer.scoring.gradients.norms import gradient_norms, head_gradient_norms
 
     return {"gradient_norms": gradient_norms, "head_gradient_norms": head_gradient_norms}[name]
-
-
-class _Scoring(ModuleType):
-    """Keeps the function under the name that it shares with its module, which the import system would put there."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "gradient_norms" and isinstance(value, ModuleType):
-            value = value.gradient_norms
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Scoring

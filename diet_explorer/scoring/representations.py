@@ -12,7 +12,7 @@ import torch
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import ModelError
-from diet_explorer.scoring.frozen_model import held, unwrap
+from diet_explorer.scoring.gradients.frozen_model import held, unwrap
 from diet_explorer.scoring.scorer import MAX_BATCH_ROWS, MAX_BATCH_TOKENS
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import explained

@@ -16,7 +16,7 @@ from torch import Tensor
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.catalogue import GROUP_PREFIX
-from diet_explorer.scoring.gradient_norms import GradientNorms
+from diet_explorer.scoring.gradients.norms import GradientNorms
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.encoding import EncodedExamples

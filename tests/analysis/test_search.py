@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.analysis import search_index
-from diet_explorer.analysis.search import hit_spans, parse_query
-from diet_explorer.analysis.search_index import TextSearch
+from diet_explorer.analysis.search import index as search_index
+from diet_explorer.analysis.search.index import TextSearch
+from diet_explorer.analysis.search.language import hit_spans, parse_query
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import Files
 from tests.synthetic import write_dataset
@@ -234,7 +234,7 @@ def test_an_index_that_is_missing_damaged_old_or_cut_off_is_made_anew(tmp_path):
         assert TextSearch(files, manifest, tmp_path).rows("two -one").tolist() == [1]
     killed = (
         "import os, sys\n"
-        "from diet_explorer.analysis.search_index import TextSearch\n"
+        "from diet_explorer.analysis.search.index import TextSearch\n"
         "from diet_explorer.data.manifest import DatasetManifest\n"
         "from diet_explorer.store.files import Files\n"
         "files = Files(sys.argv[1])\n"

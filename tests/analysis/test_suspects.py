@@ -12,16 +12,16 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 
 from diet_explorer import ExampleFilter
-from diet_explorer.analysis.label_noise import average_precision, flipped_labels, noise_report, precision_at
-from diet_explorer.analysis.suspects import KINDS
-from diet_explorer.analysis.suspicions import confident_learning
-from diet_explorer.analysis.witnesses import WITNESSES
+from diet_explorer.analysis.suspects.noise import average_precision, flipped_labels, noise_report, precision_at
+from diet_explorer.analysis.suspects.suspicions import confident_learning
+from diet_explorer.analysis.suspects.table import KINDS
+from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.workspace import Workspace
 from tests.jobs.tiny_runs import inside
 from tests.synthetic import write_dataset, write_scores
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from diet_explorer import Workspace
 from diet_explorer.jobs.export_process import plan_of
 from diet_explorer.jobs.export_progress import ExportRequest
-from diet_explorer.pruning.export import write_export
-from diet_explorer.pruning.manifest import ExportOptions
+from diet_explorer.pruning.export.manifest import ExportOptions
+from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy
 
 CASES = [("csv", False), ("jsonl", False), ("parquet", False), ("datasets", False), ("csv", True), ("parquet", True)]

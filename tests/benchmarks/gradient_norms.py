@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForSequenceClassification
 from transformers.utils import logging
 
-from diet_explorer.scoring.gradient_norms import GradientNorms
+from diet_explorer.scoring.gradients.norms import GradientNorms
 
 Batch = dict[str, Tensor]
 Method = Callable[[Batch, Tensor], Tensor | None]

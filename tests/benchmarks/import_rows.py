@@ -66,7 +66,7 @@ def measure(what: str, path: Path) -> None:
     """Validate or import one file and print the figures as JSON; run in a process of its own."""
     from diet_explorer.data.columns import ColumnMapping
     from diet_explorer.data.importing import import_examples
-    from diet_explorer.data.readers import open_source
+    from diet_explorer.data.readers.opening import open_source
     from diet_explorer.data.validation import validate
     from diet_explorer.store.files import Files
 

@@ -25,15 +25,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from diet_explorer import Workspace
-from diet_explorer.analysis.evidence import Evidence, read_evidence
-from diet_explorer.analysis.label_noise import average_precision, precision_at
 from diet_explorer.analysis.neighbours import store_neighbours
-from diet_explorer.analysis.suspicions import suspicions
-from diet_explorer.analysis.witnesses import witness
-from diet_explorer.cli_runs import wait_for
-from diet_explorer.run import Run
+from diet_explorer.analysis.suspects.evidence import Evidence, read_evidence
+from diet_explorer.analysis.suspects.noise import average_precision, precision_at
+from diet_explorer.analysis.suspects.suspicions import suspicions
+from diet_explorer.analysis.suspects.witnesses import witness
+from diet_explorer.cli.finding import wait_for
 from diet_explorer.scoring.representations import store_initial_embeddings
 from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.workspace.run import Run
 
 TOPS = (0.01, 0.02, 0.05)
 RESAMPLES = 500

@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from diet_explorer import ExampleFilter
-from diet_explorer.analysis.search import search_words
-from diet_explorer.analysis.search_index import TextSearch
+from diet_explorer.analysis.search.index import TextSearch
+from diet_explorer.analysis.search.language import search_words
 from diet_explorer.data.manifest import examples_path
 from diet_explorer.store.files import Files
 from tests.benchmarks.million_rows import million_rows

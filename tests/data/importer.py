@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path, set_aside_path
-from diet_explorer.data.readers import Source, open_source
+from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.store.files import Files
 
 MAPPING = ColumnMapping(text="text", label="label")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.data.careful_csv import CarefulCsv
-from diet_explorer.data.source import Source
+from diet_explorer.data.readers.careful_csv import CarefulCsv
+from diet_explorer.data.readers.source import Source
 from tests.data.importer import Importer
 
 CELLS = st.text(alphabet=st.sampled_from(list('ab",;\t\n\r é😀ש|')), max_size=6)

@@ -22,7 +22,7 @@ SCRIPT = """
 import json, sys
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.files import Files
 

@@ -12,7 +12,7 @@ import pytest
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest, examples_path
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
 from tests.data.importer import MAPPING, Importer
@@ -94,7 +94,7 @@ def test_other_content_is_another_dataset(importer: Importer, content: str) -> N
 def test_the_id_does_not_depend_on_the_size_of_batches(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
     content = "text,label,n\n" + "".join(f"text é {n},l{n % 3},{n or ''}\n" for n in range(5_000))
     first = importer.run("t.csv", content)
-    monkeypatch.setattr("diet_explorer.data.csv_reader.BLOCK", 4_096)
+    monkeypatch.setattr("diet_explorer.data.readers.csv_files.BLOCK", 4_096)
     other = Importer(importer.folder / "other")
     other.folder.mkdir()
     second = other.run("t.csv", content)

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.set_aside import Reason
 
 GOOD = json.dumps({"text": "first", "label": 1})

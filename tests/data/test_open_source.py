@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import BadInputError
 from tests.data.importer import Importer
 
@@ -119,7 +119,7 @@ def test_unreadable_file(importer: Importer, monkeypatch: pytest.MonkeyPatch, nu
         raise OSError(number, os.strerror(number), str(self))
 
     # Tests may run as root, for whom no file is unreadable.
-    monkeypatch.setattr("diet_explorer.data.readers.Path.is_dir", refuse)
+    monkeypatch.setattr("diet_explorer.data.readers.opening.Path.is_dir", refuse)
     with pytest.raises(BadInputError, match=message):
         open_source(path)
 

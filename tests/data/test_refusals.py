@@ -15,7 +15,7 @@ import pytest
 from diet_explorer.data import importing
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import Files
@@ -113,7 +113,7 @@ def test_columns_that_are_no_text(importer: Importer, values: pa.Array, role: st
 
 
 def test_a_row_longer_than_a_block(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diet_explorer.data.csv_reader.BLOCK", 1 << 20)
+    monkeypatch.setattr("diet_explorer.data.readers.csv_files.BLOCK", 1 << 20)
     with pytest.raises(BadInputError, match="after line 3 is longer than 1 MiB"):
         importer.run("t.csv", f"text,label\na,b\n{'w' * (3 << 20)},c\n")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.store.files import Files
 from tests.data.importer import Importer
 

@@ -11,7 +11,7 @@ import pytest
 
 from diet_explorer.data.columns import ColumnMapping, guess_mapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from tests.data.importer import Importer
 
 FOLDER = Path(__file__).parents[2] / "sample_data"

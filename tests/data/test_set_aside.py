@@ -10,7 +10,7 @@ import pytest
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.readers import open_source
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.set_aside import Reason
 from diet_explorer.data.validation import validate
 from tests.data.importer import MAPPING, Importer
@@ -144,7 +144,7 @@ def test_default_ids_are_positions_in_the_source(importer: Importer) -> None:
 
 
 def test_a_file_full_of_ragged_rows_is_refused_as_a_whole(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diet_explorer.data.source.MAX_BAD_ROWS", 100)
+    monkeypatch.setattr("diet_explorer.data.readers.source.MAX_BAD_ROWS", 100)
     with pytest.raises(Exception, match=r"More than 100 rows .* the first, at line 2, .* ragged row") as caught:
         importer.run("t.csv", "text,label\n" + "no delimiter here\n" * 101)
     assert "is CSV" in caught.value.remedy  # type: ignore[attr-defined]

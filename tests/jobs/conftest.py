@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny_runs
 
-from diet_explorer.workspace import Dataset, Workspace
+from diet_explorer.workspace.workspace import Dataset, Workspace
 
 
 @pytest.fixture(scope="session")

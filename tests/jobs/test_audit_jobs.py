@@ -15,7 +15,7 @@ import tiny_runs
 
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.rows import RunRows
-from diet_explorer.workspace import Dataset, Workspace
+from diet_explorer.workspace.workspace import Dataset, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 

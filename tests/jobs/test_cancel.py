@@ -12,7 +12,7 @@ import tiny_runs
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
-from diet_explorer.workspace import Dataset, Workspace
+from diet_explorer.workspace.workspace import Dataset, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 CANCEL_SECONDS = 5.0

@@ -17,7 +17,7 @@ import tiny_runs
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.scoring.catalogue import RECORDED_NAMES
-from diet_explorer.workspace import Dataset, Workspace
+from diet_explorer.workspace.workspace import Dataset, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 COLUMNS = ["--text", "sentence", "--label", "mood", "--id", "key"]

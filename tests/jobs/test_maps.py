@@ -18,7 +18,7 @@ import tiny_runs
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
-from diet_explorer.workspace import Dataset, Run, Workspace
+from diet_explorer.workspace.workspace import Dataset, Run, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 

@@ -12,7 +12,7 @@ import tiny_runs
 from sqlalchemy import create_engine, text
 
 from diet_explorer.errors import WorkspaceError
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.workspace import Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 

@@ -16,7 +16,7 @@ import tiny_runs
 from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.rows import RunRows
-from diet_explorer.workspace import Run, Workspace
+from diet_explorer.workspace.workspace import Run, Workspace
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
 TRAIN, TEST = 60, 30

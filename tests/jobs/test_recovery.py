@@ -13,7 +13,7 @@ from pathlib import Path
 import tiny_runs
 
 from diet_explorer.jobs.slots import living_workers
-from diet_explorer.workspace import Dataset, Workspace
+from diet_explorer.workspace.workspace import Dataset, Workspace
 
 Launch = Callable[..., subprocess.Popen[str]]
 

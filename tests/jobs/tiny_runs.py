@@ -24,8 +24,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-from diet_explorer import cli
-from diet_explorer.workspace import Run, Workspace
+from diet_explorer.cli import app as cli
+from diet_explorer.workspace.workspace import Run, Workspace
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 GOOD = ["bright", "lovely", "warm", "funny", "gripping", "honest"]

@@ -16,8 +16,8 @@ SCRIPT = """
 import json, sys, contextlib
 from pathlib import Path
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.pruning.card_text import CardProof
-from diet_explorer.pruning.hub import HubPush
+from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.hub import HubPush
 
 results = []
 for wanted in json.loads(sys.stdin.read()):

@@ -19,18 +19,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diet_explorer import Workspace
-from diet_explorer.cli import app
+from diet_explorer.cli.app import app
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
 from diet_explorer.jobs.export_progress import ExportFiles
 from diet_explorer.jobs.export_workflow import _write
 from diet_explorer.jobs.workflows import Workbench
-from diet_explorer.pruning.manifest import ExportOptions
+from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-from diet_explorer.run_export_requests import new_request, replay_export
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
+from diet_explorer.workspace.export_requests import new_request, replay_export
 from tests.synthetic import score_table
 
 ROWS = 240
@@ -206,7 +206,7 @@ def test_a_viewer_exports_nothing(run, tmp_path):
 _CHILD = """
 import sys
 from diet_explorer import Workspace
-from diet_explorer.cli import app
+from diet_explorer.cli.app import app
 from diet_explorer.pruning.policies import Policy
 Workspace(sys.argv[1]).runs()[0].prune(Policy(drop_hardest=5)).export(sys.argv[2], format="jsonl", all_rows=True)
 """

@@ -20,8 +20,7 @@ from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, HubError, HubTokenError, JobCancelledError, NotFoundError
 from diet_explorer.jobs.push import PushJob
 from diet_explorer.jobs.push_progress import PushProgress
-from diet_explorer.pruning.hub import check_repo_name
-from diet_explorer.pruning.writers import (
+from diet_explorer.pruning.export.formats import (
     EXPORT_FORMATS,
     CsvWriter,
     DatasetsSplitWriter,
@@ -32,6 +31,7 @@ from diet_explorer.pruning.writers import (
     features_of,
     with_features,
 )
+from diet_explorer.pruning.export.hub import check_repo_name
 from diet_explorer.store.files import Files
 from tests.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
 from tests.pruning.pushing import hub_environment, load_from_hub, push_all, write_export

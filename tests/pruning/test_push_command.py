@@ -13,7 +13,7 @@ from diet_explorer.errors import PermissionDeniedError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.training.config import RunConfig
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.workspace import Workspace
 from tests.loopback_hub import TOKEN, loopback_hub
 from tests.pruning.pushing import hub_environment
 

@@ -24,7 +24,7 @@ from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.workspace import Workspace
 from tests.review.conftest import CLASSES, ROWS
 from tests.synthetic import write_dataset
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.scoring.ghost_rules import LookupPiece, OuterPiece, SharedInput, squared_norm
-from diet_explorer.scoring.wide_products import wide_products
+from diet_explorer.scoring.gradients.ghost_rules import LookupPiece, OuterPiece, SharedInput, squared_norm
+from diet_explorer.scoring.gradients.wide_products import wide_products
 
 
 @settings(max_examples=60, deadline=None)

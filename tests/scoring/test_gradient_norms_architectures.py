@@ -13,7 +13,7 @@ from peft import LoraConfig, TaskType, get_peft_model
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from diet_explorer.scoring.gradient_norms import GradientNorms, gradient_norms, head_gradient_norms
+from diet_explorer.scoring.gradients.norms import GradientNorms, gradient_norms, head_gradient_norms
 from tests.scoring.reference_gradients import (
     CONFIGS,
     EAGER_ONLY,
@@ -88,7 +88,7 @@ def test_the_last_attention_takes_one_query_where_the_classifier_reads_one_posit
 
 def test_the_function_is_found_in_the_package_whatever_was_imported_first() -> None:
     ask = "from diet_explorer.scoring import gradient_norms as f; print(f.__name__, f.__doc__[:5])"
-    for first in ("", "import diet_explorer.scoring.gradient_norms; "):
+    for first in ("", "import diet_explorer.scoring.gradients.norms; "):
         done = subprocess.run([sys.executable, "-c", first + ask], capture_output=True, text=True, check=True)
         assert done.stdout.split() == ["gradient_norms", "Exact"]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from diet_explorer.scoring.gradient_norms import GradientNorms, gradient_norms
+from diet_explorer.scoring.gradients.norms import GradientNorms, gradient_norms
 from tests.scoring.reference_gradients import make_batch, make_model, reference_norms, relative_error
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
-from diet_explorer.scoring.short_attention import LONGEST, ShortAttention
+from diet_explorer.scoring.gradients.short_attention import LONGEST, ShortAttention
 
 
 def tensors(seed: int, shape: tuple[int, ...], count: int) -> list[torch.Tensor]:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diet_explorer.scoring.token_batches import PARTS_PRICE, split_by_tokens
+from diet_explorer.scoring.gradients.token_batches import PARTS_PRICE, split_by_tokens
 
 
 def cheapest(lengths: list[int], tokens: int) -> int:

@@ -14,10 +14,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from diet_explorer.dataset import Dataset
-from diet_explorer.run import Run
 from diet_explorer.training.config import RunConfig
-from diet_explorer.workspace import Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 from tests.synthetic import write_scores
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.ui.suspects import KIND_TITLES
+from diet_explorer.ui.audit.suspects import KIND_TITLES
 from tests.synthetic import write_scores
 from tests.ui.conftest import assert_calm, words_on
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui import charts
-from diet_explorer.ui.plain import in_chart
+from diet_explorer.ui.drawing import charts
+from diet_explorer.ui.drawing.plain import in_chart
 
 HOSTILE = "<b>%{y}</b> & co"
 
@@ -15,7 +15,7 @@ HOSTILE = "<b>%{y}</b> & co"
 @pytest.fixture
 def drawn(monkeypatch):
     """Draws a chart and returns what its figure becomes."""
-    from diet_explorer.ui.bar_chart import rectangles
+    from diet_explorer.ui.drawing.bar_chart import rectangles
 
     found = []
     monkeypatch.setattr(charts, "draw_chart", lambda figure, **more: found.append((rectangles(figure), more)))

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from diet_explorer.ui import frame
+from diet_explorer.ui.shell import frame
 from tests.ui.conftest import assert_calm, words_on
 
 

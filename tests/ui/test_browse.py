@@ -8,8 +8,8 @@ import pytest
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui.csv_download import filtered_csv
-from diet_explorer.ui.example_panel import PAGE_SIZE
+from diet_explorer.ui.drawing.csv_download import filtered_csv
+from diet_explorer.ui.examples.panel import PAGE_SIZE
 from tests.ui.conftest import HOSTILE, assert_calm, control, parameter, words_on
 
 

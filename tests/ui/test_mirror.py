@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.store.scores import ScoreFiles
-from diet_explorer.ui.picker import unique_titles
+from diet_explorer.ui.shell.picker import unique_titles
 from tests.synthetic import write_scores
 from tests.ui.conftest import control, parameter
 

@@ -4,7 +4,7 @@ import pytest
 
 from diet_explorer.pruning.policies import POLICY_KINDS, Policy
 from diet_explorer.training.config import RunConfig
-from diet_explorer.ui.view import View
+from diet_explorer.ui.shell.view import View
 from tests.synthetic import write_scores
 from tests.ui.conftest import ROWS, assert_calm, control, examples_table, parameter, words_on
 

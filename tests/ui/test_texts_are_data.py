@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui.boundary import as_text
-from diet_explorer.ui.csv_download import FORMULA_STARTS, safe_csv
-from diet_explorer.ui.markup import chip, help_mark, highlighted
-from diet_explorer.ui.plain import in_chart, name_in_chart, visible
-from diet_explorer.ui.table import table_lines
+from diet_explorer.ui.drawing.csv_download import FORMULA_STARTS, safe_csv
+from diet_explorer.ui.drawing.markup import chip, help_mark, highlighted
+from diet_explorer.ui.drawing.plain import in_chart, name_in_chart, visible
+from diet_explorer.ui.drawing.table import table_lines
+from diet_explorer.ui.shell.boundary import as_text
 
 TEXTS = st.text(st.sampled_from("<>&\"'ab cß=İ"), max_size=30)
 

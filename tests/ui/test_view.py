@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, ScoreRange
 from diet_explorer.errors import BadInputError
-from diet_explorer.ui.view import View
+from diet_explorer.ui.shell.view import View
 
 NAMES = st.text(min_size=1, max_size=12)
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)

@@ -1,0 +1,1 @@
+"""Search in texts: the query language and the index."""

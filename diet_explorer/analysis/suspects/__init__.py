@@ -1,0 +1,1 @@
+"""Labels that may be wrong: evidence, witnesses, the table of suspects, the noise check."""

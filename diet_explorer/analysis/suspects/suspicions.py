@@ -1,0 +1,77 @@
+"""How suspicious each example is to each witness, and to all of them together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diet_explorer.analysis.suspects.evidence import Evidence, Floats
+from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
+
+
+def suspicions(evidence: Evidence) -> dict[str, Floats]:
+    """How suspicious each example is to each witness that there is.
+
+    Returns
+    -------
+    dict of str to float32 array (N,)
+        By name of `WITNESSES`, high = suspicious; what a witness knows nothing about has its least value.
+    """
+    found: dict[str, Floats] = {
+        COMBINED: combined(evidence),
+        "el2n": evidence.el2n,
+        "aum": -evidence.aum,
+        "never_learned": evidence.never_learned,
+    }
+    if evidence.grand is not None:
+        found["grand"] = evidence.grand
+    if evidence.unseen is not None:
+        own = np.arange(len(evidence.rows))
+        belief = evidence.unseen.probabilities[own, evidence.labels]
+        found["oos"] = np.nan_to_num(1.0 - belief, nan=0.0)
+        found["confident"] = confident_learning(evidence.unseen.probabilities, evidence.labels).astype(np.float32)
+    if evidence.agreement is not None:
+        found["neighbours"] = np.nan_to_num(1.0 - evidence.agreement, nan=0.0)
+    if (evidence.duplicate >= 0).any():
+        found["duplicate"] = (evidence.duplicate >= 0).astype(np.float32)
+    return {entry.name: found[entry.name] for entry in WITNESSES if entry.name in found}
+
+
+def combined(evidence: Evidence) -> Floats:
+    """Mean EL2N over all models that were asked about an example, each checkpoint of each being one.
+
+    Models that have not seen the example get no more weight than others: they cannot have memorised its label, but they
+    know the task less well, and on noisy sets they were the weaker witnesses.
+
+    Returns
+    -------
+    float32 array (N,)
+        In [0, √2), high = suspicious.
+    """
+    if evidence.unseen is None:
+        return evidence.seen.el2n
+    seen, unseen = evidence.seen, evidence.unseen
+    total = seen.el2n * seen.votes + np.nan_to_num(unseen.el2n, nan=0.0) * unseen.votes
+    return np.asarray(total / (seen.votes + unseen.votes), dtype=np.float32)
+
+
+def confident_learning(probabilities: Floats, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Examples that cleanlab's confident learning takes for mislabelled.
+
+    Parameters
+    ----------
+    probabilities : float array (N, K)
+        Out of sample; examples with NaN are not asked about.
+    labels : int array (N,)
+    """
+    from cleanlab.filter import find_label_issues
+
+    asked = ~np.isnan(probabilities).any(1)
+    flags = np.zeros(len(labels), dtype=bool)
+    present = np.unique(labels[asked])
+    if len(present) > 1:  # cleanlab wants every class among the labels
+        codes = np.searchsorted(present, labels[asked])
+        known = probabilities[asked][:, present].astype(np.float64)
+        known /= np.maximum(known.sum(1, keepdims=True), np.finfo(float).tiny)
+        flags[asked] = find_label_issues(codes, known, filter_by="confident_learning", n_jobs=1)
+    return flags

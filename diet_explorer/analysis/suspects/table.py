@@ -1,0 +1,222 @@
+"""Suspects: training examples in the order in which their labels deserve a look, with reasons and a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from diet_explorer.analysis.suspects.evidence import Evidence, Floats, Opinion
+from diet_explorer.analysis.suspects.suspicions import suspicions
+from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
+from diet_explorer.errors import NotFoundError
+
+KINDS = ("mislabelled?", "hard, maybe right", "ambiguous", "no sign")
+"""What the evidence looks like; the code in column `kind` is the position here."""
+KIND_RULE = (
+    "Mislabelled?: at least half of the seeds never learned the label, and the models (those that never saw the "
+    "example, where there are such) are surer of another class. Hard, maybe right: only one of the two, or learned "
+    "late or forgotten by half of the seeds. Ambiguous: learned, but the models kept changing their minds. No sign: "
+    "none of it."
+)
+MISLABELLED, HARD, AMBIGUOUS, NO_SIGN = range(4)
+MANY_SEEDS = 0.5
+UNSTEADY = 0.2
+"""Standard deviation of the given label's probability from which on a model keeps changing its mind."""
+WORST_SHARE = 0.05
+"""A witness that grades is a reason where the example is among its worst 5 %."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an example is suspected.
+
+    Attributes
+    ----------
+    witness, title : str
+        Name and title of the witness.
+    words : str
+        What it says.
+    percentile : float
+        Share in percent of the training examples that are less suspicious to it.
+    """
+
+    witness: str
+    title: str
+    words: str
+    percentile: float
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One training example as the witnesses see it.
+
+    Attributes
+    ----------
+    row : int
+    place, total : int
+        Its place by the combination, 1 is the most suspicious, of how many.
+    suspicion : float
+        Mean EL2N of all models over its greatest possible value, in [0, 1], high = suspicious.
+    suggested : str or None
+        The class that the models believe in, where they believe in it more than in the given one.
+    suggested_share : float or None
+        Mean probability that they give it.
+    kind : str
+        Of `KINDS`.
+    reasons : tuple of Reason
+    """
+
+    row: int
+    place: int
+    total: int
+    suspicion: float
+    suggested: str | None
+    suggested_share: float | None
+    kind: str
+    reasons: tuple[Reason, ...]
+
+
+def suspect_table(evidence: Evidence) -> pa.Table:
+    """Everything that the list of suspects and a suspect's reasons need.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row per training example in row order: ``row, label, kind, suggested`` (codes; −1 for no suggestion),
+        ``suggested_share, p_seen, p_unseen`` (mean probability of the given label), ``duplicate``, and for each witness
+        its value, high = suspicious, and ``place_<witness>``, 1 for the most suspicious; ties go by the combination,
+        then by row.
+    """
+    values = suspicions(evidence)
+    own = np.arange(len(evidence.rows))
+    judge = _judge(evidence)
+    suggested, share = _suggestion(judge.probabilities, evidence.labels)
+    columns: dict[str, Any] = {
+        "row": evidence.rows,
+        "label": evidence.labels,
+        "kind": _kinds(evidence, suggested >= 0),
+        "suggested": suggested,
+        "suggested_share": share,
+        "p_seen": evidence.seen.probabilities[own, evidence.labels],
+        "duplicate": evidence.duplicate,
+        "variability": evidence.variability,
+        "late": evidence.late,
+    }
+    if evidence.unseen is not None:
+        columns["p_unseen"] = evidence.unseen.probabilities[own, evidence.labels]
+    for name, value in values.items():
+        order = np.lexsort((-values[COMBINED], -value))
+        places = np.empty(len(own), dtype=np.int32)
+        places[order] = np.arange(1, len(own) + 1)
+        columns[name], columns[f"place_{name}"] = value, places
+    return pa.table(columns)
+
+
+def checked_witness(table: pa.Table, by: str) -> str:
+    """The column of a witness' places."""
+    entry = witness(by)
+    if f"place_{by}" not in table.column_names:
+        raise NotFoundError(f"{entry.title} has nothing to go by yet.", entry.remedy)
+    return f"place_{by}"
+
+
+def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
+    """One training example as the witnesses see it.
+
+    Raises
+    ------
+    NotFoundError
+        The row is no training example.
+    """
+    rows = table["row"].to_numpy()
+    place = int(np.searchsorted(rows, row))
+    if place == len(rows) or rows[place] != row:
+        raise NotFoundError(f"Row {row} is no training example.", "Only labels of the training split are questioned.")
+    record = table.slice(place, 1).to_pylist()[0]
+    suggested = None if record["suggested"] < 0 else classes[record["suggested"]]
+    return Suspect(
+        row=row,
+        place=record["place_combined"],
+        total=len(rows),
+        suspicion=record[COMBINED] / 2**0.5,
+        suggested=suggested,
+        suggested_share=None if suggested is None else record["suggested_share"],
+        kind=KINDS[record["kind"]],
+        reasons=reasons_of(record, len(rows), classes),
+    )
+
+
+def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tuple[Reason, ...]:
+    """Why an example is suspected, the strongest reason first.
+
+    Parameters
+    ----------
+    record : dict
+        A row of `suspect_table`.
+    total : int
+        How many training examples there are.
+    classes : sequence of str
+    """
+    label = classes[record["label"]]
+    other = classes[record["suggested"]] if record["suggested"] >= 0 else "another class"
+    words = {
+        "el2n": f"EL2N is {record['el2n']:.3f} of at most 1.414",
+        "grand": f"GraNd is {record.get('grand', 0.0):,.3f}",
+        "aum": f"“{label}” {'trailed' if record['aum'] > 0 else 'led'} by {abs(record['aum']):.2f} on the average",
+        "never_learned": f"{_share(record['never_learned'])} of the seeds never predicted “{label}”",
+        "neighbours": f"{_share(record.get('neighbours', 0.0))} of the nearest examples have another label",
+        "duplicate": "A near-duplicate has another label",
+    }
+    if record.get("p_unseen") is not None:
+        believed = f"Models that never saw it give “{label}” {_share(record['p_unseen'])}"
+        words["oos"] = believed + (
+            f" and “{other}” {_share(record['suggested_share'])}" if record["suggested"] >= 0 else ""
+        )
+        words["confident"] = f"Models that never saw it are surer of “{other}” than they usually are of that class"
+    found = []
+    for name, text in words.items():
+        if f"place_{name}" not in record:
+            continue
+        entry = witness(name)
+        place = record[f"place_{name}"]
+        counts = record[name] >= MANY_SEEDS if entry.flag else place <= max(1, round(WORST_SHARE * total))
+        if counts and record[name] > 0:
+            found.append(Reason(name, entry.title, text, 100.0 * (total - place) / total))
+    return tuple(sorted(found, key=lambda reason: -reason.percentile))
+
+
+def _judge(evidence: Evidence) -> Opinion:
+    """Who is asked for a better label: the models that never saw the example, else those that did."""
+    if evidence.unseen is None:
+        return evidence.seen
+    missing: NDArray[np.bool_] = np.isnan(evidence.unseen.el2n)
+    probabilities = np.where(missing[:, None], evidence.seen.probabilities, evidence.unseen.probabilities)
+    el2n = np.where(missing, evidence.seen.el2n, evidence.unseen.el2n)
+    return Opinion(probabilities, el2n, np.where(missing, evidence.seen.votes, evidence.unseen.votes))
+
+
+def _suggestion(probabilities: Floats, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:
+    """The class believed in more than the given one, −1 for none, and the probability of the best other class."""
+    own = np.arange(len(labels))
+    others = probabilities.copy()
+    others[own, labels] = -1.0
+    best = others.argmax(1).astype(np.int32)
+    share: Floats = others[own, best]
+    return np.where(share > probabilities[own, labels], best, np.int32(-1)), share
+
+
+def _kinds(evidence: Evidence, contradicted: NDArray[np.bool_]) -> NDArray[np.int8]:
+    never = evidence.never_learned >= MANY_SEEDS
+    hard = never | contradicted | (evidence.late >= MANY_SEEDS)
+    kinds = np.where(evidence.variability >= UNSTEADY, AMBIGUOUS, NO_SIGN)
+    kinds = np.where(hard, HARD, kinds)
+    return np.where(never & contradicted, MISLABELLED, kinds).astype(np.int8)
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}".replace("%", " %")

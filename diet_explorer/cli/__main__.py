@@ -1,0 +1,5 @@
+"""``python -m diet_explorer.cli`` is ``diet-explorer``."""
+
+from diet_explorer.cli.app import main
+
+main()

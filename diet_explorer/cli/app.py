@@ -1,0 +1,155 @@
+"""The command line: the same verbs as the library.
+
+Heavy imports wait until a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diet_explorer.cli import audit, proofs, prune, push, rank, review, runs, score
+from diet_explorer.cli import output as out
+from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
+from diet_explorer.config import load_settings
+from diet_explorer.errors import DietExplorerError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="diet-explorer",
+    help="Score every example of a text-classification set while a transformer learns it.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
+    try:
+        status = app(sys.argv[1:] or ["--help"], prog_name="diet-explorer", standalone_mode=False)
+    except DietExplorerError as error:
+        out.print_known(error)
+        status = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = _nobody_reads()
+    except Exception as error:  # noqa: BLE001  reported with a file that holds the traceback
+        status = _explain(error)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _nobody_reads()
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _nobody_reads() -> int:
+    """Whoever read the output, such as `head`, has had enough; Python must not complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _explain(error: Exception) -> int:
+    usage = getattr(error, "format_message", None)  # typer's own errors, whichever of its modules they come from
+    if usage is not None:
+        out.print_error(str(usage()), "See diet-explorer --help, or --help after the command.")
+        return 2
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or str(error)).lower()
+        out.print_error(f"Cannot use {error.filename}: {reason}.", "Check the path and the rights to it.")
+        return 1
+    out.print_unexpected(error, [Path.home() / ".cache" / "diet-explorer"])
+    return 1
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print_line(f"diet-explorer {version('diet-explorer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Score every example of a text-classification set while a transformer learns it."""
+
+
+@app.command("app")
+def app_command(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: 8501.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Open with the sample imported and being scored.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the browser app, with a worker that does the jobs."""
+    place = open_workspace(workspace)  # one that cannot be used is said now, not by a page
+    from diet_explorer.cli.data import score_sample
+    from diet_explorer.jobs.supervisor import run_app
+
+    def announce(url: str) -> None:
+        if as_json:
+            out.print_event({"url": url})
+        else:
+            out.print_line(f"diet-explorer is open at {url} (stop it with Ctrl-C)")
+
+    settings = load_settings(home=workspace, port=port)
+    run_app(settings, announce=announce, meanwhile=(lambda: score_sample(place)) if sample else None)
+
+
+app.command("import")(score.import_command)
+app.command("score")(score.score_command)
+app.command("runs")(runs.runs_command)
+app.command("status")(runs.status_command)
+app.command("cancel")(runs.cancel_command)
+app.command("resume")(runs.resume_command)
+app.command("scores")(runs.scores_command)
+app.command("rank")(rank.rank_command)
+app.command("stability")(rank.stability_command)
+app.command("compare")(rank.compare_command)
+app.command("prune")(prune.prune_command)
+app.command("exports")(prune.exports_command)
+app.command("suspects")(audit.suspects_command)
+app.command("folds")(audit.folds_command)
+app.command("noise-check")(audit.noise_command)
+app.command("push")(push.push_command)
+app.command("prove")(proofs.prove_command)
+app.command("proof")(proofs.proof_command)
+app.command("proofs")(proofs.proofs_command)
+app.command("decide")(review.decide_command)
+app.command("undo")(review.undo_command)
+app.command("agreement")(review.agreement_command)
+app.add_typer(review.decisions_app, name="decisions")
+app.command("export-cartography")(rank.export_cartography_command)
+app.command("import-cartography")(rank.import_cartography_command)
+app.command("map")(runs.map_command)
+
+
+@app.command("worker")
+def worker_command(
+    slot: Annotated[
+        int | None, typer.Option(help="Which of this machine's places. Default: the first free one.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the jobs of a workspace, one at a time, until stopped."""
+    from diet_explorer.jobs.worker import run_worker
+
+    def announce(line: str) -> None:
+        if as_json:
+            out.print_event({"event": line})
+        else:
+            out.print_line(line)
+
+    run_worker(open_workspace(workspace).settings, slot=slot, announce=announce)

@@ -1,0 +1,251 @@
+"""Commands about proofs: prove, proof, proofs. `cli` registers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diet_explorer.cli import output as out
+from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, open_workspace
+from diet_explorer.errors import BadInputError
+
+if TYPE_CHECKING:
+    from diet_explorer.pruning.policies import Policy
+    from diet_explorer.workspace.proof import Proof, ProofProgress
+    from diet_explorer.workspace.workspace import Run, Workspace
+
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, with a worker of its own.")]
+ProofArgument = Annotated[str, typer.Argument(metavar="PROOF", help="Id, beginning of an id, or: last.")]
+
+
+def prove_command(
+    run: RunArgument,
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIST",
+            help="Kinds with settings, such as window:hardest=5,hardest:checkpoint=1,decisions, or the name of a saved "
+            "policy; repeat for more.",
+        ),
+    ] = None,
+    fractions: Annotated[
+        str, typer.Option(metavar="LIST", help='Kept shares in per cent; "" takes each policy as it is.')
+    ] = "30,50,70",
+    seeds: Annotated[int, typer.Option(help="Trainings per policy and share, 3 or more.")] = 3,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT",
+            help="For sets without a test split: instead of proving, score once more with so much of the training "
+            "split held out; then prove with that run.",
+        ),
+    ] = None,
+    wait: WaitOption = True,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train again on what policies keep, on random of the same size and on all, and compare on the test split."""
+    shares = _fractions(fractions)
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_run, run_facts, wait_for
+    from diet_explorer.jobs.slots import workers_in_words
+
+    found = find_run(place, run)
+    if hold_out is not None:
+        held = found.score_with_hold_out(hold_out)
+        if wait:
+            wait_for(held, place)
+        if as_json:
+            out.print_json(run_facts(held.refresh()))
+        else:
+            out.print_line(f"{held.name}: {held.refresh().status}. Next: diet-explorer prove {held.id} --policies …")
+        return
+    proof = found.prove(_policies(found, policies or []), shares, seeds)
+    if not wait:
+        if as_json:
+            out.print_json(proof_facts(proof))
+        else:
+            words = f"{len(proof.cells)} trainings. {workers_in_words(place.settings)}"
+            out.print_line(f"Queued {proof.id}: {words} See diet-explorer proof {proof.id}")
+        return
+    out.note(f"Proving with {found.id} as {proof.id}")
+    follow_proof(proof, place)
+    print_proof(proof, as_json)
+
+
+def proof_command(
+    proof: ProofArgument,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop its trainings; what is done stays.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Queue cancelled and failed trainings again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, with a worker of its own.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how far a proof is and what it says; cancel or resume it."""
+    if cancel and (resume or wait):
+        raise BadInputError("--cancel stands alone.", "Leave out --resume and --wait.")
+    place = open_workspace(workspace)
+    found = find_proof(place, proof)
+    if cancel:
+        found.cancel()
+    if resume:
+        found.resume()
+    if wait:
+        follow_proof(found, place)
+    print_proof(found, as_json)
+
+
+def proofs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the proofs, newest first."""
+    found = open_workspace(workspace).proofs()
+    if as_json:
+        out.print_json([proof_facts(proof) for proof in found])
+        return
+    rows = []
+    for proof in found:
+        progress = proof.progress()
+        done = f"{progress.done} of {progress.total}"
+        rows.append((proof.id, progress.status, done, out.ago(proof.created_at), proof.run_id))
+    if rows:
+        out.print_table(("proof", "status", "trainings", "created", "run"), rows)
+    else:
+        out.print_line("No proofs yet. Start one with: diet-explorer prove RUN --policies window:hardest=5")
+
+
+def find_proof(workspace: Workspace, name: str) -> Proof:
+    """The proof of that id or beginning of an id; ``last`` is the newest."""
+    matches = [proof for proof in workspace.proofs() if proof.id.startswith(name)]
+    if name == "last" and (newest := workspace.proofs()[:1]):
+        return newest[0]
+    return matches[0] if name and len(matches) == 1 else workspace.proof(name)
+
+
+def follow_proof(proof: Proof, workspace: Workspace) -> None:
+    """Show a proof's progress until it ends, with a worker of our own where there is none.
+
+    On Ctrl-C the trainings go on in a worker that does not belong to this command, and are cancelled otherwise.
+
+    Raises
+    ------
+    JobFailedError, JobCancelledError
+        A training ended without a result, or no worker can be kept alive.
+    KeyboardInterrupt
+        The user has had enough.
+    """
+    from diet_explorer.cli.following import follow, some_worker, time_left
+
+    if not proof.progress().is_active:  # all of it was trained before
+        proof.wait()
+        return
+
+    def in_words(progress: ProofProgress) -> tuple[str, str]:
+        words = f"{proof.id}: {progress.done} of {progress.total} trainings"
+        return f"{words} · {progress.share:.0%}{time_left(progress.seconds_left)}", words
+
+    with some_worker(workspace) as child:
+        try:
+            follow(proof.progress, in_words, child)
+        except KeyboardInterrupt:
+            if child is not None:
+                proof.cancel()
+                out.note(f"Cancelled. Go on with: diet-explorer proof {proof.id} --resume --wait")
+            raise
+    proof.wait()
+
+
+def print_proof(proof: Proof, as_json: bool) -> None:
+    """Print results so far, for people or as JSON."""
+    if as_json:
+        out.print_json(proof_facts(proof))
+        return
+    progress = proof.progress()
+    where = f"{proof.evaluated:,} examples ({proof.evaluated_on})"
+    out.print_facts(
+        {
+            "proof": proof.id,
+            "run": proof.run_id,
+            "status": f"{progress.status}, {progress.done} of {progress.total} trainings",
+            "trained": f"{proof.steps:,} steps each, evaluated on {where}",
+        }
+    )
+    rows = [
+        (
+            row["title"],
+            f"{row['kept']:,}",
+            f"{row['share']:.1f} %",
+            row["seeds"],
+            _percent(row, "accuracy"),
+            "" if row["loss"] != row["loss"] else f"{row['macro_f1']:.3f}",
+            "" if row["loss"] != row["loss"] else f"{row['loss']:.3f}",
+            _percent(row, "vs_random", sign="+"),
+            _percent(row, "vs_full", sign="+"),
+        )
+        for row in proof.table().to_dict("records")
+    ]
+    columns = ("trained on", "kept", "share", "seeds", "accuracy, %", "macro-F1", "loss", "to random", "to full data")
+    out.print_table(columns, rows)
+    for words in proof.verdicts():
+        out.print_line(words)
+    for entry in progress.cells:
+        if entry.error:
+            out.note(f"{entry.title}, seed {entry.cell.seed}: {entry.error} {entry.remedy or ''}")
+
+
+def proof_facts(proof: Proof) -> dict[str, Any]:
+    """A proof in plain values, for JSON."""
+    progress = proof.progress()
+    table = proof.table().astype(object)
+    return {
+        "id": proof.id,
+        "run": proof.run_id,
+        "created_at": proof.created_at,
+        "status": progress.status,
+        "done": progress.done,
+        "total": progress.total,
+        "seconds_left": progress.seconds_left,
+        "seeds": proof.seeds,
+        "steps": proof.steps,
+        "evaluated_on": proof.evaluated_on,
+        "evaluated": proof.evaluated,
+        "arms": table.where(table.notna(), None).to_dict("records"),
+        "trainings": [
+            {
+                "arm": entry.cell.arm,
+                "title": entry.title,
+                "seed": entry.cell.seed,
+                "run": entry.cell.run_id,
+                "status": entry.status,
+                "error": entry.error,
+                "remedy": entry.remedy,
+            }
+            for entry in progress.cells
+        ],
+    }
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise BadInputError(f"The kept shares {text!r} cannot be read.", "List per cents, such as 30,50,70.") from None
+
+
+def _policies(run: Run, texts: list[str]) -> list[Policy]:
+    """Policies as written; a text that is the whole name of a saved policy is that one."""
+    from diet_explorer.pruning.policies import Policy
+
+    saved = {entry.name: entry.policy for entry in run.policies()}
+    found = []
+    for text in texts:
+        parts = [text] if text in saved else [part.strip() for part in text.split(",") if part.strip()]
+        found += [saved[part] if part in saved else Policy.from_text(part) for part in parts]
+    return found
+
+
+def _percent(row: dict[Any, Any], name: str, sign: str = "") -> str:
+    """A mean and its interval in per cent or points; empty where there is none."""
+    mean, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if mean != mean:
+        return ""
+    return f"{mean:{sign}.1f}" if low != low else f"{mean:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"

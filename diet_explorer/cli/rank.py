@@ -1,0 +1,248 @@
+"""Commands that look at scores: rank, stability, compare, and training dynamics in and out. `cli` registers them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from diet_explorer.cli import output as out
+from diet_explorer.cli.options import (
+    CheckpointOption,
+    JsonOption,
+    RunArgument,
+    ScoreOption,
+    SeedOption,
+    WorkspaceOption,
+    open_workspace,
+)
+from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diet_explorer.workspace.workspace import Run
+
+TEXT_WIDTH = 100
+AgreementOf = Literal["checkpoints", "seeds", "scores"]
+Repeated = list[str] | None
+OtherRunArgument = Annotated[str, typer.Argument(metavar="OTHER", help="Another run of the same dataset.")]
+TopOption = Annotated[int, typer.Option(min=1, help="How many examples.")]
+
+
+def rank_command(
+    run: RunArgument,
+    by: ScoreOption = catalogue.DEFAULT_SCORE,
+    checkpoint: CheckpointOption = None,
+    seed: SeedOption = None,
+    top: TopOption = 50,
+    label: Annotated[Repeated, typer.Option(help="Only this given label; repeat for more.")] = None,
+    predicted: Annotated[Repeated, typer.Option(help="Only this predicted label; repeat for more.")] = None,
+    disagree: Annotated[
+        bool | None, typer.Option("--disagree/--agree", help="Only given ≠ predicted, or only =.")
+    ] = None,
+    query: Annotated[
+        str, typer.Option(metavar="TEXT", help='Search of the texts: words, "phrases", begin*, -without.')
+    ] = "",
+    split: Annotated[
+        Repeated, typer.Option(help='Only this split; repeat for more, or "" for all. Default: train.')
+    ] = None,
+    example: Annotated[Repeated, typer.Option("--id", help="Only the example of this id; repeat for more.")] = None,
+    score_range: Annotated[
+        Repeated, typer.Option("--range", metavar="SCORE:LOW:HIGH", help="Only this range; an end may be left out.")
+    ] = None,
+    trajectory: Annotated[
+        Repeated, typer.Option(metavar="TYPE", help=f"Only this type: {', '.join(TRAJECTORIES)}. {TRAJECTORY_RULE}")
+    ] = None,
+    decided: Annotated[
+        Repeated, typer.Option(metavar="STATE", help="Only undecided, keep, relabel, exclude or unsure.")
+    ] = None,
+    flagged: Annotated[bool | None, typer.Option("--flagged/--not-flagged", help="Only flagged examples.")] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="MAP:X,Y;X,Y;…", help="Only inside this polygon on a map, as in a link.")
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option(metavar="LOW:HIGH", help="Only so many characters; an end may be left out.")
+    ] = None,
+    value: Annotated[
+        Repeated, typer.Option(metavar="COLUMN:VALUE", help="Only this value of a further column; repeat for more.")
+    ] = None,
+    limits: Annotated[
+        Repeated, typer.Option("--meta", metavar="COLUMN:LOW:HIGH", help="Only this range of a further column.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List examples from the worst on, all or those that a filter keeps."""
+    score = catalogue.score(by)
+    place = open_workspace(workspace)
+    from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.cli.finding import find_run
+
+    found = find_run(place, run)
+    given: dict[str, list[str] | None] = {
+        "label": label,
+        "predicted": predicted,
+        "disagree": _yes_no(disagree),
+        "split": split,
+        "q": [query],
+        "id": example,
+        "range": score_range,
+        "meta": limits,
+        "value": value,
+        "trajectory": trajectory,
+        "decided": decided,
+        "flagged": _yes_no(flagged),
+        "region": None if region is None else [region],
+        "length": None if length is None else [length],
+    }
+    where = ExampleFilter.from_query({key: values for key, values in given.items() if values})
+    point = _checkpoint(found, checkpoint, seed)
+    frame = found.ranked(by, point, seed=seed, where=where, limit=top)
+    warnings = found.warnings(point, seed, by)
+    if as_json:
+        facts = {"run": found.id, "by": by, "checkpoint": point, "seed": seed, "filter": where.to_query()}
+        facts |= {"count": found.count(where, point, seed=seed), "warnings": [asdict(entry) for entry in warnings]}
+        out.print_json({**facts, "examples": _records(frame)})
+        return
+    whose = "mean over seeds" if seed is None else f"seed {seed}"
+    out.print_line(f"{score.axis} · {catalogue.checkpoint_title(point)} · {whose}")
+    for entry in warnings:
+        out.print_line(entry.words)
+    names = ["rank", "id", by, "label", "predicted", "text"]
+    shown = frame.assign(text=frame["text"].str[:TEXT_WIDTH], **{by: frame[by].map("{:.4f}".format)})
+    out.print_table(names, shown[names].itertuples(index=False))
+
+
+def stability_command(
+    run: RunArgument,
+    by: ScoreOption = catalogue.DEFAULT_SCORE,
+    between: Annotated[AgreementOf, typer.Option(help="What is compared.")] = "checkpoints",
+    checkpoint: Annotated[float | None, typer.Option(help="For seeds and scores. Default: 1.")] = None,
+    seed: SeedOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how far checkpoints, seeds or scores rank the training examples alike."""
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_run
+
+    found = find_run(place, run)
+    if between == "checkpoints":
+        frame = found.stability(by, seed)
+    elif between == "seeds":
+        frame = found.seed_stability(by, checkpoint)
+    else:
+        frame = found.agreement(checkpoint, seed=seed)
+    if as_json:
+        out.print_json({"run": found.id, "by": None if between == "scores" else by, "agreement": _records(frame)})
+        return
+    shares = [name for name in frame.columns if name.startswith("top_")]
+    head = [between[:-1], "and", "Spearman", *(f"worst {float(name[4:]):.0%}" for name in shares)]
+    rows = [
+        (f"{first:g}", f"{second:g}") if between != "scores" else (first, second)
+        for first, second in zip(frame["first"], frame["second"], strict=True)
+    ]
+    figures = zip(
+        frame["spearman"].map("{:.3f}".format), *(frame[name].map("{:.1%}".format) for name in shares), strict=True
+    )
+    out.print_table(head, [(*names, *values) for names, values in zip(rows, figures, strict=True)])
+
+
+def compare_command(
+    run: RunArgument,
+    other: OtherRunArgument,
+    by: ScoreOption = catalogue.DEFAULT_SCORE,
+    checkpoint: CheckpointOption = None,
+    other_checkpoint: Annotated[float | None, typer.Option(help="Of the other run. Default: the same.")] = None,
+    seed: SeedOption = None,
+    top: TopOption = 50,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the training examples that moved most between two runs of a dataset."""
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_run
+
+    here, there = find_run(place, run), find_run(place, other)
+    point = _checkpoint(here, checkpoint, seed)
+    frame = here.compare(there, by, point, other_checkpoint, seed=seed, limit=top)
+    summary = here.compare_summary(there, by, point, other_checkpoint, seed=seed)
+    if as_json:
+        facts = {"run": here.id, "other": there.id, "by": by, "checkpoint": point, "other_checkpoint": other_checkpoint}
+        out.print_json({**facts, "summary": asdict(summary), "examples": _records(frame)})
+        return
+    overlaps = ", ".join(f"{overlap:.0%} of the worst {share:.0%}" for share, overlap in summary.overlap.items())
+    spearman = "none" if summary.spearman is None else f"{summary.spearman:.3f}"
+    title = catalogue.score(by).title
+    out.print_line(f"{title} of {summary.examples:,} training examples: Spearman {spearman}; the same: {overlaps}")
+    rows = [
+        (
+            f"{record['moved']:+.1f}",
+            record["id"],
+            f"{record['here']:.4f}",
+            f"{record['there']:.4f}",
+            record["label"],
+            record["text"][:TEXT_WIDTH],
+        )
+        for record in _records(frame)
+    ]
+    out.print_table(("percentiles", "id", "here", "there", "label", "text"), rows)
+
+
+def export_cartography_command(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Gets dynamics_epoch_0.jsonl and so on.")],
+    seed: Annotated[int | None, typer.Option(help="Which seed. Default: the first.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write training dynamics in Dataset Cartography's format."""
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_run
+
+    found = find_run(place, run)
+    written = [str(path) for path in found.export_cartography(output, seed)]
+    if as_json:
+        out.print_json({"run": found.id, "written": written})
+    else:
+        out.print_line("\n".join(f"Wrote {path}" for path in written))
+
+
+def import_cartography_command(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Id or name; its ids are the files' guids.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds dynamics_epoch_0.jsonl and so on.")],
+    name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import training dynamics of Dataset Cartography's format as a run."""
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_dataset, run_facts
+
+    run = place.import_cartography(find_dataset(place, dataset), folder, name=name)
+    if as_json:
+        out.print_json(run_facts(run))
+    else:
+        out.print_line(f"Imported {len(run.checkpoints())} epochs as {run.id}. See diet-explorer rank {run.id}")
+
+
+def _checkpoint(run: Run, checkpoint: float | None, seed: int | None) -> float:
+    if seed is not None and seed not in run.landed():
+        known = ", ".join(str(number) for number in run.landed()) or "none yet"
+        raise NotFoundError(f"The run {run.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
+    return run.default_checkpoint(seed) if checkpoint is None else checkpoint
+
+
+def _yes_no(value: bool | None) -> list[str] | None:
+    return None if value is None else ["yes" if value else "no"]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values; what is not a number is None."""
+    records = cast(list[dict[str, Any]], frame.to_dict("records"))
+    return [{key: (None if value != value else value) for key, value in record.items()} for record in records]

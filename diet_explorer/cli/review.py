@@ -1,0 +1,264 @@
+"""Commands about decisions: decide, undo, the ledger in and out, agreement. `cli` registers them."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diet_explorer.cli import output as out
+from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
+from diet_explorer.errors import BadInputError
+
+if TYPE_CHECKING:
+    from diet_explorer.review.agreement import Interval
+    from diet_explorer.store.decisions import DecisionEvent
+    from diet_explorer.workspace.dataset import Dataset
+
+SHOWN_IDS = 3
+MOST_IDS = 1000
+STANDARD = "-"
+
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, beginning of an id, name, or: last.")]
+AnnotatorOption = Annotated[str | None, typer.Option("--annotator", help="Who decides. Default: the account's name.")]
+ByOption = Annotated[str | None, typer.Option("--annotator", help="Only this annotator's.")]
+SinceOption = Annotated[datetime | None, typer.Option(help="Only from this time on, in UTC.")]
+UntilOption = Annotated[datetime | None, typer.Option(help="Only before this time, in UTC.")]
+
+decisions_app = typer.Typer(help="The ledger of decisions: list, export, import, rules.", rich_markup_mode=None)
+
+
+def decide_command(
+    dataset: DatasetArgument,
+    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of the examples; several are one decision.")],
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag …")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The new class, for relabel.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Settle a conflict about one example.")] = False,
+    suggesting: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-suggestions",
+            metavar="RUN",
+            help="Instead of an action: relabel each to the class that this run suggests, if it suggests one.",
+        ),
+    ] = None,
+    annotator: AnnotatorOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide about one example or several; nothing is overwritten, and undo takes it back."""
+    found, who = _dataset(workspace, dataset), annotator or getpass.getuser()
+    rows = found.rows_of(ids)
+    if suggesting is not None:
+        if action or label or adjudicate:
+            raise BadInputError(
+                "Suggestions are accepted as they are.", "Give --accept-suggestions without an action and a label."
+            )
+        event = _accept(workspace, found, suggesting, ids, who, note)
+        _print_event(found, event, as_json, _accepted_words(found, event, len(rows)))
+        return
+    if action is None:
+        raise BadInputError("No decision was given.", "Give --action, or --accept-suggestions with a run.")
+    if adjudicate:
+        if len(rows) != 1:
+            raise BadInputError("One example is adjudicated at a time.", "Give one id.")
+        event = found.ledger.adjudicate(int(rows[0]), action, annotator=who, label=label, note=note)
+    else:
+        event = found.decide(rows, action, annotator=who, label=label, note=note)
+    _print_event(found, event, as_json, f"Saved: {action} for {len(event.rows)} of {found.id}, by {event.annotator}")
+
+
+def undo_command(
+    dataset: DatasetArgument,
+    annotator: AnnotatorOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back an annotator's latest decision."""
+    found = _dataset(workspace, dataset)
+    event = found.undo(annotator or getpass.getuser())
+    if event is None:
+        raise BadInputError("There is nothing to undo.", "Name the annotator whose decision it was with --annotator.")
+    _print_event(found, event, as_json, f"Undone: it was about {len(event.rows)} of {found.id}")
+
+
+def agreement_command(
+    dataset: DatasetArgument,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far annotators agree: raw, Cohen's κ of each pair, Krippendorff's α, with 95 % intervals."""
+    found = _dataset(workspace, dataset).ledger.agreement(seed=seed)
+    if as_json:
+        out.print_json(asdict(found))
+        return
+    facts = {"examples with two opinions or more": found.rows, "annotators": found.annotators}
+    out.print_facts({**facts, "raw agreement": _interval(found.raw), "Krippendorff's α": _interval(found.alpha)})
+    rows = [(pair.first, pair.second, pair.rows, _interval(pair.raw), _interval(pair.kappa)) for pair in found.pairs]
+    if rows:
+        out.print_table(("annotator", "and", "examples", "raw", "Cohen's κ"), rows)
+
+
+@decisions_app.command("list")
+def list_command(
+    dataset: DatasetArgument,
+    top: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    annotator: ByOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List decisions, the newest first, and what holds now."""
+    found = _dataset(workspace, dataset)
+    events = found.ledger.events(annotator, since, until, top)
+    if as_json:
+        facts = {"dataset": found.id, "counts": found.ledger.counts(), "conflicts": len(found.ledger.conflicts())}
+        out.print_json({**facts, "events": [_facts(found, event) for event in events]})
+        return
+    out.print_facts({**found.ledger.counts(), "in conflict": len(found.ledger.conflicts())})
+    rows = [
+        (
+            f"{event.at:%Y-%m-%d %H:%M:%S}",
+            event.annotator,
+            event.action,
+            event.label if event.labels is None else "one each",
+            _examples(found, event),
+        )
+        for event in events
+    ]
+    out.print_table(("time (UTC)", "annotator", "decision", "label", "examples"), rows)
+
+
+@decisions_app.command("export")
+def export_command(
+    dataset: DatasetArgument,
+    output: Annotated[str, typer.Option(metavar="FILE|-", help="JSON Lines; - writes to standard output.")],
+    annotator: ByOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the ledger as JSON Lines, one event a line."""
+    found = _dataset(workspace, dataset)
+    target = sys.stdout if output == STANDARD else Path(output)
+    count = found.export_decisions(target, annotator=annotator, since=since, until=until)
+    if output == STANDARD:
+        return
+    if as_json:
+        out.print_json({"dataset": found.id, "events": count, "output": str(Path(output).absolute())})
+    else:
+        out.print_line(f"Wrote {count:,} events to {output}")
+
+
+@decisions_app.command("import")
+def import_command(
+    dataset: DatasetArgument,
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="What an export wrote; - reads standard input.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add the events of an exported ledger; those that are here already stay as they are."""
+    found = _dataset(workspace, dataset)
+    count = found.import_decisions(sys.stdin if source == STANDARD else Path(source))
+    if as_json:
+        out.print_json({"dataset": found.id, **asdict(count)})
+    else:
+        out.print_line(f"Added {count.added:,} events; {count.known:,} were here already")
+
+
+@decisions_app.command("rules")
+def rules_command(
+    dataset: DatasetArgument,
+    overlap: Annotated[int | None, typer.Option(help="How many people decide about each example.")] = None,
+    blind: Annotated[bool | None, typer.Option("--blind/--open", help="Hide suggestions, scores and votes.")] = None,
+    audit_share: Annotated[float | None, typer.Option(help="Share of random examples in the queue, 0 to 0.5.")] = None,
+    annotator: AnnotatorOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a dataset is reviewed, or change it for everybody."""
+    ledger = _dataset(workspace, dataset).ledger
+    given = {"overlap": overlap, "blind": blind, "audit_share": audit_share}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    rules = replace(ledger.rules(), **changes)
+    if changes:
+        ledger.set_rules(rules, annotator=annotator or getpass.getuser())
+    if as_json:
+        out.print_json(rules.to_json())
+    else:
+        out.print_facts({name.replace("_", " "): value for name, value in rules.to_json().items()})
+
+
+def _dataset(workspace: str | None, name: str) -> Dataset:
+    place = open_workspace(workspace)
+    from diet_explorer.cli.finding import find_dataset
+
+    return find_dataset(place, name)
+
+
+def _print_event(dataset: Dataset, event: DecisionEvent, as_json: bool, line: str) -> None:
+    if as_json:
+        out.print_json(_facts(dataset, event))
+    else:
+        out.print_line(line)
+
+
+def _facts(dataset: Dataset, event: DecisionEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "uid": event.uid,
+        "at": event.at,
+        "annotator": event.annotator,
+        "action": event.action,
+        "label": event.label,
+        **_own_labels(dataset, event),
+        "note": event.note,
+        "count": len(event.rows),
+        "ids": dataset.ids_of(event.rows[:MOST_IDS]),
+        "adjudicates": event.adjudicates,
+        "undoes": event.undoes,
+    }
+
+
+def _own_labels(dataset: Dataset, event: DecisionEvent) -> dict[str, list[str]]:
+    if event.labels is None:
+        return {}
+    return {"labels": [dataset.classes[code] for code in event.labels[:MOST_IDS]]}
+
+
+def _accept(
+    workspace: str | None, dataset: Dataset, run: str, ids: list[str], annotator: str, note: str | None
+) -> DecisionEvent:
+    from diet_explorer.analysis.filters import ExampleFilter
+    from diet_explorer.cli.finding import find_run
+
+    found = find_run(open_workspace(workspace), run)
+    if found.dataset.id != dataset.id:
+        raise BadInputError(f"The run {found.id} is of the dataset {found.dataset.id}.", "Give a run of this dataset.")
+    return found.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note)
+
+
+def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:
+    without = chosen - len(event.rows)
+    left_out = f"; {without} without a suggestion stay as they are" if without else ""
+    return f"Saved: suggestions accepted for {len(event.rows)} of {dataset.id}, by {event.annotator}{left_out}"
+
+
+def _examples(dataset: Dataset, event: DecisionEvent) -> str:
+    more = len(event.rows) - SHOWN_IDS
+    return ", ".join(dataset.ids_of(event.rows[:SHOWN_IDS])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _interval(found: Interval | None) -> str:
+    return "–" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

@@ -1,0 +1,1 @@
+"""Read sources row by row: one file per format."""

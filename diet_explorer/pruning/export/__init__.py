@@ -1,0 +1,1 @@
+"""Write a pruned set: columns, formats, manifest, dataset card, Hub."""

@@ -1,0 +1,1 @@
+"""Review suspects: the deck, the list, disagreements, history, evidence."""

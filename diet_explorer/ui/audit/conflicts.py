@@ -1,0 +1,236 @@
+"""The disagreements face of the Audit page: conflicts to be settled, and how far annotators agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from diet_explorer.review.agreement import Agreement, Interval
+from diet_explorer.review.annotators import Identity
+from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.ui.audit import suspects
+from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.colours import OTHERS
+from diet_explorer.ui.drawing.markup import chip
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.examples.decision_words import done_words, history_html
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import change
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+_STATE = "settling"
+_AHEAD = 4
+_ABOVE = 326
+_COMES_HERE = (
+    "Where they differ, the example comes here with what each of them says, and a lead settles it; until then no "
+    "decision holds for it."
+)
+_ONE_OPINION = (
+    '<div class="de-empty"><h3>One opinion per example</h3><p>Nobody is handed an example that somebody else has '
+    "decided about or has on the screen, so there is nothing to disagree about. Ask for two opinions, and two people "
+    f"decide about each example, apart from each other. {_COMES_HERE}</p></div>"
+)
+_ALL_SETTLED = (
+    '<div class="de-empty"><h3>No disagreement is open</h3><p>Examples that two people judge differently come here to '
+    "be settled.</p></div>"
+)
+
+
+@dataclass
+class Settling:
+    """One lead's way through the conflicts of a dataset.
+
+    Attributes
+    ----------
+    dataset_id : str
+    deck : DeckState
+    place : int
+        Which of the open conflicts is on the screen.
+    """
+
+    dataset_id: str
+    deck: DeckState = field(default_factory=DeckState)
+    place: int = 0
+
+    def handle(self, entry: Entry, dataset: Dataset, who: Identity) -> str | None:
+        """Do what the browser says was done; see `Review.handle`."""
+        ledger = dataset.ledger
+        if entry.action in ("none", "back", "forward"):
+            self.place = max(self.place + {"none": 0, "back": -1, "forward": 1}[entry.action], 0)
+            return None
+        if entry.action == "undo":
+            undone = ledger.undo(who)
+            if undone is None:
+                return "Nothing to undo"
+            places = np.flatnonzero(ledger.conflicts() == undone.rows[0])
+            self.place = int(places[0]) if len(places) else self.place
+            return "Undone"
+        if entry.action in ("flag", "unflag"):
+            ledger.decide([entry.row], entry.action, annotator=who, note=entry.note)
+        elif entry.row in ledger.conflicts():
+            ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note)
+        return "Saved"
+
+
+def draw_conflicts(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity) -> None:
+    """Draw the conflicts as a deck, and the agreement beside it."""
+    known: Settling | None = st.session_state.get(_STATE)
+    if known is None or known.dataset_id != dataset.id:
+        known = st.session_state[_STATE] = Settling(dataset.id)
+    st.fragment(_deck)(selection, dataset, run, checkpoint, who, known)
+
+
+def _deck(
+    selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity, settling: Settling
+) -> None:
+    with error_boundary("conflicts-error"):
+        left, right = st.columns([2, 1], gap="medium")
+        rows = dataset.ledger.conflicts()
+        settling.place = min(settling.place, max(len(rows) - 1, 0))
+        with left:
+            if len(rows) or settling.deck.acknowledged:  # what was settled last can still be taken back there
+                _draw_open(selection, dataset, run, checkpoint, who, settling, rows)
+            else:
+                _draw_nothing_open(dataset, who)
+        with right, st.container(key="agreement", gap="small"):
+            overlap = dataset.ledger.rules().overlap
+            st.html(
+                f'<div class="de-figures de-two"><div><b>{words.whole(len(rows))}</b><span>to be settled</span></div>'
+                f"<div><b>{words.whole(overlap)}</b><span>opinions per example</span></div></div>"
+            )
+            if not who.may("lead"):
+                st.html('<p class="de-quiet">Disagreements are settled by a lead; you can read them.</p>')
+            st.html(agreement_html(dataset.ledger.agreement()))
+
+
+def _draw_open(
+    selection: Selection,
+    dataset: Dataset,
+    run: Run,
+    checkpoint: float,
+    who: Identity,
+    settling: Settling,
+    rows: NDArray[np.int32],
+) -> None:
+    shown = rows[settling.place : settling.place + 1 + _AHEAD].tolist()
+    stamp = suspects.evidence_stamp(run)
+    with st.container(key="deck"):
+        draw_deck(
+            settling.deck,
+            [_card(selection, dataset, run, stamp, checkpoint, row) for row in shown],
+            selection.colours,
+            lambda entry: settling.handle(entry, dataset, who),
+            title="Disagreements to settle",
+            empty=_ALL_SETTLED,
+            key="conflict-deck",
+            keep=f"{dataset.id} {who.name}",
+            whole=settling.place + len(shown) >= len(rows),
+            back=settling.place > 0,
+            undoable=True,
+            may_decide=who.may("lead"),
+            above=_ABOVE,
+        )
+
+
+def _draw_nothing_open(dataset: Dataset, who: Identity) -> None:
+    """Draw what will be here and the one button that leads there."""
+    rules = dataset.ledger.rules()
+    with st.container(key="no-conflicts", gap="small"):
+        if rules.overlap < 2:
+            st.html(_ONE_OPINION)
+            if st.button(
+                "Ask for two opinions",
+                key="ask-second",
+                type="primary",
+                icon=":material/group_add:",
+                disabled=not who.may("lead"),
+            ):
+                with error_boundary("ask-second-error"):
+                    dataset.ledger.set_rules(replace(rules, overlap=2), annotator=who)
+                    st.rerun()
+        else:
+            st.html(
+                f'<div class="de-empty"><h3>No disagreement is open</h3><p>{_people(rules.overlap)} decide about each '
+                f"example, apart from each other. {_COMES_HERE}</p></div>"
+            )
+            if st.button("Go on reviewing", key="to-review", type="primary", icon=":material/arrow_forward:"):
+                change(tab="review")
+                st.rerun()
+
+
+def _people(number: int) -> str:
+    return "Two people" if number == 2 else f"{number} people"
+
+
+def agreement_html(found: Agreement) -> str:
+    """Agreement in figures, with what they mean."""
+    if not found.rows:
+        return (
+            '<div class="de-read"><p><b>No example has two opinions yet.</b></p><p>Agreement tells how clear the '
+            "labels are to people: what they disagree about, no model can be blamed for. It takes two opinions per "
+            "example, which a lead asks for under Rules.</p></div>"
+        )
+    pairs = "".join(
+        f"<tr><td>{escape(pair.first)} and {escape(pair.second)}</td><td>{words.whole(pair.rows)}</td>"
+        f"<td>{_percent(pair.raw)}</td><td>{_figure(pair.kappa)}</td></tr>"
+        for pair in found.pairs
+    )
+    return (
+        '<div class="de-read"><h4 class="de-chart-title">How far do people agree?</h4>'
+        f"<p>{words.counted(found.rows, 'example')} with two opinions or more, of {found.annotators} people.</p>"
+        f"<p><b>Same verdict</b> {_percent(found.raw)}<br>"
+        f"<b>Krippendorff’s α</b> {_figure(found.alpha)} <span class='de-quiet'>1 = always, 0 = as by chance</span></p>"
+        f'<table class="de-list"><thead><tr><th>Pair</th><th>Both</th><th>Same</th><th>Cohen’s κ</th></tr></thead>'
+        f"<tbody>{pairs}</tbody></table>"
+        '<p class="de-quiet">In brackets: 95 % intervals from the examples drawn again.</p></div>'
+    )
+
+
+def _figure(found: Interval | None) -> str:
+    return words.NOT_THERE if found is None else f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _percent(found: Interval | None) -> str:
+    if found is None:
+        return words.NOT_THERE
+    return f"{words.percent(found.value)} ({words.percent(found.low)} to {words.percent(found.high)})"
+
+
+def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoint: float, row: int) -> DeckCard:
+    history = dataset.ledger.history(row)
+    example = library.card(run, row, checkpoint, selection.seed)[0]
+    found = suspects.suspect(run, stamp, row, checkpoint)
+    head = suspects.suspect_card(selection, dataset, run, stamp, checkpoint, row, hidden=False)
+    votes = _votes(dataset.ledger.standing(row), example.label, selection.colours)
+    return DeckCard(
+        row=row,
+        name=f"example {example.id}",
+        html=votes + head + history_html(history, example.label),
+        label=example.label,
+        suggestion=None if found is None else found.suggested,
+        expected=max((event.id for event in history), default=0),
+    )
+
+
+def _votes(standing: list[DecisionEvent], given: str, colours: dict[str, str]) -> str:
+    lines = "".join(
+        f"<li><b>{escape(event.annotator)}</b> {_verdict(event, given, colours)}"
+        f"{f' “{escape(event.note)}”' if event.note else ''} "
+        f'<span class="de-quiet">{escape(words.moment(event.at))}</span></li>'
+        for event in standing
+    )
+    return f'<div class="de-card"><h4>What people say</h4><ul class="de-votes">{lines}</ul></div>'
+
+
+def _verdict(event: DecisionEvent, given: str, colours: dict[str, str]) -> str:
+    if event.action in ("keep", "relabel"):
+        name = event.label or given
+        return f"{'keeps' if event.action == 'keep' else 'wants'} {chip(name, colours.get(name, OTHERS))}"
+    return escape(done_words(event, given))

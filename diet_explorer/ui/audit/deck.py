@@ -1,0 +1,239 @@
+"""The deck: one example at a time, decided by a key, with the next ones at hand and an outbox that loses nothing.
+
+The browser keeps every decision in its outbox until `DeckState.acknowledged` says that it is stored. Each names the
+example that was on the screen. So neither a quick second key nor an interrupted run of the page can lose a decision,
+store it twice or make it about another example.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.review.decisions import DecidedMeanwhile
+from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.examples.decision_words import event_words
+
+logger = logging.getLogger(__name__)
+
+_HERE = Path(__file__).parent
+_HTML = """<section class="de-deck"><div class="de-deck-notice" role="alert" hidden></div>
+<div class="de-deck-card" tabindex="0" aria-live="polite"></div>
+<div class="de-deck-actions" role="group" aria-label="Decide"></div>
+<div class="de-deck-classes" role="group" aria-label="Give it a class"></div>
+<div class="de-deck-foot"><div class="de-deck-moves" role="group" aria-label="Move"></div>
+<input class="de-deck-note" placeholder="Note, stored with the decision" aria-label="Note, stored with the decision">
+<span class="de-deck-status" role="status"></span></div>
+<dialog class="de-deck-help" aria-label="Keys"><h3>Keys</h3><dl></dl>
+<form method="dialog"><button>Close</button></form></dialog></section>"""
+
+_mount = st.components.v2.component(
+    "diet_explorer.deck",
+    html=_HTML,
+    css=(_HERE / "deck.css").read_text(encoding="utf-8"),
+    js=(_HERE / "deck.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class DeckCard:
+    """An example as the deck shows it.
+
+    Attributes
+    ----------
+    row : int
+    name : str
+        What messages call it.
+    html : str
+        Whole, escaped.
+    label : str
+        The given class.
+    suggestion : str or None
+        The class that is suggested.
+    expected : int
+        The last event about it when the card was drawn; see `Ledger.decide`.
+    decided : dict or None
+        What holds of whoever looks: ``action, label``.
+    flagged : bool
+    """
+
+    row: int
+    name: str
+    html: str
+    label: str
+    suggestion: str | None
+    expected: int
+    decided: dict[str, str | None] | None = None
+    flagged: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody did, as the browser sends it.
+
+    Attributes
+    ----------
+    action : str
+        A decision (``keep, relabel, exclude, unsure, flag, unflag``) or a move (``back, forward, undo, none``).
+    row, expected : int
+        The example on the screen, and the last event about it then; -1 for moves that are about none.
+    label, note : str or None
+    """
+
+    action: str
+    row: int = -1
+    expected: int = -1
+    label: str | None = None
+    note: str | None = None
+
+
+@dataclass
+class DeckState:
+    """What a session's deck has done with the entries of its outbox.
+
+    Attributes
+    ----------
+    acknowledged : int
+        Number of the last entry that is stored.
+    trouble : dict or None
+        Why the entry after it is not.
+    saved : str
+        What was stored last, and when.
+    """
+
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    acknowledged: int = 0
+    trouble: dict[str, Any] | None = None
+    saved: str = ""
+
+    def take(self, outbox: Mapping[str, Any] | None, handle: Callable[[Entry], str | None]) -> None:
+        """Store the entries that are new, in order, up to the first that cannot be.
+
+        Nothing here may touch the session state between storing an entry and acknowledging it: Streamlit ends a run
+        there when the next key has been pressed, and the entry would be stored once more.
+
+        Parameters
+        ----------
+        outbox : mapping or None
+            As the browser sends it.
+        handle : callable
+            Stores an entry; what it returns is said to whoever decided.
+        """
+        if not outbox or outbox.get("deck") != self.id:
+            return
+        for entry in outbox["entries"]:
+            if entry["n"] <= self.acknowledged:
+                continue
+            self.trouble = self._stored(entry, handle)
+            if self.trouble is not None:
+                return
+            self.acknowledged = int(entry["n"])
+
+    def _stored(self, entry: Mapping[str, Any], handle: Callable[[Entry], str | None]) -> dict[str, Any] | None:
+        try:
+            what = handle(
+                Entry(
+                    action=str(entry["action"]),
+                    row=int(entry.get("row", -1)),
+                    expected=int(entry.get("expected", -1)),
+                    label=entry.get("label"),
+                    note=entry.get("note"),
+                )
+            )
+        except DecidedMeanwhile as error:
+            return {
+                "n": entry["n"],
+                "kind": "meanwhile",
+                "title": "Somebody else has decided about this example meanwhile",
+                "text": visible(event_words(error.event)),
+                "expected": error.event.id,
+            }
+        except DietExplorerError as error:
+            text = f"{visible(error.message)} {visible(error.remedy)}"
+            return {"n": entry["n"], "kind": "failed", "title": "This decision could not be saved", "text": text}
+        except Exception:
+            reference = uuid.uuid4().hex[:8]
+            logger.exception("A decision could not be saved, reference %s", reference)
+            text = f"The details are in the app's log, under reference {reference}. Try again."
+            return {"n": entry["n"], "kind": "failed", "title": "This decision could not be saved", "text": text}
+        if what:
+            self.saved = f"{what} · {datetime.now():%H:%M:%S}"
+        return None
+
+
+def draw_deck(
+    state: DeckState,
+    cards: Sequence[DeckCard],
+    classes: Mapping[str, str],
+    handle: Callable[[Entry], str | None],
+    *,
+    title: str,
+    empty: str,
+    key: str,
+    keep: str,
+    whole: bool,
+    back: bool,
+    undoable: bool,
+    may_decide: bool = True,
+    above: int = 330,
+) -> None:
+    """Draw the deck.
+
+    Parameters
+    ----------
+    state : DeckState
+        Kept in the session.
+    cards : sequence of DeckCard
+        The one on the screen, and those that come next.
+    classes : mapping
+        Class name to colour, in the order of the keys 1 to 9.
+    handle : callable
+        As for `DeckState.take`.
+    title : str
+        What it is, for screen readers.
+    empty : str
+        HTML for when there is nothing left.
+    keep : str
+        Under which the browser keeps what is not stored yet: whose decisions about what.
+    whole : bool
+        Whether no further cards come after these.
+    back, undoable : bool
+        Whether there is an example before this one; whether there is a decision to take back.
+    may_decide : bool
+    above : int
+        Pixels of the window that it leaves to what is around its card.
+    """
+
+    def received() -> None:
+        outbox = st.session_state[key].outbox
+        state.take(outbox, handle)
+
+    _mount(
+        key=key,
+        data={
+            "deck": state.id,
+            "keep": f"{key} {keep}",
+            "title": title,
+            "ack": state.acknowledged,
+            "trouble": state.trouble,
+            "saved": state.saved,
+            "cards": [vars(card) for card in cards],
+            "classes": [{"name": name, "shown": visible(name), "colour": colour} for name, colour in classes.items()],
+            "empty": empty,
+            "whole": whole,
+            "back": back,
+            "undoable": undoable,
+            "may": may_decide,
+            "above": above,
+        },
+        on_outbox_change=received,
+    )

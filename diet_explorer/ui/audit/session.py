@@ -1,0 +1,128 @@
+"""A review in progress: the queue of whoever decides, and what their deck has done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from diet_explorer.analysis.suspects.witnesses import COMBINED
+from diet_explorer.review.annotators import Identity
+from diet_explorer.review.decisions import DecidedMeanwhile
+from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.ui.audit import suspects
+from diet_explorer.ui.audit.deck import DeckState, Entry
+from diet_explorer.ui.shell.library import where_key
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+_REVIEW = "review"
+_JUMP = "review-jump"
+_FLAGS = ("flag", "unflag")
+
+
+@dataclass
+class Review:
+    """One person's way through one queue.
+
+    Attributes
+    ----------
+    key : tuple
+        What the queue was made for.
+    queue : ReviewQueue
+    who : Identity
+    run : Run
+    checkpoint : float
+    stamp : str
+        `suspects.evidence_stamp` when it was made.
+    deck : DeckState
+    """
+
+    key: tuple[object, ...]
+    queue: ReviewQueue
+    who: Identity
+    run: Run
+    checkpoint: float
+    stamp: str
+    deck: DeckState = field(default_factory=DeckState)
+
+    def handle(self, entry: Entry) -> str | None:
+        """Do what the browser says was done; the words to confirm it with.
+
+        Raises
+        ------
+        DietExplorerError
+            It could not be stored.
+        """
+        if entry.action == "none":
+            return None
+        if entry.action == "back":
+            self.queue.back()
+            return None
+        if entry.action == "undo":
+            return "Nothing to undo" if self.queue.undo() is None else "Undone"
+        current = self.queue.current
+        if current is None or current.row != entry.row:
+            current = self.queue.show(entry.row)
+        if entry.action == "forward":
+            self.queue.forward()
+            return None
+        expected = None if entry.action in _FLAGS else entry.expected
+        try:
+            self.queue.decide(
+                entry.action, label=entry.label, note=entry.note, seen=self._seen(entry.row), expected=expected
+            )
+        except DecidedMeanwhile as error:
+            event = error.event  # the browser sends once more what it does not know to be stored
+            same = (event.annotator, event.action, event.label) == (self.who.name, entry.action, entry.label)
+            if not same:
+                raise
+            self.queue.forward()
+        return "Saved"
+
+    def _seen(self, row: int) -> dict[str, Any]:
+        found = suspects.suspect(self.run, self.stamp, row, self.checkpoint)
+        if found is None:
+            return {"score": COMBINED, "checkpoint": self.checkpoint}
+        return {
+            "score": COMBINED,
+            "value": round(found.suspicion, 6),
+            "checkpoint": self.checkpoint,
+            "suggestion": found.suggested,
+            "witnesses": [reason.witness for reason in found.reasons],
+        }
+
+
+def review(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity, by: str) -> Review:
+    """The session's review of what is selected; a new one where something else is selected than before."""
+    stamp = suspects.evidence_stamp(run)
+    key = (run.id, stamp, by, checkpoint, where_key(selection.where), who)
+    known: Review | None = st.session_state.get(_REVIEW)
+    if known is None or known.key != key:
+        made = Review(
+            key, run.queue(who, by, where=selection.where, checkpoint=checkpoint), who, run, checkpoint, stamp
+        )
+        if known is not None:
+            known.queue.release()
+        if known is not None and known.run.dataset.id == dataset.id:
+            made.deck = known.deck
+        known = st.session_state[_REVIEW] = made
+    if selection.view.example is not None and np.isin(selection.view.example, known.queue.order):
+        st.session_state.setdefault(_JUMP, selection.view.example)
+    return known
+
+
+def jump_to(row: int) -> None:
+    """Open an example in the review, when it is drawn next."""
+    st.session_state[_JUMP] = row
+
+
+def jump(made: Review) -> None:
+    """Open the example that was asked for."""
+    row = st.session_state.pop(_JUMP, None)
+    current = made.queue.current
+    if row is not None and (current is None or current.row != row):
+        made.queue.show(row)

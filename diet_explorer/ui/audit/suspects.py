@@ -1,0 +1,175 @@
+"""What the Audit page asks about suspects, cached: nothing of it changes by a decision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.suspects.table import KIND_RULE, Suspect
+from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.errors import NotFoundError
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.colours import OTHERS
+from diet_explorer.ui.drawing.markup import chip, help_mark
+from diet_explorer.ui.drawing.plain import escape, visible
+from diet_explorer.ui.examples.card import blind_card_html, card_html
+from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell.library import where_key
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+_ENTRIES = 512
+_REASONS = 4
+_NEAR_SIGNS = 220
+KIND_TITLES = {
+    "mislabelled?": "Mislabelled?",
+    "hard, maybe right": "Hard, maybe right",
+    "ambiguous": "Ambiguous",
+    "no sign": "No sign of an error",
+}
+
+
+def evidence_stamp(run: Run) -> str:
+    """Changes when there is more to judge suspects by: scores, folds, a map."""
+    folds = run.fold_run()
+    return f"{run.store.stamp()} {run.map_stamp()} {f'{folds.id} {folds.status}' if folds else ''}"
+
+
+def suspect(run: Run, stamp: str, row: int, checkpoint: float) -> Suspect | None:
+    """See `Run.suspect`; None for an example outside the training split.
+
+    Parameters
+    ----------
+    stamp : str
+        `evidence_stamp`, which a caller asks for once.
+    """
+    return _suspect(run, run.id, stamp, row, checkpoint)
+
+
+def page(run: Run, by: str, where: ExampleFilter, checkpoint: float, limit: int, offset: int) -> pd.DataFrame:
+    """See `Run.suspects`."""
+    stamp = f"{evidence_stamp(run)} {library.stamp(run)}"
+    return _page(run, run.id, stamp, by, where_key(where), where, checkpoint, limit, offset)
+
+
+def suggestion_count(run: Run, where: ExampleFilter, checkpoint: float) -> int:
+    """How many examples that a filter keeps have a suggested label; see `Run.suggestions`."""
+    stamp = f"{evidence_stamp(run)} {library.stamp(run)}"
+    return _suggestion_count(run, run.id, stamp, where_key(where), where, checkpoint)
+
+
+def short_texts(run: Run, rows: list[int], signs: int = 90) -> list[str]:
+    """The beginnings of some examples' texts."""
+    found = ExampleRows(run.store.files, run.dataset.manifest).of(np.asarray(rows, dtype=np.int64))
+    return [visible(str(text)[:signs]) for text in found["text"].to_pylist()]
+
+
+def suspect_card(
+    selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoint: float, row: int, *, hidden: bool
+) -> str:
+    """The card of a suspect: text, labels, why it is one, scores, neighbours.
+
+    Parameters
+    ----------
+    stamp : str
+        `evidence_stamp`.
+    hidden : bool
+        Whether what models think stays out of it.
+    """
+    key = (run.id, stamp, row, checkpoint, selection.seed, selection.where.text, hidden)
+    return _card(key, selection, dataset, run, stamp, checkpoint, row, hidden)
+
+
+def why_html(found: Suspect, colours: dict[str, str]) -> str:
+    """Why an example is suspected, and which label it may deserve."""
+    title = f"<b>{escape(KIND_TITLES[found.kind])}</b> {help_mark(KIND_RULE)}"
+    if found.suggested is None:
+        proposal = "The models believe the given label most."
+    else:
+        share = words.percent(found.suggested_share)
+        proposal = f"Suggested {chip(found.suggested, colours.get(found.suggested, OTHERS))} models give it {share}"
+    reasons = "".join(
+        f'<li>{escape(reason.words)} <span class="de-quiet">{escape(reason.title)}, more suspicious than '
+        f"{reason.percentile:.1f} %</span></li>"
+        for reason in found.reasons[:_REASONS]
+    )
+    place = f"suspect {words.whole(found.place)} of {words.whole(found.total)}"
+    return (
+        f'<div class="de-why"><p>{title} · {proposal} <span class="de-quiet de-place">{place}</span></p>'
+        f"{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
+    )
+
+
+def _near_html(found: pd.DataFrame, colours: dict[str, str]) -> str:
+    if found.empty:
+        return ""
+    lines = "".join(
+        f"<tr><td>{words.three(entry['similarity'])}</td><td><div>{escape(str(entry['text'])[:_NEAR_SIGNS])}</div></td>"
+        f"<td>{chip(entry['label'], colours.get(entry['label'], OTHERS))}</td></tr>"
+        for entry in found.to_dict("records")
+    )
+    return f'<h4>Nearest examples: similarity, text, given label</h4><table class="de-near">{lines}</table>'
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _suspect(_run: Run, run_id: str, stamp: str, row: int, checkpoint: float) -> Suspect | None:
+    try:
+        return _run.suspect(row, checkpoint)
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _page(
+    _run: Run,
+    run_id: str,
+    stamp: str,
+    by: str,
+    where_text: str,
+    _where: ExampleFilter,
+    checkpoint: float,
+    limit: int,
+    offset: int,
+) -> pd.DataFrame:
+    return _run.suspects(by, _where, checkpoint, limit, offset)
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _suggestion_count(
+    _run: Run, run_id: str, stamp: str, where_text: str, _where: ExampleFilter, checkpoint: float
+) -> int:
+    return len(_run.suggestions(_where, checkpoint))
+
+
+@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
+def _card(
+    key: tuple[object, ...],
+    _selection: Selection,
+    _dataset: Dataset,
+    _run: Run,
+    stamp: str,
+    checkpoint: float,
+    row: int,
+    hidden: bool,
+) -> str:
+    example, percentiles = library.card(_run, row, checkpoint, _selection.seed)
+    mapping = _dataset.manifest.mapping
+    titles = (mapping.text, mapping.text_pair or "")
+    colours, query = _selection.colours, _selection.where.text
+    if hidden:
+        return blind_card_html(example, colours=colours, query=query, text_titles=titles)
+    found = suspect(_run, stamp, row, checkpoint)
+    whole = card_html(
+        example,
+        colours=colours,
+        checkpoint=checkpoint,
+        seed=_selection.seed,
+        percentiles=percentiles,
+        query=query,
+        text_titles=titles,
+        reasons=why_html(found, colours) if found else "",
+    )
+    return whole + f'<div class="de-card">{_near_html(exploration.neighbours(_run, row), colours)}</div>'

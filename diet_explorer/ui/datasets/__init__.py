@@ -1,0 +1,1 @@
+"""Import a source, and see what the validation says of it."""

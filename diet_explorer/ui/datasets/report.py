@@ -1,0 +1,88 @@
+"""The validation report of a source or a dataset: figures, notices, charts, rows set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.data.validation import ValidationReport
+from diet_explorer.ui.drawing import charts, words
+from diet_explorer.ui.drawing.plain import escape, visible
+
+_REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}
+
+
+def draw_figures(report: ValidationReport) -> None:
+    """Rows, classes, duplicates in one line, each with its comparison."""
+    gone = report.rows_read - report.rows_kept
+    share = gone / report.rows_read if report.rows_read else 0.0
+    splits = ", ".join(f"{name} {number:,}" for name, number in report.splits.items())
+    figures = [
+        (words.whole(report.rows_kept), f"usable rows of {report.rows_read:,}"),
+        (words.whole(gone), f"set aside · {words.percent(share)}"),
+        (words.whole(len(report.classes)), f"classes · {splits}" if len(report.splits) < 4 else "classes"),
+        (words.whole(report.exact_duplicates), f"duplicates · {report.near_duplicates:,} near"),
+    ]
+    cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
+    st.html(f'<div class="de-figures">{cells}</div>')
+
+
+def draw_notices(report: ValidationReport) -> None:
+    """What stops the import, and what should be looked at, each with its remedy."""
+    for kind, sign, notices in (("refusal", "✕", report.refusals), ("warning", "!", report.warnings)):
+        if notices:
+            items = "".join(
+                f'<li class="de-{kind}"><b><span aria-hidden="true">{sign}</span> {escape(message)}</b>'
+                f"<span>{escape(remedy)}</span></li>"
+                for message, remedy in notices
+            )
+            st.html(f'<ul class="de-notices" aria-label="{kind}s">{items}</ul>')
+    if not report.refusals and not report.warnings:
+        st.html('<p class="de-quiet">✓ Nothing to complain about.</p>')
+
+
+def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: str) -> None:
+    """Class balance per split, and lengths with the share that would be cut off."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        charts.class_balance(report.classes, colours, key=f"{key}-classes")
+    with right:
+        charts.length_histogram(report.words.edges, report.words.counts, "words", key=f"{key}-lengths")
+        st.html(f'<p class="de-quiet">{_lengths_in_words(report)}</p>')
+
+
+def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -> None:
+    """The rows that cannot be used, with line, reason and remedy; nothing where there are none."""
+    if rows.empty:
+        return
+    reasons = " · ".join(f"{reason}: {number:,}" for reason, number in counts.items())
+    st.html(f'<p class="de-caption">Rows set aside <span class="de-quiet">{escape(reasons)}</span></p>')
+    shown = rows[list(_REASON_COLUMNS)].rename(columns=_REASON_COLUMNS)
+    shown = shown.assign(**{"Row as written": shown["Row as written"].map(visible)})
+    st.dataframe(
+        shown,
+        key=key,
+        hide_index=True,
+        height=min(38 + 33 * len(shown), 210),
+        column_config={
+            "Line": st.column_config.NumberColumn(width=60, format="localized"),
+            "Reason": st.column_config.TextColumn(width=130),
+            "What to do": st.column_config.TextColumn(width="medium"),
+            "Row as written": st.column_config.TextColumn(width="medium"),
+        },
+    )
+
+
+def _lengths_in_words(report: ValidationReport) -> str:
+    """Median and longest text, and the share cut off at each max length up to the first that cuts nothing."""
+    cuts = []
+    for length, share in report.truncation.items():
+        cuts.append(f"{words.percent(share)} at {length}")
+        if share == 0.0:
+            break
+    return (
+        f"Median {words.counted(report.words.median, 'word')}, longest {report.words.longest:,}. "
+        f"Cut off at a max length in tokens (estimated): {', '.join(cuts)}."
+    )

@@ -1,0 +1,170 @@
+"""From a file, a path or a name on the Hub to a mapped, checked source that is ready to import."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
+from diet_explorer.data.readers.opening import Source, open_source
+from diet_explorer.data.validation import ValidationReport, validate
+from diet_explorer.errors import BadInputError
+from diet_explorer.ui.datasets.uploads import drop_upload, keep_upload
+from diet_explorer.ui.shell import library
+
+CHECKED_ROWS = 50_000
+_PREVIEW_ROWS = 20
+_KINDS = {"upload": "Upload a file", "path": "Path on this machine", "hub": "Hugging Face Hub"}
+_ENDINGS = ["csv", "tsv", "jsonl", "ndjson", "json", "gz", "parquet", "pq"]
+_ROLES = (
+    ("text", "Text", True),
+    ("text_pair", "Second text", False),
+    ("label", "Label", True),
+    ("id", "Id", False),
+    ("split", "Split", False),
+)
+_UPLOAD, _OPENED, _CHECKED = "kept-upload", "opened-source", "checked-source"
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """A source with what the form shows of it."""
+
+    stamp: str
+    source: Source
+    columns: list[str]
+    preview: pd.DataFrame
+    guess: MappingGuess
+
+
+def draw_location() -> str | None:
+    """Draw the choice of where the data comes from; a location for `open_source`, None while there is none."""
+    kind = st.segmented_control(
+        "Where is the data?",
+        list(_KINDS),
+        key="source-kind",
+        default="upload",
+        format_func=_KINDS.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
+    if kind == "upload":
+        return _uploaded()
+    if kind == "path":
+        path = st.text_input(
+            "File or folder",
+            key="source-path",
+            placeholder="/data/reviews.csv, or a folder made by save_to_disk of datasets",
+            help="CSV, TSV, JSON Lines (also with .gz), Parquet, or a datasets folder, on the machine the app runs on.",
+        ).strip()
+        return path or None
+    name = st.text_input(
+        "Name on the Hub",
+        key="source-hub",
+        placeholder="owner/name, or owner/name:configuration",
+        help="The app downloads it; this needs a network.",
+    ).strip()
+    return f"hub:{name.removeprefix('hub:')}" if name else None
+
+
+def opened(location: str) -> OpenedSource:
+    """Open a location once per session, and again when the file changes.
+
+    Raises
+    ------
+    BadInputError
+        There is nothing usable at that place.
+    """
+    stamp = hashlib.sha256(f"{location} {_version(location)}".encode()).hexdigest()[:12]
+    known: OpenedSource | None = st.session_state.get(_OPENED)
+    if known is not None and known.stamp == stamp:
+        return known
+    with st.spinner("Reading the first rows …"):
+        source = open_source(location)
+        columns = source.columns()
+        preview = source.preview(_PREVIEW_ROWS)
+    entry = OpenedSource(stamp, source, columns, preview, guess_mapping(columns, preview))
+    st.session_state[_OPENED] = entry
+    return entry
+
+
+def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
+    """Draw one select box per role; the mapping, or None while a needed role is open."""
+    chosen: dict[str, Any] = {}
+    for column, (role, title, needed) in zip(st.columns(len(_ROLES), gap="small"), _ROLES, strict=True):
+        guess = getattr(entry.guess, role)
+        with column, st.container(key=f"map-{role}"):
+            chosen[role] = st.selectbox(
+                title,
+                entry.columns,
+                index=None if guess is None else entry.columns.index(guess),
+                key=f"map-{role}-{entry.stamp}",
+                placeholder="Choose" if needed else "none",
+            )
+    return ColumnMapping(**chosen) if chosen["text"] is not None and chosen["label"] is not None else None
+
+
+def draw_name(entry: OpenedSource) -> str | None:
+    """Draw the box for the dataset's name; None where it is left empty."""
+    with st.container(key="dataset-name"):
+        name = st.text_input("Name of the dataset", entry.source.name, key=f"dataset-name-{entry.stamp}", max_chars=120)
+    return name.strip() or None
+
+
+def checked(entry: OpenedSource, mapping: ColumnMapping) -> ValidationReport:
+    """Check the first rows under a mapping, once per source and mapping."""
+    stamp = f"{entry.stamp} {mapping}"
+    known = st.session_state.get(_CHECKED)
+    if known is not None and known[0] == stamp:
+        report: ValidationReport = known[1]
+        return report
+    with st.spinner("Checking the rows …"):
+        report = validate(entry.source, mapping, limit=CHECKED_ROWS)
+    st.session_state[_CHECKED] = (stamp, report)
+    return report
+
+
+def forget_source() -> None:
+    """Drop the upload and what was read of it, after the import."""
+    upload = st.session_state.pop(_UPLOAD, None)
+    if upload is not None:
+        drop_upload(upload[1])
+    for key in (_OPENED, _CHECKED):
+        st.session_state.pop(key, None)
+
+
+def _uploaded() -> str | None:
+    settings = library.workspace().settings
+    file = st.file_uploader(
+        "File",
+        type=_ENDINGS,
+        key="upload",
+        max_upload_size=settings.upload_limit_mb,
+        label_visibility="collapsed",
+        help="CSV, TSV, JSON Lines (also with .gz) or Parquet, one example per row.",
+    )
+    kept: tuple[str, Path] | None = st.session_state.get(_UPLOAD)
+    if kept is not None and (file is None or kept[0] != file.file_id):
+        drop_upload(kept[1])
+        kept = st.session_state.pop(_UPLOAD) and None
+    if file is None:
+        return None
+    if kept is None:
+        if file.size == 0:
+            raise BadInputError(f"The file {file.name} is empty.", "Upload a file with a header and at least two rows.")
+        kept = (file.file_id, keep_upload(settings, file.name, file))
+        st.session_state[_UPLOAD] = kept
+    return str(kept[1])
+
+
+def _version(location: str) -> str:
+    path = Path(location)
+    if location.startswith("hub:") or not path.is_file():
+        return ""
+    facts = path.stat()
+    return f"{facts.st_mtime_ns} {facts.st_size}"

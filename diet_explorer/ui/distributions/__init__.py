@@ -1,0 +1,1 @@
+"""Score distributions, stability, comparisons of scores and runs."""

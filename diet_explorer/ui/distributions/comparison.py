@@ -1,0 +1,153 @@
+"""Two runs of one dataset compared: how far they agree, and which examples moved most in the ranking."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.analysis.comparison import ComparisonSummary
+from diet_explorer.scoring import catalogue
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, safe_csv
+from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
+from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
+from diet_explorer.ui.examples.panel import PAGE_SIZE, draw_card
+from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.picker import run_title
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import View, change
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+_ABOVE = 330  # pixels of the window that are not the table
+
+
+def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
+    """Draw what the other run says of the same examples."""
+    others = [entry for entry in selection.runs if entry.id != run.id and entry.checkpoints()]
+    if not others:
+        empty_state(
+            "One run so far",
+            "Score the dataset again, with another model, seed or setting, to see which examples change their place.",
+            page="pages/score.py",
+            action="Set up another run",
+            view=View(dataset=dataset.id, tab="new"),
+        )
+        return
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        other = _choose(selection, others)
+        there = _same_moment(other, checkpoint)
+        if selection.score.name not in library.score_names(other, there):
+            st.html(
+                f'<div class="de-empty"><h3>The other run has no {selection.score.title}</h3>'
+                "<p>Choose another score in the sidebar.</p></div>"
+            )
+            return
+        seed = selection.seed if selection.seed in other.landed() else None
+        pair = exploration.Pair(run, other, selection.score.name, checkpoint, there, seed)
+        _draw_table(selection, run, pair)
+    with right:
+        if selection.view.example is not None:
+            total = library.count(run, checkpoint, selection.seed, selection.where)
+            draw_card(selection, dataset, run, checkpoint, total, narrow=True)
+        else:
+            _draw_summary(selection, run, pair, exploration.comparison_summary(pair))
+
+
+def _choose(selection: Selection, others: list[Run]) -> Run:
+    titles = {entry.id: run_title(entry, selection.runs) for entry in others}
+    shown = selection.view.other if selection.view.other in titles else others[0].id
+    with st.container(key="compare-with", width=320):
+        key, default = mirrored("compare-with", shown)
+        st.selectbox(
+            "Compared with",
+            list(titles),
+            index=list(titles).index(default),
+            key=key,
+            format_func=lambda name: f"Compared with run {titles[name]}",
+            label_visibility="collapsed",
+            on_change=lambda: change(other=st.session_state[key]),
+        )
+    return next(entry for entry in others if entry.id == shown)
+
+
+def _same_moment(other: Run, checkpoint: float) -> float:
+    """The other run's checkpoint that is nearest to the chosen one."""
+    return min(other.checkpoints(), key=lambda point: (abs(point - checkpoint), point))
+
+
+def _draw_table(selection: Selection, run: Run, pair: exploration.Pair) -> None:
+    total = library.count(run, pair.checkpoint, selection.seed, selection.where)
+    page = page_of(total, PAGE_SIZE, selection.view.page)
+    rows = exploration.compared(pair, selection.where, PAGE_SIZE, page.offset)
+    examples_table(
+        "Examples that moved most",
+        _head(selection.score),
+        _lines(rows, selection),
+        TableState(f"{pair.key} {page.number} {selection.where.to_query()}", selection.view.example, above=_ABOVE),
+        lambda row: change(example=row),
+        key="moved-table",
+    )
+    draw_list_foot(
+        page,
+        f"{words.whole(len(rows))} of {words.whole(total)}, those that moved most first",
+        "moved",
+        lambda number: change(page=number),
+    )
+
+
+def _head(score: catalogue.Score) -> list[tuple[str, str, str]]:
+    share = f"Share of the split that is less suspicious by {score.title}, in percent"
+    return [
+        ("moved", "Moved", "Percentile in the other run minus percentile in this one; above 0: more suspicious there."),
+        ("text", "Text", ""),
+        ("labels", "Given", "The label in the dataset."),
+        ("this", "This run", f"{share}; below it the score, in this run."),
+        ("other", "Other run", f"{share}; below it the score, in the other run."),
+    ]
+
+
+def _lines(rows: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
+    texts = text_columns(rows)
+    return [
+        {
+            **example_cells(entry, texts, selection.colours, selection.where.text),
+            "moved": f"{entry['moved']:+.1f}",
+            "this": f"{entry['percentile_here']:.1f} %\n{words.three(entry['here'])}",
+            "other": f"{entry['percentile_there']:.1f} %\n{words.three(entry['there'])}",
+        }
+        for entry in rows.to_dict("records")
+    ]
+
+
+def _draw_summary(selection: Selection, run: Run, pair: exploration.Pair, summary: ComparisonSummary) -> None:
+    here, there = catalogue.checkpoint_title(pair.checkpoint), catalogue.checkpoint_title(pair.other_checkpoint)
+    figures = [(words.NOT_THERE if summary.spearman is None else f"{summary.spearman:.2f}", "rank correlation")]
+    figures += [
+        (words.percent(overlap), f"of the worst {100 * share:g} % in common")
+        for share, overlap in sorted(summary.overlap.items(), reverse=True)
+    ]
+    cells = "".join(f"<div><b>{value}</b><span>{note}</span></div>" for value, note in figures)
+    st.html(
+        f'<h4 class="de-chart-title">Do the two runs name the same examples?</h4>'
+        f'<div class="de-figures de-two">{cells}</div>'
+        f'<div class="de-read"><p class="de-quiet">{words.counted(summary.examples, "training example")}; this run '
+        f"{here}, the other {there}.</p>"
+        "<p><b>How to read it.</b> “Moved” compares the places in the two rankings: +40 means that the other run finds "
+        "the example more suspicious than 40 % more of its split. An example that is among the worst in every run is "
+        "worth a look first; one that jumps about says more about chance than about its label.</p></div>"
+    )
+    with st.container(key="compare-actions", horizontal=True, gap="small"):
+        st.download_button(
+            "CSV",
+            data=lambda: safe_csv(exploration.compared(pair, selection.where, None, 0)),
+            file_name=f"{run.id}-compared-{pair.score}.csv",
+            mime="text/csv",
+            key="compare-csv",
+            icon=":material/download:",
+            on_click="ignore",
+            help=f"All matching examples, those that moved most first. {SAFETY_NOTE}",
+        )

@@ -1,0 +1,1 @@
+"""How things are drawn: words, colours, markup, tables, charts."""

@@ -1,0 +1,34 @@
+"""The current filter as a CSV file that is safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+
+import pandas as pd
+
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.workspace.run import Run
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no spreadsheet runs them as formulas."
+
+
+def safe_csv(table: pd.DataFrame) -> bytes:
+    """CSV in UTF-8 (with its mark, which spreadsheets need); texts that would be formulas get an apostrophe."""
+    safe = table.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].map(_defused)
+    safe.columns = [_defused(name) for name in safe.columns]
+    # a lone carriage return counts as the end of a row to many readers unless the cell is quoted
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode("utf-8-sig")
+
+
+def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter) -> Callable[[], bytes]:
+    """A function that makes the file when the button is pressed: all matching rows, worst first."""
+    return lambda: safe_csv(run.ranked(by, checkpoint, seed=seed, where=where, limit=None))
+
+
+def _defused(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -1,0 +1,1 @@
+"""Examples on any page: filters, ranked lists, cards, decisions."""

@@ -1,0 +1,174 @@
+"""The decision buttons under an open example, wherever one is open, and everything that was decided about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from diet_explorer.analysis.card import ExampleCard
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.review.annotators import Identity
+from diet_explorer.review.decisions import DecidedMeanwhile
+from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.examples.decision_words import event_words, history_html
+from diet_explorer.ui.shell.boundary import as_text, show_error
+from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+_OUTCOME = "decision-outcome"
+_KEYED = 9
+_VERBS = (("keep", "Keep", "Q"), ("accept", "Accept", "W"), ("exclude", "Exclude", "E"), ("unsure", "Unsure", "N"))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A decision that is to be stored."""
+
+    row: int
+    action: str
+    label: str | None
+    expected: int | None
+    seen: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How the last decision ended: in words, or with an error, or with somebody else's that came before."""
+
+    row: int
+    words: str = ""
+    error: DietExplorerError | None = None
+    choice: _Choice | None = None
+
+
+def draw_decisions(
+    selection: Selection, dataset: Dataset, run: Run, checkpoint: float, example: ExampleCard, *, with_keys: bool
+) -> None:
+    """Draw the buttons; `with_keys` also gives them their keys."""
+    who = person()
+    if who is None:
+        with st.popover("Decide …", icon=":material/gavel:", key="decide-who"):
+            draw_who_asks()
+        return
+    keep_name()
+    history = dataset.ledger.history(example.row)
+    expected = max((event.id for event in history), default=0)
+    predicted = _predicted(example, checkpoint, selection.seed)
+    seen = {"score": selection.score.name, "checkpoint": checkpoint, "suggestion": predicted}
+    values = example.trajectories
+    if selection.score.name in values:
+        chosen = values.loc[values["checkpoint"] == checkpoint, selection.score.name]
+        seen["value"] = round(float(chosen.mean()), 6) if len(chosen) else None
+    may = who.may("annotator")
+
+    def button(text: str, key: str, shortcut: str, action: str, label: str | None = None, *, off: bool = False) -> None:
+        st.button(
+            text,
+            key=key,
+            shortcut=shortcut if with_keys else None,
+            disabled=off or not may,
+            on_click=_decide,
+            args=(dataset, run, who, _Choice(example.row, action, label, expected, seen)),
+        )
+
+    with st.container(key="decide", horizontal=True, vertical_alignment="center", gap="small"):
+        for action, text, shortcut in _VERBS:
+            if action == "accept":
+                button(text, "decide-accept", shortcut, "relabel", predicted, off=predicted == example.label)
+            else:
+                button(text, f"decide-{action}", shortcut, action)
+        flagged = _is_flagged(history)
+        button("Flagged" if flagged else "Flag", "decide-flag", "F", "unflag" if flagged else "flag")
+        st.button(
+            "Undo",
+            key="decide-undo",
+            shortcut="Backspace" if with_keys else None,
+            disabled=not may,
+            on_click=_undo,
+            args=(dataset, who, example.row),
+        )
+    with st.container(key="decide-class", horizontal=True, vertical_alignment="center", gap="small"):
+        for place, name in enumerate(dataset.classes[:_KEYED]):
+            action, label = ("keep", None) if name == example.label else ("relabel", name)
+            button(as_text(name), f"decide-class-{place}", str(place + 1), action, label)
+    _outcome(dataset, run, who, example.row)
+
+
+def draw_decision_history(dataset: Dataset, example: ExampleCard) -> None:
+    """Draw everything that was decided about the example; in a blind review only one's own."""
+    history = dataset.ledger.history(example.row)
+    if dataset.ledger.rules().blind:
+        who = person()
+        history = [event for event in history if who is not None and event.annotator == who.name]
+    st.html(f'<div class="de-card">{history_html(history, example.label)}</div>')
+
+
+def _predicted(example: ExampleCard, checkpoint: float, seed: int | None) -> str:
+    probabilities = example.probabilities(checkpoint, seed)
+    return max(probabilities, key=lambda name: probabilities[name])
+
+
+def _is_flagged(history: list[DecisionEvent]) -> bool:
+    undone = {event.undoes for event in history}
+    flags = [event.action for event in history if event.action in ("flag", "unflag") and event.id not in undone]
+    return bool(flags) and flags[-1] == "flag"
+
+
+def _decide(dataset: Dataset, run: Run, who: Identity, choice: _Choice) -> None:
+    expected = None if choice.action in ("flag", "unflag") else choice.expected
+    try:
+        dataset.ledger.decide(
+            [choice.row],
+            choice.action,
+            annotator=who,
+            label=choice.label,
+            run_id=run.id,
+            seen=choice.seen,
+            expected=expected,
+        )
+    except DecidedMeanwhile as error:
+        again = _Choice(choice.row, choice.action, choice.label, error.event.id, choice.seen)
+        _keep(_Outcome(choice.row, event_words(error.event), choice=again))
+    except DietExplorerError as error:
+        _keep(_Outcome(choice.row, error=error, choice=choice))
+    else:
+        _keep(_Outcome(choice.row, f"Saved · {datetime.now():%H:%M:%S}"))
+
+
+def _undo(dataset: Dataset, who: Identity, row: int) -> None:
+    try:
+        undone = dataset.ledger.undo(who)
+    except DietExplorerError as error:
+        _keep(_Outcome(row, error=error))
+        return
+    said = "Nothing to undo"
+    if undone is not None:
+        said = f"Undone · {datetime.now():%H:%M:%S}" + ("" if row in undone.rows else ", about another example")
+    _keep(_Outcome(row, said))
+
+
+def _keep(outcome: _Outcome) -> None:
+    st.session_state[_OUTCOME] = outcome
+
+
+def _outcome(dataset: Dataset, run: Run, who: Identity, row: int) -> None:
+    found: _Outcome | None = st.session_state.get(_OUTCOME)
+    if found is None or found.row != row:
+        return
+    if found.error is not None:
+        show_error(found.error, key="decide-error")
+        if found.choice is not None:
+            st.button("Try again", key="decide-again", on_click=_decide, args=(dataset, run, who, found.choice))
+    elif found.choice is not None:
+        st.warning(f"Somebody has decided meanwhile: {as_text(found.words)}", icon=":material/group:")
+        with st.container(key="decide-both", horizontal=True, gap="small"):
+            st.button("Save mine too", key="decide-mine", on_click=_decide, args=(dataset, run, who, found.choice))
+            st.button("Keep theirs", key="decide-theirs", on_click=_keep, args=(_Outcome(row, "Kept as it is"),))
+    else:
+        st.html(f'<span class="de-quiet" role="status">{escape(found.words)}</span>')

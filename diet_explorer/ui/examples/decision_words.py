@@ -1,0 +1,72 @@
+"""Events of the ledger in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diet_explorer.scoring import catalogue
+from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import escape
+
+_DONE = {
+    "keep": "kept the label",
+    "exclude": "excluded it",
+    "unsure": "was unsure",
+    "undecided": "left it open",
+    "flag": "flagged it",
+    "unflag": "took the flag away",
+    "undo": "took a decision back",
+}
+
+
+def done_words(event: DecisionEvent, given: str | None = None) -> str:
+    """What was done, with the label from which and to which, where the example's given one is known."""
+    if event.action == "relabel":
+        if event.labels is not None:
+            done = "chose a label for each"
+        else:
+            done = f"changed {given} → {event.label}" if given else f"chose the label {event.label}"
+    else:
+        done = _DONE.get(event.action, event.action)
+    if event.adjudicates:
+        done = f"settled it: {done}"
+    return f"{done} ({words.whole(len(event.rows))} examples at once)" if event.is_bulk else done
+
+
+def event_words(event: DecisionEvent) -> str:
+    """Who did what and when, as one sentence."""
+    return f"{event.annotator} {done_words(event)}, {words.moment(event.at)}."
+
+
+def history_html(events: Sequence[DecisionEvent], given: str, *, title: str = "Decisions about this example") -> str:
+    """Everything that was ever decided about an example, the latest first; undone ones are struck through."""
+    if not events:
+        return ""
+    undone = {event.undoes for event in events if event.undoes is not None}
+    lines = []
+    for event in reversed(events):
+        mark = "s" if event.id in undone else "span"
+        note = f" “{escape(event.note)}”" if event.note else ""
+        seen = _seen_words(event.seen)
+        when = escape(words.moment(event.at)) + (f" · saw {escape(seen)}" if seen else "")
+        lines.append(
+            f"<li><{mark}><b>{escape(event.annotator)}</b> {escape(done_words(event, given))}</{mark}>{note} "
+            f'<span class="de-quiet">{when}</span></li>'
+        )
+    return f'<h4>{escape(title)}</h4><ul class="de-votes">{"".join(lines)}</ul>'
+
+
+def _seen_words(seen: Mapping[str, Any] | None) -> str:
+    """The score, checkpoint and suggestion that were on the screen."""
+    if not seen or "score" not in seen:
+        return ""
+    known = catalogue.SCORE_NAMES
+    name = catalogue.score(seen["score"]).title if seen["score"] in known else "suspicion"
+    parts = [f"{name} {words.three(seen.get('value'))}"]
+    if seen.get("checkpoint") is not None:
+        parts.append(catalogue.checkpoint_title(float(seen["checkpoint"])))
+    if seen.get("suggestion"):
+        parts.append(f"suggested {seen['suggestion']}")
+    return ", ".join(parts)

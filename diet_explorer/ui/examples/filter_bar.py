@@ -1,0 +1,231 @@
+"""The controls of the filter: what they show stands in the URL, what they change goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from diet_explorer.analysis.filters import (
+    DECISION_STATES,
+    ExampleFilter,
+    LengthRange,
+    MetadataRange,
+    MetadataValue,
+    ScoreRange,
+)
+from diet_explorer.scoring.catalogue import Score
+from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.ui.drawing import charts
+from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.refine import refine
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import read_view
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+BINS = 40
+_RangeCallback = Callable[[float | None, float | None], None]
+_DISAGREE = {"any": None, "≠": True, "=": False}
+_DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
+_LENGTH = ""
+"""Stands for the length among the names of columns, none of which is empty."""
+_NUMERIC = ("int", "uint", "float", "double", "decimal")
+
+
+def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
+    """Draw every control of the filter, the histogram first."""
+    _score_range(selection, run, checkpoint)
+    where = selection.where
+    left, right = st.columns(2, gap="small")
+    with left:
+        _multi("Given label", dataset.classes, where.labels, "filter-label", "labels")
+    with right:
+        _multi("Predicted label", dataset.classes, where.predicted, "filter-predicted", "predicted")
+    left, right = st.columns(2, gap="small")
+    with left, st.container(key="filter-disagree"):
+        shown = next(name for name, value in _DISAGREE.items() if value == where.disagree)
+        disagree, default = mirrored("filter-disagree", shown)
+        st.selectbox(
+            "Given and predicted",
+            list(_DISAGREE_WORDS),
+            index=list(_DISAGREE_WORDS).index(default),
+            key=disagree,
+            format_func=_DISAGREE_WORDS.__getitem__,
+            on_change=lambda: _set(disagree=_DISAGREE[st.session_state[disagree]]),
+        )
+    with right:
+        _multi("Split", list(dataset.manifest.splits), where.splits, "filter-split", "splits")
+    left, right = st.columns(2, gap="small")
+    with left:
+        _multi("Learned", list(TRAJECTORIES), where.trajectories, "filter-trajectory", "trajectories")
+    with right:
+        _multi("Decision", list(DECISION_STATES), where.decided, "filter-decided", "decided")
+    _metadata_column(dataset)
+    _metadata_condition(dataset, where)
+
+
+def draw_search(where: ExampleFilter) -> None:
+    """Draw the box that searches the texts."""
+    with st.container(key="search"):
+        key, default = mirrored("search", where.text)
+        st.text_input(
+            "Search the texts",
+            default,
+            key=key,
+            type="search",
+            placeholder="Search the texts",
+            label_visibility="collapsed",
+            icon=":material/search:",
+            on_change=lambda: _set(text=st.session_state[key]),
+        )
+
+
+def range_of(where: ExampleFilter, score: Score) -> ScoreRange:
+    """The filter's range of a score; an open one where it has none."""
+    return next((entry for entry in where.scores if entry.name == score.name), ScoreRange(score.name))
+
+
+def _set(**changes: Any) -> None:
+    refine(replace(read_view().where, **changes))
+
+
+def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, field: str) -> None:
+    with st.container(key=name):
+        key, default = mirrored(name, [option for option in chosen if option in options])
+        st.multiselect(
+            label,
+            options,
+            default,
+            key=key,
+            format_func=visible,
+            placeholder="All",
+            on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
+        )
+
+
+def _range_inputs(
+    name: str,
+    titles: tuple[str, str],
+    low: float | None,
+    high: float | None,
+    on_change: _RangeCallback,
+    *,
+    whole: bool = False,
+) -> None:
+    """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open; `whole` for counts."""
+    left, right = st.columns(2, gap="small")
+    with left, st.container(key=f"{name}-low"):
+        low_key, low_default = mirrored(f"{name}-low", low)
+        _number_input(titles[0], low_key, low_default, whole, lambda: on_change(st.session_state[low_key], high))
+    with right, st.container(key=f"{name}-high"):
+        high_key, high_default = mirrored(f"{name}-high", high)
+        _number_input(titles[1], high_key, high_default, whole, lambda: on_change(low, st.session_state[high_key]))
+
+
+def _number_input(title: str, key: str, default: float | None, whole: bool, on_change: Callable[[], None]) -> None:
+    st.number_input(
+        title,
+        key=key,
+        value=default,
+        format="%d" if whole else "%.3f",
+        step=1 if whole else 0.05,
+        placeholder=title,
+        label_visibility="collapsed",
+        on_change=on_change,
+    )
+
+
+def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
+    score, where = selection.score, selection.where
+    limits = range_of(where, score)
+    others = replace(where, scores=tuple(entry for entry in where.scores if entry.name != score.name))
+    counts = library.histogram(run, score.name, checkpoint, selection.seed, others, BINS)
+    if counts.empty:
+        st.caption("No example matches the other conditions.")
+    else:
+        charts.score_histogram(
+            counts,
+            score,
+            limits.low,
+            limits.high,
+            on_range=lambda low, high: _set_range(score.name, round(low, 3), round(high, 3)),
+        )
+    _range_inputs(
+        "filter",
+        (f"{score.title} from", f"{score.title} to"),
+        limits.low,
+        limits.high,
+        lambda low, high: _set_range(score.name, low, high),
+    )
+
+
+def _set_range(name: str, low: float | None, high: float | None) -> None:
+    kept = tuple(entry for entry in read_view().where.scores if entry.name != name)
+    chosen = () if low is None and high is None else (ScoreRange(name, low, high),)
+    _set(scores=(*kept, *chosen))
+
+
+def _metadata_column(dataset: Dataset) -> None:
+    columns = list(library.metadata_types(dataset))
+    st.selectbox(
+        "Length or further column",
+        [_LENGTH, *columns],
+        index=None,
+        key="filter-column",
+        format_func=lambda name: name or "Length in characters",
+        placeholder="Filter by length or a further column" if columns else "Filter by length",
+        label_visibility="collapsed",
+    )
+
+
+def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
+    column = st.session_state.get("filter-column")
+    types = library.metadata_types(dataset)
+    if column == _LENGTH:
+        length = where.length or LengthRange()
+        _range_inputs("filter-length", ("Characters from", "to"), length.low, length.high, _set_length, whole=True)
+        return
+    if column not in types:
+        return
+    if types[column].startswith(_NUMERIC):
+        limits = next((entry for entry in where.metadata if entry.column == column), MetadataRange(column))
+        _range_inputs(
+            "filter-column",
+            (f"{column} from", f"{column} to"),
+            limits.low,
+            limits.high,
+            lambda low, high: _set_metadata(column, low, high),
+        )
+        return
+    with st.container(key="filter-column-value"):
+        key, default = mirrored("filter-column-value", "")
+        st.text_input(
+            f"{column} is exactly",
+            default,
+            key=key,
+            placeholder=f"{column} is exactly …",
+            label_visibility="collapsed",
+            on_change=lambda: _add_value(column, st.session_state[key]),
+        )
+
+
+def _set_length(low: float | None, high: float | None) -> None:
+    least, most = (None if end is None else max(int(end), 0) for end in (low, high))
+    _set(length=None if least is None and most is None else LengthRange(least, most))
+
+
+def _set_metadata(column: str, low: float | None, high: float | None) -> None:
+    kept = tuple(entry for entry in read_view().where.metadata if entry.column != column)
+    chosen = () if low is None and high is None else (MetadataRange(column, low, high),)
+    _set(metadata=(*kept, *chosen))
+
+
+def _add_value(column: str, value: str) -> None:
+    if value:
+        pair = MetadataValue(column, value)
+        _set(values=(*(entry for entry in read_view().where.values if entry != pair), pair))

@@ -1,0 +1,240 @@
+"""What the two maps share: the chart with its tools; beside it the selection, the open example, or how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.analysis.filters import DECISION_STATES, Region
+from diet_explorer.analysis.region import MapName
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
+from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
+from diet_explorer.ui.examples.bulk import draw_bulk
+from diet_explorer.ui.examples.filter_bar import draw_filters
+from diet_explorer.ui.examples.panel import draw_card
+from diet_explorer.ui.examples.ranked_list import draw_list
+from diet_explorer.ui.maps.chart import Axes, Colouring, counted_words, draw_map, draw_tools
+from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.refine import refine
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import Box, change, read_view
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+
+MOST_POINTS = 20_000
+_SAMPLE = 2_000  # points over a density grid
+_GRID = (96, 80)
+_COLUMNS = ("id", "text", "label", "predicted", "disagree")
+_HEIGHT = 470
+_ABOVE = 470  # pixels of the window that are not the table of selected examples
+_MARGIN = 0.03  # of a map's extent, left free around it
+
+
+@dataclass(frozen=True)
+class MapKind:
+    """One map.
+
+    Attributes
+    ----------
+    name : str
+        As regions name it.
+    x, y : str
+        Where the places come from: scores, or the two directions of an embedding map.
+    axes : Axes
+    title : str
+        The finding or question over the chart.
+    colourings : tuple of str
+        What can be coloured by, the default first: catalogue's scores, or ``label, trajectory, decided``.
+    """
+
+    name: MapName
+    x: str
+    y: str
+    axes: Axes
+    title: str
+    colourings: tuple[str, ...]
+
+
+def draw_map_page(
+    selection: Selection,
+    dataset: Dataset,
+    run: Run,
+    checkpoint: float,
+    kind: MapKind,
+    reading: Callable[[], None],
+) -> None:
+    """Draw the map; to its right the open example, else the selected ones, else `reading`."""
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        _draw_left(selection, dataset, run, checkpoint, kind)
+    with right:
+        if selection.view.example is not None:
+            total = library.count(run, checkpoint, selection.seed, selection.where)
+            draw_card(selection, dataset, run, checkpoint, total, narrow=True)
+        elif selection.where.region is not None and selection.where.region.map == kind.name:
+            draw_selected(selection, dataset, run, checkpoint)
+        else:
+            with st.container(key="map-reading"):
+                reading()
+
+
+def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
+    """Draw the examples inside the region: exact count, what can be done with them, and the table."""
+    where = selection.where
+    total = library.count(run, checkpoint, selection.seed, where)
+    whole = library.count(run, checkpoint, selection.seed, replace(where, region=None))
+    share = f" · {words.percent(total / whole)} of {words.whole(whole)}" if whole else ""
+    with st.container(key="selection-head", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<p class="de-selected" role="status"><b>{words.counted(total, "example")}</b> selected'
+            f'<span class="de-quiet">{share}</span></p>',
+            width="stretch",
+        )
+        st.button(
+            "Clear",
+            key="clear-region",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=refine,
+            args=(replace(where, region=None),),
+        )
+    with st.container(key="selection-actions", horizontal=True, vertical_alignment="center", gap="small"):
+        if st.button("Open in Browse", key="open-browse", icon=":material/format_list_numbered:", disabled=not total):
+            st.switch_page("pages/browse.py", query_params=selection.view.changed(page=1).to_query())
+        st.download_button(
+            "CSV",
+            data=filtered_csv(run, selection.score.name, checkpoint, selection.seed, where),
+            file_name=f"{dataset.id}-selection.csv",
+            mime="text/csv",
+            key="selection-csv",
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=total == 0,
+            help=f"All {words.counted(total, 'selected example')}, worst first. {SAFETY_NOTE}",
+        )
+    draw_bulk(selection, dataset, run, checkpoint, total)
+    draw_list(selection, run, checkpoint, total, narrow=True, above=_ABOVE)
+
+
+def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, kind: MapKind) -> None:
+    view, where = selection.view, selection.where
+    shown = replace(where, region=None) if where.region and where.region.map == kind.name else where
+    total = library.count(run, checkpoint, selection.seed, shown)
+    known = [name for name in kind.colourings if _is_known(name, selection)]
+    colour = view.colour if view.colour in known else known[0]
+    colouring = _colouring(colour, selection, dataset)
+    chart = f"map-{kind.name}"
+    ranked = exploration.Ranked(run, checkpoint, selection.seed)
+    box = view.zoom or _with_margin(exploration.extent(ranked, kind.x, kind.y))
+    whole = total <= MOST_POINTS
+    columns = dict.fromkeys([*_COLUMNS, colouring.column])
+    limit = MOST_POINTS if whole else _SAMPLE
+    points = exploration.points(ranked, kind.x, kind.y, list(columns), shown, limit, None if whole else view.zoom)
+    grid = None if whole else exploration.density(ranked, kind.x, kind.y, shown, _GRID, box)
+    with st.container(key="map-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        _choose_colour(known, colour)
+        with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
+            draw_filters(selection, dataset, run, checkpoint)
+        draw_tools(
+            chart,
+            _place_of(points, view.example),
+            on_region=lambda corners: _drawn(kind, corners),
+            on_zoom=lambda ends: change(zoom=_box(ends)),
+            on_open=lambda row: change(example=row),
+        )
+    stamp = f"{run.id} {checkpoint} {selection.seed} {colour} {shown.to_query()} {view.zoom}"
+    draw_map(
+        points,
+        grid,
+        _GRID,
+        kind.axes,
+        colouring,
+        box=box,
+        region=_outline(kind, stamp, where.region),
+        title=kind.title,
+        note=counted_words(total, len(points)),
+        key=chart,
+        height=_HEIGHT,
+        dark=is_dark(),
+        table=lambda: points if grid is None else grid,
+    )
+
+
+def _choose_colour(known: Sequence[str], colour: str) -> None:
+    with st.container(key="map-colour", width=190):
+        key, default = mirrored("map-colour", colour)
+        st.selectbox(
+            "Colours show",
+            known,
+            index=list(known).index(default),
+            key=key,
+            format_func=lambda name: f"Colour: {_COLOUR_TITLES.get(name) or catalogue.score(name).title}",
+            label_visibility="collapsed",
+            on_change=lambda: change(colour=st.session_state[key]),
+        )
+
+
+_COLOUR_TITLES = {"label": "given label", "trajectory": "type of learning", "decided": "decision"}
+
+
+def _is_known(name: str, selection: Selection) -> bool:
+    return name in _COLOUR_TITLES or name in selection.scores
+
+
+def _colouring(name: str, selection: Selection, dataset: Dataset) -> Colouring:
+    if name == "label":
+        colours: Mapping[object, str] = {entry: selection.colours[entry] for entry in dataset.classes[:8]}
+        return Colouring("Given label", "label", colours, {}, outlined=True)
+    if name == "trajectory":
+        return Colouring("Type of learning", "trajectory", dict(zip(TRAJECTORIES, TRAJECTORY_COLOURS, strict=True)), {})
+    if name == "decided":
+        return Colouring("Decision", "decided", dict(zip(DECISION_STATES, DECISION_COLOURS, strict=True)), {})
+    return Colouring(catalogue.score(name).axis, name, None, {})
+
+
+def _place_of(points: pd.DataFrame, row: int | None) -> tuple[float, float] | None:
+    found = points[points["row"] == row]
+    return None if found.empty else (float(found["x"].iloc[0]), float(found["y"].iloc[0]))
+
+
+def _outline(kind: MapKind, stamp: str, region: Region | None) -> Region | None:
+    """The region to begin the chart with.
+
+    What was drawn on the chart itself is on the screen already; with another outline in its figure the chart would be
+    made anew, with a flash and without the outline as it was drawn.
+    """
+    own = region if region and region.map == kind.name else None
+    key = f"outline-{kind.name}"
+    known = st.session_state.get(key)
+    if known is not None and known["stamp"] == stamp and known["drawn"] == own:
+        begun: Region | None = known["begun"]
+        return begun
+    st.session_state[key] = {"stamp": stamp, "begun": own, "drawn": own}
+    return own
+
+
+def _drawn(kind: MapKind, corners: Sequence[Sequence[float]]) -> None:
+    region = Region.simplified(kind.name, corners) if corners else None
+    known = st.session_state.get(f"outline-{kind.name}")
+    if known is not None:
+        known["drawn"] = region
+    where = replace(read_view().where, region=region)
+    refine(where)
+    change(example=None)
+
+
+def _box(ends: Sequence[float]) -> Box | None:
+    return (float(ends[0]), float(ends[1]), float(ends[2]), float(ends[3])) if len(ends) == 4 else None
+
+
+def _with_margin(box: Box) -> Box:
+    left, right, bottom, top = box
+    aside, above = _MARGIN * (right - left or 1.0), _MARGIN * (top - bottom or 1.0)
+    return left - aside, right + aside, bottom - above, top + above

@@ -1,0 +1,1 @@
+"""Start a proof, follow it, read its results."""

@@ -1,0 +1,96 @@
+"""How far a proof is: one line for the whole, and every retraining with what can be done about it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import bar, job_bar
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.person import person
+from diet_explorer.workspace.proof import CellProgress, Proof, ProofProgress
+
+_EVERY_SECONDS = 2.0
+_HEIGHT = 500
+_STATES = {"queued": "waits", "running": "runs", "succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:
+    """Draw the line of the whole; it refreshes, and the page runs again when a training ends."""
+    if progress.is_active:
+        st.fragment(_live, run_every=_EVERY_SECONDS)(proof, progress.done)
+        return
+    failed = next((entry for entry in progress.cells if entry.status == "failed"), None)
+    if failed is not None:
+        what = f"{failed.title}, seed {failed.cell.seed}: {failed.error or 'the training failed.'}"
+        st.error(
+            f"**{as_text(what)}**\n\n{as_text(failed.remedy or 'Resume it.')}",
+            icon=":material/error:",
+        )
+    if progress.status in ("failed", "cancelled"):
+        with st.container(key="proof-stopped", horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(
+                f'<span role="status">{progress.done} of {progress.total} trainings are done; the others have stopped.'
+                "</span>",
+                width="stretch",
+            )
+            if st.button("Resume", key="resume-proof", type="primary", icon=":material/play_arrow:"):
+                with error_boundary("proof-error"):
+                    proof.resume(by=person())
+                    st.rerun()
+
+
+def _live(proof: Proof, done: int) -> None:
+    with error_boundary("proof-progress-error"):
+        progress = proof.progress()
+        if not progress.is_active or progress.done != done:
+            st.rerun()
+        title = f"{progress.done} of {progress.total} trainings done"
+        figure = words.share_done(progress.share, progress.seconds_left)
+        with st.container(key="proof-progress", horizontal=True, vertical_alignment="center", gap="medium"):
+            st.html(job_bar(title, figure, progress.share), width="stretch")
+            if st.button("Cancel", key="cancel-proof", icon=":material/stop:"):
+                proof.cancel(by=person())
+                st.rerun()
+
+
+def draw_trainings(proof: Proof) -> None:
+    """Draw every retraining: a line per choice, a column per seed."""
+    active = proof.progress().is_active
+    with st.container(key="trainings", height=_HEIGHT, border=False):
+        st.fragment(_trainings, run_every=_EVERY_SECONDS if active else None)(proof)
+
+
+def _trainings(proof: Proof) -> None:
+    with error_boundary("trainings-error"):
+        cells: dict[int, list[CellProgress]] = {}
+        for entry in proof.progress().cells:
+            cells.setdefault(entry.cell.arm, []).append(entry)
+        for place, arm in enumerate(proof.arms):
+            with st.container(key=f"training-{place}"):
+                columns = st.columns([3, *[2] * proof.seeds], gap="small", vertical_alignment="center")
+                share = arm.size / proof.arms[0].size
+                columns[0].html(
+                    f'{escape(arm.title)}<br><span class="de-quiet">{words.whole(arm.size)} examples · '
+                    f"{words.percent(share)}</span>"
+                )
+                for column, entry in zip(columns[1:], cells[place], strict=True):
+                    with column:
+                        _draw_cell(proof, entry, f"{place}-{entry.cell.seed}")
+
+
+def _draw_cell(proof: Proof, entry: CellProgress, key: str) -> None:
+    hint = f' title="{escape(entry.error)}"' if entry.error else ""
+    share = f" {words.percent(entry.share)}" if entry.status == "running" else ""
+    st.html(
+        f'<div class="de-job"{hint}><p><span>seed {entry.cell.seed}</span><b>{_STATES[entry.status]}{share}</b></p>'
+        f"{bar(entry.share)}</div>"
+    )
+    if entry.status in ACTIVE and st.button("Cancel", key=f"cancel-cell-{key}", type="tertiary"):
+        proof.cancel(entry.cell, by=person())
+        st.rerun()
+    if entry.status in ("failed", "cancelled") and st.button("Resume", key=f"resume-cell-{key}", type="tertiary"):
+        proof.resume(entry.cell, by=person())
+        st.rerun()

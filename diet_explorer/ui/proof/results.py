@@ -1,0 +1,101 @@
+"""What came of a proof: the chart, a sentence per policy, and all numbers."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from diet_explorer.pruning.proof import MEASURES, Measure
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.proof.chart import MEASURE_TITLES, proof_chart
+from diet_explorer.ui.shell.unscored import skeleton
+from diet_explorer.workspace.proof import Proof
+
+_VERDICTS_HEIGHT = 210
+_TABLE_HEIGHT = 520
+
+
+def evaluated_words(proof: Proof) -> str:
+    """What its results are taken over."""
+    where = "held-out" if proof.evaluated_on == "held out" else proof.evaluated_on
+    return f"{words.whole(proof.evaluated)} {where} examples"
+
+
+def draw_results(proof: Proof, table: pd.DataFrame) -> None:
+    """Draw the chart and the verdicts."""
+    if not table["seeds"].any():
+        st.html(f'<p class="de-quiet">The first result appears when a training has ended.</p>{skeleton(300)}')
+        return
+    measure = st.segmented_control(
+        "Measure",
+        MEASURES,
+        default="accuracy",
+        format_func=MEASURE_TITLES.__getitem__,
+        required=True,
+        key="proof-measure",
+        label_visibility="collapsed",
+    )
+    proof_chart(table, measure, evaluated=evaluated_words(proof))
+    policies = table[table["kind"] == "policy"]
+    lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in policies["verdict"])
+    with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):
+        st.html(
+            '<h4 class="de-chart-title">Is it worth it?</h4>'
+            f'<ul class="de-cautions" role="status">{lines}</ul>'
+            '<p class="de-quiet">Differences are paired by seed, with 95 % intervals; nothing is corrected for '
+            "comparing many choices.</p>"
+        )
+
+
+def draw_table(table: pd.DataFrame) -> None:
+    """Draw all numbers: means with intervals, and paired differences."""
+    lines = "".join(
+        f"<tr{_hint(row['policy'])}><td>{escape(row['title'])}</td>"
+        f'<td class="de-figure">{words.whole(row["kept"])}<br><span class="de-quiet">{row["share"]:.1f} %</span></td>'
+        f'<td class="de-figure">{row["seeds"]}</td>'
+        + "".join(f'<td class="de-figure">{_interval(row, measure)}</td>' for measure in MEASURES)
+        + "".join(f'<td class="de-figure">{_difference(row, other)}</td>' for other in ("vs_random", "vs_full"))
+        + "</tr>"
+        for row in table.to_dict("records")
+    )
+    heads = ("kept", "seeds", *(MEASURE_TITLES[measure] for measure in MEASURES), "against random", "against full data")
+    head = "".join(f'<th class="de-figure">{title}</th>' for title in heads)
+    with st.container(key="proof-table", height=_TABLE_HEIGHT, border=False):
+        st.html(
+            '<table class="de-list" aria-label="Results"><thead><tr><th>Choice</th>'
+            f"{head}</tr></thead><tbody>{lines}</tbody></table>"
+            '<p class="de-quiet">Below each mean its 95 % interval. Differences are in points of accuracy, paired by '
+            "seed; where the interval holds 0, no difference is seen.</p>"
+        )
+
+
+def _hint(policy: object) -> str:
+    """The policy in words, on hover; other lines than policies' have none (NaN in the table)."""
+    return f' title="{escape(policy)}"' if isinstance(policy, str) else ""
+
+
+def _interval(row: dict[Any, Any], measure: Measure) -> str:
+    shown = _share if measure != "loss" else words.three
+    return f"{shown(row[measure])}<br>{_bounds(row, measure, shown)}"
+
+
+def _difference(row: dict[Any, Any], name: str) -> str:
+    return f"{_points(row[name])}<br>{_bounds(row, name, _points)}"
+
+
+def _bounds(row: dict[Any, Any], name: str, shown: Any) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    known = isfinite(low) and isfinite(high)
+    return f'<span class="de-quiet">{f"{shown(low)} to {shown(high)}" if known else ""}</span>'
+
+
+def _share(value: float) -> str:
+    return words.percent(value if isfinite(value) else None)
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}" if isfinite(value) else words.NOT_THERE

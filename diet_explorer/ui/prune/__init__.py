@@ -1,0 +1,1 @@
+"""Build a policy, preview it, export and push the pruned set."""

@@ -1,0 +1,185 @@
+"""The exports of a run: their list, and of the chosen one its progress, what it holds, and the way to the files."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import job_bar
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.prune.export_form import format_title
+from diet_explorer.ui.prune.hub_form import draw_hub
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.person import person
+from diet_explorer.ui.shell.view import change
+from diet_explorer.workspace.exports import Export
+from diet_explorer.workspace.run import Run
+
+_EVERY_SECONDS = 1.0
+_MOST_LISTED = 100
+_LIST_HEIGHT = 190
+_MOST_ZIPPED = 200_000_000  # bytes; the server holds a download in memory
+_KILO = 1000
+
+
+def draw_exports(run: Run, chosen: str | None) -> None:
+    """Draw the list and the chosen export, by default the newest.
+
+    Parameters
+    ----------
+    chosen : str or None
+        Id of the export that the address names.
+    """
+    exports = library.workspace().exports(run)
+    if not exports:
+        st.html(
+            '<div class="de-empty"><h3>No exports yet</h3><p>Here every export of this run will be listed, with its '
+            "manifest, its files, and the way to the Hub. Start one on the right; it is written in the background.</p>"
+            "</div>"
+        )
+        return
+    shown = next((export for export in exports if export.id == chosen), exports[0])
+    if chosen and shown.id != chosen:
+        shown = library.workspace().export(chosen)
+    with st.container(key="export-list", height=_LIST_HEIGHT if len(exports) > 2 else "content", gap=None):
+        for export in exports[:_MOST_LISTED]:
+            _draw_line(export, is_shown=export.id == shown.id)
+    if len(exports) > _MOST_LISTED:
+        st.html(f'<p class="de-quiet">and {words.whole(len(exports) - _MOST_LISTED)} older ones</p>')
+    with st.container(key="export-details", gap="small"), error_boundary("export-details-error"):
+        _draw_details(shown)
+
+
+def _draw_line(export: Export, *, is_shown: bool) -> None:
+    with st.container(key=f"line-{export.id}", horizontal=True, vertical_alignment="center", gap="small"):
+        selected = " de-selected" if is_shown else ""
+        options = "all rows" if export.options.all_rows else "rows that stay"
+        facts = (
+            format_title(export.options.format),
+            options,
+            export.status,
+            words.moment(export.created_at),
+            export.by,
+        )
+        st.html(
+            f'<div class="de-run{selected}"><p><b>{escape(export.policy.title)}</b> '
+            f'<span class="de-quiet">{escape(" · ".join(facts))}</span></p></div>',
+            width="stretch",
+        )
+        st.button(
+            "Shown" if is_shown else "Show",
+            key=f"show-{export.id}",
+            type="tertiary",
+            disabled=is_shown,
+            on_click=change,
+            kwargs={"export": export.id},
+        )
+
+
+def _draw_details(export: Export) -> None:
+    progress = export.progress()
+    if progress.is_active:
+        st.fragment(_live, run_every=_EVERY_SECONDS)(export)
+        return
+    if progress.state == "failed":
+        st.error(
+            f"**{as_text(progress.error or 'The export failed.')}**\n\n{as_text(progress.remedy or 'Export again.')}",
+            icon=":material/error:",
+        )
+        return
+    if progress.state == "cancelled":
+        st.info("This export was cancelled; nothing is left of it. Start another one on the right.")
+        return
+    manifest = export.manifest
+    size = sum(entry["bytes"] for entry in manifest["files"])
+    rows = sum(entry["rows"] for entry in manifest["files"] if entry["split"] is not None)
+    figures = [
+        (words.whole(rows), "rows in " + words.counted(len([e for e in manifest["files"] if e["split"]]), "file")),
+        (_bytes(size), "in all"),
+        (words.whole(manifest["relabelled"]), "with a new label"),
+        (words.whole(sum(manifest["decisions"]["counts"].values())), "decisions taken into account"),
+    ]
+    cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
+    st.html(
+        f'<p class="de-quiet">{escape(export.policy.describe())}</p><div class="de-figures" role="status">{cells}</div>'
+        f'<p class="de-path"><span class="de-quiet">Folder</span> <code>{escape(export.folder)}</code></p>'
+    )
+    with st.container(key="export-actions", horizontal=True, vertical_alignment="center", gap="small"):
+        _draw_download(export, size)
+        with st.popover("Manifest", icon=":material/receipt_long:", key="export-manifest"):
+            st.html(_files_html(manifest["files"]))
+            st.html(f'<p class="de-quiet">To write it again: <code>{escape(manifest["replay"])}</code></p>')
+            st.json(manifest, expanded=1)
+    draw_hub(export)
+
+
+def _draw_download(export: Export, size: int) -> None:
+    if "://" in export.folder:
+        return
+    if size > _MOST_ZIPPED:
+        st.html('<span class="de-quiet">Too large to download from here; take it from the folder.</span>')
+        return
+    st.download_button(
+        "Download (ZIP)",
+        data=_zipped(Path(export.folder), export.id),
+        file_name=f"{export.id}.zip",
+        mime="application/zip",
+        key="download-export",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _zipped(folder: Path, name: str) -> Callable[[], bytes]:
+    """Makes the archive when the button is pressed; its files lie in one folder."""
+
+    def made() -> bytes:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    archive.write(path, f"{name}/{path.relative_to(folder)}")
+        return stream.getvalue()
+
+    return made
+
+
+def _live(export: Export) -> None:
+    with error_boundary("export-progress-error"):
+        progress = export.progress()
+        if not progress.is_active:
+            st.rerun()
+        figure = words.share_done(progress.share, progress.seconds_left)
+        st.html(job_bar(progress.stage, figure, progress.share))
+        if st.button("Cancel export", key="cancel-export", icon=":material/stop:"):
+            export.cancel(by=person())
+            st.rerun()
+
+
+def _files_html(files: list[dict[str, object]]) -> str:
+    lines = "".join(
+        f"<tr><td>{escape(str(entry['path']))}</td>"
+        f'<td class="de-figure">{words.whole(int(str(entry["rows"])))}</td>'
+        f'<td class="de-figure">{_bytes(int(str(entry["bytes"])))}</td>'
+        f"<td><code>{escape(str(entry['sha256'])[:12])}</code></td></tr>"
+        for entry in files
+    )
+    return (
+        '<table class="de-list" aria-label="Files"><thead><tr><th>File</th><th class="de-figure">rows</th>'
+        f'<th class="de-figure">size</th><th>SHA-256</th></tr></thead><tbody>{lines}</tbody></table>'
+    )
+
+
+def _bytes(size: int) -> str:
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < _KILO:
+            break
+        value, unit = value / _KILO, larger
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -1,0 +1,89 @@
+"""Push an export to the Hub: the form, its progress, and what came of it. The token is kept nowhere."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diet_explorer.jobs.push_progress import PushProgress
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import job_bar
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.person import person
+from diet_explorer.workspace.exports import Export
+
+_EVERY_SECONDS = 1.0
+_MOST_SIGNS = 200
+
+
+def draw_hub(export: Export) -> None:
+    """Draw how the last push went, or goes, and the form for the next."""
+    progress = export.push_progress()
+    with st.container(key="hub", gap="small"):
+        st.html('<h4 class="de-chart-title">Push to the Hugging Face Hub</h4>')
+        if progress.is_active:
+            st.fragment(_live, run_every=_EVERY_SECONDS)(export)
+            return
+        _draw_outcome(progress)
+        _draw_form(export, progress)
+
+
+def _draw_outcome(progress: PushProgress) -> None:
+    if progress.state == "done":
+        seen = "only its owner can see it" if progress.private else "everybody can see it"
+        st.html(
+            f'<p role="status">Pushed to <a href="{escape(progress.url or "")}" target="_blank">'
+            f'{escape(progress.repo)}</a> <span class="de-quiet">{seen} · revision '
+            f"<code>{escape((progress.commit or '')[:12])}</code></span></p>"
+        )
+    elif progress.state == "failed":
+        st.error(
+            f"**{as_text(progress.error or 'The push failed.')}**\n\n{as_text(progress.remedy or 'Push again.')}",
+            icon=":material/error:",
+        )
+    elif progress.state in ("cancelled", "interrupted"):
+        what = "was cancelled" if progress.state == "cancelled" else "was cut off"
+        st.info(
+            f"The push to {as_text(progress.repo)} {what}; the Hub has what it had before. Push again to go on: "
+            "what is up is not sent again."
+        )
+
+
+def _draw_form(export: Export, progress: PushProgress) -> None:
+    with st.form("hub-form", clear_on_submit=True, border=False):  # cleared, so that the token stays nowhere
+        left, right = st.columns(2, gap="medium")
+        repo = left.text_input(
+            "Dataset on the Hub",
+            progress.repo,
+            key=f"hub-repo-{progress.repo}",
+            placeholder="owner/name",
+            max_chars=_MOST_SIGNS,
+            help="Made if it is not there. A card that is there is merged, not replaced.",
+        )
+        token = right.text_input(
+            "Token",
+            key="hub-token",
+            type="password",
+            autocomplete="off",
+            placeholder="that of HF_TOKEN or of the Hub's own login",
+            help="With the right to write. It is used for this push only and kept nowhere.",
+        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            private = st.checkbox("Private: only you can see it", progress.private, key=f"hub-private-{progress.repo}")
+            done = st.form_submit_button("Push", key="hub-push", type="primary", icon=":material/cloud_upload:")
+    if done:
+        with error_boundary("hub-error"):
+            export.push(repo.strip(), private=private, token=token.strip() or None, by=person(), wait=False)
+            st.rerun()
+
+
+def _live(export: Export) -> None:
+    with error_boundary("hub-progress-error"):
+        progress = export.push_progress()
+        if not progress.is_active:
+            st.rerun()
+        title = f"{progress.repo}: {progress.stage}"
+        st.html(job_bar(title, words.share_done(progress.share), progress.share))
+        if st.button("Cancel push", key="cancel-push", icon=":material/stop:"):
+            export.cancel_push(by=person())
+            st.rerun()

@@ -1,0 +1,1 @@
+"""Set up a run, follow it, list runs."""

@@ -1,0 +1,84 @@
+"""Runs as a list with their state and the ways to go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from diet_explorer.scoring import catalogue
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import bar
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.picker import STATUS_WORDS, model_title, short_title
+from diet_explorer.ui.shell.view import View
+from diet_explorer.workspace.run import Run
+
+_SIGNS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
+
+
+def status_words(run: Run) -> str:
+    """A run's status with its sign."""
+    return f"{_SIGNS[run.status]} {STATUS_WORDS[run.status]}"
+
+
+def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, selected: str | None = None) -> None:
+    """One line per run: what, state, what has landed, and links to its progress and its examples.
+
+    Parameters
+    ----------
+    key : str
+        Each line is the element ``<key>-<run id>``.
+    with_dataset : bool
+        Whether the dataset's name is part of the line.
+    selected : str, optional
+        Id of the run to mark.
+    """
+    for run in runs:
+        with st.container(
+            key=f"{key}-{run.id}",
+            horizontal=with_dataset,
+            wrap=not with_dataset,
+            vertical_alignment="center",
+            gap="xsmall",
+        ):
+            st.html(_line(run, with_dataset, run.id == selected), width="stretch")
+            view = View(dataset=run.record.dataset_id, run=run.id)
+            with st.container(horizontal=True, width="content" if with_dataset else "stretch", gap="xsmall"):
+                st.page_link(
+                    "pages/score.py", label="Progress", icon=":material/monitoring:", query_params=view.to_query()
+                )
+                st.page_link(
+                    "pages/browse.py",
+                    label="Browse",
+                    icon=":material/format_list_numbered:",
+                    query_params=view.to_query(),
+                    disabled=not run.checkpoints(),
+                )
+
+
+def settings_words(run: Run) -> str:
+    """A run's settings in one line."""
+    config = run.config
+    grand = {"all": "GraNd over all parameters", "head": "GraNd of the classifier", "off": "no GraNd"}[config.grand]
+    return (
+        f"{model_title(config.model)} · {words.counted(config.epochs, 'epoch')} · "
+        f"{words.counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
+    )
+
+
+def _line(run: Run, with_dataset: bool, selected: bool) -> str:
+    name = f"<b>{escape(run.dataset.name)}</b> · " if with_dataset else ""
+    landed = sum(len(points) for points in run.landed().values())
+    planned = len(run.config.checkpoints) * run.config.seeds
+    detail = [short_title(run), words.counted(run.config.epochs, "epoch"), words.moment(run.record.created_at)]
+    if run.status == "failed" and run.error:
+        detail.append(run.error)
+    elif run.checkpoints():
+        detail.append(f"scored {catalogue.checkpoint_title(run.checkpoints()[-1])}")
+    meter = f'<span class="de-meter">{bar(landed / planned)}</span>' if run.status in ACTIVE else ""
+    return (
+        f'<div class="de-run{" de-selected" if selected else ""}"><p>{name}{escape(status_words(run))} {meter}</p>'
+        f'<p class="de-quiet">{escape(" · ".join(detail))}</p></div>'
+    )

@@ -1,0 +1,52 @@
+"""What a page shows when something goes wrong: the message and the remedy, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.ui.drawing.plain import visible
+
+logger = logging.getLogger(__name__)
+
+
+def show_error(error: DietExplorerError, *, key: str = "error") -> None:
+    """Draw the two lines of an error; texts are shown as they are, without Markdown."""
+    with st.container(key=key):
+        st.error(f"**{as_text(error.message)}**\n\n{as_text(error.remedy)}", icon=":material/error:")
+
+
+def as_text(text: str) -> str:
+    """Escape what Streamlit's Markdown would interpret, so that a text reads as it was written."""
+    text = visible(text)
+    for sign in "\\`*_{}[]()#+-.!|$~:<>&":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("\n", " ")
+
+
+@contextmanager
+def error_boundary(key: str = "error") -> Iterator[None]:
+    """Turn every exception of the block into a message on the page.
+
+    A `DietExplorerError` shows its message and remedy. Anything else is written to the log with its
+    traceback under a short reference, and the page names that reference.
+    """
+    try:
+        yield
+    except DietExplorerError as error:
+        show_error(error, key=key)
+    except Exception:
+        reference = uuid.uuid4().hex[:8]
+        logger.exception("Unexpected error on a page, reference %s", reference)
+        with st.container(key=key):
+            st.error(
+                "**This part of the page could not be shown.**\n\n"
+                f"The details are in the app's log (the terminal where it was started), under reference {reference}. "
+                "Reload the page; if it happens again, report it with those lines.",
+                icon=":material/error:",
+            )

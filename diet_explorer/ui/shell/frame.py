@@ -1,0 +1,93 @@
+"""The frame of every page: title, purpose, context bar, running job, and the boundary that catches errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.scoring import catalogue
+from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
+from diet_explorer.ui.shell.job_line import draw_job_line
+from diet_explorer.ui.shell.navigation import ensure_navigation
+from diet_explorer.ui.shell.person import draw_person, must_sign_in
+from diet_explorer.ui.shell.picker import draw_picker, run_title
+from diet_explorer.ui.shell.refine import refine
+from diet_explorer.ui.shell.selection import Selection, resolve
+from diet_explorer.ui.shell.view import forget, read_view
+
+_STYLE = Path(__file__).with_name("style.css")
+_CHIPS = 8
+
+
+def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> None:
+    """Draw the frame and, where the address can be resolved, the body.
+
+    Parameters
+    ----------
+    title, purpose : str
+        The page's name, and one sentence on what it is for.
+    body : callable
+        Draws what is below the frame; its errors show as messages.
+    """
+    ensure_navigation()
+    st.html(_STYLE)
+    header, job = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
+    with header:
+        st.html(f'<div class="de-title"><h1>{escape(title)}</h1><p>{escape(purpose)}</p></div>')
+    with error_boundary():
+        if must_sign_in():
+            return
+        selection = _resolved()
+        if selection is None:
+            return
+        draw_picker(selection)
+        with job:
+            draw_job_line(selection)
+        draw_context_bar(selection)
+        body(selection)
+
+
+def _resolved() -> Selection | None:
+    library.workspace()  # its errors are no fault of the address
+    try:
+        return resolve(read_view())
+    except DietExplorerError as error:
+        show_error(error, key="link-error")
+        st.button("Start from a clean address", key="forget-link", on_click=forget, icon=":material/restart_alt:")
+        return None
+
+
+def draw_context_bar(selection: Selection) -> None:
+    """One line: dataset, run, score, checkpoint, seed; then the filter's conditions, each removable; who decides."""
+    facts = []
+    if selection.dataset:
+        facts.append(("dataset", selection.dataset.name))
+    if selection.run:
+        facts.append(("run", run_title(selection.run, selection.runs)))
+    if selection.checkpoint is not None:
+        facts.append(("score", selection.score.title))
+        facts.append(("checkpoint", catalogue.checkpoint_title(selection.checkpoint)))
+        facts.append(("seed", "mean" if selection.seed is None else str(selection.seed)))
+    if not facts:
+        facts.append(("dataset", "none yet"))
+    line = "".join(f'<span><span class="de-key">{key}</span> <b>{escape(value)}</b></span>' for key, value in facts)
+    with st.container(key="context-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="de-context">{line}</div>', width="content")
+        chips = selection.where.describe() if selection.run else []
+        for place, (words, without) in enumerate(chips[:_CHIPS]):
+            st.button(
+                as_text(words),
+                key=f"chip-{place}",
+                icon=":material/close:",
+                icon_position="right",
+                on_click=refine,
+                args=(without,),
+            )
+        if len(chips) > _CHIPS:
+            st.html(f'<span class="de-quiet">and {len(chips) - _CHIPS} more</span>', width="content")
+        draw_person()

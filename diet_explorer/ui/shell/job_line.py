@@ -1,0 +1,113 @@
+"""The running job as one line with a bar, on every page; it also brings in what has landed meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import streamlit as st
+
+from diet_explorer.scoring.progress import RunProgress
+from diet_explorer.store.embeddings import Representation
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import job_bar
+from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.run import Run
+
+_EVERY_SECONDS = 2.0
+_TRAININGS = {"proof": "Proof", "folds": "Folds", "noise": "Noise check"}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done beside the scoring of runs: in words, what exactly, how much of it, and how long it still takes."""
+
+    title: str
+    stage: str
+    share: float
+    seconds_left: float | None = None
+
+
+def draw_job_line(selection: Selection) -> None:
+    """Show the active run, else other work on the selected one; the page runs again when scores land or a job ends."""
+    active = active_runs()
+    if not active:
+        if selection.run is not None and _other_work(selection.run) is not None:
+            st.fragment(_live_work, run_every=_EVERY_SECONDS)(selection.run)
+        return
+    seen = _seen(active, selection.run)
+    st.fragment(_live_line, run_every=_EVERY_SECONDS)(seen, selection.run.id if selection.run else None)
+
+
+def active_runs() -> list[Run]:
+    """Runs that wait or work, the one at work first."""
+    runs = [run for run in library.workspace().runs() if run.status in ACTIVE]
+    return sorted(runs, key=lambda run: (run.status != "running", run.record.created_at))
+
+
+def progress_words(progress: RunProgress) -> str:
+    """Where a run is, in a few words."""
+    if progress.status == "queued":
+        return f"waiting, place {progress.queue_position}" if progress.queue_position else "waiting"
+    busy = [seed for seed in progress.seeds if seed.state not in ("waiting", "done")]
+    where = f"seed {busy[0].seed}, {busy[0].state}, epoch {busy[0].epoch:.2f}" if busy else "starting"
+    return f"{where} · {words.share_done(progress.share, progress.seconds_left)}"
+
+
+def _short_words(progress: RunProgress) -> str:
+    return "waiting" if progress.status == "queued" else words.share_done(progress.share, progress.seconds_left)
+
+
+def _live_line(seen: str, selected: str | None) -> None:
+    with error_boundary("job-error"):
+        active = active_runs()
+        chosen = library.workspace().run(selected) if selected else None
+        if _seen(active, chosen) != seen:
+            st.rerun()
+        run, others = active[0], len(active) - 1
+        progress = run.progress()
+        more = f" (+ {others})" if others else ""
+        title = f"Scoring {run.dataset.name}{more}"
+        with st.container(key="job-line"):
+            st.html(job_bar(title, _short_words(progress), progress.share, progress_words(progress)))
+
+
+def _other_work(run: Run) -> _Work | None:
+    """A further training of a run, a map that is drawn, or its newest export while it is written or pushed."""
+    trainings = [child for child in run.children() if child.status in ACTIVE]
+    if trainings:
+        first = next((child for child in trainings if child.status == "running"), trainings[0])
+        progress = first.progress()
+        left = words.counted(len(trainings), "training")
+        return _Work(f"{_TRAININGS[first.record.origin]}: {left} left", first.name, progress.share)
+    for which in get_args(Representation):
+        drawing = run.map_progress(which)
+        if drawing.is_active:
+            return _Work("Drawing an embedding map", drawing.stage, drawing.share, drawing.seconds_left)
+    for export in library.workspace().exports(run)[:1]:
+        writing = export.progress()
+        if writing.is_active:
+            return _Work("Writing an export", writing.stage, writing.share, writing.seconds_left)
+        pushing = export.push_progress()
+        if pushing.is_active:
+            return _Work(f"Pushing to {pushing.repo}", pushing.stage, pushing.share)
+    return None
+
+
+def _live_work(run: Run) -> None:
+    with error_boundary("job-error"):
+        work = _other_work(run)
+        if work is None:
+            st.rerun()
+            return
+        with st.container(key="job-line"):
+            st.html(job_bar(work.title, words.share_done(work.share, work.seconds_left), work.share, work.stage))
+
+
+def _seen(active: list[Run], selected: Run | None) -> str:
+    """Changes when a run starts or ends, and when scores of the selected run land."""
+    stamp = f"{selected.status} {selected.store.stamp()}" if selected else ""
+    return f"{sorted((run.id, run.status) for run in active)} {stamp}"

@@ -1,0 +1,142 @@
+"""The sidebar's picker: dataset, run, score, checkpoint and seed, mirrored from the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
+from typing import Any, Literal
+
+import streamlit as st
+
+from diet_explorer.scoring import catalogue
+from diet_explorer.training.config import BUNDLED
+from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import change
+from diet_explorer.workspace.run import Run
+
+MEAN = "mean"
+STATUS_WORDS = {
+    "queued": "waiting",
+    "running": "running",
+    "succeeded": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+def draw_picker(selection: Selection) -> None:
+    """Draw the picker into the sidebar."""
+    with st.sidebar, st.container(key="picker"):
+        datasets = unique_titles({entry.id: entry.name for entry in selection.datasets})
+        mirrored_select(
+            "Dataset", list(datasets), selection.dataset and selection.dataset.id, "dataset", datasets.__getitem__
+        )
+        runs = {entry.id: run_title(entry, selection.runs) for entry in selection.runs}
+        mirrored_select("Run", list(runs), selection.run and selection.run.id, "run", runs.__getitem__)
+        mirrored_select(
+            "Score",
+            selection.scores,
+            selection.score.name,
+            "score",
+            score_title,
+            help=selection.score.help,
+        )
+        mirrored_select(
+            "Checkpoint",
+            selection.checkpoints,
+            selection.checkpoint,
+            "checkpoint",
+            catalogue.checkpoint_title,
+            help="The moment of training at which the examples were scored.",
+        )
+        mirrored_select(
+            "Seed",
+            [MEAN, *selection.seeds] if selection.seeds else [],
+            MEAN if selection.seed is None else selection.seed,
+            "seed",
+            lambda value: "mean over seeds" if value == MEAN else f"seed {value}",
+            help="One training run, or the mean over all of them.",
+            to_view=lambda value: None if value == MEAN else value,
+        )
+
+
+def score_title(name: str) -> str:
+    """A score in a list: its title, and whether it is about the training so far."""
+    entry = catalogue.score(name)
+    return entry.title if entry.span == "checkpoint" else f"{entry.title} · over training"
+
+
+def short_title(run: Run) -> str:
+    """A run in a line of other things: model and seeds."""
+    return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
+
+
+def run_title(run: Run, runs: Sequence[Run]) -> str:
+    """A run in a list: its number among the dataset's runs (the oldest is 1), model and seeds; it never changes."""
+    number = len(runs) - [entry.id for entry in runs].index(run.id)
+    return f"{number} · {short_title(run)}"
+
+
+def model_title(model: str) -> str:
+    """A model's name without its folder or owner."""
+    return "MiniLM" if model == BUNDLED else model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def mirrored_select(
+    label: str,
+    options: Sequence[Any],
+    current: Any,
+    name: str,
+    title: Callable[[Any], Any],
+    *,
+    help: str | None = None,
+    to_view: Callable[[Any], Any] = lambda value: value,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> None:
+    """A select box that shows what the URL says and, when used, changes the URL.
+
+    Parameters
+    ----------
+    name : str
+        Field of the view; the container's key is ``pick-<name>``.
+    title : callable
+        From an option to what people read.
+    to_view : callable
+        From an option to the value in the view.
+    """
+    choices = list(options)
+
+    def changed() -> None:
+        value = st.session_state[key]
+        if value in choices:  # a title that has changed meanwhile comes back as a text of its own
+            change(**{name: to_view(value)})
+
+    with st.container(key=f"pick-{name}"):
+        shown = current if current in choices else next(iter(choices), None)
+        key, default = mirrored(f"pick-{name}", shown)
+        st.selectbox(
+            label,
+            choices,
+            index=choices.index(default) if default in choices else 0,
+            key=key,
+            format_func=lambda option: visible(str(title(option))),
+            help=help,
+            disabled=not choices,
+            placeholder="none yet",
+            label_visibility=label_visibility,
+            on_change=changed,
+        )
+
+
+def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:
+    """The same titles with a number behind those that occur twice: a select box tells options apart by title."""
+    unique: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, title in titles.items():
+        candidates = chain([title], (f"{title} ({number})" for number in count(2)))
+        unique[key] = next(name for name in candidates if name not in taken)
+        taken.add(unique[key])
+    return unique

@@ -1,0 +1,1 @@
+"""The library's front door: a workspace, its datasets, its runs."""

@@ -1,0 +1,189 @@
+"""One imported dataset of a workspace."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from diet_explorer.analysis.conflicts import conflicting_labels
+from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
+from diet_explorer.data.validation import ValidationReport
+from diet_explorer.errors import NotFoundError
+from diet_explorer.review.annotators import Identity
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
+from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.files import Files, explained
+from diet_explorer.store.queries import parquet
+
+if TYPE_CHECKING:
+    from diet_explorer.workspace.workspace import Workspace
+
+
+class Dataset:
+    """One imported set; never changes. Made by `Workspace`."""
+
+    def __init__(self, workspace: Workspace, manifest: DatasetManifest) -> None:
+        self._workspace = workspace
+        self.manifest = manifest
+        self.id = manifest.id
+        self.name = manifest.name
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.id!r}, {self.rows:,} rows, {len(self.classes)} classes)"
+
+    @property
+    def rows(self) -> int:
+        """Number of usable examples over all splits."""
+        return self.manifest.rows
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names; a label's code is its position here."""
+        return self.manifest.classes
+
+    @property
+    def folder(self) -> str:
+        """Where its files lie."""
+        return dataset_folder(self._workspace.files, self.id)
+
+    @cached_property
+    def report(self) -> ValidationReport:
+        """What the import found."""
+        return ValidationReport.from_json(self.manifest.report)
+
+    def examples(self, rows: Sequence[int] | None = None) -> pd.DataFrame:
+        """Examples as imported, all of them or those of some rows; `label` holds class names."""
+        condition = "TRUE" if rows is None else f"row IN ({', '.join(str(int(row)) for row in rows) or 'NULL'})"
+        sql = f"SELECT * FROM {parquet(examples_path(self._workspace.files, self.id))} WHERE {condition} ORDER BY row"
+        frame = self._workspace.queries.frame(sql)
+        frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
+        return frame
+
+    def search(self, query: str) -> NDArray[np.int32]:
+        """Rows of all examples that a query finds, of any split, ascending; see `analysis.search` for its language.
+
+        Examples
+        --------
+        >>> dataset.search('good "happy end" -bor*')  # doctest: +SKIP
+        """
+        return self._workspace.text_search(self.manifest).rows(query)
+
+    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Rows of the examples of some ids, ascending; NotFoundError names one that is not there."""
+        examples = ExampleRows(self._workspace.files, self.manifest)
+        rows = examples.rows_of(ids)
+        unknown = sorted(set(ids) - set(examples.ids(rows).to_pylist()))
+        if unknown:
+            raise NotFoundError(f"The dataset has no example {unknown[0]!r}.", "Give an id as `rank` prints it.")
+        return rows
+
+    def ids_of(self, rows: NDArray[np.integer]) -> list[str]:
+        """Ids of the examples of some rows, in their order."""
+        ids: list[str] = ExampleRows(self._workspace.files, self.manifest).ids(rows).to_pylist()
+        return ids
+
+    @property
+    def ledger(self) -> Ledger:
+        """What annotators have decided about its examples."""
+        return self._workspace.ledger(self.manifest)
+
+    def decide(
+        self,
+        rows: Iterable[int],
+        action: str,
+        *,
+        annotator: Identity | str,
+        label: str | Sequence[str] | None = None,
+        note: str | None = None,
+        run_id: str | None = None,
+        seen: dict[str, Any] | None = None,
+        expected: int | None = None,
+    ) -> DecisionEvent:
+        """Decide about one example or many, in one event that can be undone; see `Ledger.decide`."""
+        return self.ledger.decide(
+            rows, action, annotator=annotator, label=label, note=note, run_id=run_id, seen=seen, expected=expected
+        )
+
+    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
+        """Take back the annotator's latest decision; None where there is none."""
+        return self.ledger.undo(annotator)
+
+    def queue(self, order: NDArray[np.integer], annotator: Identity | str, *, run_id: str | None = None) -> ReviewQueue:
+        """An annotator's way through examples in a given order; see `Run.queue` for suspects."""
+        return ReviewQueue(self.ledger, order, annotator, run_id=run_id)
+
+    def export_decisions(
+        self,
+        target: str | Path | TextIO,
+        *,
+        annotator: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: Identity | str | None = None,
+    ) -> int:
+        """Write the ledger as JSON Lines, all of it or an annotator's part or that of a span of time.
+
+        Parameters
+        ----------
+        target : str, Path or text stream
+            A file appears only when all of it is written.
+        annotator, since, until
+            As for `Ledger.events`.
+        by : Identity or str, optional
+            Who exports; only a lead may.
+
+        Returns
+        -------
+        int
+            How many events there are in the file.
+        """
+        self._workspace.allow("lead", "export decisions", by)
+        ledger = self.ledger
+        events = ledger.events(annotator, since, until, rules=annotator is None)[::-1]
+        examples = ExampleRows(self._workspace.files, self.manifest)
+        if not isinstance(target, str | Path):
+            return write_events(target, events, ledger.records, examples, self.manifest)
+        path = Path(target).absolute()
+        with Files(path.parent).atomic_writer(str(path)) as raw:
+            stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+            count = write_events(stream, events, ledger.records, examples, self.manifest)
+            stream.flush()
+            stream.detach()
+        return count
+
+    def import_decisions(self, source: str | Path | TextIO, *, by: Identity | str | None = None) -> ImportCount:
+        """Add the events of a file that `export_decisions` wrote; those that are here already stay as they are.
+
+        Raises
+        ------
+        BadInputError
+            A line cannot be used; nothing is added then.
+        PermissionDeniedError
+            Only a lead may.
+        """
+        self._workspace.allow("lead", "import decisions", by)
+        records, examples = self.ledger.records, ExampleRows(self._workspace.files, self.manifest)
+        if not isinstance(source, str | Path):
+            return read_events(source, records, examples, self.manifest)
+        with explained("read", str(source)), Path(source).open(encoding="utf-8") as stream:
+            return read_events(stream, records, examples, self.manifest)
+
+    def conflicts(self) -> pd.DataFrame:
+        """Duplicates, exact and near, that have different labels; see `conflicting_labels` for the columns."""
+        return conflicting_labels(self._workspace.queries, self._workspace.files, self.manifest)
+
+    def set_aside(self) -> pd.DataFrame:
+        """Rows that could not be used: ``line, reason, remedy, raw``."""
+        path = set_aside_path(self._workspace.files, self.id)
+        return self._workspace.queries.frame(f"SELECT * FROM {parquet(path)} ORDER BY line")

@@ -1,0 +1,187 @@
+"""The part of a run that is about its numbers as a whole: statistics, stability, warnings, comparison with others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from diet_explorer.analysis.comparison import Comparison, ComparisonSummary
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
+from diet_explorer.analysis.statistics import CheckpointStatistics
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.cartography import export_dynamics
+from diet_explorer.scoring.statistics import read_statistics
+from diet_explorer.workspace.core import RunBase
+
+
+class AnalysedRun(RunBase):
+    """What `Run` knows of its scores beyond single examples."""
+
+    def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
+        """What charts show of the ranking at a checkpoint, counted when it landed."""
+        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        self.ranking(point, seed)  # says what there is, where this is not
+        return CheckpointStatistics.from_json(read_statistics(self.store, seed, point), self.dataset.classes)
+
+    def agreement(
+        self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """How far the scores of a checkpoint, all or those of some names, agree over the training split.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``first, second`` (scores), ``spearman`` in [-1, 1] of their orders from the worst on (NaN where a score is
+            constant), and ``top_0.01, top_0.05, top_0.1`` in [0, 1]: how much of the worst 1, 5, 10 % is the same.
+        """
+        found = self.statistics(checkpoint, seed).between_scores()
+        if names is None:
+            return found
+        return found[found["first"].isin(names) & found["second"].isin(names)].reset_index(drop=True)
+
+    def stability(self, score: str = catalogue.DEFAULT_SCORE, seed: int | None = None) -> pd.DataFrame:
+        """How far a score ranks the training examples alike at different checkpoints; see `stability_of`."""
+        catalogue.score(score)
+        return stability_of([self.statistics(point, seed) for point in self._some_checkpoints(seed)], score)
+
+    def seed_stability(self, score: str = catalogue.DEFAULT_SCORE, checkpoint: float | None = None) -> pd.DataFrame:
+        """The same between seeds at one checkpoint: `first` and `second` are seeds."""
+        catalogue.score(score)
+        return self.statistics(checkpoint).between_seeds(score)
+
+    def warnings(
+        self,
+        checkpoint: float | None = None,
+        seed: int | None = None,
+        score: str = catalogue.DEFAULT_SCORE,
+    ) -> list[ScoreWarning]:
+        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
+        found = self.statistics(checkpoint, seed)
+        later = [point for point in self.checkpoints(seed) if point > found.checkpoint]
+        return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
+
+    def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
+        """Training examples by type of trajectory: ``trajectory`` (words, best first), ``label, count``.
+
+        The checkpoint, up to which the training counts, is by default the last one that has landed.
+        """
+        return self.statistics(
+            self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
+        ).trajectories()
+
+    def data_map(
+        self,
+        where: ExampleFilter | None = None,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        limit: int = 20_000,
+    ) -> pd.DataFrame:
+        """Examples on the data map of Swayamdipta et al. 2020, x is variability and y is confidence.
+
+        Parameters
+        ----------
+        where : ExampleFilter, optional
+            By default every example of the training split.
+        checkpoint : float, optional
+            Up to which the training counts; by default the last one that has landed.
+        seed : int, optional
+            One seed; by default the mean over seeds.
+        limit : int
+            Where there are more, a fixed sample of so many; see `Ranking.points`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``row, x, y, id, label, predicted, disagree, correctness, trajectory``.
+        """
+        point = self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint
+        columns = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
+        chosen = where or ExampleFilter()
+        return self.ranking(point, seed).points("variability", "confidence", columns, chosen, limit)
+
+    def compare(
+        self,
+        other: AnalysedRun,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        other_checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """Examples that moved most between this ranking and another run's; see `Comparison.page` for the columns.
+
+        Parameters
+        ----------
+        other : Run
+            Another run of the same dataset, such as one of another model.
+        by : str
+            A score of the catalogue.
+        checkpoint, other_checkpoint : float, optional
+            In epochs; by default `default_checkpoint`, and the same in the other run.
+        seed : int, optional
+            One seed of both; by default the means over seeds.
+        where : ExampleFilter, optional
+            Asked of this run; by default every example of the training split.
+
+        Raises
+        ------
+        BadInputError
+            The other run is of another dataset.
+        """
+        return self._comparison(other, by, checkpoint, other_checkpoint, seed).page(
+            where or ExampleFilter(), limit, offset
+        )
+
+    def compare_summary(
+        self,
+        other: AnalysedRun,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        other_checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+    ) -> ComparisonSummary:
+        """How far this ranking and another run's agree over the training split; parameters as in `compare`."""
+        return self._comparison(other, by, checkpoint, other_checkpoint, seed).summary()
+
+    def export_cartography(self, folder: str | Path, seed: int | None = None) -> list[Path]:
+        """Write the training dynamics of one seed as Dataset Cartography keeps them: JSON Lines, a file per epoch.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Gets ``dynamics_epoch_0.jsonl`` and so on, of the end of each epoch.
+        seed : int, optional
+            By default the first.
+        """
+        landed = self.store.landed()
+        chosen = min(landed, default=0) if seed is None else seed
+        if chosen not in landed:
+            known = ", ".join(map(str, landed)) or "none yet"
+            raise NotFoundError(f"The run {self.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
+        return export_dynamics(self._workspace.queries, self.store, chosen, Path(folder).absolute())
+
+    def _comparison(
+        self,
+        other: AnalysedRun,
+        by: str,
+        checkpoint: float | None,
+        other_checkpoint: float | None,
+        seed: int | None,
+    ) -> Comparison:
+        if other.record.dataset_id != self.record.dataset_id:
+            raise BadInputError(
+                f"The runs {self.id} and {other.id} are of different datasets.",
+                f"Choose a run of {self.record.dataset_id}.",
+            )
+        point = self.default_checkpoint(seed) if checkpoint is None else checkpoint
+        there = point if other_checkpoint is None else other_checkpoint
+        return Comparison(self.ranking(point, seed), other.ranking(there, seed), by)

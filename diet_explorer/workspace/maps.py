@@ -1,0 +1,151 @@
+"""The part of a run that is about embeddings: neighbours of an example, and the embedding map."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any, get_args
+
+import pandas as pd
+
+from diet_explorer.analysis.projection import MapParameters
+from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
+from diet_explorer.jobs.map_progress import MapProgress, MapProgressFiles, MapRequest, MapStatus
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.queries import parquet
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.training.models import locate_model
+from diet_explorer.workspace.core import RunBase
+
+
+class EmbeddedRun(RunBase):
+    """What `Run` knows of the embeddings of its examples.
+
+    ``tuned`` embeddings come from the model at the end of seed 0, ``initial`` ones from before fine-tuning.
+    """
+
+    def neighbours(self, row: int, which: Representation | None = None) -> pd.DataFrame:
+        """The examples that are most like one, by the cosine of their embeddings.
+
+        Parameters
+        ----------
+        row : int
+        which : {"tuned", "initial"}, optional
+            By default the tuned embeddings, or the initial ones where only these are there.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``row, id, text, [text_pair,] label, split, similarity`` in [−1, 1], nearest first; empty where neighbours
+            have not been computed, see `draw_map`.
+        """
+        columns = ["row", "id", "text", *(["text_pair"] if self.dataset.manifest.mapping.text_pair else [])]
+        found = self._neighbour_record(row, which)
+        pairs = [] if found is None else list(zip(found["neighbours"], found["similarity"], strict=True))
+        similarity = {other: value for other, value in pairs if other >= 0}
+        examples = self.dataset.examples(list(similarity))[[*columns, "label", "split"]]
+        examples["similarity"] = examples["row"].map(similarity).astype(float)
+        return examples.sort_values(["similarity", "row"], ascending=[False, True], ignore_index=True)
+
+    def neighbour_agreement(self, row: int, which: Representation | None = None) -> float | None:
+        """Share of an example's training neighbours that have its given label, in [0, 1], low = suspect.
+
+        None where neighbours have not been computed, or none of them is a training example.
+        """
+        found = self._neighbour_record(row, which)
+        share = None if found is None else found["agreement"]
+        return None if share is None or share != share else float(share)
+
+    def draw_map(
+        self, which: Representation = "tuned", *, neighbors: int = 15, min_dist: float = 0.1, seed: int = 0
+    ) -> MapProgress:
+        """Queue the drawing of the embedding map, and of whatever it needs; returns at once.
+
+        Nothing happens where this very map is drawn already.
+
+        Parameters
+        ----------
+        which : {"tuned", "initial"}
+        neighbors : int
+            How many neighbours each example is kept near to, 2 to 200.
+        min_dist : float
+            How closely examples may be packed, in [0, 1].
+        seed : int
+
+        Raises
+        ------
+        BadInputError
+            A parameter is out of its range, the map is being drawn, or the embeddings cannot be had.
+        WorkspaceError
+            The jobs database cannot be reached or written.
+        """
+        self._workspace.allow("lead", "start jobs")
+        parameters = MapParameters(neighbors, min_dist, seed).validated()
+        progress = self.map_progress(which)
+        if progress.is_active:
+            raise BadInputError("The map is being drawn already.", "Wait for it, or cancel it.")
+        self._check_embeddings(which)
+        files = self._map_files(which)
+        job = f"map-{self.id}-{which}-{uuid.uuid4().hex[:8]}"
+        files.save_request(MapRequest(job, parameters))
+        if progress.drawn == parameters:
+            files.save_status(MapStatus(job, "done", share=1.0))
+            return self.map_progress(which)
+        try:
+            self._workspace.jobs.submit_map(job, self.id, which)
+        except DietExplorerError as error:
+            files.save_status(MapStatus(job, "failed", error=error.message, remedy=error.remedy))
+            raise
+        return self.map_progress(which)
+
+    def map_progress(self, which: Representation = "tuned") -> MapProgress:
+        """How far the drawing of a map is, and with which parameters the map that is there was drawn."""
+        return self._map_files(which).load()
+
+    def map_stamp(self) -> str:
+        """Changes whenever a map is drawn with other parameters; a key for caches."""
+        return EmbeddingFiles(self._workspace.files, self.id).stamp()
+
+    def cancel_map(self, which: Representation = "tuned") -> None:
+        """Stop the drawing of a map within seconds; an earlier map stays.
+
+        Raises
+        ------
+        BadInputError
+            It is neither waiting nor being drawn.
+        """
+        self._workspace.allow("lead", "cancel jobs")
+        files = self._map_files(which)
+        request = files.request()
+        if request is None or not files.load().is_active:
+            raise BadInputError("No map is being drawn.", "Draw it with the button or `diet-explorer map`.")
+        files.save_request(replace(request, cancelled=True))
+
+    def _map_files(self, which: Representation) -> MapProgressFiles:
+        if which not in get_args(Representation):
+            raise NotFoundError(f"There are no {which!r} embeddings.", "Choose tuned or initial.")
+        return MapProgressFiles(self._workspace.files, self.id, which)
+
+    def _check_embeddings(self, which: Representation) -> None:
+        if EmbeddingFiles(self._workspace.files, self.id).has_vectors(which):
+            return
+        if which == "initial":
+            locate_model(self.config.model)
+            return
+        if self.record.status in ACTIVE:
+            remedy = "Wait until its first seed is done, or draw the initial map."
+        elif self.record.status == "succeeded":
+            remedy = "Draw the initial map, or score the dataset again as a new run."
+        else:
+            remedy = f"Go on with: diet-explorer resume {self.id}"
+        raise BadInputError(f"The run {self.id} has no embeddings of its fine-tuned model.", remedy)
+
+    def _neighbour_record(self, row: int, which: Representation | None) -> dict[str, Any] | None:
+        store = EmbeddingFiles(self._workspace.files, self.id)
+        wanted: list[Representation] = ["tuned", "initial"] if which is None else [which]
+        for name in wanted:
+            if store.has_neighbours(name):
+                sql = f"SELECT * FROM {parquet(store.neighbours_path(name))} WHERE row = ?"
+                records: list[dict[str, Any]] = self._workspace.queries.table(sql, [row]).to_pylist()
+                return records[0] if records else None
+        return None

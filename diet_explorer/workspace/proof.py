@@ -1,0 +1,261 @@
+"""A proof: retrainings that show what policies are worth, how far they are, and what came of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
+from diet_explorer.jobs.slots import living_workers
+from diet_explorer.jobs.waiting import wait_while_active
+from diet_explorer.pruning.cells import CellFiles
+from diet_explorer.pruning.proof import Arm, Figures, results_table
+from diet_explorer.review.annotators import Identity
+from diet_explorer.store.files import Files
+from diet_explorer.store.runs import ACTIVE, RunRecord, Status
+
+if TYPE_CHECKING:
+    from diet_explorer.workspace.run import Run
+    from diet_explorer.workspace.workspace import Workspace
+
+_LATEST = 3  # trainings whose time says how long the others will take
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a proof: an arm and a seed.
+
+    Attributes
+    ----------
+    arm : int
+        Position in `Proof.arms`.
+    seed : int
+    key : str
+        Equal keys, equal results; see `cell_key`.
+    run_id : str
+        The run that carries it: a further training of the proof's run, or that run itself.
+    """
+
+    arm: int
+    seed: int
+    key: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class CellProgress:
+    """How far one training is: `share` in [0, 1]; `error` and `remedy` if it failed."""
+
+    cell: Cell
+    title: str
+    status: Status
+    share: float
+    seconds_left: float | None = None
+    error: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class ProofProgress:
+    """How far a proof is: `done` of `total` trainings, `share` in [0, 1] of the expected time."""
+
+    proof_id: str
+    status: Status
+    done: int
+    total: int
+    share: float
+    seconds_left: float | None
+    cells: list[CellProgress]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether trainings wait or run."""
+        return self.status in ("queued", "running")
+
+
+class Proof:
+    """Retrainings that show what policies are worth. Made by `Run.prove`, opened again by `Workspace.proof`.
+
+    Attributes
+    ----------
+    id, run_id : str
+    created_at : datetime
+    seeds : int
+        Trainings per arm; seeds are 0, 1, ….
+    steps : int
+        Optimisation steps of every training.
+    evaluated_on : str
+        Split whose examples the results are taken over, or ``held out``.
+    evaluated : int
+        How many examples that is.
+    arms : list of Arm
+        Full data first.
+    cells : list of Cell
+    """
+
+    def __init__(self, workspace: Workspace, record: dict[str, Any]) -> None:
+        self._workspace = workspace
+        self.id: str = record["id"]
+        self.run_id: str = record["run_id"]
+        self.created_at = datetime.fromisoformat(record["created_at"])
+        self.seeds: int = record["seeds"]
+        self.steps: int = record["steps"]
+        self.evaluated_on: str = record["evaluated_on"]
+        self.evaluated: int = record["evaluated"]
+        self.arms = [Arm.from_json(entry) for entry in record["arms"]]
+        self.cells = [Cell(**entry) for entry in record["cells"]]
+
+    def __repr__(self) -> str:
+        return f"Proof({self.id!r}, {len(self.arms)} arms × {self.seeds} seeds)"
+
+    def progress(self) -> ProofProgress:
+        """How far it is, per training."""
+        cells = [self._cell_progress(cell) for cell in self.cells]
+        done = sum(entry.status == "succeeded" for entry in cells)
+        return ProofProgress(
+            proof_id=self.id,
+            status=_overall([entry.status for entry in cells]),
+            done=done,
+            total=len(cells),
+            share=sum(entry.share for entry in cells) / len(cells),
+            seconds_left=self._seconds_left(cells),
+            cells=cells,
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Results so far, one line per arm; see `results_table` for the columns."""
+        return results_table(self.arms, self.results(), self.seeds)
+
+    def verdicts(self) -> list[str]:
+        """One sentence per arm, in their order, full data first."""
+        return [str(words) for words in self.table()["verdict"]]
+
+    def results(self) -> list[dict[int, Figures]]:
+        """For each arm the seeds that are done, and their results on the examples that no training saw."""
+        found: list[dict[int, Figures]] = [{} for _ in self.arms]
+        for cell in self.cells:
+            figures = self._store.figures(cell.key)
+            if figures is not None:
+                found[cell.arm][cell.seed] = figures
+        return found
+
+    def cancel(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> None:
+        """Stop its trainings, or one of them, within seconds; what is done stays, and `resume` goes on from there.
+
+        A training that another proof shares stops for that one too.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `by` is somebody who may not.
+        """
+        self._workspace.allow("lead", "cancel a proof", by)
+        for run in self._runs(cell):
+            if run.status in ACTIVE:
+                with suppress(BadInputError):  # it has ended since it was looked at
+                    run.cancel()
+
+    def resume(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> Proof:
+        """Queue cancelled and failed trainings again, or one of them; each goes on from its last checkpoint.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `by` is somebody who may not.
+        """
+        self._workspace.allow("lead", "resume a proof", by)
+        for run in self._runs(cell):
+            take_up(run)
+        return self
+
+    def wait(self, timeout: float | None = None) -> Proof:
+        """Block until all trainings have ended.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+
+        Raises
+        ------
+        JobFailedError, JobCancelledError
+            One of them ended without a result; the results of the others stay.
+        TimeoutError
+            It is not done in time; it goes on.
+        """
+        progress = wait_while_active(
+            self.progress, timeout, lambda found: f"The proof {self.id} has done {found.done} of {found.total}"
+        )
+        failed = next((entry for entry in progress.cells if entry.status == "failed"), None)
+        if failed is not None:
+            what = f"{failed.title}, seed {failed.cell.seed}"
+            raise JobFailedError(f"{what}: {failed.error or 'the training failed.'}", failed.remedy or "Read its log.")
+        if progress.status == "cancelled":
+            raise JobCancelledError(
+                f"The proof {self.id} was cancelled.", f"Go on with: diet-explorer proof {self.id} --resume"
+            )
+        return self
+
+    @cached_property
+    def _store(self) -> CellFiles:
+        return CellFiles(self._workspace.files)
+
+    def _runs(self, cell: Cell | None) -> list[Run]:
+        """The runs of its cells that a proof may stop and start; one that people scored may serve as a cell too."""
+        ids = dict.fromkeys(entry.run_id for entry in self.cells if cell in (None, entry))
+        runs = [self._workspace.run(run_id) for run_id in ids]
+        return [run for run in runs if run.record.origin == "proof"]
+
+    def _cell_progress(self, cell: Cell) -> CellProgress:
+        title = self.arms[cell.arm].title
+        if self._store.figures(cell.key) is not None:
+            return CellProgress(cell, title, "succeeded", 1.0, 0.0)
+        run = self._workspace.run(cell.run_id)
+        if run.status != "running":
+            share = 1.0 if run.status == "succeeded" else 0.0
+            return CellProgress(cell, title, run.record.status, share, None, run.error, run.remedy)
+        found = run.progress()
+        return CellProgress(cell, title, run.record.status, found.share, found.seconds_left)
+
+    def _seconds_left(self, cells: list[CellProgress]) -> float | None:
+        active = [entry for entry in cells if entry.status in ACTIVE]
+        records = (self._workspace.records.get(entry.cell.run_id) for entry in cells if entry.status == "succeeded")
+        took = [_seconds(record) for record in records if record.parent_id is not None and record.finished_at]
+        known = [entry.seconds_left for entry in active if entry.seconds_left is not None]
+        each = sum(took[-_LATEST:]) / len(took[-_LATEST:]) if took else max(known, default=None)
+        if not active or each is None:
+            return None
+        total = sum(known) + (len(active) - len(known)) * each
+        return total / max(1, len(living_workers(self._workspace.settings)))
+
+
+def proof_path(files: Files, proof_id: str) -> str:
+    """Where it is written what a proof is made of; its results lie with the cells."""
+    return files.path("proofs", f"{proof_id}.json")
+
+
+def take_up(run: Run) -> None:
+    """Start a training that was never started, was cancelled or failed; leave any other alone."""
+    if run.status in ("cancelled", "failed"):
+        run.resume()
+    elif run.status == "queued" and run.record.workflow_id is None:
+        run.submit()
+
+
+def _overall(statuses: list[Status]) -> Status:
+    """What to call the whole: active as long as anything is, then the worst end of any."""
+    if ACTIVE.isdisjoint(statuses):
+        ends: tuple[Status, ...] = ("failed", "cancelled", "succeeded")
+        return next(status for status in ends if status in statuses)
+    return "running" if {"running", "succeeded"}.intersection(statuses) else "queued"
+
+
+def _seconds(record: RunRecord) -> float:
+    if record.started_at is None or record.finished_at is None:
+        return 0.0
+    return (record.finished_at - record.started_at).total_seconds()

@@ -1,0 +1,115 @@
+"""The part of a run that prunes: plans by a policy, and policies with a name."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.pruning.material import Population, load_population
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.review.annotators import Identity
+from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.prune_plan import PrunePlan
+
+NAME_LENGTH = 100
+_DEFAULT = Policy()
+
+
+@dataclass(frozen=True)
+class SavedPolicy:
+    """A policy with a name, saved with a run."""
+
+    name: str
+    policy: Policy
+    saved_at: datetime
+
+
+class PrunedRun(RunBase):
+    """What `Run` does to make a smaller set."""
+
+    def prune(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> PrunePlan:
+        """What a policy would do; nothing is written.
+
+        Parameters
+        ----------
+        policy : Policy
+            Without a checkpoint it is about the run's default one.
+        decisions_at : int, optional
+            A `Ledger.position`: later decisions are left out. By default all count.
+
+        Raises
+        ------
+        GuardRailError
+            It would empty a class or go below the minimum; the message has the numbers.
+        BadInputError
+            It keeps more examples than there are.
+        NotFoundError
+            There are no scores of that checkpoint or seed.
+        """
+        point = policy.checkpoint
+        if policy.needs_scores:
+            point = self.default_checkpoint(policy.run_seed) if point is None else point
+            self.ranking(point, policy.run_seed).columns.score(policy.score)  # says what there is, where this is not
+            policy = replace(policy, checkpoint=point)
+        elif self.checkpoints():
+            point = self.default_checkpoint()
+        return PrunePlan(self._workspace, self, policy, point, decisions_at)
+
+    def save_policy(self, name: str, policy: Policy, *, by: Identity | str | None = None) -> SavedPolicy:
+        """Keep a policy under a name; one of the same name is replaced.
+
+        Raises
+        ------
+        BadInputError
+            The name is empty or too long.
+        """
+        self._workspace.allow("lead", "save a policy", by)
+        name = name.strip()
+        if not name or len(name) > NAME_LENGTH:
+            raise BadInputError(
+                f"A policy's name has {len(name)} characters.", f"Give it a name of 1 to {NAME_LENGTH} characters."
+            )
+        saved = SavedPolicy(name, policy, datetime.now(UTC))
+        value = {"name": name, "policy": policy.to_json(), "saved_at": saved.saved_at.isoformat()}
+        self._workspace.files.write_json(self._policy_path(name), value)
+        return saved
+
+    def policies(self) -> list[SavedPolicy]:
+        """Saved policies, newest first."""
+        files = self._workspace.files
+        folder = self._policy_folder
+        values = [files.read_json(f"{folder}/{name}") for name in files.list(folder)]
+        found = [
+            SavedPolicy(value["name"], Policy.from_json(value["policy"]), datetime.fromisoformat(value["saved_at"]))
+            for value in values
+        ]
+        return sorted(found, key=lambda saved: saved.saved_at, reverse=True)
+
+    def saved_policy(self, name: str) -> SavedPolicy:
+        """A saved policy by its name; NotFoundError where there is none."""
+        found = {saved.name: saved for saved in self.policies()}
+        if name not in found:
+            known = ", ".join(found) or "none yet"
+            raise NotFoundError(f"There is no saved policy {name!r}.", f"Saved with this run: {known}.")
+        return found[name]
+
+    def delete_policy(self, name: str, *, by: Identity | str | None = None) -> None:
+        """Forget a saved policy; NotFoundError where there is none."""
+        self._workspace.allow("lead", "delete a policy", by)
+        self.saved_policy(name)
+        self._workspace.files.remove_file(self._policy_path(name))
+
+    @cached_property
+    def population(self) -> Population:
+        """Ids, labels, splits and duplicates of the dataset, read once."""
+        return load_population(self._workspace.files, self.dataset.manifest)
+
+    @property
+    def _policy_folder(self) -> str:
+        return self._workspace.files.path("runs", self.id, "policies")
+
+    def _policy_path(self, name: str) -> str:
+        return f"{self._policy_folder}/{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
