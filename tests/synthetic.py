@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import torch
 
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.data.manifest import DatasetManifest, examples_path, manifest_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 
 
@@ -59,9 +60,9 @@ def write_dataset(
         splits=pd.Series(splits).value_counts().to_dict(),
         report={},
     )
-    with files.atomic_writer(examples_path(files, manifest.id)) as stream:
+    with files.atomic_writer(Layout(files).dataset(manifest.id).examples) as stream:
         pq.write_table(table, stream)
-    files.write_json(manifest_path(files, manifest.id), manifest.to_json())
+    files.write_json(Layout(files).dataset(manifest.id).manifest, manifest.to_json())
     return manifest
 
 
@@ -75,7 +76,7 @@ def score_table(
 ) -> pa.Table:
     """The score file that follows from given logits (N, K) and `more` scores."""
     columns = ["row", "id", "split", "label"]
-    examples = pq.read_table(Path(examples_path(files, manifest.id)), columns=columns)
+    examples = pq.read_table(Path(Layout(files).dataset(manifest.id).examples), columns=columns)
     labels = torch.from_numpy(examples["label"].to_numpy().astype(np.int64))
     z = torch.from_numpy(logits.astype(np.float32))
     scores = {

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
@@ -83,7 +84,7 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
     NotFoundError
         The dataset has no such row.
     """
-    examples = parquet(examples_path(store.files, manifest.id))
+    examples = parquet(Layout(store.files).dataset(manifest.id).examples)
     found = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
     if not found:
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")

@@ -6,9 +6,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.words import split_words
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet
 
 
@@ -22,7 +23,7 @@ def conflicting_labels(queries: Queries, files: Files, manifest: DatasetManifest
         that another example of the group has the very same words and another label; otherwise they are nearly the same.
     """
     texts = ["text", "text_pair"] if manifest.mapping.text_pair else ["text"]
-    examples = parquet(examples_path(files, manifest.id))
+    examples = parquet(Layout(files).dataset(manifest.id).examples)
     sql = (
         f"WITH disputed AS (SELECT near_duplicate_group FROM {examples} WHERE near_duplicate_group IS NOT NULL "
         f"GROUP BY near_duplicate_group HAVING count(DISTINCT label) > 1) "

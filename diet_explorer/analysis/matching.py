@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataValue
 from diet_explorer.analysis.region import MAP_TITLES, MapName
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, examples_path
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
@@ -239,7 +240,7 @@ class RankingColumns:
             self._check_column(column)
             marks = ", ".join("?" * len(wanted))
             conditions.append(f"{quote_name(METADATA_PREFIX + column)}::VARCHAR IN ({marks})")
-        source = parquet(examples_path(self._store.files, self._manifest.id))
+        source = parquet(Layout(self._store.files).dataset(self._manifest.id).examples)
         sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions)}"
         parameters = [value for wanted in by_column.values() for value in wanted]
         rows: NDArray[np.integer] = self._queries.table(sql, parameters)["row"].to_numpy()

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.layout import Layout
 
 NEIGHBOURS = 10
 EXACT_ROWS = 20_000
@@ -80,7 +81,7 @@ def store_neighbours(store: EmbeddingFiles, manifest: DatasetManifest, which: Re
         There are no such embeddings.
     """
     rows, similarities = nearest_neighbours(store.read_vectors(which))
-    with store.files.open_read(examples_path(store.files, manifest.id)) as stream:
+    with store.files.open_read(Layout(store.files).dataset(manifest.id).examples) as stream:
         examples = pq.read_table(stream, columns=["label", "split"])
     train = np.asarray(examples["split"].to_numpy() == TRAIN)
     table = pa.table(

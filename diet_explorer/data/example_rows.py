@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, dataset_folder, examples_path
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 BATCH_ROWS = 131_072
 NUMERIC_TYPES = ("int", "uint", "float", "double", "decimal", "bool")
@@ -37,7 +38,7 @@ class ExampleRows:
         self._manifest = manifest
         self._columns = ["id", "text", *(["text_pair"] if manifest.mapping.text_pair else [])]
         self._numbers = [METADATA_PREFIX + entry["name"] for entry in manifest.columns if _holds_numbers(entry)]
-        self._path = f"{dataset_folder(files, manifest.id)}/rows.arrow"
+        self._path = Layout(files).dataset(manifest.id).rows
 
     def make(self) -> None:
         """Write the file unless it is there."""
@@ -93,7 +94,7 @@ class ExampleRows:
         return read_arrow(self._files, self._path)
 
     def _examples(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        with self._files.open_read(examples_path(self._files, self._manifest.id)) as stream:
+        with self._files.open_read(Layout(self._files).dataset(self._manifest.id).examples) as stream:
             columns = [*self._columns, *self._numbers]
             for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=columns):
                 length = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])

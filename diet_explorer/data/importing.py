@@ -17,13 +17,14 @@ import pyarrow.parquet as pq
 
 from diet_explorer.data.column_types import as_strings, parse_column, plain
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest, dataset_folder, manifest_path
+from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, cut, written_row
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import DatasetPaths, Layout
 
 ROW_GROUP = 32_768
 # Shares of the whole import that the two readings take.
@@ -70,7 +71,8 @@ def import_examples(
     for message, remedy in report.refusals:
         raise BadInputError(message, remedy)
     dataset_id = f"{_slug(name)}-{found.content_hash[:10]}"
-    if not files.exists(manifest_path(files, dataset_id)):
+    paths = Layout(files).dataset(dataset_id)
+    if not files.exists(paths.manifest):
         manifest = DatasetManifest(
             id=dataset_id,
             name=name,
@@ -85,22 +87,23 @@ def import_examples(
             splits=report.splits,
             report=report.to_json(),
         )
-        with files.atomic_folder(dataset_folder(files, dataset_id)) as folder:
-            _write_rows(source, mapping, found, files, folder, _scaled(progress, _SURVEYED, 1.0))
-            files.write_json(f"{folder}/manifest.json", manifest.to_json())
+        with files.atomic_folder(paths.folder) as folder:
+            temporary = DatasetPaths(folder)
+            _write_rows(source, mapping, found, files, temporary, _scaled(progress, _SURVEYED, 1.0))
+            files.write_json(temporary.manifest, manifest.to_json())
     if progress is not None:
         progress(1.0, f"Imported {report.rows_kept:,} rows")
     return DatasetManifest.load(files, dataset_id)
 
 
 def _write_rows(
-    source: Source, mapping: ColumnMapping, found: Survey, files: Files, folder: str, progress: Progress | None
+    source: Source, mapping: ColumnMapping, found: Survey, files: Files, paths: DatasetPaths, progress: Progress | None
 ) -> None:
     rows = _RowBuilder(source, mapping, found)
     # Remote file systems take one file at a time, so the smaller one waits in a local file.
     with tempfile.TemporaryFile(prefix="diet-explorer-") as waiting:
         with (
-            files.atomic_writer(f"{folder}/examples.parquet") as stream,
+            files.atomic_writer(paths.examples) as stream,
             pq.ParquetWriter(
                 stream, rows.schema, compression="zstd", use_dictionary=_repeated(rows.schema)
             ) as examples,
@@ -117,7 +120,7 @@ def _write_rows(
             rows.check_complete()
             set_aside.write_table(_set_aside_table(rows.trailing_bad_rows()))
         waiting.seek(0)
-        with files.atomic_writer(f"{folder}/set_aside.parquet") as stream:
+        with files.atomic_writer(paths.set_aside) as stream:
             shutil.copyfileobj(waiting, stream)
 
 

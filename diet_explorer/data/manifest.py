@@ -8,6 +8,7 @@ from typing import Any
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.errors import NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 FORMAT_VERSION = 1
 METADATA_PREFIX = "meta."
@@ -15,7 +16,7 @@ METADATA_PREFIX = "meta."
 
 def dataset_folder(files: Files, dataset_id: str) -> str:
     """Return the path of the folder of a dataset."""
-    return files.path("datasets", dataset_id)
+    return Layout(files).dataset(dataset_id).folder
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class DatasetManifest:
         WorkspaceError
             If a newer version of diet-explorer wrote it.
         """
-        path = manifest_path(files, dataset_id)
+        path = Layout(files).dataset(dataset_id).manifest
         if not files.exists(path):
             raise NotFoundError(f"There is no dataset {dataset_id!r}.", "Import it first, or check the id.")
         value = files.read_json(path)
@@ -100,14 +101,14 @@ class DatasetManifest:
 
 def manifest_path(files: Files, dataset_id: str) -> str:
     """Return the path of a dataset's manifest."""
-    return files.path("datasets", dataset_id, "manifest.json")
+    return Layout(files).dataset(dataset_id).manifest
 
 
 def examples_path(files: Files, dataset_id: str) -> str:
     """Return the path of a dataset's examples."""
-    return files.path("datasets", dataset_id, "examples.parquet")
+    return Layout(files).dataset(dataset_id).examples
 
 
 def set_aside_path(files: Files, dataset_id: str) -> str:
     """Return the path of the rows that an import could not use: `line`, `reason`, `remedy`, `raw`."""
-    return files.path("datasets", dataset_id, "set_aside.parquet")
+    return Layout(files).dataset(dataset_id).set_aside

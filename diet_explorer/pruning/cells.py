@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from diet_explorer.pruning.proof import Figures, evaluate
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 
 
@@ -65,4 +66,4 @@ class CellFiles:
         return found
 
     def _path(self, key: str) -> str:
-        return self._files.path("proofs", "cells", f"{key}.json")
+        return Layout(self._files).proof_training(key)

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
 from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 _GROUP = "near_duplicate_group"
 
@@ -54,7 +55,7 @@ class Population:
 
 def load_population(files: Files, manifest: DatasetManifest) -> Population:
     """Read the rows of a dataset; a second for a million, so keep it."""
-    with files.open_read(examples_path(files, manifest.id)) as stream:
+    with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
         ids = reader.read(columns=["id"])["id"]
         tie_order = np.empty(len(ids), dtype=np.int32)

@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.statistics import TRAIN
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_text
 from diet_explorer.store.scores import ScoreFiles
 
@@ -79,7 +80,7 @@ class CartographyFolder:
 
     def __init__(self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path) -> None:
         self._queries = queries
-        self._examples = parquet(examples_path(files, manifest.id))
+        self._examples = parquet(Layout(files).dataset(manifest.id).examples)
         self._manifest = manifest
         inner = folder / _SUBFOLDER
         place = inner if inner.is_dir() else folder

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import get_args
 
 from diet_explorer.config import sharing_cores
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import JobFailedError, ModelError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, MeasuredRates, estimate_cost
@@ -41,7 +42,7 @@ class DatasetCosts:
         sql = (
             f"SELECT split = 'train' AS train, count(*) AS rows, "
             f"sum(least(ceil((length(text){pair}) / {CHARACTERS_PER_TOKEN}) + 2, {int(config.max_length)})) AS tokens "
-            f"FROM {parquet(examples_path(self._files, self._manifest.id))} GROUP BY 1"
+            f"FROM {parquet(Layout(self._files).dataset(self._manifest.id).examples)} GROUP BY 1"
         )
         found = self._queries.frame(sql)
         train = found[found["train"]]
@@ -80,4 +81,4 @@ class DatasetCosts:
 
     def _rates_path(self, config: RunConfig) -> str:
         key = hashlib.sha256(json.dumps([platform.node(), config.model, config.batch_size, config.max_length]).encode())
-        return self._files.path("measurements", f"{self._manifest.id}-{key.hexdigest()[:12]}.json")
+        return Layout(self._files).measurement(self._manifest.id, key.hexdigest()[:12])

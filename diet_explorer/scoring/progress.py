@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.layout import Layout
 
 State = Literal["waiting", "preparing", "training", "scoring", "done"]
 SNAPSHOT_SECONDS = 1.0
@@ -90,7 +91,7 @@ class ProgressFiles:
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files = files
-        self._folder = files.path("runs", run_id)
+        self._paths = Layout(files).run(run_id)
         self._last_write = float("-inf")
         self._lines = 0
 
@@ -101,12 +102,12 @@ class ProgressFiles:
             return
         self._last_write = now
         progress.updated_at = _now()
-        self._files.write_json(self._snapshot(progress.seed), asdict(progress))
+        self._files.write_json(self._paths.progress(progress.seed), asdict(progress))
 
     def load(self, seed: int) -> SeedProgress:
         """The last snapshot of a seed; a waiting one where there is none."""
         try:
-            value = self._files.read_json(self._snapshot(seed))
+            value = self._files.read_json(self._paths.progress(seed))
         except NotFoundError:
             return SeedProgress(seed)
         checkpoints = [CheckpointProgress(**entry) for entry in value.pop("checkpoints")]
@@ -118,7 +119,7 @@ class ProgressFiles:
             {"time": _now(), "level": level, "event": event, "message": message, **details}, ensure_ascii=False
         )
         if self._files.is_local:
-            path = Path(self._folder) / "log.jsonl"
+            path = Path(self._paths.log)
             with explained("write", str(path)):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("a", encoding="utf-8") as stream:
@@ -126,20 +127,17 @@ class ProgressFiles:
         else:  # object stores cannot append: one small object per line, named so that they sort by time
             self._lines += 1
             name = f"{time.time_ns():020d}-{self._lines:06d}.json"
-            self._files.write_bytes(f"{self._folder}/log/{name}", line.encode())
+            self._files.write_bytes(f"{self._paths.log_folder}/{name}", line.encode())
 
     def read_log(self, last: int = 200) -> list[dict[str, Any]]:
         """The last lines of the log, oldest first."""
         if self._files.is_local:
-            path = Path(self._folder) / "log.jsonl"
+            path = Path(self._paths.log)
             lines = path.read_text(encoding="utf-8").splitlines()[-last:] if path.exists() else []
         else:
-            names = self._files.list(f"{self._folder}/log")[-last:]
-            lines = [self._files.read_bytes(f"{self._folder}/log/{name}").decode() for name in names]
+            names = self._files.list(self._paths.log_folder)[-last:]
+            lines = [self._files.read_bytes(f"{self._paths.log_folder}/{name}").decode() for name in names]
         return [json.loads(line) for line in lines if line.endswith("}")]  # a kill may cut the last line short
-
-    def _snapshot(self, seed: int) -> str:
-        return f"{self._folder}/progress/seed={seed}.json"
 
 
 def _now() -> str:

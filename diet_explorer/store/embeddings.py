@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 Representation = Literal["initial", "tuned"]
 CHUNK_ROWS = 8_192
@@ -37,22 +38,23 @@ class EmbeddingFiles:
     def __init__(self, files: Files, run_id: str) -> None:
         self.files = files
         self.run_id = run_id
+        self.paths = Layout(files).run(run_id)
 
     def vectors_path(self, which: Representation) -> str:
         """Path of the vectors: ``row`` and ``vector``."""
-        return self._path("embeddings", f"{which}.parquet")
+        return self.paths.vectors(which)
 
     def neighbours_path(self, which: Representation) -> str:
         """Path of the neighbours: ``row, neighbours, similarity, agreement``."""
-        return self._path("neighbours", f"{which}.parquet")
+        return self.paths.neighbours(which)
 
     def map_path(self, which: Representation) -> str:
         """Path of the map: ``row, x, y``."""
-        return self._path("maps", f"{which}.parquet")
+        return self.paths.map(which)
 
     def parameters_path(self, which: Representation) -> str:
         """Path of the parameters that the map was drawn with."""
-        return self._path("maps", f"{which}.json")
+        return self.paths.map_parameters(which)
 
     def has_vectors(self, which: Representation) -> bool:
         """Whether the vectors are there."""
@@ -106,6 +108,3 @@ class EmbeddingFiles:
         """Write a table that has one row per example, atomically."""
         with self.files.atomic_writer(path) as stream:
             pq.write_table(table, stream, compression="zstd", row_group_size=CHUNK_ROWS)
-
-    def _path(self, kind: str, name: str) -> str:
-        return self.files.path("runs", self.run_id, kind, name)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 
 class RunRows:
@@ -28,11 +29,11 @@ class RunRows:
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files = files
-        self._folder = files.path("runs", run_id, "rows")
+        self._paths = Layout(files).run(run_id)
 
     def write_training(self, seed: int, rows: ArrayLike, labels: ArrayLike) -> None:
         """Say what a seed is trained on: rows of the dataset, ascending, and the class code of each."""
-        self._write(self._training_path(seed), {"row": rows, "label": labels})
+        self._write(self._paths.training_rows(seed), {"row": rows, "label": labels})
 
     def read_training(self, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows that a seed is trained on, and their labels.
@@ -42,35 +43,24 @@ class RunRows:
         NotFoundError
             There is no such list.
         """
-        table = self._read(self._training_path(seed))
+        table = self._read(self._paths.training_rows(seed))
         return table["row"].to_numpy().astype(np.int64), table["label"].to_numpy().astype(np.int64)
 
     def write_scored(self, rows: ArrayLike) -> None:
         """Say which rows are scored, ascending."""
-        self._write(self._scored_path, {"row": rows})
+        self._write(self._paths.scored_rows, {"row": rows})
 
     def read_scored(self) -> NDArray[np.int64] | None:
         """Rows that are scored; None for all."""
-        return self._read_rows(self._scored_path)
+        return self._read_rows(self._paths.scored_rows)
 
     def write_held_out(self, rows: ArrayLike) -> None:
         """Say which training rows are held out, ascending."""
-        self._write(self._held_out_path, {"row": rows})
+        self._write(self._paths.held_out_rows, {"row": rows})
 
     def read_held_out(self) -> NDArray[np.int64] | None:
         """Training rows that are held out; None where the run has no such rows."""
-        return self._read_rows(self._held_out_path)
-
-    @property
-    def _scored_path(self) -> str:
-        return f"{self._folder}/scored.parquet"
-
-    @property
-    def _held_out_path(self) -> str:
-        return f"{self._folder}/held_out.parquet"
-
-    def _training_path(self, seed: int) -> str:
-        return f"{self._folder}/training/seed={seed}.parquet"
+        return self._read_rows(self._paths.held_out_rows)
 
     def _read_rows(self, path: str) -> NDArray[np.int64] | None:
         if not self._files.exists(path):

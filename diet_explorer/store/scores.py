@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
-MEAN = "mean"
 FIGURES = "figures"
 _REPEATED = ("split", "seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
@@ -55,14 +55,15 @@ class ScoreFiles:
     def __init__(self, files: Files, run_id: str) -> None:
         self.files = files
         self.run_id = run_id
+        self.paths = Layout(files).run(run_id)
 
     def scores_path(self, seed: int, checkpoint: float) -> str:
         """Path of the scores of one seed at one checkpoint (in epochs)."""
-        return self._path("scores", seed, checkpoint)
+        return self.paths.scores(seed, checkpoint)
 
     def ranking_path(self, seed: int | None, checkpoint: float) -> str:
         """Path of the ranking of one seed, or of the mean over seeds for None."""
-        return self._path("rankings", MEAN if seed is None else seed, checkpoint, "arrow")
+        return self.paths.ranking(seed, checkpoint)
 
     def has_scores(self, seed: int, checkpoint: float) -> bool:
         """Whether the scores of this seed and checkpoint have landed."""
@@ -70,7 +71,7 @@ class ScoreFiles:
 
     def statistics_path(self, seed: int | None, checkpoint: float) -> str:
         """Path of the statistics of one seed's ranking, or of the mean's for None."""
-        return self._path("statistics", MEAN if seed is None else seed, checkpoint, "json")
+        return self.paths.statistics(seed, checkpoint)
 
     def write_scores(self, seed: int, checkpoint: float, table: pa.Table, learning_rate: float | None = None) -> None:
         """Write one score file, atomically, with the learning rate of the optimisation step before it."""
@@ -93,14 +94,13 @@ class ScoreFiles:
 
     def landed(self) -> dict[int, list[float]]:
         """Seed to its checkpoints whose scores are there, both ascending."""
-        folder = self.files.path("runs", self.run_id, "scores")
+        folder = self.paths.scores_folder
         seeds = sorted(int(name.removeprefix("seed=")) for name in self.files.list(folder) if name.startswith("seed="))
         return {seed: _checkpoints(self.files.list(f"{folder}/seed={seed}")) for seed in seeds}
 
     def ranked_checkpoints(self, seed: int | None) -> list[float]:
         """Checkpoints whose ranking is there, ascending."""
-        name = f"seed={MEAN if seed is None else seed}"
-        return _checkpoints(self.files.list(self.files.path("runs", self.run_id, "rankings", name)))
+        return _checkpoints(self.files.list(self.paths.rankings_folder(seed)))
 
     def is_of_this_form(self, seed: int | None, checkpoint: float) -> bool:
         """Whether a ranking has all that this version reads; earlier ones wrote less."""
@@ -113,9 +113,6 @@ class ScoreFiles:
     def stamp(self) -> str:
         """Changes whenever another score file lands; a key for caches."""
         return ";".join(f"{seed}:{','.join(map(str, points))}" for seed, points in self.landed().items())
-
-    def _path(self, kind: str, seed: int | str, checkpoint: float, ending: str = "parquet") -> str:
-        return self.files.path("runs", self.run_id, kind, f"seed={seed}", f"checkpoint={checkpoint:g}.{ending}")
 
     def _write(self, path: str, table: pa.Table) -> None:
         """Bytes of floats are stored by their place in the number, which packs a third better and faster."""

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 CHUNK_ROWS = 8_192
 TRAIN = "train"
@@ -103,7 +104,7 @@ def encode_examples(
     lengths: list[NDArray[np.int64]] = []
     tables: list[pa.Table] = []
     truncated = 0
-    with files.open_read(examples_path(files, manifest.id)) as stream:
+    with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
         columns = ["row", "id", "text", "label", "split"] + (["text_pair"] if manifest.mapping.text_pair else [])
         for batch in reader.iter_batches(batch_size=limit or CHUNK_ROWS, columns=columns):

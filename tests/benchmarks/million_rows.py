@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from diet_explorer import Workspace
-from diet_explorer.data.manifest import examples_path
 from diet_explorer.scoring.rankings import rank_mean, rank_seed
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from tests.benchmarks.import_rows import generate
@@ -76,7 +76,7 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
     store = ScoreFiles(workspace.files, run_id)
     shared, own = np.random.default_rng(0), np.random.default_rng(seed + 1)
     rows, classes = manifest.rows, len(manifest.classes)
-    labels = pq.read_table(examples_path(workspace.files, manifest.id), columns=["label"])["label"].to_numpy()
+    labels = pq.read_table(Layout(workspace.files).dataset(manifest.id).examples, columns=["label"])["label"].to_numpy()
     hardness = shared.gamma(2.0, 0.5, rows)
     wrong = shared.random(rows) < MISLABELLED
     pull = own.normal(0, 0.4, (rows, classes))

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from diet_explorer import ExampleFilter
 from diet_explorer.analysis.search.index import TextSearch
 from diet_explorer.analysis.search.language import search_words
-from diet_explorer.data.manifest import examples_path
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from tests.benchmarks.million_rows import million_rows
 
 EACH = 20
@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace, run_id = million_rows(options.folder, options.rows)
     run = workspace.run(run_id)
-    path = examples_path(workspace.files, run.dataset.id)
+    path = Layout(workspace.files).dataset(run.dataset.id).examples
     texts = pq.read_table(path, columns=["text"])["text"].slice(0, SAMPLE).to_pylist()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "datasets" / run.dataset.id

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.manifest import DatasetManifest, examples_path, set_aside_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 MAPPING = ColumnMapping(text="text", label="label")
 
@@ -35,14 +36,14 @@ class Importer:
         return import_examples(self.open(name, content), mapping, self.files)
 
     def examples(self, manifest: DatasetManifest) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = pq.read_table(examples_path(self.files, manifest.id)).to_pylist()
+        rows: list[dict[str, Any]] = pq.read_table(Layout(self.files).dataset(manifest.id).examples).to_pylist()
         return rows
 
     def set_aside(self, manifest: DatasetManifest) -> list[tuple[int, str]]:
         return [(row["line"], row["reason"]) for row in self.set_aside_rows(manifest)]
 
     def set_aside_rows(self, manifest: DatasetManifest) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = pq.read_table(set_aside_path(self.files, manifest.id)).to_pylist()
+        rows: list[dict[str, Any]] = pq.read_table(Layout(self.files).dataset(manifest.id).set_aside).to_pylist()
         return rows
 
     def left_behind(self) -> list[str]:

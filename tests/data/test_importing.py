@@ -11,10 +11,11 @@ import pytest
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from tests.data.importer import MAPPING, Importer
 
 SMALL = "text,label,score,place\none,b,1.5,here\ntwo,a,,there\nthree,b,2,\n"
@@ -30,7 +31,7 @@ def test_files_and_columns(importer: Importer) -> None:
         f"{folder}/manifest.json",
         f"{folder}/set_aside.parquet",
     ]
-    table = pq.read_table(examples_path(importer.files, manifest.id))
+    table = pq.read_table(Layout(importer.files).dataset(manifest.id).examples)
     assert [(field.name, str(field.type)) for field in table.schema] == [
         ("row", "int32"),
         ("id", "string"),
@@ -70,10 +71,10 @@ def test_manifest(importer: Importer) -> None:
 
 def test_same_content_is_the_same_dataset(importer: Importer) -> None:
     first = importer.run("reviews.csv", SMALL)
-    written = Path(examples_path(importer.files, first.id)).stat().st_mtime_ns
+    written = Path(Layout(importer.files).dataset(first.id).examples).stat().st_mtime_ns
     again = importer.run("reviews.csv", "\ufeff" + SMALL.replace("\n", "\r\n"))
     assert again == first
-    assert Path(examples_path(importer.files, first.id)).stat().st_mtime_ns == written
+    assert Path(Layout(importer.files).dataset(first.id).examples).stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_progress_rises_to_one(importer: Importer) -> None:
 def test_a_remote_workspace(importer: Importer) -> None:
     files = Files("memory://workspace-of-test")
     manifest = import_examples(importer.open("t.csv", SMALL), MAPPING, files)
-    with files.open_read(examples_path(files, manifest.id)) as stream:
+    with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         assert pq.read_table(stream).num_rows == 3
     assert files.list(files.path("datasets")) == [manifest.id]
 
@@ -217,7 +218,7 @@ def test_typed_metadata_keeps_its_types(importer: Importer) -> None:
     path = importer.folder / "t.parquet"
     pq.write_table(pa.table(columns), path)
     manifest = import_examples(open_source(path), MAPPING, importer.files)
-    table = pq.read_table(examples_path(importer.files, manifest.id))
+    table = pq.read_table(Layout(importer.files).dataset(manifest.id).examples)
     for name in ("tiny", "when", "price", "tags", "nested", "code"):
         assert (
             table.column(f"meta.{name}")

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.search.language import Term, parse_query, spaced_words
-from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 
 if TYPE_CHECKING:
     from tantivy import Index, IndexWriter, Query
@@ -53,7 +54,7 @@ class TextSearch:
     def __init__(self, files: Files, manifest: DatasetManifest, scratch: Path) -> None:
         self._files = files
         self._manifest = manifest
-        local = Path(dataset_folder(files, manifest.id)) / "search"
+        local = Path(Layout(files).dataset(manifest.id).search)
         self._folder = local if files.is_local else scratch / "search" / manifest.id
         self._local = Files(self._folder.parent)
         self._lock = threading.Lock()
@@ -166,7 +167,7 @@ class TextSearch:
 
         columns = ["text", "text_pair"] if self._manifest.mapping.text_pair else ["text"]
         done = 0
-        with self._files.open_read(examples_path(self._files, self._manifest.id)) as stream:
+        with self._files.open_read(Layout(self._files).dataset(self._manifest.id).examples) as stream:
             for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=["row", *columns]):
                 # tantivy takes one document per call
                 for row, *texts in zip(*(batch.column(name).to_pylist() for name in ("row", *columns)), strict=True):

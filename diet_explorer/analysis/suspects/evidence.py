@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.neighbours import label_agreement
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring.dynamics import FORGOTTEN, LEARNED_LATE, NEVER_LEARNED, TrainingDynamics
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 
@@ -286,6 +287,6 @@ def _contradicting_duplicates(examples: pa.Table, given: NDArray[np.int32]) -> N
 
 def read_columns(files: Files, manifest: DatasetManifest, columns: list[str]) -> pa.Table:
     """Columns of a dataset's examples, those of them that there are."""
-    with files.open_read(examples_path(files, manifest.id)) as stream:
+    with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
         return reader.read([name for name in columns if name in reader.schema_arrow.names])

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import DatasetManifest, examples_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
 from diet_explorer.pruning.export.columns import ExportColumns
 from diet_explorer.pruning.export.formats import (
@@ -55,6 +55,7 @@ from diet_explorer.pruning.material import Population
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS, Material, Selection
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.scores import ranked_scores
 
@@ -191,7 +192,7 @@ class _Building:
         self._names = safe_names(plan.population.split_names)
         self._split_names = pa.array(plan.population.split_names, pa.string())
         self._neutralised = 0
-        with files.open_read(examples_path(files, plan.manifest.id)) as stream:
+        with files.open_read(Layout(files).dataset(plan.manifest.id).examples) as stream:
             stored = pq.read_schema(stream)
         scores = plan.scores if plan.options.all_rows else []
         self._columns = ExportColumns(
@@ -256,7 +257,7 @@ class _Building:
 
     def _batches(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         total, start = self._plan.manifest.rows, 0
-        with self._files.open_read(examples_path(self._files, self._plan.manifest.id)) as stream:
+        with self._files.open_read(Layout(self._files).dataset(self._plan.manifest.id).examples) as stream:
             reader = pq.ParquetFile(stream, pre_buffer=False)  # a buffer ahead would hold the whole file
             for batch in reader.iter_batches(BATCH_ROWS):
                 if self._stopped():
