@@ -18,7 +18,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.training.config import RunConfig
 from tests.browser.conftest import LiveApp, settled
 from tests.loopback_hub import TOKEN, loopback_hub
-from tests.pruning.pushing import hub_environment, load_from_hub
+from tests.pruning.export.pushing import hub_environment, load_from_hub
 from tests.synthetic import write_scores
 
 pytestmark = pytest.mark.browser

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_runs
 
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.workspace import Dataset, Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 

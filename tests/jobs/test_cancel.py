@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny_runs
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
 from diet_explorer.workspace.workspace import Dataset, Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 CANCEL_SECONDS = 5.0

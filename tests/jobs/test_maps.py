@@ -13,12 +13,12 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
-import tiny_runs
 
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.workspace.workspace import Dataset, Run, Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 

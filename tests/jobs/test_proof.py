@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import tiny_runs
 
 from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.workspace import Run, Workspace
+from tests import tiny_runs
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
 TRAIN, TEST = 60, 30

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import tiny_runs
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.workspace.workspace import Dataset, Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 

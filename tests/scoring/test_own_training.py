@@ -22,7 +22,7 @@ from transformers import (
 from diet_explorer import ScoreRecorder, Workspace
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.own_training import class_order
-from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+from tests.tiny_runs import save_sentences, save_tiny_model
 
 
 @pytest.fixture(scope="module")

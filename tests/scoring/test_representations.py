@@ -14,7 +14,7 @@ from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.encoding import EncodedExamples
-from tests.scoring.reference_gradients import CONFIGS, PAD, SEP, VOCABULARY, WITH_TOKEN_TYPES, make_model
+from tests.scoring.gradients.reference_gradients import CONFIGS, PAD, SEP, VOCABULARY, WITH_TOKEN_TYPES, make_model
 
 LENGTHS = [5, 12, 3, 9, 9, 1, 12, 7, 4]
 

@@ -14,8 +14,8 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
-from tests.jobs.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
 from tests.synthetic import write_dataset
+from tests.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
 
 ROWS, TRAINED = 60, np.r_[0:10, 15:45]
 

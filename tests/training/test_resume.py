@@ -15,8 +15,8 @@ from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.store.files import Files
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
-from tests.jobs.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
 from tests.synthetic import write_dataset
+from tests.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
 
 CHECKPOINTS = (0.0, 0.5, 1.0, 2.0)
 

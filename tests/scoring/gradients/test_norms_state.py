@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from diet_explorer.scoring.gradients.norms import GradientNorms, gradient_norms
-from tests.scoring.reference_gradients import make_batch, make_model, reference_norms, relative_error
+from tests.scoring.gradients.reference_gradients import make_batch, make_model, reference_norms, relative_error
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:

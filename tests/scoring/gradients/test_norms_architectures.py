@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from diet_explorer.scoring.gradients.norms import GradientNorms, gradient_norms, head_gradient_norms
-from tests.scoring.reference_gradients import (
+from tests.scoring.gradients.reference_gradients import (
     CONFIGS,
     EAGER_ONLY,
     WITH_TOKEN_TYPES,

@@ -34,7 +34,7 @@ from diet_explorer.pruning.export.formats import (
 from diet_explorer.pruning.export.hub import check_repo_name
 from diet_explorer.store.files import Files
 from tests.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
-from tests.pruning.pushing import hub_environment, load_from_hub, push_all, write_export
+from tests.pruning.export.pushing import hub_environment, load_from_hub, push_all, write_export
 
 ROWS = {"train": [{"text": "one\r\ntwo", "label": 0}, {"text": "NA", "label": 1}], "test": [{"text": "", "label": 1}]}
 

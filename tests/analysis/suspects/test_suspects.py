@@ -22,8 +22,8 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
 from diet_explorer.workspace.workspace import Workspace
-from tests.jobs.tiny_runs import inside
 from tests.synthetic import write_dataset, write_scores
+from tests.tiny_runs import inside
 
 CLASSES = ["bad", "fine", "good"]
 ROWS, TRAIN, SEEDS, POINTS, FOLDS = 40, 32, (0, 1), (0.0, 0.5, 1.0, 2.0), 4

@@ -13,7 +13,7 @@ import pytest
 from diet_explorer.cli import app as cli
 from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace.workspace import Workspace
-from tests.jobs import tiny_runs
+from tests import tiny_runs
 
 VERBS = [
     *("app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "stability", "compare"),

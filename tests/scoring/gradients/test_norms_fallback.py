@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.gradients.norms import GradientNorms, gradient_norms, head_gradient_norms
-from tests.scoring.reference_gradients import make_batch, make_model, reference_norms, relative_error
+from tests.scoring.gradients.reference_gradients import make_batch, make_model, reference_norms, relative_error
 
 TOLERANCE = 1e-5
 SIZE = 12

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import tiny_runs
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.scoring.catalogue import RECORDED_NAMES
 from diet_explorer.workspace.workspace import Dataset, Workspace
+from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]
 COLUMNS = ["--text", "sentence", "--label", "mood", "--id", "key"]

@@ -15,7 +15,7 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.workspace import Workspace
 from tests.loopback_hub import TOKEN, loopback_hub
-from tests.pruning.pushing import hub_environment
+from tests.pruning.export.pushing import hub_environment
 
 
 def push(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diet_explorer.scoring.gradients.norms import GradientNorms
 from diet_explorer.scoring.gradients.token_batches import split_by_tokens
-from tests.scoring.reference_gradients import make_batch, make_model, reference_norms
+from tests.scoring.gradients.reference_gradients import make_batch, make_model, reference_norms
 
 ENGINES = st.sampled_from(["bert", "roberta", "albert", "gpt2", "deberta-v3"])
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from diet_explorer.errors import HubError
 from diet_explorer.pruning.export.card import merged_card
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
-from tests.pruning.pushing import write_export
+from tests.pruning.export.pushing import write_export
 
 REPO = "ann/reviews"
 PROOF = CardProof(

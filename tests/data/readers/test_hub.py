@@ -17,7 +17,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from tests.loopback_hub import loopback_hub
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json, sys
 from diet_explorer.data.columns import ColumnMapping

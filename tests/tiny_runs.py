@@ -17,13 +17,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
-
 from diet_explorer.cli import app as cli
 from diet_explorer.workspace.workspace import Run, Workspace
 
@@ -40,6 +33,13 @@ farther away than what was trained before."""
 
 def save_tiny_model(folder: Path) -> Path:
     """Save a random two-layer BERT of width 16 with a WordPiece tokenizer over the sentences' words."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
     vocabulary = {word: number for number, word in enumerate([*SPECIAL, *GOOD, *BAD, *NEUTRAL])}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()

@@ -12,7 +12,7 @@ from diet_explorer.errors import BadInputError, ModelError, NotFoundError, Works
 from diet_explorer.scoring.catalogue import PAPER_NAMES
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.training.config import RunConfig
-from tests.jobs.tiny_runs import save_sentences, save_tiny_model
+from tests.tiny_runs import save_sentences, save_tiny_model
 
 
 @pytest.fixture(scope="module")
