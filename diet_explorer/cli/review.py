@@ -26,6 +26,9 @@ STANDARD = "-"
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, beginning of an id, name, or: last.")]
 AnnotatorOption = Annotated[str | None, typer.Option("--annotator", help="Who decides. Default: the account's name.")]
+UidOption = Annotated[
+    str | None, typer.Option(help="A name of your own for this decision: sent again with it, it is stored once.")
+]
 ByOption = Annotated[str | None, typer.Option("--annotator", help="Only this annotator's.")]
 SinceOption = Annotated[datetime | None, typer.Option(help="Only from this time on, in UTC.")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Only before this time, in UTC.")]
@@ -50,6 +53,7 @@ def decide_command(
             help="Instead of an action: relabel each to the class that this run suggests, if it suggests one.",
         ),
     ] = None,
+    uid: UidOption = None,
     annotator: AnnotatorOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -62,7 +66,7 @@ def decide_command(
             raise BadInputError(
                 "Suggestions are accepted as they are.", "Give --accept-suggestions without an action and a label."
             )
-        event = _accept(workspace, found, suggesting, ids, who, note)
+        event = _accept(workspace, found, suggesting, ids, who, note, uid)
         _print_event(found, event, as_json, _accepted_words(found, event, len(rows)))
         return
     if action is None:
@@ -70,21 +74,22 @@ def decide_command(
     if adjudicate:
         if len(rows) != 1:
             raise BadInputError("One example is adjudicated at a time.", "Give one id.")
-        event = found.ledger.adjudicate(int(rows[0]), action, annotator=who, label=label, note=note)
+        event = found.ledger.adjudicate(int(rows[0]), action, annotator=who, label=label, note=note, uid=uid)
     else:
-        event = found.decide(rows, action, annotator=who, label=label, note=note)
+        event = found.decide(rows, action, annotator=who, label=label, note=note, uid=uid)
     _print_event(found, event, as_json, f"Saved: {action} for {len(event.rows)} of {found.id}, by {event.annotator}")
 
 
 def undo_command(
     dataset: DatasetArgument,
+    uid: UidOption = None,
     annotator: AnnotatorOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take back an annotator's latest decision."""
     found = _dataset(workspace, dataset)
-    event = found.undo(annotator or getpass.getuser())
+    event = found.undo(annotator or getpass.getuser(), uid=uid)
     if event is None:
         raise BadInputError("There is nothing to undo.", "Name the annotator whose decision it was with --annotator.")
     _print_event(found, event, as_json, f"Undone: it was about {len(event.rows)} of {found.id}")
@@ -238,7 +243,7 @@ def _own_labels(dataset: Dataset, event: DecisionEvent) -> dict[str, list[str]]:
 
 
 def _accept(
-    workspace: str | None, dataset: Dataset, run: str, ids: list[str], annotator: str, note: str | None
+    workspace: str | None, dataset: Dataset, run: str, ids: list[str], annotator: str, note: str | None, uid: str | None
 ) -> DecisionEvent:
     from diet_explorer.analysis.filters import ExampleFilter
     from diet_explorer.cli.finding import find_run
@@ -246,7 +251,7 @@ def _accept(
     found = find_run(open_workspace(workspace), run)
     if found.dataset.id != dataset.id:
         raise BadInputError(f"The run {found.id} is of the dataset {found.dataset.id}.", "Give a run of this dataset.")
-    return found.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note)
+    return found.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note, uid=uid)
 
 
 def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from diet_explorer.errors import BadInputError
 from diet_explorer.review.replay import ACTIONS
 
 LONGEST_NAME = 200
+LONGEST_UID = 64
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,17 @@ def checked_choice(
     if (codes == codes[0]).all():
         return Choice(about, manifest.classes[codes[0]])
     return Choice(about, labels=codes)
+
+
+def checked_uid(uid: str | None) -> str:
+    """The uid of a decision, or a fresh one; BadInputError for one that cannot be stored."""
+    if uid is None:
+        return uuid.uuid4().hex
+    if not uid.strip() or len(uid) > LONGEST_UID:
+        raise BadInputError(
+            f"The uid {uid[:LONGEST_UID]!r} cannot be used.", f"Give 1 to {LONGEST_UID} characters, or none at all."
+        )
+    return uid.strip()
 
 
 def class_codes(classes: Sequence[str], names: Sequence[str]) -> NDArray[np.int32]:

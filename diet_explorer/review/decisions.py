@@ -23,7 +23,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.review.agreement import Agreement, agreement
 from diet_explorer.review.annotators import Identity, allowed
-from diet_explorer.review.choices import checked_choice
+from diet_explorer.review.choices import checked_choice, checked_uid
 from diet_explorer.review.current import Current
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
 from diet_explorer.review.rules import ReviewRules
@@ -100,6 +100,7 @@ class Ledger:
         run_id: str | None = None,
         seen: dict[str, Any] | None = None,
         expected: int | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Append one decision about one example or many; it is on disk when this returns.
 
@@ -119,11 +120,20 @@ class Ledger:
             What was on screen: ``score, value, checkpoint, suggestion, witnesses``.
         expected : int, optional
             For one example: `last_event` at the time it was shown. Where a decision has come since, nothing is stored.
+        uid : str, optional
+            The decision's name, up to 64 characters; a fresh one by default. A decision that is sent again with the
+            same one is stored once.
+
+        Returns
+        -------
+        DecisionEvent
+            The stored event; that which is there already where the decision was sent before.
 
         Raises
         ------
         BadInputError
-            The action, label, annotator or a row cannot be used; nothing is stored then.
+            The action, label, annotator, uid or a row cannot be used, or the uid is that of another decision; nothing
+            is stored then.
         PermissionDeniedError
             The annotator is a viewer.
         DecidedMeanwhile
@@ -132,15 +142,15 @@ class Ledger:
         """
         who = allowed(self._identity, annotator, "annotator", "decide")
         choice = checked_choice(self.manifest, rows, action, who.name, label)
-        event = self._new(who, action, **vars(choice), note=note or None, run_id=run_id, seen=seen)
+        event = self._new(who, action, uid, **vars(choice), note=note or None, run_id=run_id, seen=seen)
         if expected is None or action in FLAGS:
             return self.records.append(event)
         if len(choice.rows) > 1:
             raise BadInputError("Only a decision about one example can expect something.", "Leave it out.")
-        found, stored = self.records.append_unless_decided(event, expected, self.rules().overlap > 1)
+        latest, stored = self.records.append_unless_decided(event, expected, self.rules().overlap > 1)
         if not stored:
-            raise DecidedMeanwhile(found.seen_from(int(choice.rows[0]), self.manifest.classes))
-        return found
+            raise DecidedMeanwhile(latest.seen_from(int(choice.rows[0]), self.manifest.classes))
+        return latest
 
     def adjudicate(
         self,
@@ -151,6 +161,7 @@ class Ledger:
         label: str | None = None,
         note: str | None = None,
         seen: dict[str, Any] | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Settle an example: this holds, whatever annotators have decided or will, until it is taken back.
 
@@ -161,16 +172,40 @@ class Ledger:
             raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
         choice = checked_choice(self.manifest, [row], action, who.name, label)
         return self.records.append(
-            self._new(who, action, **vars(choice), note=note or None, seen=seen, adjudicates=True)
+            self._new(who, action, uid, **vars(choice), note=note or None, seen=seen, adjudicates=True)
         )
 
     def who(self, annotator: Identity | str) -> Identity:
         """Who reviews; PermissionDeniedError for a viewer."""
         return allowed(self._identity, annotator, "annotator", "review")
 
-    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
-        """Take back the annotator's latest decision that still counts, by an event of its own; None without one."""
-        return self.records.undo(allowed(self._identity, annotator, "annotator", "take back decisions").name)
+    def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
+        """Take back the annotator's latest decision that still counts, by an event of its own; None without one.
+
+        An undo that is sent again with the same `uid` takes back nothing more; see `decide`.
+        """
+        who = allowed(self._identity, annotator, "annotator", "take back decisions")
+        return self.records.undo(who.name, checked_uid(uid))
+
+    def sent_by_filter(
+        self,
+        uid: str | None,
+        action: str,
+        *,
+        annotator: Identity | str,
+        seen: dict[str, Any],
+        label: str | None = None,
+    ) -> DecisionEvent | None:
+        """The event of a decision about what a filter keeps, where it was sent before with this uid; else None.
+
+        Sent again it is recognised by the filter, which `seen` names: once it is stored, a filter by decisions keeps
+        other examples. Ask after these are chosen; then whoever sent it meanwhile chose the same or is found here.
+        """
+        who = allowed(self._identity, annotator, "annotator", "decide")
+        event = None if uid is None else self.records.sent(checked_uid(uid))
+        if event is None or (event.annotator, event.action, event.seen) != (who.name, action, seen):
+            return None
+        return event if label in (None, event.label) else None
 
     def rules(self) -> ReviewRules:
         """How the dataset is reviewed."""
@@ -180,7 +215,9 @@ class Ledger:
     def set_rules(self, rules: ReviewRules, *, annotator: Identity | str) -> DecisionEvent:
         """Change how the dataset is reviewed, for everybody from now on; only a lead may."""
         who = allowed(self._identity, annotator, "lead", "change the rules of the review")
-        return self.records.append(self._new(who, RULES, rows=np.empty(0, np.int32), seen=rules.validated().to_json()))
+        return self.records.append(
+            self._new(who, RULES, None, rows=np.empty(0, np.int32), seen=rules.validated().to_json())
+        )
 
     def position(self) -> int:
         """Grows with every event."""
@@ -240,12 +277,12 @@ class Ledger:
 
     def event(self, event_id: int) -> DecisionEvent:
         """One event by its id; NotFoundError where there is none."""
-        found = self.records.get(event_id)
-        if found is None:
+        event = self.records.get(event_id)
+        if event is None:
             raise NotFoundError(
                 f"There is no event {event_id}.", "List the events with `diet-explorer decisions list`."
             )
-        return found
+        return event
 
     def history(self, row: int) -> list[DecisionEvent]:
         """Every event about one example, oldest first, each with the label that it gave to this one."""
@@ -334,10 +371,10 @@ class Ledger:
         met: set[tuple[str, int]] = set()
         before, looked = None, 0
         while looked < _YIELD_EVENTS:
-            found = self.records.filtered(before=before, limit=_YIELD_BATCH)
+            events = self.records.filtered(before=before, limit=_YIELD_BATCH)
             with self.replay() as replay:
-                counts = [event.action in _ADJUDICATIONS and not replay.undone(event.id) for event in found]
-            for event, standing in zip(found, counts, strict=True):
+                counts = [event.action in _ADJUDICATIONS and not replay.undone(event.id) for event in events]
+            for event, standing in zip(events, counts, strict=True):
                 seen = event.seen or {}
                 if not standing or event.is_bulk or event.adjudicates or "place" not in seen:
                     continue
@@ -345,17 +382,18 @@ class Ledger:
                 if key not in met and not seen.get("audit"):
                     yield event
                 met.add(key)
-            if len(found) < _YIELD_BATCH:
+            if len(events) < _YIELD_BATCH:
                 return
-            before, looked = (found[-1].at, found[-1].id), looked + len(found)
+            before, looked = (events[-1].at, events[-1].id), looked + len(events)
 
-    def _new(self, who: Identity, action: str, **values: Any) -> DecisionEvent:
+    def _new(self, who: Identity, action: str, uid: str | None, **values: Any) -> DecisionEvent:
         return DecisionEvent(
             id=0,
             dataset_id=self.manifest.id,
             at=datetime.now(UTC),
             annotator=who.name,
             action=action,
+            uid=checked_uid(uid),
             **values,
         )
 

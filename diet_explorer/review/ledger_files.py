@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError
-from diet_explorer.review.choices import Choice, checked_choice
+from diet_explorer.review.choices import LONGEST_NAME, LONGEST_UID, Choice, checked_choice
 from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
 
 EXAMPLES_AT_ONCE = 100_000
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_LONGEST = {"uid": 32, "annotator": 200}
+_LONGEST = {"uid": LONGEST_UID, "annotator": LONGEST_NAME}
 _NEEDED = ("uid", "at", "annotator", "action", "ids")
 
 

@@ -165,6 +165,7 @@ class ReviewQueue:
         note: str | None = None,
         seen: dict[str, Any] | None = None,
         expected: int | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Decide about what is shown and go on to the next; a flag does not move.
 
@@ -174,6 +175,8 @@ class ReviewQueue:
             As for `Ledger.decide`; ``place`` and ``audit`` are added to `seen`.
         expected : int, optional
             The event of a `DecidedMeanwhile` that the annotator has been shown and decides against.
+        uid : str, optional
+            As for `Ledger.decide`; a decision that is sent again leads on to the next all the same.
 
         Raises
         ------
@@ -194,14 +197,15 @@ class ReviewQueue:
             run_id=self._run_id,
             seen={**(seen or {}), "place": int(self._places[row]) + 1, "audit": row in self._audits},
             expected=known if expected is None else expected,
+            uid=uid,
         )
         if action not in FLAGS:
             self._go(self._at + 1)
         return event
 
-    def undo(self) -> DecisionEvent | None:
-        """Take back the annotator's latest decision and show its example, if it is in this order."""
-        undone = self._ledger.undo(self._identity)
+    def undo(self, *, uid: str | None = None) -> DecisionEvent | None:
+        """Take back the annotator's latest decision and show its example, if it is in this order; see `Ledger.undo`."""
+        undone = self._ledger.undo(self._identity, uid=uid)
         if undone is not None and len(undone.rows) == 1 and self._places[undone.rows[0]] >= 0:
             self.show(int(undone.rows[0]))
         return undone

@@ -16,7 +16,6 @@ WRONG_ACTIONS: frozenset[str] = frozenset({"relabel", "exclude"})
 ENOUGH_REVIEWED = 50
 FEW_WRONG = 0.05
 _TAIL = 0.025  # of 95 %, on each side
-_BISECTIONS = 60
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,10 @@ def share_wrong(reviewed: int, wrong: int) -> Share:
     """A share with Clopper and Pearson's interval."""
     if not reviewed:
         return Share(0, 0, 0.0, 1.0)
-    low = _root(lambda p: 1 - _binomial_cdf(wrong - 1, reviewed, p) - _TAIL) if wrong else 0.0
-    high = _root(lambda p: _TAIL - _binomial_cdf(wrong, reviewed, p)) if wrong < reviewed else 1.0
+    from scipy.special import betaincinv  # only where a review is looked at: it takes longer to load than the page
+
+    low = float(betaincinv(wrong, reviewed - wrong + 1, _TAIL)) if wrong else 0.0
+    high = float(betaincinv(wrong + 1, reviewed - wrong, 1 - _TAIL)) if wrong < reviewed else 1.0
     return Share(reviewed, wrong, low, high)
 
 
@@ -172,15 +173,6 @@ def _span(share: Share) -> str:
     return f"95 % interval {share.low:.1%} to {share.high:.1%}"
 
 
-def _binomial_cdf(k: int, n: int, p: float) -> float:
-    if k < 0:
-        return 0.0
-    if p in (0.0, 1.0):
-        return 1.0 if p == 0.0 or k >= n else 0.0
-    logs = (_log_choose(n, i) + i * math.log(p) + (n - i) * math.log1p(-p) for i in range(k + 1))
-    return min(1.0, math.fsum(map(math.exp, logs)))
-
-
 def _hypergeometric_cdf(k: int, total: int, errors: int, drawn: int) -> float:
     """Probability of at most `k` errors among `drawn` out of `total` with `errors` in them."""
     least, most = max(0, drawn - (total - errors)), min(k, drawn, errors)
@@ -191,15 +183,6 @@ def _hypergeometric_cdf(k: int, total: int, errors: int, drawn: int) -> float:
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    """Where a rising function of [0, 1] passes 0."""
-    low, high = 0.0, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2
 
 
 def _smallest(holds: Callable[[int], bool], low: int, high: int) -> int:

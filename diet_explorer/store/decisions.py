@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, Select, Table, case, func, insert, literal, or_, select
+from sqlalchemy import Engine, Row, Select, Table, case, func, literal, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
+from diet_explorer.errors import BadInputError
 from diet_explorer.store.database import database_errors, writing
 from diet_explorer.store.tables import DecisionRow
 
@@ -25,6 +27,9 @@ RULES = "rules"
 """Action of an event that sets how the dataset is reviewed; it is about no example."""
 _NAMES_AT_ONCE = 500
 _TABLE: Table = cast(Table, DecisionRow.__table__)
+_SENT_BY = ("annotator", "action")  # an undo is sent without what it takes back, which is up to the ledger
+_SENT = (*_SENT_BY, "label", "labels", "row", "rows", "adjudicates")
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class DecisionEvent:
     undoes : int or None
         The event that an undo takes back.
     uid : str
-        Its name in every ledger that it is copied to.
+        Its name in every ledger that it is copied to, given by whoever sends it; sent again it is one event still.
     adjudicates : bool
         Whether it settles what annotators disagree about.
     labels : int32 array or None
@@ -101,7 +106,15 @@ class DecisionRecords:
         self._dataset_id = dataset_id
 
     def append(self, event: DecisionEvent) -> DecisionEvent:
-        """Store an event; when this returns, it is on disk."""
+        """Store an event; when this returns, it is on disk.
+
+        One that was sent before, by the same uid, is not stored again: the event that is here is returned.
+
+        Raises
+        ------
+        BadInputError
+            The event of this uid is another one.
+        """
         with writing(self._engine, self._dataset_id) as session:
             return self._added(session, event)
 
@@ -122,17 +135,30 @@ class DecisionRecords:
         -------
         event : DecisionEvent
             The stored event, or the one that came meanwhile.
+            One that was sent before, by the same uid, is the stored one.
         stored : bool
+
+        Raises
+        ------
+        BadInputError
+            The event of this uid is another one.
         """
         with writing(self._engine, self._dataset_id) as session:
             for row in self._newest(session, expected, event.rows):
                 if independent and row.annotator != event.annotator and not row.adjudicates:
                     continue
-                return _to_event(row), False
+                before = self._sent_before(session, event)
+                return (_to_event(row), False) if before is None else (before, True)
             return self._added(session, event), True
 
-    def undo(self, annotator: str) -> DecisionEvent | None:
-        """Take back the annotator's latest event that still counts; None where there is none."""
+    def undo(self, annotator: str, uid: str) -> DecisionEvent | None:
+        """Take back the annotator's latest event that still counts; None where there is none.
+
+        Raises
+        ------
+        BadInputError
+            The event of this uid is another one.
+        """
         undone = aliased(DecisionRow)
         latest = (
             self._events()
@@ -145,21 +171,19 @@ class DecisionRecords:
             .limit(1)
         )
         with writing(self._engine, self._dataset_id) as session:
-            found = session.execute(latest).first()
-            if found is None:
-                return None
-            target = _to_event(found)
+            row = session.execute(latest).first()
             taking_back = DecisionEvent(
                 id=0,
                 dataset_id=self._dataset_id,
                 at=datetime.now(UTC),
                 annotator=annotator,
                 action=UNDO,
-                rows=target.rows,
-                run_id=target.run_id,
-                undoes=target.id,
+                rows=np.empty(0, np.int32) if row is None else _rows_of(row),
+                run_id=None if row is None else row.run_id,
+                undoes=None if row is None else row.id,
+                uid=uid,
             )
-            return self._added(session, taking_back)
+            return self._sent_before(session, taking_back) if row is None else self._added(session, taking_back)
 
     def add_copies(self, events: Sequence[tuple[DecisionEvent, str | None]]) -> int:
         """Store events of another ledger as they are, those that are here already left out; all of them or none.
@@ -188,7 +212,7 @@ class DecisionRecords:
                     continue
                 copy = replace(event, undoes=None if undone is None else here[undone])
                 here[event.uid] = session.execute(
-                    insert(_TABLE).values(_values(copy)).returning(_TABLE.c.id)
+                    _TABLE.insert().values(_values(copy)).returning(_TABLE.c.id)
                 ).scalar_one()
                 added += 1
             return added
@@ -202,6 +226,10 @@ class DecisionRecords:
     def get(self, event_id: int) -> DecisionEvent | None:
         """One event by its id."""
         return next(iter(self._read(self._events().where(DecisionRow.id == event_id))), None)
+
+    def sent(self, uid: str) -> DecisionEvent | None:
+        """The event of a uid; None where there is none yet."""
+        return next(iter(self._read(self._events().where(DecisionRow.uid == uid))), None)
 
     def uids(self, event_ids: Iterable[int]) -> dict[int, str]:
         """Names of some events."""
@@ -271,10 +299,29 @@ class DecisionRecords:
             .scalar_subquery()
         )
         at = case((last > event.at, last), else_=literal(event.at, _TABLE.c.at.type))
-        stored = session.execute(
-            insert(_TABLE).values({**_values(event), "at": at}).returning(_TABLE.c.id, _TABLE.c.at)
-        ).one()
-        return replace(event, id=stored.id, at=_in_utc(stored.at))
+        statement = (
+            _INSERTS[self._engine.dialect.name](_TABLE)
+            .values({**_values(event), "at": at})
+            .on_conflict_do_nothing(index_elements=[_TABLE.c.dataset_id, _TABLE.c.uid])
+            .returning(_TABLE.c.id, _TABLE.c.at)
+        )
+        stored = session.execute(statement).one_or_none()
+        if stored is not None:
+            return replace(event, id=stored.id, at=_in_utc(stored.at))
+        return cast(DecisionEvent, self._sent_before(session, event))
+
+    def _sent_before(self, session: Session, event: DecisionEvent) -> DecisionEvent | None:
+        """The event that is here by the same uid; BadInputError where it says something else."""
+        row = session.execute(self._events().where(DecisionRow.uid == event.uid)).one_or_none()
+        if row is None:
+            return None
+        given = _values(event)
+        if any(getattr(row, name) != given[name] for name in (_SENT_BY if event.action == UNDO else _SENT)):
+            raise BadInputError(
+                f"The uid {event.uid!r} is that of another decision: “{row.action}” by {row.annotator}.",
+                "Give every decision a uid of its own; only the same decision is sent again with the same one.",
+            )
+        return _to_event(row)
 
     def _newest(self, session: Session, after: int, rows: NDArray[np.int32]) -> list[DecisionRow]:
         """Events after one that decide about one of some examples, newest first."""

@@ -59,7 +59,7 @@ class DecisionRow(Base):
     rows: Mapped[bytes | None] = mapped_column(LargeBinary)
     count: Mapped[int] = mapped_column(Integer)
     undoes: Mapped[int | None] = mapped_column(Integer, unique=True)
-    uid: Mapped[str] = mapped_column(String(32))
+    uid: Mapped[str] = mapped_column(String(64))
     adjudicates: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 

@@ -109,15 +109,24 @@ class Dataset:
         run_id: str | None = None,
         seen: dict[str, Any] | None = None,
         expected: int | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Decide about one example or many, in one event that can be undone; see `Ledger.decide`."""
         return self.ledger.decide(
-            rows, action, annotator=annotator, label=label, note=note, run_id=run_id, seen=seen, expected=expected
+            rows,
+            action,
+            annotator=annotator,
+            label=label,
+            note=note,
+            run_id=run_id,
+            seen=seen,
+            expected=expected,
+            uid=uid,
         )
 
-    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
-        """Take back the annotator's latest decision; None where there is none."""
-        return self.ledger.undo(annotator)
+    def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
+        """Take back the annotator's latest decision; None where there is none. See `Ledger.undo`."""
+        return self.ledger.undo(annotator, uid=uid)
 
     def queue(self, order: NDArray[np.integer], annotator: Identity | str, *, run_id: str | None = None) -> ReviewQueue:
         """An annotator's way through examples in a given order; see `Run.queue` for suspects."""

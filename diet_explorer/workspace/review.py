@@ -21,6 +21,7 @@ class ReviewedRun(RunBase):
         annotator: Identity | str,
         note: str | None = None,
         checkpoint: float | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Relabel every example that a filter keeps and that has a suggestion, each to its own, in one event.
 
@@ -29,7 +30,7 @@ class ReviewedRun(RunBase):
         Parameters
         ----------
         where : ExampleFilter
-        annotator, note
+        annotator, note, uid
             As for `Ledger.decide`.
         checkpoint : float, optional
             In epochs; by default `default_checkpoint`.
@@ -40,17 +41,22 @@ class ReviewedRun(RunBase):
             None of them has a suggestion.
         """
         point = self.default_checkpoint() if checkpoint is None else float(checkpoint)
-        found = self.suggestions(where, point)
-        if found.empty:
+        suggestions = self.suggestions(where, point)
+        seen = {"filter": where.to_query(), "checkpoint": point, "seed": None, "suggestions": "accepted"}
+        before = self.dataset.ledger.sent_by_filter(uid, "relabel", annotator=annotator, seen=seen)
+        if before is not None:
+            return before
+        if suggestions.empty:
             raise NotFoundError("None of these examples has a suggested label.", "Choose others, or relabel by hand.")
         return self.dataset.decide(
-            found.index.to_numpy(),
+            suggestions.index.to_numpy(),
             "relabel",
-            label=found.tolist(),
+            label=suggestions.tolist(),
             annotator=annotator,
             note=note,
             run_id=self.id,
-            seen={"filter": where.to_query(), "checkpoint": point, "seed": None, "suggestions": "accepted"},
+            seen=seen,
+            uid=uid,
         )
 
     def queue(

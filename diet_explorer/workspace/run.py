@@ -168,26 +168,24 @@ class Run(AnalysedRun, AuditedRun, EmbeddedRun, ProvenRun, PrunedRun, ReviewedRu
         note: str | None = None,
         checkpoint: float | None = None,
         seed: int | None = None,
+        uid: str | None = None,
     ) -> DecisionEvent:
         """Decide about every example that a filter keeps, in one event that can be undone.
 
         Parameters
         ----------
         where : ExampleFilter
-        action, annotator, label, note
+        action, annotator, label, note, uid
             As for `Ledger.decide`.
         checkpoint, seed
             The ranking that the filter's score ranges are about.
         """
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
-        return self.dataset.ledger.decide(
-            self.ranking(point, seed).rows(where),
-            action,
-            annotator=annotator,
-            label=label,
-            note=note,
-            run_id=self.id,
-            seen={"filter": where.to_query(), "checkpoint": point, "seed": seed},
+        ledger, rows = self.dataset.ledger, self.ranking(point, seed).rows(where)
+        seen = {"filter": where.to_query(), "checkpoint": point, "seed": seed}
+        before = ledger.sent_by_filter(uid, action, annotator=annotator, seen=seen, label=label)
+        return before or ledger.decide(
+            rows, action, annotator=annotator, label=label, note=note, run_id=self.id, seen=seen, uid=uid
         )
 
     def score_names(self, checkpoint: float | None = None, seed: int | None = None) -> list[str]:

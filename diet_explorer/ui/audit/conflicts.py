@@ -66,16 +66,16 @@ class Settling:
             self.place = max(self.place + {"none": 0, "back": -1, "forward": 1}[entry.action], 0)
             return None
         if entry.action == "undo":
-            undone = ledger.undo(who)
+            undone = ledger.undo(who, uid=entry.uid)
             if undone is None:
                 return "Nothing to undo"
             places = np.flatnonzero(ledger.conflicts() == undone.rows[0])
             self.place = int(places[0]) if len(places) else self.place
             return "Undone"
         if entry.action in ("flag", "unflag"):
-            ledger.decide([entry.row], entry.action, annotator=who, note=entry.note)
-        elif entry.row in ledger.conflicts():
-            ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note)
+            ledger.decide([entry.row], entry.action, annotator=who, note=entry.note, uid=entry.uid)
+        else:
+            ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note, uid=entry.uid)
         return "Saved"
 
 

@@ -1,6 +1,7 @@
 // The deck: one example at a time, decided by a key. The next cards are here already, so a decision shows the next one
 // at once; what was decided goes into an outbox that keeps every entry until the server says that it is stored.
-// An entry names the example that was on the screen, so a key can never be about another one.
+// An entry names the example that was on the screen, so a key can never be about another one, and has a uid, so it is
+// stored once however often it is sent.
 const ADVANCE = new Set(["keep", "relabel", "exclude", "unsure", "forward"]);
 const BLINK_MS = 150; // nobody has read an example that was there for less: a key pressed twice counts once
 const DECISIONS = new Set(["keep", "relabel", "exclude", "unsure", "flag", "unflag"]);
@@ -25,6 +26,11 @@ function keyButton(key, action) {
   made.dataset.action = action;
   made.append(element("kbd", "", key), element("i"), element("span"));
   return made;
+}
+
+// As crypto.randomUUID, which pages that are not served over HTTPS do not have.
+function newUid() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function letterOf(event) {
@@ -93,7 +99,7 @@ class Deck {
     this.draw();
   }
 
-  // What was not stored when the page was left or loaded again; the server knows what it has stored all the same.
+  // What was not known to be stored when the page was left or loaded again.
   kept() { return JSON.parse(sessionStorage.getItem(this.data.keep) ?? "[]"); }
 
   keep() {
@@ -164,7 +170,7 @@ class Deck {
 
   add(entry) {
     const last = Math.max(this.data.ack, this.sent, ...this.outbox.map((known) => known.n));
-    this.outbox.push({ n: last + 1, ...entry });
+    this.outbox.push({ n: last + 1, uid: newUid(), ...entry });
     this.draw();
     this.send();
   }

@@ -1,8 +1,8 @@
 """The deck: one example at a time, decided by a key, with the next ones at hand and an outbox that loses nothing.
 
 The browser keeps every decision in its outbox until `DeckState.acknowledged` says that it is stored. Each names the
-example that was on the screen. So neither a quick second key nor an interrupted run of the page can lose a decision,
-store it twice or make it about another example.
+example that was on the screen and has a uid, by which the ledger knows one that is sent again. So neither a quick
+second key nor an interrupted run of the page can lose a decision, store it twice or make it about another example.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class Entry:
     row, expected : int
         The example on the screen, and the last event about it then; -1 for moves that are about none.
     label, note : str or None
+    uid : str or None
+        The entry's name, made in the browser; see `Ledger.decide`.
     """
 
     action: str
@@ -94,6 +96,7 @@ class Entry:
     expected: int = -1
     label: str | None = None
     note: str | None = None
+    uid: str | None = None
 
 
 @dataclass
@@ -118,8 +121,8 @@ class DeckState:
     def take(self, outbox: Mapping[str, Any] | None, handle: Callable[[Entry], str | None]) -> None:
         """Store the entries that are new, in order, up to the first that cannot be.
 
-        Nothing here may touch the session state between storing an entry and acknowledging it: Streamlit ends a run
-        there when the next key has been pressed, and the entry would be stored once more.
+        Nothing here may touch the session state between handling an entry and acknowledging it: Streamlit ends a run
+        there when the next key has been pressed, and a move would be made once more.
 
         Parameters
         ----------
@@ -147,6 +150,7 @@ class DeckState:
                     expected=int(entry.get("expected", -1)),
                     label=entry.get("label"),
                     note=entry.get("note"),
+                    uid=entry.get("uid"),
                 )
             )
         except DecidedMeanwhile as error:

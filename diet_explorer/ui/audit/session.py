@@ -10,7 +10,6 @@ import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import COMBINED
 from diet_explorer.review.annotators import Identity
-from diet_explorer.review.decisions import DecidedMeanwhile
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckState, Entry
@@ -63,7 +62,7 @@ class Review:
             self.queue.back()
             return None
         if entry.action == "undo":
-            return "Nothing to undo" if self.queue.undo() is None else "Undone"
+            return "Nothing to undo" if self.queue.undo(uid=entry.uid) is None else "Undone"
         current = self.queue.current
         if current is None or current.row != entry.row:
             current = self.queue.show(entry.row)
@@ -71,16 +70,14 @@ class Review:
             self.queue.forward()
             return None
         expected = None if entry.action in _FLAGS else entry.expected
-        try:
-            self.queue.decide(
-                entry.action, label=entry.label, note=entry.note, seen=self._seen(entry.row), expected=expected
-            )
-        except DecidedMeanwhile as error:
-            event = error.event  # the browser sends once more what it does not know to be stored
-            same = (event.annotator, event.action, event.label) == (self.who.name, entry.action, entry.label)
-            if not same:
-                raise
-            self.queue.forward()
+        self.queue.decide(
+            entry.action,
+            label=entry.label,
+            note=entry.note,
+            seen=self._seen(entry.row),
+            expected=expected,
+            uid=entry.uid,
+        )
         return "Saved"
 
     def _seen(self, row: int) -> dict[str, Any]:

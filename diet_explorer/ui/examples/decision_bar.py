@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,13 +29,14 @@ _VERBS = (("keep", "Keep", "Q"), ("accept", "Accept", "W"), ("exclude", "Exclude
 
 @dataclass(frozen=True)
 class _Choice:
-    """A decision that is to be stored."""
+    """A decision that is to be stored, once however often its button is pressed before the next is drawn."""
 
     row: int
     action: str
     label: str | None
     expected: int | None
     seen: dict[str, Any]
+    uid: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,10 @@ def _decide(dataset: Dataset, run: Run, who: Identity, choice: _Choice) -> None:
             run_id=run.id,
             seen=choice.seen,
             expected=expected,
+            uid=choice.uid,
         )
     except DecidedMeanwhile as error:
-        again = _Choice(choice.row, choice.action, choice.label, error.event.id, choice.seen)
-        _keep(_Outcome(choice.row, event_words(error.event), choice=again))
+        _keep(_Outcome(choice.row, event_words(error.event), choice=replace(choice, expected=error.event.id)))
     except DietExplorerError as error:
         _keep(_Outcome(choice.row, error=error, choice=choice))
     else:
