@@ -9,13 +9,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store import database
 from diet_explorer.store.database import open_database
-from diet_explorer.store.decisions import DecisionRecords
 from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
 from diet_explorer.store.tables import Base
 
@@ -62,8 +61,8 @@ def test_a_status_is_only_changed_from_where_it_may_be(settings):
     assert not records.set_status("r", "running", only_from={"queued"})
     assert records.set_status("r", "cancelled", only_from=ACTIVE)
     assert not records.set_status("r", "succeeded", only_from={"running"}), "a cancel is never overwritten"
-    found = records.get("r")
-    assert found.status == "cancelled" and found.finished_at is not None
+    cancelled = records.get("r")
+    assert cancelled.status == "cancelled" and cancelled.finished_at is not None
     assert records.set_status("r", "queued", only_from={"cancelled"})
     assert records.get("r").finished_at is None
 
@@ -86,6 +85,24 @@ def test_many_threads_at_once(settings):
 def test_the_migrations_make_the_tables_that_the_code_declares(settings):
     with open_database(settings).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_what_is_downgraded_is_made_again(settings):
+    engine = open_database(settings)
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "base")
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    assert set(inspect(open_database(settings)).get_table_names()) == {"alembic_version", *Base.metadata.tables}
+
+
+def test_several_open_a_fresh_database_at_once(settings):
+    with ThreadPoolExecutor(4) as pool:
+        engines = list(pool.map(lambda _: open_database(settings), range(4)))
+    RunRecords(engines[0]).create(record("r"))
+    assert [[entry.id for entry in RunRecords(engine).list()] for engine in engines] == [["r"]] * 4
 
 
 def test_a_newer_database_is_refused(settings):
@@ -120,23 +137,3 @@ def test_a_bad_setting_is_named(monkeypatch, name, value):
     with pytest.raises(BadInputError, match=f"DIET_EXPLORER_{name} cannot be used") as caught:
         load_settings()
     assert value in str(caught.value)
-
-
-def test_decisions_of_an_older_workspace_get_their_names(settings):
-    engine = open_database(settings)
-    scripts = Path(database.__file__).parent / "migrations"
-    configuration = Config()
-    configuration.set_main_option("script_location", str(scripts))
-    with engine.begin() as connection:
-        configuration.attributes["connection"] = connection
-        command.downgrade(configuration, "0003_children")
-        for row in (1, 2):
-            connection.execute(
-                text(
-                    "INSERT INTO decisions (dataset_id, at, annotator, action, row, count) "
-                    f"VALUES ('d', '2026-01-01 00:00:00', 'ann', 'keep', {row}, 1)"
-                )
-            )
-    events = DecisionRecords(open_database(settings), "d").since(0)
-    assert [event.rows.tolist() for event in events] == [[1], [2]]
-    assert len({event.uid for event in events}) == 2 and not any(event.adjudicates for event in events)
