@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -29,7 +29,10 @@ _NAMES_AT_ONCE = 500
 _TABLE: Table = cast(Table, DecisionRow.__table__)
 _SENT_BY = ("annotator", "action")  # an undo is sent without what it takes back, which is up to the ledger
 _SENT = (*_SENT_BY, "label", "labels", "row", "rows", "adjudicates")
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 @dataclass(frozen=True)
