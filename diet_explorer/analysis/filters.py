@@ -2,72 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from math import isfinite
-from typing import TypeVar
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
+from diet_explorer.analysis.conditions import AGAIN, Columns, Condition, Mask, Several, YesNo, condition, within
 from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.store.decisions import DECISION_STATES
+from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
 
-__all__ = ["DECISION_STATES", "ExampleFilter", "LengthRange", "MetadataRange", "MetadataValue", "Region", "ScoreRange"]
-
-T = TypeVar("T")
 TRAIN_ONLY = ("train",)
-_YES_NO = {"yes": True, "no": False}
-_KEYS = (
-    *("label", "predicted", "disagree", "split", "q", "id", "range", "meta", "value"),
-    *("trajectory", "decided", "flagged", "region", "length"),
-)
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
 class ScoreRange:
-    """Keep examples whose score lies in [low, high]; None leaves an end open."""
+    """Keep examples whose score lies in [low, high]; None leaves an end open. In a link: ``name:low:high``."""
 
     name: str
     low: float | None = None
     high: float | None = None
 
+    def __post_init__(self) -> None:
+        catalogue.score(self.name)
+        _check_finite(self.low, self.high)
 
-@dataclass(frozen=True)
-class LengthRange:
-    """Keep examples with so many characters, both texts of a pair together; None leaves an end open."""
+    def to_text(self) -> str:
+        return _range_to_text(self.name, self.low, self.high)
 
-    low: int | None = None
-    high: int | None = None
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        return cls(*_range_from_text("range", text))
 
     def describe(self) -> str:
-        """The condition in words."""
-        least = "" if self.low is None else f"at least {self.low:,}"
-        most = "" if self.high is None else f"at most {self.high:,}"
-        return f"{' and '.join(filter(None, (least, most))) or 'any number of'} characters"
+        return _describe_range(catalogue.score(self.name).title, self.low, self.high)
 
 
 @dataclass(frozen=True)
 class MetadataRange:
-    """Keep examples whose numeric metadata column lies in [low, high]; None leaves an end open."""
+    """Keep examples whose numeric metadata column lies in [low, high]; None leaves an end open. In a link:
+    ``column:low:high``."""
 
     column: str
     low: float | None = None
     high: float | None = None
 
+    def __post_init__(self) -> None:
+        _check_finite(self.low, self.high)
+
+    def to_text(self) -> str:
+        return _range_to_text(self.column, self.low, self.high)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        return cls(*_range_from_text("meta", text))
+
+    def describe(self) -> str:
+        return _describe_range(self.column, self.low, self.high)
+
 
 @dataclass(frozen=True)
 class MetadataValue:
-    """Keep examples whose metadata column, read as text, is exactly `value`."""
+    """Keep examples whose metadata column, read as text, is exactly `value`. In a link: ``column:value``."""
 
     column: str
     value: str
 
+    def to_text(self) -> str:
+        return f"{quote(self.column, safe='')}:{quote(self.value, safe='')}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        column, colon, value = text.partition(":")
+        if not colon:
+            raise BadInputError(f"The filter's value={text!r} is not of the form column:value.", AGAIN)
+        return cls(unquote(column), unquote(value))
+
+    def describe(self) -> str:
+        return f"{self.column}: {self.value}"
+
+
+@dataclass(frozen=True)
+class LengthRange:
+    """Keep examples with so many characters, both texts of a pair together; None leaves an end open. In a link:
+    ``low:high``."""
+
+    low: int | None = None
+    high: int | None = None
+
+    def to_text(self) -> str:
+        return ":".join("" if end is None else str(end) for end in (self.low, self.high))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        low, colon, high = text.partition(":")
+        if not colon or not all(end == "" or end.isdecimal() for end in (low, high)):
+            raise BadInputError(
+                f"The filter's length={text!r} is not of the form low:high.",
+                "Give whole numbers of characters, such as 20:200, or remove it.",
+            )
+        return cls(int(low) if low else None, int(high) if high else None)
+
+    def describe(self) -> str:
+        least = "" if self.low is None else f"at least {self.low:,}"
+        most = "" if self.high is None else f"at most {self.high:,}"
+        return f"{' and '.join(filter(None, (least, most))) or 'any number of'} characters"
+
+
+def _scores_masks(columns: Columns, ranges: Sequence[ScoreRange]) -> Iterator[Mask]:
+    for entry in ranges:
+        yield from within(columns.score(entry.name), entry.low, entry.high)
+
+
+def _metadata_masks(columns: Columns, ranges: Sequence[MetadataRange]) -> Iterator[Mask]:
+    for entry in ranges:
+        yield from within(columns.numbers(entry.column), entry.low, entry.high)
+
+
+def _length_masks(columns: Columns, length: LengthRange) -> Iterator[Mask]:
+    lengths = columns.lengths()
+    if length.low is not None:
+        yield lengths >= length.low
+    if length.high is not None:
+        yield lengths <= length.high
+
+
+def _check_trajectories(kinds: Sequence[str]) -> None:
+    _check_words("type of trajectory", kinds, TRAJECTORIES)
+
+
+def _check_decided(states: Sequence[str]) -> None:
+    from diet_explorer.store.decisions import DECISION_STATES  # here, since the command line's help reads this file
+
+    _check_words("state of a decision", states, DECISION_STATES)
+
 
 @dataclass(frozen=True)
 class ExampleFilter:
-    """Which examples are meant; all conditions hold together.
+    """Which examples are meant; all conditions hold together. Its fields are the table of conditions.
 
     Attributes
     ----------
@@ -96,50 +171,147 @@ class ExampleFilter:
     length : LengthRange or None
     """
 
-    labels: tuple[str, ...] = ()
-    predicted: tuple[str, ...] = ()
-    disagree: bool | None = None
-    splits: tuple[str, ...] = TRAIN_ONLY
-    text: str = ""
-    ids: tuple[str, ...] = ()
-    scores: tuple[ScoreRange, ...] = ()
-    metadata: tuple[MetadataRange, ...] = ()
-    values: tuple[MetadataValue, ...] = ()
-    trajectories: tuple[str, ...] = ()
-    decided: tuple[str, ...] = ()
-    flagged: bool | None = None
-    region: Region | None = None
-    length: LengthRange | None = None
+    labels: tuple[str, ...] = condition(
+        Several(
+            "label",
+            "Only this given label; repeat for more.",
+            lambda columns, names: [columns.of_classes("label", names)],
+            words="label: {}".format,
+        )
+    )
+    predicted: tuple[str, ...] = condition(
+        Several(
+            "predicted",
+            "Only this predicted label; repeat for more.",
+            lambda columns, names: [columns.of_classes("predicted", names)],
+            words="predicted: {}".format,
+        )
+    )
+    disagree: bool | None = condition(
+        YesNo(
+            "disagree",
+            "Only given ≠ predicted, or only =.",
+            lambda columns, wanted: [columns.disagree() == wanted],
+            flag="--disagree/--agree",
+            words=lambda wanted: "given ≠ predicted" if wanted else "given = predicted",
+        )
+    )
+    splits: tuple[str, ...] = condition(
+        Several(
+            "split",
+            'Only this split; repeat for more, or "" for all. Default: train.',
+            lambda columns, names: [columns.of_splits(names)],
+            words="split: {}".format,
+            default=TRAIN_ONLY,
+        )
+    )
+    text: str = condition(
+        Condition(
+            "q",
+            'Search of the texts: words, "phrases", begin*, -without.',
+            lambda columns, query: [columns.of_search(query)],
+            flag="--query",
+            metavar="TEXT",
+            words="text: “{}”".format,
+            default="",
+        )
+    )
+    ids: tuple[str, ...] = condition(
+        Several(
+            "id",
+            "Only the example of this id; repeat for more.",
+            lambda columns, ids: [columns.of_ids(ids)],
+            words=lambda ids: f"{len(ids):,} chosen examples",
+            together=True,
+        )
+    )
+    scores: tuple[ScoreRange, ...] = condition(
+        Several(
+            "range",
+            "Only this range; an end may be left out.",
+            _scores_masks,
+            metavar="SCORE:LOW:HIGH",
+            kind=ScoreRange,
+        )
+    )
+    metadata: tuple[MetadataRange, ...] = condition(
+        Several(
+            "meta",
+            "Only this range of a further column.",
+            _metadata_masks,
+            metavar="COLUMN:LOW:HIGH",
+            kind=MetadataRange,
+        )
+    )
+    values: tuple[MetadataValue, ...] = condition(
+        Several(
+            "value",
+            "Only this value of a further column; repeat for more.",
+            lambda columns, pairs: [columns.of_values([(pair.column, pair.value) for pair in pairs])],
+            metavar="COLUMN:VALUE",
+            kind=MetadataValue,
+        )
+    )
+    trajectories: tuple[str, ...] = condition(
+        Several(
+            "trajectory",
+            f"Only this type: {', '.join(TRAJECTORIES)}. {TRAJECTORY_RULE}",
+            lambda columns, kinds: [columns.of_trajectories(kinds)],
+            metavar="TYPE",
+            words=str,
+            check=_check_trajectories,
+        )
+    )
+    decided: tuple[str, ...] = condition(
+        Several(
+            "decided",
+            "Only undecided, keep, relabel, exclude or unsure.",
+            lambda columns, states: [columns.of_decisions(states)],
+            metavar="STATE",
+            words=lambda state: state if state == UNDECIDED else f"decided: {state}",
+            check=_check_decided,
+        )
+    )
+    flagged: bool | None = condition(
+        YesNo(
+            "flagged",
+            "Only flagged examples.",
+            lambda columns, wanted: [columns.flagged() == wanted],
+            flag="--flagged/--not-flagged",
+            words=lambda wanted: "flagged" if wanted else "not flagged",
+        )
+    )
+    region: Region | None = condition(
+        Condition(
+            "region",
+            "Only inside this polygon on a map, as in a link.",
+            lambda columns, region: [region.contains(*columns.map(region.map))],
+            metavar="MAP:X,Y;X,Y;…",
+            kind=Region,
+        )
+    )
+    length: LengthRange | None = condition(
+        Condition(
+            "length",
+            "Only so many characters; an end may be left out.",
+            _length_masks,
+            metavar="LOW:HIGH",
+            kind=LengthRange,
+        )
+    )
 
     def __post_init__(self) -> None:
-        _check_words("type of trajectory", self.trajectories, TRAJECTORIES)
-        _check_words("state of a decision", self.decided, DECISION_STATES)
-        for entry in self.scores:
-            catalogue.score(entry.name)
-        ends = [(entry.low, entry.high) for entry in self.scores] + [(entry.low, entry.high) for entry in self.metadata]
-        for limits in ends:
-            if any(end is not None and not isfinite(end) for end in limits):
-                raise BadInputError("A range in the filter is not a number.", "Give plain numbers such as 0.5.")
+        for _, entry, value in self._asked():
+            if entry.check is not None:
+                entry.check(value)
 
     def to_query(self) -> dict[str, list[str]]:
         """URL parameters that `from_query` turns back into an equal filter; defaults are left out."""
-        query: dict[str, list[str]] = {
-            "label": list(self.labels),
-            "predicted": list(self.predicted),
-            "disagree": _yes_no(self.disagree),
-            "split": [] if self.splits == TRAIN_ONLY else list(self.splits) or [""],
-            "q": [self.text] if self.text else [],
-            "id": list(self.ids),
-            "range": [_pack(entry.name, entry.low, entry.high) for entry in self.scores],
-            "meta": [_pack(entry.column, entry.low, entry.high) for entry in self.metadata],
-            "value": [f"{quote(entry.column, safe='')}:{quote(entry.value, safe='')}" for entry in self.values],
-            "trajectory": list(self.trajectories),
-            "decided": list(self.decided),
-            "flagged": _yes_no(self.flagged),
-            "region": [] if self.region is None else [self.region.to_text()],
-            "length": [] if self.length is None else [_pack_length(self.length)],
+        return {
+            entry.key: entry.write(value)
+            for name, entry in CONDITIONS.items()
+            if (value := getattr(self, name)) != entry.default
         }
-        return {key: values for key, values in query.items() if values}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str | Sequence[str]]) -> ExampleFilter:
@@ -150,88 +322,35 @@ class ExampleFilter:
         BadInputError
             A parameter cannot be read; the message names it.
         """
-        found = {key: _as_list(query[key]) for key in _KEYS if key in query}
-        splits = found.get("split")
-        return cls(
-            labels=tuple(found.get("label", ())),
-            predicted=tuple(found.get("predicted", ())),
-            disagree=_read_yes_no("disagree", found.get("disagree")),
-            splits=TRAIN_ONLY if splits is None else tuple(name for name in splits if name),
-            text=_last(found.get("q")),
-            ids=tuple(found.get("id", ())),
-            scores=tuple(ScoreRange(*_unpack("range", text)) for text in found.get("range", ())),
-            metadata=tuple(MetadataRange(*_unpack("meta", text)) for text in found.get("meta", ())),
-            values=tuple(MetadataValue(*_split_pair(text)) for text in found.get("value", ())),
-            trajectories=tuple(found.get("trajectory", ())),
-            decided=tuple(found.get("decided", ())),
-            flagged=_read_yes_no("flagged", found.get("flagged")),
-            region=Region.from_text(_last(found["region"])) if found.get("region") else None,
-            length=_unpack_length(_last(found["length"])) if found.get("length") else None,
-        )
+        values: dict[str, Any] = {}
+        for name, entry in CONDITIONS.items():
+            if entry.key in query:
+                given = query[entry.key]
+                values[name] = entry.read([given] if isinstance(given, str) else given)
+        return cls(**values)
 
     def describe(self) -> list[tuple[str, ExampleFilter]]:
         """One entry per condition: its words, and the filter without it."""
-        chips: list[tuple[str, ExampleFilter]] = []
-        for name in self.labels:
-            chips.append((f"label: {name}", replace(self, labels=_without(self.labels, name))))
-        for name in self.predicted:
-            chips.append((f"predicted: {name}", replace(self, predicted=_without(self.predicted, name))))
-        if self.disagree is not None:
-            words = "given ≠ predicted" if self.disagree else "given = predicted"
-            chips.append((words, replace(self, disagree=None)))
-        for name in self.splits:
-            chips.append((f"split: {name}", replace(self, splits=_without(self.splits, name))))
-        if self.text:
-            chips.append((f"text: “{self.text}”", replace(self, text="")))
-        if self.ids:
-            chips.append((f"{len(self.ids):,} chosen examples", replace(self, ids=())))
-        for entry in self.scores:
-            words = _range_words(catalogue.score(entry.name).title, entry.low, entry.high)
-            chips.append((words, replace(self, scores=_without(self.scores, entry))))
-        for limits in self.metadata:
-            words = _range_words(limits.column, limits.low, limits.high)
-            chips.append((words, replace(self, metadata=_without(self.metadata, limits))))
-        for pair in self.values:
-            chips.append((f"{pair.column}: {pair.value}", replace(self, values=_without(self.values, pair))))
-        for kind in self.trajectories:
-            chips.append((kind, replace(self, trajectories=_without(self.trajectories, kind))))
-        for state in self.decided:
-            words = state if state == DECISION_STATES[0] else f"decided: {state}"
-            chips.append((words, replace(self, decided=_without(self.decided, state))))
-        if self.flagged is not None:
-            chips.append(("flagged" if self.flagged else "not flagged", replace(self, flagged=None)))
-        if self.region is not None:
-            chips.append((self.region.describe(), replace(self, region=None)))
-        if self.length is not None:
-            chips.append((self.length.describe(), replace(self, length=None)))
-        return chips
+        return [
+            (words, replace(self, **{name: without}))
+            for name, entry, value in self._asked()
+            for words, without in entry.chips(value)
+        ]
+
+    def masks(self, columns: Columns) -> Iterator[Mask]:
+        """Which examples each condition keeps."""
+        for _, entry, value in self._asked():
+            yield from entry.masks(columns, value)
+
+    def _asked(self) -> Iterator[tuple[str, Condition, Any]]:
+        """The conditions that ask for something, with the name and the value of their field."""
+        for name, entry in CONDITIONS.items():
+            if (value := getattr(self, name)) not in (None, "", ()):
+                yield name, entry, value
 
 
-def _without(values: Iterable[T], gone: T) -> tuple[T, ...]:
-    return tuple(value for value in values if value != gone)
-
-
-def _as_list(value: str | Sequence[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _last(values: Sequence[str] | None) -> str:
-    return values[-1] if values else ""
-
-
-def _yes_no(value: bool | None) -> list[str]:
-    return [] if value is None else ["yes" if value else "no"]
-
-
-def _read_yes_no(key: str, values: Sequence[str] | None) -> bool | None:
-    if not values:
-        return None
-    if values[-1] not in _YES_NO:
-        raise BadInputError(
-            f"The filter's {key}={values[-1]!r} is neither yes nor no.",
-            "Correct or remove it, or choose the filter again.",
-        )
-    return _YES_NO[values[-1]]
+CONDITIONS: dict[str, Condition] = {entry.name: entry.metadata["condition"] for entry in fields(ExampleFilter)}
+"""Every condition by the name of the filter's field that holds its value."""
 
 
 def _check_words(what: str, words: Sequence[str], known: Sequence[str]) -> None:
@@ -240,47 +359,24 @@ def _check_words(what: str, words: Sequence[str], known: Sequence[str]) -> None:
             raise BadInputError(f"There is no {what} {word!r} to filter by.", f"Choose from: {', '.join(known)}.")
 
 
-def _pack(name: str, low: float | None, high: float | None) -> str:
-    ends = ("" if end is None else repr(float(end)) for end in (low, high))
-    return ":".join([quote(name, safe=""), *ends])
+def _check_finite(*ends: float | None) -> None:
+    if not all(end is None or isfinite(end) for end in ends):
+        raise BadInputError("A range in the filter is not a number.", "Give plain numbers such as 0.5.")
 
 
-def _unpack(key: str, text: str) -> tuple[str, float | None, float | None]:
+def _range_to_text(name: str, low: float | None, high: float | None) -> str:
+    return ":".join([quote(name, safe=""), *("" if end is None else repr(float(end)) for end in (low, high))])
+
+
+def _range_from_text(key: str, text: str) -> tuple[str, float | None, float | None]:
     try:
         name, low, high = text.split(":")
         return unquote(name), float(low) if low else None, float(high) if high else None
     except ValueError:
-        raise BadInputError(
-            f"The filter's {key}={text!r} is not of the form name:low:high.",
-            "Correct or remove it, or choose the filter again.",
-        ) from None
+        raise BadInputError(f"The filter's {key}={text!r} is not of the form name:low:high.", AGAIN) from None
 
 
-def _pack_length(length: LengthRange) -> str:
-    return ":".join("" if end is None else str(end) for end in (length.low, length.high))
-
-
-def _unpack_length(text: str) -> LengthRange:
-    low, colon, high = text.partition(":")
-    if not colon or not all(end == "" or end.isdecimal() for end in (low, high)):
-        raise BadInputError(
-            f"The filter's length={text!r} is not of the form low:high.",
-            "Give whole numbers of characters, such as 20:200, or remove it.",
-        )
-    return LengthRange(int(low) if low else None, int(high) if high else None)
-
-
-def _split_pair(text: str) -> tuple[str, str]:
-    column, colon, value = text.partition(":")
-    if not colon:
-        raise BadInputError(
-            f"The filter's value={text!r} is not of the form column:value.",
-            "Correct or remove it, or choose the filter again.",
-        )
-    return unquote(column), unquote(value)
-
-
-def _range_words(title: str, low: float | None, high: float | None) -> str:
+def _describe_range(title: str, low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return f"{title}: any value"
     if high is None:

@@ -5,9 +5,9 @@ A million rows take about a millisecond a condition, which no query over packed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,24 +15,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter, MetadataValue
+from diet_explorer.analysis.conditions import Mask
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.region import MAP_TITLES, MapName
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
 T = TypeVar("T", bound=np.generic)
-Mask = NDArray[np.bool_]
 Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
 
-_FEW_CODES = 6
 _FEW_CODES = 6
 _MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
 
@@ -123,7 +123,7 @@ class RankingColumns:
         map_name, dot, axis = name.rpartition(".")
         for known in _MAP_FILES:
             if dot and map_name == known and axis in ("x", "y"):
-                return self._map(known)[axis == "y"]
+                return self.map(known)[axis == "y"]
         return self.score(name)
 
     def split_codes(self) -> tuple[list[str], NDArray[np.integer]]:
@@ -151,48 +151,92 @@ class RankingColumns:
     def keeps(self, where: ExampleFilter) -> Mask:
         """Which examples the filter keeps."""
         mask = np.ones(self._ranking.num_rows, dtype=bool)
-        for condition in self._conditions(where):
+        for condition in where.masks(self):
             mask &= condition
         return mask
 
-    def _conditions(self, where: ExampleFilter) -> Iterator[Mask]:
-        if where.splits:
-            names, codes = self.split_codes()
-            yield _any_of(codes, [name in where.splits for name in names])
-        for column, classes in (("label", where.labels), ("predicted", where.predicted)):
-            if classes:
-                wanted = {self._class_code(name) for name in classes}
-                yield _any_of(self[column], [code in wanted for code in range(len(self._manifest.classes))])
-        if where.disagree is not None:
-            yield self["disagree"] == where.disagree
-        for entry in where.scores:
-            yield from _within(self.score(entry.name), entry.low, entry.high)
-        if where.trajectories:
-            yield _any_of(self._trajectories(), [kind in where.trajectories for kind in TRAJECTORIES])
-        if where.decided or where.flagged is not None:
-            states, flagged = self.decisions()
-            if where.decided:
-                yield _any_of(states, [state in where.decided for state in DECISION_STATES])
-            if where.flagged is not None:
-                yield flagged == where.flagged
-        if where.region is not None:
-            yield where.region.contains(*self._map(where.region.map))
-        if where.ids:
-            yield self._of_rows(self.dataset.rows_of(where.ids))
-        if where.length is not None:
-            lengths = self._here(self.dataset.lengths())
-            if where.length.low is not None:
-                yield lengths >= where.length.low
-            if where.length.high is not None:
-                yield lengths <= where.length.high
-        if where.text:
-            if self._search is None:
-                raise ValueError("a filter by text needs a search")
-            yield self._of_rows(self._search(where.text))
-        for limits in where.metadata:
-            yield from _within(self._here(self._numbers(limits.column)), limits.low, limits.high)
-        if where.values:
-            yield self._of_rows(self._rows_of_values(where.values))
+    def of_classes(self, column: Literal["label", "predicted"], names: Sequence[str]) -> Mask:
+        """Which have one of these classes as given or predicted label."""
+        wanted = {self._class_code(name) for name in names}
+        return _any_of(self[column], [code in wanted for code in range(len(self._manifest.classes))])
+
+    def of_splits(self, names: Sequence[str]) -> Mask:
+        """Which are of one of these splits."""
+        known, codes = self.split_codes()
+        return _any_of(codes, [name in names for name in known])
+
+    def of_trajectories(self, kinds: Sequence[str]) -> Mask:
+        """Which have one of these types of trajectory."""
+        if "trajectory" not in self:
+            raise NotFoundError(
+                "There are no types of trajectory before training.", "Choose a checkpoint after training has begun."
+            )
+        return _any_of(self["trajectory"], [kind in kinds for kind in TRAJECTORIES])
+
+    def of_decisions(self, states: Sequence[str]) -> Mask:
+        """Which are in one of these states."""
+        return _any_of(self.decisions()[0], [state in states for state in DECISION_STATES])
+
+    def of_ids(self, ids: Sequence[str]) -> Mask:
+        """Which have one of these ids."""
+        return self._of_rows(self.dataset.rows_of(ids))
+
+    def of_search(self, query: str) -> Mask:
+        """Which a search of the texts matches."""
+        if self._search is None:
+            raise ValueError("a filter by text needs a search")
+        return self._of_rows(self._search(query))
+
+    def of_values(self, values: Sequence[tuple[str, str]]) -> Mask:
+        """Which have, in each further column that is named, one of the values named with it.
+
+        The columns may be of any type; DuckDB knows how each reads as text.
+        """
+        by_column: dict[str, list[str]] = {}
+        for column, value in values:
+            by_column.setdefault(column, []).append(value)
+        conditions = []
+        for column, wanted in by_column.items():
+            self._check_column(column)
+            marks = ", ".join("?" * len(wanted))
+            conditions.append(f"{quote_name(METADATA_PREFIX + column)}::VARCHAR IN ({marks})")
+        source = parquet(Layout(self._store.files).dataset(self._manifest.id).examples)
+        sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions)}"
+        parameters = [value for wanted in by_column.values() for value in wanted]
+        return self._of_rows(self._queries.table(sql, parameters)["row"].to_numpy())
+
+    def disagree(self) -> Mask:
+        """Whether given and predicted label differ."""
+        return np.asarray(self["disagree"], dtype=bool)
+
+    def flagged(self) -> Mask:
+        """Whether an annotator flagged the example."""
+        return self.decisions()[1]
+
+    def lengths(self) -> NDArray[np.int32]:
+        """Characters of each example, both texts of a pair together."""
+        return self._here(self.dataset.lengths())
+
+    def map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where each example lies on a map."""
+        if name == "data":
+            return self.score("variability"), self.score("confidence")
+        path = EmbeddingFiles(self._store.files, self._store.run_id).map_path(_MAP_FILES[name])
+        if not self._store.files.exists(path):
+            raise NotFoundError(f"The {MAP_TITLES[name]} has not been drawn yet.", "Draw it on the embedding map page.")
+        with self._store.files.open_read(path) as stream:
+            table = pq.read_table(stream, columns=["x", "y"])
+        return self._here(table["x"].to_numpy()), self._here(table["y"].to_numpy())
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """A further column of numbers, NaN where there is none."""
+        self._check_column(column)
+        try:
+            return self._here(self.dataset.numbers(column))
+        except KeyError:
+            raise BadInputError(
+                f"The column {column!r} holds no numbers.", "Filter it by value instead of by range."
+            ) from None
 
     def _of_rows(self, rows: NDArray[np.integer]) -> Mask:
         mask = np.zeros(self._manifest.rows, dtype=bool)
@@ -203,48 +247,6 @@ class RankingColumns:
         """The part of an array over the dataset that belongs to these examples."""
         whole = self._ranking.num_rows == self._manifest.rows
         return of_dataset if whole else of_dataset[self.examples]
-
-    def _trajectories(self) -> NDArray[np.int8]:
-        if "trajectory" not in self:
-            raise NotFoundError(
-                "There are no types of trajectory before training.", "Choose a checkpoint after training has begun."
-            )
-        return np.asarray(self["trajectory"], dtype=np.int8)
-
-    def _map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if name == "data":
-            return self.score("variability"), self.score("confidence")
-        path = EmbeddingFiles(self._store.files, self._store.run_id).map_path(_MAP_FILES[name])
-        if not self._store.files.exists(path):
-            raise NotFoundError(f"The {MAP_TITLES[name]} has not been drawn yet.", "Draw it on the embedding map page.")
-        with self._store.files.open_read(path) as stream:
-            table = pq.read_table(stream, columns=["x", "y"])
-        return self._here(table["x"].to_numpy()), self._here(table["y"].to_numpy())
-
-    def _numbers(self, column: str) -> NDArray[np.float64]:
-        self._check_column(column)
-        try:
-            return self.dataset.numbers(column)
-        except KeyError:
-            raise BadInputError(
-                f"The column {column!r} holds no numbers.", "Filter it by value instead of by range."
-            ) from None
-
-    def _rows_of_values(self, values: Sequence[MetadataValue]) -> NDArray[np.integer]:
-        """Rows by further columns of the dataset, which may be of any type; DuckDB knows how each reads as text."""
-        by_column: dict[str, list[str]] = {}
-        for pair in values:
-            by_column.setdefault(pair.column, []).append(pair.value)
-        conditions = []
-        for column, wanted in by_column.items():
-            self._check_column(column)
-            marks = ", ".join("?" * len(wanted))
-            conditions.append(f"{quote_name(METADATA_PREFIX + column)}::VARCHAR IN ({marks})")
-        source = parquet(Layout(self._store.files).dataset(self._manifest.id).examples)
-        sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions)}"
-        parameters = [value for wanted in by_column.values() for value in wanted]
-        rows: NDArray[np.integer] = self._queries.table(sql, parameters)["row"].to_numpy()
-        return rows
 
     def _class_code(self, name: str) -> int:
         try:
@@ -270,14 +272,3 @@ def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
     for code in chosen:
         mask |= codes == code
     return mask
-
-
-def _within(values: NDArray[np.floating], low: float | None, high: float | None) -> Iterator[Mask]:
-    """Compared in the values' precision, where an end goes to the next number inside the range: none is rounded in."""
-    kind = values.dtype.type
-    if low is not None:
-        least = kind(low)
-        yield np.asarray(values >= (least if float(least) >= low else np.nextafter(least, kind(np.inf))))
-    if high is not None:
-        most = kind(high)
-        yield np.asarray(values <= (most if float(most) <= high else np.nextafter(most, kind(-np.inf))))

@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.filters import DECISION_STATES, ExampleFilter
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
 from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.cli import output as out
+from diet_explorer.cli.filter_flags import with_filter_flags
 from diet_explorer.cli.options import (
     CheckpointOption,
     JsonOption,
@@ -20,7 +22,6 @@ from diet_explorer.cli.options import (
 )
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,78 +30,28 @@ if TYPE_CHECKING:
 
 TEXT_WIDTH = 100
 AgreementOf = Literal["checkpoints", "seeds", "scores"]
-Repeated = list[str] | None
 OtherRunArgument = Annotated[str, typer.Argument(metavar="OTHER", help="Another run of the same dataset.")]
 TopOption = Annotated[int, typer.Option(min=1, help="How many examples.")]
 
 
+@with_filter_flags
 def rank_command(
     run: RunArgument,
     by: ScoreOption = catalogue.DEFAULT_SCORE,
     checkpoint: CheckpointOption = None,
     seed: SeedOption = None,
     top: TopOption = 50,
-    label: Annotated[Repeated, typer.Option(help="Only this given label; repeat for more.")] = None,
-    predicted: Annotated[Repeated, typer.Option(help="Only this predicted label; repeat for more.")] = None,
-    disagree: Annotated[
-        bool | None, typer.Option("--disagree/--agree", help="Only given ≠ predicted, or only =.")
-    ] = None,
-    query: Annotated[
-        str, typer.Option(metavar="TEXT", help='Search of the texts: words, "phrases", begin*, -without.')
-    ] = "",
-    split: Annotated[
-        Repeated, typer.Option(help='Only this split; repeat for more, or "" for all. Default: train.')
-    ] = None,
-    example: Annotated[Repeated, typer.Option("--id", help="Only the example of this id; repeat for more.")] = None,
-    score_range: Annotated[
-        Repeated, typer.Option("--range", metavar="SCORE:LOW:HIGH", help="Only this range; an end may be left out.")
-    ] = None,
-    trajectory: Annotated[
-        Repeated, typer.Option(metavar="TYPE", help=f"Only this type: {', '.join(TRAJECTORIES)}. {TRAJECTORY_RULE}")
-    ] = None,
-    decided: Annotated[
-        Repeated, typer.Option(metavar="STATE", help="Only undecided, keep, relabel, exclude or unsure.")
-    ] = None,
-    flagged: Annotated[bool | None, typer.Option("--flagged/--not-flagged", help="Only flagged examples.")] = None,
-    region: Annotated[
-        str | None, typer.Option(metavar="MAP:X,Y;X,Y;…", help="Only inside this polygon on a map, as in a link.")
-    ] = None,
-    length: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH", help="Only so many characters; an end may be left out.")
-    ] = None,
-    value: Annotated[
-        Repeated, typer.Option(metavar="COLUMN:VALUE", help="Only this value of a further column; repeat for more.")
-    ] = None,
-    limits: Annotated[
-        Repeated, typer.Option("--meta", metavar="COLUMN:LOW:HIGH", help="Only this range of a further column.")
-    ] = None,
+    *,
+    where: ExampleFilter,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List examples from the worst on, all or those that a filter keeps."""
     score = catalogue.score(by)
     place = open_workspace(workspace)
-    from diet_explorer.analysis.filters import ExampleFilter
     from diet_explorer.cli.finding import find_run
 
     found = find_run(place, run)
-    given: dict[str, list[str] | None] = {
-        "label": label,
-        "predicted": predicted,
-        "disagree": _yes_no(disagree),
-        "split": split,
-        "q": [query],
-        "id": example,
-        "range": score_range,
-        "meta": limits,
-        "value": value,
-        "trajectory": trajectory,
-        "decided": decided,
-        "flagged": _yes_no(flagged),
-        "region": None if region is None else [region],
-        "length": None if length is None else [length],
-    }
-    where = ExampleFilter.from_query({key: values for key, values in given.items() if values})
     point = _checkpoint(found, checkpoint, seed)
     frame = found.ranked(by, point, seed=seed, where=where, limit=top)
     warnings = found.warnings(point, seed, by)
@@ -236,10 +187,6 @@ def _checkpoint(run: Run, checkpoint: float | None, seed: int | None) -> float:
         known = ", ".join(str(number) for number in run.landed()) or "none yet"
         raise NotFoundError(f"The run {run.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
     return run.default_checkpoint(seed) if checkpoint is None else checkpoint
-
-
-def _yes_no(value: bool | None) -> list[str] | None:
-    return None if value is None else ["yes" if value else "no"]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,18 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.analysis.filters import (
-    DECISION_STATES,
-    ExampleFilter,
-    LengthRange,
-    MetadataRange,
-    MetadataValue,
-    Region,
-    ScoreRange,
-)
+from diet_explorer.analysis.filters import ExampleFilter, LengthRange, MetadataRange, MetadataValue, ScoreRange
 from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
@@ -90,7 +84,9 @@ FILTERS = st.builds(
 @settings(deadline=None)
 @given(FILTERS)
 def test_url_round_trip(where):
-    assert ExampleFilter.from_query(where.to_query()) == where
+    again = ExampleFilter.from_query(where.to_query())
+    assert again == where
+    assert hash(again) == hash(where)
 
 
 @settings(deadline=None)

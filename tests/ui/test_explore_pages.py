@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from diet_explorer.analysis.filters import ExampleFilter, Region
+from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.region import Region
 from diet_explorer.training.config import RunConfig
 from tests.ui.conftest import assert_calm, control, parameter, words_on
 

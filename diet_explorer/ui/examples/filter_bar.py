@@ -8,16 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from diet_explorer.analysis.filters import (
-    DECISION_STATES,
-    ExampleFilter,
-    LengthRange,
-    MetadataRange,
-    MetadataValue,
-    ScoreRange,
-)
+from diet_explorer.analysis.filters import ExampleFilter, LengthRange, MetadataRange, MetadataValue, ScoreRange
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.ui.drawing import charts
 from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.shell import library

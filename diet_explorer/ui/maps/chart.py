@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from diet_explorer.analysis.filters import Region
+from diet_explorer.analysis.region import Region
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import NEUTRAL, OTHERS, score_scale

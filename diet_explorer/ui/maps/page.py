@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from diet_explorer.analysis.filters import DECISION_STATES, Region
-from diet_explorer.analysis.region import MapName
+from diet_explorer.analysis.region import MapName, Region
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
