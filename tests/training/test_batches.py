@@ -1,9 +1,13 @@
 """Length-grouped order, length-sorted batches and padding."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerFast
 
 from diet_explorer.training.batches import LengthGroupedSampler, PaddingCollator, length_sorted_batches
 
@@ -74,3 +78,21 @@ def test_padding_right_and_left():
     assert left["input_ids"].tolist() == [[5, 6, 7], [9, 9, 8]]
     assert left["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
     assert "labels" not in left
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("further", [(), ("token_type_ids", "labels")])
+def test_padding_gives_what_transformers_gives(side, further):
+    words = Tokenizer(WordLevel({"[PAD]": 7}, unk_token="[PAD]"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", padding_side=side)
+    random = np.random.default_rng(0)
+    examples = []
+    for length in random.integers(1, 30, 12):
+        columns = {name: random.integers(0, 100, length, dtype=np.int32) for name in ("input_ids", "token_type_ids")}
+        example = {**columns, "labels": int(random.integers(3))}
+        examples.append({name: example[name] for name in ("input_ids", *further)})
+    expected = DataCollatorWithPadding(tokenizer)(examples)
+    batch = PaddingCollator.of(tokenizer)(examples)
+    assert batch.keys() == expected.keys()
+    for name, values in batch.items():
+        torch.testing.assert_close(values, expected[name], rtol=0, atol=0)

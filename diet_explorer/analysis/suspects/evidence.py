@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from diet_explorer.analysis.neighbours import label_agreement
 from diet_explorer.data.manifest import DatasetManifest
@@ -134,11 +135,15 @@ def read_evidence(
     for seed, points in landed.items():
         course = TrainingDynamics(len(rows))
         for point in points:
-            logits = _logits(_read(store, seed, point, ["logits"]))[train]
+            table = _read(store, seed, point, ["logits", "p_label", "margin", "predicted"])
+            logits = _logits(table)[train]
             if point >= FIRST_EPOCH or point == points[-1]:
                 seen.add(np.arange(len(rows)), logits, labels)
             if point > 0:
-                course.add(point, *_of_label(logits, labels))
+                p_label, margin, predicted = (
+                    table[name].to_numpy()[train] for name in ("p_label", "margin", "predicted")
+                )
+                course.add(point, p_label, margin, predicted == labels)
         for name, values in _over_training(course, points).items():
             over[name].add(values)
         table = _read(store, seed, checkpoint, list(single))
@@ -187,7 +192,7 @@ class _Votes:
 
     def add(self, places: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
         """What one model says of the examples at some places."""
-        probabilities = _softmax(logits)
+        probabilities = softmax(logits, axis=1)
         self._probabilities[places] += probabilities
         self._votes[places] += 1
         probabilities[np.arange(len(places)), labels] -= 1.0
@@ -230,21 +235,6 @@ def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, N
         "never_learned": (kinds == NEVER_LEARNED).astype(np.float32),
         "late": np.isin(kinds, (LEARNED_LATE, FORGOTTEN)).astype(np.float32),
     }
-
-
-def _of_label(logits: Floats, labels: NDArray[np.int32]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Probability and margin of the given label, and whether it is the prediction."""
-    own = np.arange(len(labels))
-    others = logits.copy()
-    others[own, labels] = -np.inf
-    correct = logits.argmax(1) == labels
-    return _softmax(logits)[own, labels], logits[own, labels] - others.max(1), correct
-
-
-def _softmax(logits: Floats) -> Floats:
-    exponents = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities: Floats = exponents / exponents.sum(1, keepdims=True)
-    return probabilities
 
 
 def _read(store: ScoreFiles, seed: int, checkpoint: float, columns: list[str]) -> pa.Table:

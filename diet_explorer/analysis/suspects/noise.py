@@ -74,29 +74,6 @@ def flipped_labels(
     return new
 
 
-def average_precision(wrong: NDArray[np.bool_], suspicion: NDArray[np.floating]) -> float:
-    """Mean over the wrong examples of the precision at their place, examples with equal suspicion taken together.
-
-    Parameters
-    ----------
-    wrong : bool array (N,)
-    suspicion : float array (N,)
-        High = suspicious.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN where nothing is wrong.
-    """
-    if not wrong.any():
-        return float("nan")
-    order = np.argsort(-suspicion, kind="stable")
-    ends = np.flatnonzero(np.r_[np.diff(suspicion[order]) != 0, True])
-    hits = np.cumsum(wrong[order])[ends]
-    gained = np.diff(np.r_[0, hits])
-    return float((gained * hits / (ends + 1)).sum() / wrong.sum())
-
-
 def precision_at(wrong: NDArray[np.bool_], suspicion: NDArray[np.floating], count: int) -> float:
     """Share of wrong examples among the `count` most suspicious; ties at the end count with their own share."""
     order = np.argsort(-suspicion, kind="stable")
@@ -121,6 +98,7 @@ def noise_report(wrong: NDArray[np.bool_], suspicions: Mapping[str, NDArray[np.f
         …_0.05`` among the most suspicious shares, and ``chance``, the share of wrong labels; best first.
     """
     import pandas as pd  # here, since the command line's help reads this file
+    from sklearn.metrics import average_precision_score
 
     rows = []
     for name, values in suspicions.items():
@@ -132,7 +110,7 @@ def noise_report(wrong: NDArray[np.bool_], suspicions: Mapping[str, NDArray[np.f
             {
                 "witness": name,
                 "title": witness(name).title,
-                "average_precision": average_precision(wrong, values),
+                "average_precision": average_precision_score(wrong, values) if wrong.any() else float("nan"),
                 "precision": precision_at(wrong, values, max(1, int(wrong.sum()))),
                 **tops,
                 "chance": float(wrong.mean()),
