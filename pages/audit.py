@@ -71,7 +71,7 @@ def _bar(
     face: str,
 ) -> str:
     """Draw the faces, the order of the queue, its filter and its rules; the witness that orders it."""
-    names = [entry.name for entry in run.witnesses(checkpoint) if entry.available]
+    names = [entry.name for entry in run.audit.witnesses(checkpoint) if entry.available]
     by = selection.view.by or COMBINED
     with st.container(key="audit-bar", horizontal=True, vertical_alignment="center", gap="small"):
         draw_faces("audit-face", faces, face)

@@ -29,7 +29,7 @@ def body(selection: Selection) -> None:
     dataset, run, checkpoint = found
     which: Representation = "initial" if selection.view.map == "initial" else "tuned"
     draw_faces("map-which", _TITLES, which, field="map")
-    progress = run.map_progress(which)
+    progress = run.maps.progress(which)
     if progress.is_active or (progress.drawn is None and progress.state != "done"):
         draw_map_job(run, which, progress)
         return

@@ -28,7 +28,7 @@ def body(selection: Selection) -> None:
     if found is None:
         return
     dataset, run, _ = found
-    proofs = run.proofs()
+    proofs = run.proofs.list()
     chosen = selection.view.proof
     if chosen and chosen not in {proof.id for proof in proofs}:
         proofs = [library.workspace().proof(chosen), *proofs]

@@ -42,11 +42,13 @@ def suspects_command(
 
     found = find_run(place, run)
     where = ExampleFilter(labels=tuple(label or ()), decided=("undecided",) if undecided else ())
-    frame = found.suspects(by, where if label or undecided else None, checkpoint, top)
+    frame = found.audit.suspects(by, where if label or undecided else None, checkpoint, top)
     records = frame.to_dict("records")
     if as_json:
         missing = [
-            {"name": entry.name, "remedy": entry.remedy} for entry in found.witnesses(checkpoint) if not entry.available
+            {"name": entry.name, "remedy": entry.remedy}
+            for entry in found.audit.witnesses(checkpoint)
+            if not entry.available
         ]
         out.print_json({"run": found.id, "by": by, "suspects": records, "missing_witnesses": missing})
         return
@@ -65,7 +67,7 @@ def suspects_command(
     ]
     out.print_table(("place", "id", "given", "suggested", "suspicion", "kind", "text", "reasons"), rows)
     out.note(KIND_RULE)
-    for witness in found.witnesses(checkpoint):
+    for witness in found.audit.witnesses(checkpoint):
         if not witness.available:
             out.note(f"{witness.title} is missing. {witness.remedy}")
 
@@ -83,7 +85,7 @@ def folds_command(
     from diet_explorer.cli.finding import find_run
 
     found = find_run(place, run)
-    child = found.score_folds(folds, repeats)
+    child = found.audit.folds(folds, repeats)
     _finish(place, child, wait, as_json, f"See diet-explorer suspects {found.id}")
 
 
@@ -104,10 +106,10 @@ def noise_command(
 
     found = find_run(place, run)
     if not report:
-        child = found.check_noise(share, mode, seed)
+        child = found.audit.noise_check(share, mode, seed)
         out.note(f"Training on a copy with wrong labels, as {child.id}")
         wait_for(child, place)
-    frame = found.noise_report()
+    frame = found.audit.noise_report()
     if as_json:
         out.print_json({"run": found.id, "caution": CAUTION, "witnesses": frame.to_dict("records")})
         return

@@ -26,10 +26,10 @@ def wait_for_map(run: Run, which: Representation, workspace: Workspace) -> MapPr
     """
     with some_worker(workspace) as child:
         try:
-            progress = follow(lambda: run.map_progress(which), in_stages, child)
+            progress = follow(lambda: run.maps.progress(which), in_stages, child)
         except KeyboardInterrupt:
-            if child is not None and run.map_progress(which).is_active:
-                run.cancel_map(which)
+            if child is not None and run.maps.progress(which).is_active:
+                run.maps.cancel(which)
             raise
     if progress.state == "failed":
         raise JobFailedError(progress.error or "The map was not drawn.", progress.remedy or "Read the run's log.")
@@ -40,5 +40,5 @@ def wait_for_map(run: Run, which: Representation, workspace: Workspace) -> MapPr
 
 def map_facts(run: Run, progress: MapProgress, workspace: Workspace) -> dict[str, Any]:
     """A map in plain values, for JSON; `file` is None until it is drawn."""
-    path = EmbeddingFiles(workspace.files, run.id).map_path(progress.which)
+    path = EmbeddingFiles(workspace.context.files, run.id).map_path(progress.which)
     return {"run": run.id, **asdict(progress), "file": path if progress.drawn is not None else None}

@@ -53,7 +53,7 @@ def prove_command(
 
     found = find_run(place, run)
     if hold_out is not None:
-        held = found.score_with_hold_out(hold_out)
+        held = found.proofs.hold_out(hold_out)
         if wait:
             wait_for(held, place)
         if as_json:
@@ -61,7 +61,7 @@ def prove_command(
         else:
             out.print_line(f"{held.name}: {held.refresh().status}. Next: diet-explorer prove {held.id} --policies …")
         return
-    proof = found.prove(_policies(found, policies or []), shares, seeds)
+    proof = found.proofs.start(_policies(found, policies or []), shares, seeds)
     if not wait:
         if as_json:
             out.print_json(proof_facts(proof))
@@ -235,7 +235,7 @@ def _policies(run: Run, texts: list[str]) -> list[Policy]:
     """Policies as written; a text that is the whole name of a saved policy is that one."""
     from diet_explorer.pruning.policies import Policy
 
-    saved = {entry.name: entry.policy for entry in run.policies()}
+    saved = {entry.name: entry.policy for entry in run.pruning.policies()}
     found = []
     for text in texts:
         parts = [text] if text in saved else [part.strip() for part in text.split(",") if part.strip()]

@@ -91,10 +91,10 @@ def prune_command(
     if saved is not None:
         if asked != _DEFAULT:
             raise BadInputError("--saved names a whole policy.", "Leave out the other options of the policy.")
-        asked = found.saved_policy(saved).policy
-    plan = found.prune(asked, decisions_at=decisions_at)
+        asked = found.pruning.saved_policy(saved).policy
+    plan = found.pruning.plan(asked, decisions_at=decisions_at)
     if save is not None:
-        found.save_policy(save, plan.policy)
+        found.pruning.save_policy(save, plan.policy)
     if preview:
         _print_preview(plan, as_json)
         return
@@ -170,7 +170,7 @@ def _replay(place: Workspace, manifest: Path, run: str | None, output: Path | No
         raise BadInputError("--from-manifest says which run it is about.", "Leave the run out.")
     from diet_explorer.workspace.export_requests import replay_export
 
-    export = replay_export(place, manifest, output)
+    export = replay_export(place.context, manifest, output)
     if as_json:
         out.print_json(export_facts(export))
     else:

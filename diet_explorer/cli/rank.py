@@ -54,7 +54,7 @@ def rank_command(
     found = find_run(place, run)
     point = _checkpoint(found, checkpoint, seed)
     frame = found.ranked(by, point, seed=seed, where=where, limit=top)
-    warnings = found.warnings(point, seed, by)
+    warnings = found.dynamics.warnings(point, seed, by)
     if as_json:
         facts = {"run": found.id, "by": by, "checkpoint": point, "seed": seed, "filter": where.to_query()}
         facts |= {"count": found.count(where, point, seed=seed), "warnings": [asdict(entry) for entry in warnings]}
@@ -84,11 +84,11 @@ def stability_command(
 
     found = find_run(place, run)
     if between == "checkpoints":
-        frame = found.stability(by, seed)
+        frame = found.dynamics.stability(by, seed)
     elif between == "seeds":
-        frame = found.seed_stability(by, checkpoint)
+        frame = found.dynamics.seed_stability(by, checkpoint)
     else:
-        frame = found.agreement(checkpoint, seed=seed)
+        frame = found.dynamics.agreement(checkpoint, seed=seed)
     if as_json:
         out.print_json({"run": found.id, "by": None if between == "scores" else by, "agreement": _records(frame)})
         return
@@ -121,8 +121,8 @@ def compare_command(
 
     here, there = find_run(place, run), find_run(place, other)
     point = _checkpoint(here, checkpoint, seed)
-    frame = here.compare(there, by, point, other_checkpoint, seed=seed, limit=top)
-    summary = here.compare_summary(there, by, point, other_checkpoint, seed=seed)
+    frame = here.dynamics.compare(there, by, point, other_checkpoint, seed=seed, limit=top)
+    summary = here.dynamics.compare_summary(there, by, point, other_checkpoint, seed=seed)
     if as_json:
         facts = {"run": here.id, "other": there.id, "by": by, "checkpoint": point, "other_checkpoint": other_checkpoint}
         out.print_json({**facts, "summary": asdict(summary), "examples": _records(frame)})
@@ -157,7 +157,7 @@ def export_cartography_command(
     from diet_explorer.cli.finding import find_run
 
     found = find_run(place, run)
-    written = [str(path) for path in found.export_cartography(output, seed)]
+    written = [str(path) for path in found.dynamics.export_cartography(output, seed)]
     if as_json:
         out.print_json({"run": found.id, "written": written})
     else:

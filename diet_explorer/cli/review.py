@@ -251,7 +251,7 @@ def _accept(
     found = find_run(open_workspace(workspace), run)
     if found.dataset.id != dataset.id:
         raise BadInputError(f"The run {found.id} is of the dataset {found.dataset.id}.", "Give a run of this dataset.")
-    return found.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note, uid=uid)
+    return found.review.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note, uid=uid)
 
 
 def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:

@@ -42,7 +42,7 @@ def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json:
 
     found = find_run(place, run)
     progress = found.progress()
-    warnings = found.warnings() if found.checkpoints() else []
+    warnings = found.dynamics.warnings() if found.checkpoints() else []
     if as_json:
         workers = [asdict(worker) for worker in living_workers(place.settings)]
         facts = {**run_facts(found), "progress": asdict(progress), "workers": workers}
@@ -133,10 +133,10 @@ def map_command(
 
     found = find_run(place, run)
     if cancel:
-        found.cancel_map(which)
-        progress = found.map_progress(which)
+        found.maps.cancel(which)
+        progress = found.maps.progress(which)
     else:
-        progress = found.draw_map(which, neighbors=neighbors, min_dist=min_dist, seed=seed)
+        progress = found.maps.draw(which, neighbors=neighbors, min_dist=min_dist, seed=seed)
         if wait and progress.is_active:
             progress = wait_for_map(found, which, place)
     facts = map_facts(found, progress, place)

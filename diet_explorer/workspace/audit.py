@@ -1,10 +1,10 @@
-"""The part of a run that is about wrong labels: suspects, further trainings that question labels, the noise check."""
+"""Suspects of a run, further trainings that question labels, the noise check."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import Generic, get_args
 
 import numpy as np
 import pandas as pd
@@ -31,19 +31,18 @@ from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.runs import ACTIVE, Origin
 from diet_explorer.store.scores import ScoreFiles
-from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
-from diet_explorer.workspace.core import RunBase
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.core import AnyRun
 
 FORM = "1"  # of the stored tables of suspects; a change makes them anew
 MAX_FOLDS = 50
 
 
-class AuditedRun(RunBase):
-    """What `Run` knows of labels that may be wrong."""
+class Audit(Generic[AnyRun]):
+    """Labels of a run that may be wrong."""
+
+    def __init__(self, run: AnyRun) -> None:
+        self._run = run
 
     def suspects(
         self,
@@ -83,8 +82,8 @@ class AuditedRun(RunBase):
         order = self._order(table, by, where, checkpoint)
         places = order[offset : None if limit is None else offset + limit]
         chosen = table.take(pa.array(places))
-        texts = ExampleRows(self._workspace.files, self.dataset.manifest).of(chosen["row"].to_numpy())
-        classes = self.dataset.classes
+        texts = ExampleRows(self._run.context.files, self._run.dataset.manifest).of(chosen["row"].to_numpy())
+        classes = self._run.dataset.classes
         records = chosen.to_pylist()
         frame: pd.DataFrame = texts.to_pandas()
         frame.insert(0, "row", chosen["row"].to_numpy())
@@ -98,7 +97,7 @@ class AuditedRun(RunBase):
         frame["reasons"] = [[reason.words for reason in reasons_of(record, len(table), classes)] for record in records]
         return frame
 
-    def suspect_order(
+    def order(
         self, by: str = COMBINED, checkpoint: float | None = None, where: ExampleFilter | None = None
     ) -> NDArray[np.int32]:
         """Rows of the training examples, all or those that a filter keeps, the most suspicious first."""
@@ -119,20 +118,25 @@ class AuditedRun(RunBase):
         table = self._suspects(checkpoint)
         places = np.sort(self._order(table, COMBINED, where, checkpoint))
         rows, codes = (table[name].to_numpy()[places] for name in ("row", "suggested"))
-        classes = np.array(self.dataset.classes, dtype=object)
+        classes = np.array(self._run.dataset.classes, dtype=object)
         there = codes >= 0
         return pd.Series(classes[codes[there]], index=rows[there], name="suggested", dtype=object)
 
     def suspect(self, row: int, checkpoint: float | None = None) -> Suspect:
         """One training example as the witnesses see it."""
-        return suspect_of(self._suspects(checkpoint), row, self.dataset.classes)
+        return suspect_of(self._suspects(checkpoint), row, self._run.dataset.classes)
 
     def witnesses(self, checkpoint: float | None = None) -> list[Witness]:
         """All witnesses, and whether they have something to go by yet."""
         names = self._suspects(checkpoint).column_names
         return [replace(entry, available=f"place_{entry.name}" in names) for entry in WITNESSES]
 
-    def score_folds(self, folds: int = 4, repeats: int = 1) -> Run:
+    def evidence(self, checkpoint: float | None = None) -> Evidence:
+        """What the models say of every training example at a checkpoint, by default `default_checkpoint`."""
+        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
+        return read_evidence(self._run.context.files, self._run.dataset.manifest, self._run.store, point, self._folds())
+
+    def folds(self, folds: int = 4, repeats: int = 1) -> AnyRun:
         """Queue trainings that each leave a part of the training split out, so that every example is also judged by
         models that never saw it; returns at once.
 
@@ -165,15 +169,15 @@ class AuditedRun(RunBase):
             )
         self._check_idle("folds")
         config = replace(
-            self.config,
+            self._run.config,
             seeds=folds * repeats,
-            checkpoints=tuple(float(epoch) for epoch in range(1, self.config.epochs + 1)),
+            checkpoints=tuple(float(epoch) for epoch in range(1, self._run.config.epochs + 1)),
             grand="off",
             own_rows=True,
             ranked=False,
         ).validated()
-        run = self._create(config, f"{folds} folds of {self.name}", "folds")
-        lists = RunRows(self._workspace.files, run.id)
+        run = self._run.create(config, name=f"{folds} folds of {self._run.name}", origin="folds")
+        lists = RunRows(self._run.context.files, run.id)
         lists.write_scored(rows)
         for repeat in range(repeats):
             parts = assign_folds(labels, groups, folds, repeat)
@@ -183,11 +187,11 @@ class AuditedRun(RunBase):
         run.submit()
         return run
 
-    def fold_run(self) -> Run | None:
+    def fold_run(self) -> AnyRun | None:
         """The latest k-fold training, whatever its state; None where there is none."""
-        return next(iter(self.children("folds")), None)
+        return next(iter(self._run.children("folds")), None)
 
-    def check_noise(self, share: float = 0.1, mode: NoiseMode = "uniform", seed: int = 0) -> Run:
+    def noise_check(self, share: float = 0.1, mode: NoiseMode = "uniform", seed: int = 0) -> AnyRun:
         """Queue a training on a copy of the set with a known share of labels made wrong; returns at once.
 
         When it is done, `noise_report` tells how well each witness found them. The dataset stays as it is.
@@ -209,11 +213,12 @@ class AuditedRun(RunBase):
         if mode not in get_args(NoiseMode):
             raise BadInputError(f"There is no noise {mode!r}.", f"Choose one of: {', '.join(get_args(NoiseMode))}.")
         self._check_idle("noise")
-        evidence = self._evidence(None)
+        evidence = self.evidence()
         flipped = flipped_labels(evidence.labels, share, mode, seed, evidence.seen.probabilities)
-        config = replace(self.config, seeds=1, grand="head", own_rows=True).validated()
-        run = self._create(config, f"{share:.0%} {mode} noise on {self.name}".replace("%", " %"), "noise")
-        RunRows(self._workspace.files, run.id).write_training(config.first_seed, evidence.rows, flipped)
+        config = replace(self._run.config, seeds=1, grand="head", own_rows=True).validated()
+        name = f"{share:.0%} {mode} noise on {self._run.name}".replace("%", " %")
+        run = self._run.create(config, name=name, origin="noise")
+        RunRows(self._run.context.files, run.id).write_training(config.first_seed, evidence.rows, flipped)
         run.submit()
         return run
 
@@ -225,37 +230,33 @@ class AuditedRun(RunBase):
         NotFoundError
             There is no such check, or it has no scores yet.
         """
-        check = next(iter(self.children("noise")), None)
+        check = next(iter(self._run.children("noise")), None)
         if check is None:
             raise NotFoundError(
                 "No noise check was started.",
                 "Start one on the Audit page under Evidence, or with: diet-explorer noise-check",
             )
-        evidence = check._evidence(None)
-        truth = read_columns(self._workspace.files, self.dataset.manifest, ["label"])["label"].to_numpy()
+        evidence = Audit(check).evidence()
+        truth = read_columns(self._run.context.files, self._run.dataset.manifest, ["label"])["label"].to_numpy()
         return noise_report(evidence.labels != truth[evidence.rows], suspicions(evidence))
 
     def _suspects(self, checkpoint: float | None) -> pa.Table:
         """The table of `suspect_table`, made once for what has landed."""
-        point = self.default_checkpoint() if checkpoint is None else float(checkpoint)
+        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
         folds = self._folds()
-        found = [FORM, point, self.store.stamp(), "" if folds is None else f"{folds.run_id} {folds.stamp()}"]
-        embeddings = EmbeddingFiles(self._workspace.files, self.id)
+        found = [FORM, point, self._run.store.stamp(), "" if folds is None else f"{folds.run_id} {folds.stamp()}"]
+        embeddings = EmbeddingFiles(self._run.context.files, self._run.id)
         found += [embeddings.has_neighbours(which) for which in REPRESENTATIONS]
         key = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-        path = self._workspace.files.path("runs", self.id, "suspects", f"{key}.arrow")
-        if not self._workspace.files.exists(path):
-            table = suspect_table(self._evidence(checkpoint))
-            write_arrow(self._workspace.files, path, table.schema, table.combine_chunks().to_batches())
-        return pa.Table.from_batches(read_arrow(self._workspace.files, path))
-
-    def _evidence(self, checkpoint: float | None) -> Evidence:
-        point = self.default_checkpoint() if checkpoint is None else float(checkpoint)
-        return read_evidence(self._workspace.files, self.dataset.manifest, self.store, point, self._folds())
+        path = self._run.context.files.path("runs", self._run.id, "suspects", f"{key}.arrow")
+        if not self._run.context.files.exists(path):
+            table = suspect_table(self.evidence(checkpoint))
+            write_arrow(self._run.context.files, path, table.schema, table.combine_chunks().to_batches())
+        return pa.Table.from_batches(read_arrow(self._run.context.files, path))
 
     def _folds(self) -> ScoreFiles | None:
         """Scores of the latest k-fold training whose every fold has landed; None where there is none."""
-        for run in self.children("folds"):
+        for run in self._run.children("folds"):
             if run.status == "succeeded":
                 return run.store
         return None
@@ -268,14 +269,14 @@ class AuditedRun(RunBase):
         if where is None:
             return np.argsort(ranks, kind="stable")
         rows = table["row"].to_numpy()
-        kept = np.flatnonzero(np.isin(rows, self.ranking(checkpoint).rows(where), assume_unique=True))
+        kept = np.flatnonzero(np.isin(rows, self._run.ranking(checkpoint).rows(where), assume_unique=True))
         return np.asarray(kept[np.argsort(ranks[kept], kind="stable")])
 
     def _training_rows(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
         """Rows, labels and groups of near-duplicates (−1 alone) of what the run is trained on."""
-        table = read_columns(self._workspace.files, self.dataset.manifest, ["row", "label", "split", GROUP])
+        table = read_columns(self._run.context.files, self._run.dataset.manifest, ["row", "label", "split", GROUP])
         rows = table["row"].to_numpy()[table["split"].to_numpy() == TRAIN]
-        held_out = RunRows(self._workspace.files, self.id).read_held_out()
+        held_out = RunRows(self._run.context.files, self._run.id).read_held_out()
         if held_out is not None:
             rows = np.setdiff1d(rows, held_out)
         groups = np.full(len(table), -1)
@@ -283,11 +284,8 @@ class AuditedRun(RunBase):
             groups = table[GROUP].fill_null(-1).to_numpy()
         return rows, table["label"].to_numpy()[rows], groups[rows]
 
-    def _create(self, config: RunConfig, name: str, origin: Origin) -> Run:
-        return self._workspace.create_run(self.dataset, config, name=name, origin=origin, parent=self)
-
     def _check_idle(self, origin: Origin) -> None:
-        for run in self.children(origin):
+        for run in self._run.children(origin):
             if run.status in ACTIVE:
                 raise BadInputError(
                     f"{run.name} is under way already ({run.id}, {run.status}).", "Wait for it, or cancel it."

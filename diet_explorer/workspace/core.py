@@ -1,39 +1,79 @@
-"""What the parts of a run have in common: its record, its settings, its dataset, its rankings."""
+"""One run as it is recorded: its settings, how far it is, its rankings and scores."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import uuid
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
-from diet_explorer.analysis.suspects.witnesses import COMBINED
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.scoring.rankings import rank_again
+from diet_explorer.store.files import Files
+from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.dataset import Dataset
-    from diet_explorer.workspace.run import Run
-    from diet_explorer.workspace.workspace import Workspace
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.dataset import Dataset
 
 
-class RunBase(ABC):
-    """A run as it is recorded, with its rankings: what the parts of `Run`, such as `AuditedRun`, build on."""
+def create_record(
+    context: Context, config: RunConfig, *, name: str, origin: Origin, parent_id: str | None = None
+) -> RunRecord:
+    """Record a run, or a further training for the run `parent_id`, without starting anything."""
+    context.allow("lead", "start jobs")
+    now = datetime.now(UTC)
+    record = RunRecord(
+        id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
+        dataset_id=config.dataset_id,
+        name=name,
+        origin=origin,
+        status="queued",
+        config=config.to_json(),
+        created_at=now,
+        parent_id=parent_id,
+    )
+    context.files.write_json(context.files.path("runs", record.id, "config.json"), {"name": name, **record.config})
+    context.records.create(record)
+    return record
 
-    def __init__(self, workspace: Workspace, run_id: str, record: RunRecord | None = None) -> None:
-        self._workspace = workspace
+
+AnyRun = TypeVar("AnyRun", bound="RunCore")
+"""A run with or without its facets: facets hand out runs of the kind that they were made with."""
+
+
+class RunCore:
+    """One run as it is recorded; what its facets (`Run.audit` and so on) rest on.
+
+    Attributes
+    ----------
+    context : Context
+    id : str
+    record : RunRecord
+        As last read; see `refresh`.
+    store : ScoreFiles
+        Its score files.
+    """
+
+    def __init__(self, context: Context, run_id: str, record: RunRecord | None = None) -> None:
+        self.context = context
         self.id = run_id
-        self.record = record or workspace.records.get(run_id)
-        self.store = ScoreFiles(workspace.files, run_id)
+        self.record = record or context.records.get(run_id)
+        self.store = ScoreFiles(context.files, run_id)
+        self._progress = ProgressFiles(context.files, run_id)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r}, {self.status})"
 
     @property
     def name(self) -> str:
@@ -48,21 +88,132 @@ class RunBase(ABC):
     @cached_property
     def dataset(self) -> Dataset:
         """The set it was trained on."""
-        return self._workspace.dataset(self.record.dataset_id)
+        return Dataset.load(self.context, self.record.dataset_id)
 
-    @abstractmethod
-    def children(self, origin: Origin | None = None) -> list[Run]:
+    def children(self, origin: Origin | None = None) -> list[Self]:
         """Further trainings for this run (folds, noise checks, proofs), newest first."""
+        records = self.context.records.children(self.id)
+        return [type(self)(self.context, record.id, record) for record in records if origin in (None, record.origin)]
 
-    @abstractmethod
-    def suspect_order(
-        self, by: str = COMBINED, checkpoint: float | None = None, where: ExampleFilter | None = None
-    ) -> NDArray[np.int32]:
-        """Rows of the training examples, all or those that a filter keeps, the most suspicious first."""
+    def create(self, config: RunConfig, *, name: str, origin: Origin, as_child: bool = True) -> Self:
+        """Record a further training for this run, or with `as_child` off a run of its own, without starting it."""
+        parent_id = self.id if as_child else None
+        record = create_record(self.context, config, name=name, origin=origin, parent_id=parent_id)
+        return type(self)(self.context, record.id, record)
 
-    @abstractmethod
-    def suggestions(self, where: ExampleFilter | None = None, checkpoint: float | None = None) -> pd.Series:
-        """Classes that the models believe in more than in the given ones, by row, ascending."""
+    def refresh(self) -> Self:
+        """Read status and error again."""
+        self.record = self.context.records.get(self.id)
+        return self
+
+    @property
+    def status(self) -> str:
+        """queued, running, succeeded, failed or cancelled, as last read."""
+        return self.record.status
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, if it failed."""
+        return self.record.error
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about the error."""
+        return self.record.remedy
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Block until the run ends.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+
+        Raises
+        ------
+        JobFailedError, JobCancelledError
+            The run ended without all of its scores; what has landed stays readable.
+        TimeoutError
+            It is not done in time; it goes on.
+        """
+        wait_while_active(
+            lambda: self.refresh().record, timeout, lambda record: f"The run {self.id} is still {record.status}"
+        )
+        if self.status == "failed":
+            raise JobFailedError(self.error or "The run failed.", self.remedy or "Read its log.")
+        if self.status == "cancelled":
+            raise JobCancelledError(f"The run {self.id} was cancelled.", f"Go on with: diet-explorer resume {self.id}")
+        return self
+
+    def cancel(self) -> None:
+        """Stop the run within seconds; what has landed stays, and `resume` goes on from there.
+
+        Raises
+        ------
+        BadInputError
+            It has ended already, or it is a training script of somebody's own.
+        """
+        self.context.allow("lead", "cancel jobs")
+        self._check_is_job("cancelled")
+        if not self.context.records.set_status(self.id, "cancelled", only_from=ACTIVE):
+            raise BadInputError(
+                f"The run {self.id} cannot be cancelled: it has ended ({self.refresh().status}).",
+                "Choose a run that is queued or running.",
+            )
+        workflow_id = self.refresh().record.workflow_id
+        if workflow_id is not None:
+            self.context.jobs.cancel(workflow_id)
+        self._progress.log("cancelled", "Cancelled by a user.")
+
+    def resume(self) -> Self:
+        """Queue a cancelled or failed run again; it goes on from the last checkpoint.
+
+        Raises
+        ------
+        BadInputError
+            It is queued or running, or has all of its scores.
+        """
+        self.context.allow("lead", "start jobs")
+        self._check_is_job("resumed")
+        if not self.context.records.set_status(self.id, "queued", only_from=("cancelled", "failed")):
+            status = self.refresh().status
+            remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
+            raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)
+        self.submit()
+        self._progress.log("resumed", "Resumed by a user.")
+        return self.refresh()
+
+    def submit(self) -> None:
+        """Put the queued run into the job queue; where that fails, the run says so instead of waiting for ever."""
+        try:
+            self.context.records.set_workflow(self.id, self.context.jobs.submit_score(self.id))
+        except DietExplorerError as error:
+            self.context.records.set_status(self.id, "failed", error=error.message, remedy=error.remedy)
+            raise
+
+    def progress(self) -> RunProgress:
+        """How far it is, per seed and checkpoint."""
+        self.refresh()
+        seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
+        waiting = self.status == "queued"
+        return RunProgress(
+            run_id=self.id,
+            status=self.status,
+            seeds=seeds,
+            share=1.0 if self.status == "succeeded" else sum(map(self._seed_share, seeds)) / len(seeds),
+            seconds_left=self._seconds_left(seeds) if self.status == "running" else None,
+            error=self.error,
+            remedy=self.remedy,
+            queue_position=self._queue_position() if waiting else None,
+        )
+
+    def log(self, last: int = 200) -> list[dict[str, Any]]:
+        """The last lines of its log: ``time, level, event, message`` and details."""
+        return self._progress.read_log(last)
+
+    def landed(self) -> dict[int, list[float]]:
+        """Seed to the checkpoints (in epochs) whose scores are there."""
+        return self.store.landed()
 
     def checkpoints(self, seed: int | None = None) -> list[float]:
         """Checkpoints that can be ranked, of one seed or of the mean over seeds.
@@ -85,7 +236,7 @@ class RunBase(ABC):
         NotFoundError
             Nothing has landed yet.
         """
-        points = self._some_checkpoints(seed)
+        points = self.landed_checkpoints(seed)
         early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
         return early[-1] if early else points[0]
 
@@ -93,7 +244,7 @@ class RunBase(ABC):
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
         return Ranking(
-            self._workspace.queries,
+            self.context.queries,
             self.store,
             self.dataset.manifest,
             point,
@@ -102,8 +253,151 @@ class RunBase(ABC):
             decisions=self.dataset.ledger.table,
         )
 
-    def _some_checkpoints(self, seed: int | None) -> list[float]:
+    def landed_checkpoints(self, seed: int | None = None) -> list[float]:
+        """The same, at least one; NotFoundError where nothing has landed yet."""
         points = self.checkpoints(seed)
         if not points:
             raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
         return points
+
+    def score_names(self, checkpoint: float | None = None, seed: int | None = None) -> list[str]:
+        """Scores that there are at a checkpoint; those over the training so far come after its first one above 0."""
+        return self.ranking(checkpoint, seed).score_names
+
+    def recorded_names(self) -> list[str]:
+        """Scores of one checkpoint each, which the long table has."""
+        return [name for name in self.score_names() if catalogue.score(name).span == "checkpoint"]
+
+    def ranked(
+        self,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """Examples from the worst on; see `Ranking.page` for the columns.
+
+        Parameters
+        ----------
+        by : str
+            A score of the catalogue.
+        checkpoint : float, optional
+            In epochs; by default `default_checkpoint`.
+        seed : int, optional
+            One seed; by default the mean over seeds.
+        where : ExampleFilter, optional
+            By default every example of the training split.
+        limit, offset : int
+            Which part of the ranking; a limit of None gives all of it.
+        """
+        return self.ranking(checkpoint, seed).page(by, where or ExampleFilter(), limit, offset)
+
+    def count(
+        self, where: ExampleFilter | None = None, checkpoint: float | None = None, *, seed: int | None = None
+    ) -> int:
+        """How many examples a filter keeps."""
+        return self.ranking(checkpoint, seed).count(where or ExampleFilter())
+
+    def position(
+        self,
+        row: int,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+    ) -> int | None:
+        """An example's place from 0 on in the list that `ranked` gives; None where the filter does not keep it."""
+        return self.ranking(checkpoint, seed).position(row, by, where or ExampleFilter())
+
+    def histogram(
+        self,
+        by: str = catalogue.DEFAULT_SCORE,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        where: ExampleFilter | None = None,
+        bins: int = 60,
+    ) -> pd.DataFrame:
+        """Counts of a score in equal-width bins: ``left, right, count``."""
+        return self.ranking(checkpoint, seed).histogram(by, where or ExampleFilter(), bins)
+
+    def card(self, row: int) -> ExampleCard:
+        """Everything about one example."""
+        return load_card(self.context.queries, self.store, self.dataset.manifest, row)
+
+    def percentiles(self, row: int, checkpoint: float | None = None, *, seed: int | None = None) -> dict[str, float]:
+        """For each score the share, in percent, of the example's split that is less suspicious than it."""
+        return self.ranking(checkpoint, seed).percentiles(row)
+
+    def scores(self) -> pd.DataFrame:
+        """The long table: one row per example, seed and checkpoint.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``id, split, seed, checkpoint, label, predicted`` (class names) and every recorded score.
+        """
+        return self.context.queries.frame(self._long_sql())
+
+    def export_scores(self, path: str | Path) -> Path:
+        """Write the long table; the name's ending decides: .parquet, .csv or .jsonl.
+
+        Raises
+        ------
+        BadInputError
+            The ending is none of these.
+        """
+        target = Path(path).absolute()
+        forms = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
+        if target.suffix not in forms:
+            raise BadInputError(
+                f"The ending of {target.name!r} is not known.", "Name a file that ends in .parquet, .csv or .jsonl."
+            )
+        with Files(target.parent).atomic_writer(str(target)) as stream:
+            self.context.queries.copy(self._long_sql(), stream.name, forms[target.suffix])
+        return target
+
+    def _long_sql(self) -> str:
+        names = self.recorded_names()
+        paths = [self.store.scores_path(seed, point) for seed, points in self.landed().items() for point in points]
+        classes = f"[{', '.join(quote_text(name) for name in self.dataset.classes)}]"
+        scores = "".join(f", {name}" for name in names)
+        return (
+            f"SELECT id, split, seed, checkpoint, {classes}[label + 1] AS label, {classes}[predicted + 1] AS predicted"
+            f"{scores} FROM {parquet(paths)} ORDER BY seed, checkpoint, row"
+        )
+
+    def _check_is_job(self, verb: str) -> None:
+        if self.record.origin == "callback":
+            raise BadInputError(
+                f"The run {self.id} cannot be {verb} here: it belongs to a training script.", "Use the script itself."
+            )
+        if self.record.origin == "cartography":
+            raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
+
+    def _seed_share(self, seed: SeedProgress) -> float:
+        if seed.state == "done":
+            return 1.0
+        points = len(self.config.checkpoints)
+        scored = len(seed.checkpoints) + (seed.scoring_done / seed.scoring_total if seed.scoring_total else 0.0)
+        trained = seed.step / seed.total_steps if seed.total_steps else 0.0
+        return (trained + min(scored / points, 1.0)) / 2
+
+    def _seconds_left(self, seeds: list[SeedProgress]) -> float | None:
+        known = [entry.seconds_left for entry in seeds if entry.seconds_left is not None and entry.state != "done"]
+        if not known:
+            return None
+        took = [entry.training_seconds + entry.scoring_seconds for entry in seeds if entry.state == "done"]
+        waiting = sum(entry.state == "waiting" for entry in seeds)
+        running = [entry for entry in seeds if entry.state not in ("done", "waiting")]
+        spent = [entry.training_seconds + entry.scoring_seconds + (entry.seconds_left or 0.0) for entry in running]
+        each = took or spent
+        return sum(known) + waiting * (sum(each) / len(each) if each else 0.0)
+
+    def _queue_position(self) -> int | None:
+        queued = [record.id for record in self.context.records.list() if record.status in ACTIVE]
+        return len(queued) - queued.index(self.id) if self.id in queued else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -25,19 +25,22 @@ from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.queries import parquet
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.workspace import Workspace
+from diet_explorer.workspace.context import Context
 
 
 class Dataset:
     """One imported set; never changes. Made by `Workspace`."""
 
-    def __init__(self, workspace: Workspace, manifest: DatasetManifest) -> None:
-        self._workspace = workspace
+    def __init__(self, context: Context, manifest: DatasetManifest) -> None:
+        self.context = context
         self.manifest = manifest
         self.id = manifest.id
         self.name = manifest.name
+
+    @classmethod
+    def load(cls, context: Context, dataset_id: str) -> Dataset:
+        """The dataset of an id."""
+        return cls(context, DatasetManifest.load(context.files, dataset_id))
 
     def __repr__(self) -> str:
         return f"Dataset({self.id!r}, {self.rows:,} rows, {len(self.classes)} classes)"
@@ -55,7 +58,7 @@ class Dataset:
     @property
     def folder(self) -> str:
         """Where its files lie."""
-        return dataset_folder(self._workspace.files, self.id)
+        return dataset_folder(self.context.files, self.id)
 
     @cached_property
     def report(self) -> ValidationReport:
@@ -65,8 +68,8 @@ class Dataset:
     def examples(self, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Examples as imported, all of them or those of some rows; `label` holds class names."""
         condition = "TRUE" if rows is None else f"row IN ({', '.join(str(int(row)) for row in rows) or 'NULL'})"
-        sql = f"SELECT * FROM {parquet(examples_path(self._workspace.files, self.id))} WHERE {condition} ORDER BY row"
-        frame = self._workspace.queries.frame(sql)
+        sql = f"SELECT * FROM {parquet(examples_path(self.context.files, self.id))} WHERE {condition} ORDER BY row"
+        frame = self.context.queries.frame(sql)
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
 
@@ -77,11 +80,11 @@ class Dataset:
         --------
         >>> dataset.search('good "happy end" -bor*')  # doctest: +SKIP
         """
-        return self._workspace.text_search(self.manifest).rows(query)
+        return self.context.text_search(self.manifest).rows(query)
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Rows of the examples of some ids, ascending; NotFoundError names one that is not there."""
-        examples = ExampleRows(self._workspace.files, self.manifest)
+        examples = ExampleRows(self.context.files, self.manifest)
         rows = examples.rows_of(ids)
         unknown = sorted(set(ids) - set(examples.ids(rows).to_pylist()))
         if unknown:
@@ -90,13 +93,13 @@ class Dataset:
 
     def ids_of(self, rows: NDArray[np.integer]) -> list[str]:
         """Ids of the examples of some rows, in their order."""
-        ids: list[str] = ExampleRows(self._workspace.files, self.manifest).ids(rows).to_pylist()
+        ids: list[str] = ExampleRows(self.context.files, self.manifest).ids(rows).to_pylist()
         return ids
 
     @property
     def ledger(self) -> Ledger:
         """What annotators have decided about its examples."""
-        return self._workspace.ledger(self.manifest)
+        return self.context.ledger(self.manifest)
 
     def decide(
         self,
@@ -129,7 +132,7 @@ class Dataset:
         return self.ledger.undo(annotator, uid=uid)
 
     def queue(self, order: NDArray[np.integer], annotator: Identity | str, *, run_id: str | None = None) -> ReviewQueue:
-        """An annotator's way through examples in a given order; see `Run.queue` for suspects."""
+        """An annotator's way through examples in a given order; see `Review.queue` for suspects."""
         return ReviewQueue(self.ledger, order, annotator, run_id=run_id)
 
     def export_decisions(
@@ -157,10 +160,10 @@ class Dataset:
         int
             How many events there are in the file.
         """
-        self._workspace.allow("lead", "export decisions", by)
+        self.context.allow("lead", "export decisions", by)
         ledger = self.ledger
         events = ledger.events(annotator, since, until, rules=annotator is None)[::-1]
-        examples = ExampleRows(self._workspace.files, self.manifest)
+        examples = ExampleRows(self.context.files, self.manifest)
         if not isinstance(target, str | Path):
             return write_events(target, events, ledger.records, examples, self.manifest)
         path = Path(target).absolute()
@@ -181,8 +184,8 @@ class Dataset:
         PermissionDeniedError
             Only a lead may.
         """
-        self._workspace.allow("lead", "import decisions", by)
-        records, examples = self.ledger.records, ExampleRows(self._workspace.files, self.manifest)
+        self.context.allow("lead", "import decisions", by)
+        records, examples = self.ledger.records, ExampleRows(self.context.files, self.manifest)
         if not isinstance(source, str | Path):
             return read_events(source, records, examples, self.manifest)
         with explained("read", str(source)), Path(source).open(encoding="utf-8") as stream:
@@ -190,9 +193,9 @@ class Dataset:
 
     def conflicts(self) -> pd.DataFrame:
         """Duplicates, exact and near, that have different labels; see `conflicting_labels` for the columns."""
-        return conflicting_labels(self._workspace.queries, self._workspace.files, self.manifest)
+        return conflicting_labels(self.context.queries, self.context.files, self.manifest)
 
     def set_aside(self) -> pd.DataFrame:
         """Rows that could not be used: ``line, reason, remedy, raw``."""
-        path = set_aside_path(self._workspace.files, self.id)
-        return self._workspace.queries.frame(f"SELECT * FROM {parquet(path)} ORDER BY line")
+        path = set_aside_path(self.context.files, self.id)
+        return self.context.queries.frame(f"SELECT * FROM {parquet(path)} ORDER BY line")

@@ -1,4 +1,4 @@
-"""The part of a run that is about its numbers as a whole: statistics, stability, warnings, comparison with others."""
+"""The scores of a run as a whole."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.cartography import export_dynamics
 from diet_explorer.scoring.statistics import read_statistics
-from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.core import RunCore
 
 
-class AnalysedRun(RunBase):
-    """What `Run` knows of its scores beyond single examples."""
+class Dynamics:
+    """Scores of a run beyond single examples: statistics, stability, warnings, comparison with other runs."""
+
+    def __init__(self, run: RunCore) -> None:
+        self._run = run
 
     def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
         """What charts show of the ranking at a checkpoint, counted when it landed."""
-        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
-        self.ranking(point, seed)  # says what there is, where this is not
-        return CheckpointStatistics.from_json(read_statistics(self.store, seed, point), self.dataset.classes)
+        point = self._run.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        self._run.ranking(point, seed)  # says what there is, where this is not
+        return CheckpointStatistics.from_json(read_statistics(self._run.store, seed, point), self._run.dataset.classes)
 
     def agreement(
         self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
@@ -46,7 +49,7 @@ class AnalysedRun(RunBase):
     def stability(self, score: str = catalogue.DEFAULT_SCORE, seed: int | None = None) -> pd.DataFrame:
         """How far a score ranks the training examples alike at different checkpoints; see `stability_of`."""
         catalogue.score(score)
-        return stability_of([self.statistics(point, seed) for point in self._some_checkpoints(seed)], score)
+        return stability_of([self.statistics(point, seed) for point in self._run.landed_checkpoints(seed)], score)
 
     def seed_stability(self, score: str = catalogue.DEFAULT_SCORE, checkpoint: float | None = None) -> pd.DataFrame:
         """The same between seeds at one checkpoint: `first` and `second` are seeds."""
@@ -61,7 +64,7 @@ class AnalysedRun(RunBase):
     ) -> list[ScoreWarning]:
         """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
         found = self.statistics(checkpoint, seed)
-        later = [point for point in self.checkpoints(seed) if point > found.checkpoint]
+        later = [point for point in self._run.checkpoints(seed) if point > found.checkpoint]
         return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
 
     def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
@@ -70,7 +73,7 @@ class AnalysedRun(RunBase):
         The checkpoint, up to which the training counts, is by default the last one that has landed.
         """
         return self.statistics(
-            self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
+            self._run.landed_checkpoints(seed)[-1] if checkpoint is None else checkpoint, seed
         ).trajectories()
 
     def data_map(
@@ -99,14 +102,14 @@ class AnalysedRun(RunBase):
         pandas.DataFrame
             ``row, x, y, id, label, predicted, disagree, correctness, trajectory``.
         """
-        point = self._some_checkpoints(seed)[-1] if checkpoint is None else checkpoint
+        point = self._run.landed_checkpoints(seed)[-1] if checkpoint is None else checkpoint
         columns = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
         chosen = where or ExampleFilter()
-        return self.ranking(point, seed).points("variability", "confidence", columns, chosen, limit)
+        return self._run.ranking(point, seed).points("variability", "confidence", columns, chosen, limit)
 
     def compare(
         self,
-        other: AnalysedRun,
+        other: RunCore,
         by: str = catalogue.DEFAULT_SCORE,
         checkpoint: float | None = None,
         other_checkpoint: float | None = None,
@@ -142,7 +145,7 @@ class AnalysedRun(RunBase):
 
     def compare_summary(
         self,
-        other: AnalysedRun,
+        other: RunCore,
         by: str = catalogue.DEFAULT_SCORE,
         checkpoint: float | None = None,
         other_checkpoint: float | None = None,
@@ -162,26 +165,26 @@ class AnalysedRun(RunBase):
         seed : int, optional
             By default the first.
         """
-        landed = self.store.landed()
+        landed = self._run.store.landed()
         chosen = min(landed, default=0) if seed is None else seed
         if chosen not in landed:
             known = ", ".join(map(str, landed)) or "none yet"
-            raise NotFoundError(f"The run {self.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
-        return export_dynamics(self._workspace.queries, self.store, chosen, Path(folder).absolute())
+            raise NotFoundError(f"The run {self._run.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
+        return export_dynamics(self._run.context.queries, self._run.store, chosen, Path(folder).absolute())
 
     def _comparison(
         self,
-        other: AnalysedRun,
+        other: RunCore,
         by: str,
         checkpoint: float | None,
         other_checkpoint: float | None,
         seed: int | None,
     ) -> Comparison:
-        if other.record.dataset_id != self.record.dataset_id:
+        if other.record.dataset_id != self._run.record.dataset_id:
             raise BadInputError(
-                f"The runs {self.id} and {other.id} are of different datasets.",
-                f"Choose a run of {self.record.dataset_id}.",
+                f"The runs {self._run.id} and {other.id} are of different datasets.",
+                f"Choose a run of {self._run.record.dataset_id}.",
             )
-        point = self.default_checkpoint(seed) if checkpoint is None else checkpoint
+        point = self._run.default_checkpoint(seed) if checkpoint is None else checkpoint
         there = point if other_checkpoint is None else other_checkpoint
-        return Comparison(self.ranking(point, seed), other.ranking(there, seed), by)
+        return Comparison(self._run.ranking(point, seed), other.ranking(there, seed), by)

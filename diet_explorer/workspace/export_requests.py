@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.jobs.export_process import plan_of
@@ -15,16 +15,16 @@ from diet_explorer.pruning.export.manifest import ExportOptions, read_manifest, 
 from diet_explorer.pruning.export.writing import check_target, write_export
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.core import RunCore
+from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.exports import Export
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.workspace import Workspace
 
 _OTHER_WORKSPACE = "Open the workspace that the export came from, or a copy of it."
 
 
 def new_request(
-    workspace: Workspace,
+    context: Context,
     *,
     run_id: str,
     dataset_id: str,
@@ -36,13 +36,13 @@ def new_request(
     by: Identity | str | None,
 ) -> ExportRequest:
     """What is asked of a new export; says now if its folder cannot be used, or if who asks may not."""
-    who = workspace.allow("lead", "write an export", by)
+    who = context.allow("lead", "write an export", by)
     now = datetime.now(UTC)
     export_id = f"export-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     remote = folder is not None and "://" in str(folder)
-    own = ExportFiles(workspace.files, export_id).data_folder
+    own = ExportFiles(context.files, export_id).data_folder
     target = own if folder is None else str(folder) if remote else str(Path(folder).absolute())
-    check_target(workspace.files, target)
+    check_target(context.files, target)
     return ExportRequest(
         id=export_id,
         run_id=run_id,
@@ -58,29 +58,29 @@ def new_request(
 
 
 def write_request(
-    workspace: Workspace,
+    context: Context,
     request: ExportRequest,
     progress: Callable[[float, str], None] | None,
     expected: dict[str, Any] | None = None,
 ) -> None:
     """Write an export now, and put it into the workspace's list when it is there."""
-    ledger = workspace.dataset(request.dataset_id).ledger
-    plan = plan_of(request, workspace.files, workspace.records, ledger)
+    ledger = Dataset.load(context, request.dataset_id).ledger
+    plan = plan_of(request, context.files, context.records, ledger)
     tell = progress or (lambda share, words: None)
-    write_export(workspace.files, plan, request.folder, request.id, tell=tell, expected=expected)
-    state = ExportFiles(workspace.files, request.id)
+    write_export(context.files, plan, request.folder, request.id, tell=tell, expected=expected)
+    state = ExportFiles(context.files, request.id)
     state.save(ExportProgress("done", "Done", 1.0))
     state.save_request(request)
 
 
 def replay_export(
-    workspace: Workspace, manifest: str | Path, folder: str | Path | None = None, by: Identity | str | None = None
+    context: Context, manifest: str | Path, folder: str | Path | None = None, by: Identity | str | None = None
 ) -> Export:
     """Write an export again from its manifest, with the same bytes.
 
     Parameters
     ----------
-    workspace : Workspace
+    context : Context
         The one that the export came from, or a copy.
     manifest : str or Path
         ``manifest.json``, or the folder that has it.
@@ -98,17 +98,17 @@ def replay_export(
     """
     asked = read_manifest(manifest)
     source, scores = asked["dataset"], asked["scores"]
-    dataset = workspace.dataset(source["id"])
+    dataset = Dataset.load(context, source["id"])
     if dataset.manifest.content_hash != source["content_hash"]:
         raise BadInputError(f"The dataset {dataset.id} has other content than the manifest says.", _OTHER_WORKSPACE)
-    run, policy, names = workspace.run(asked["run"]["id"]), Policy.from_json(asked["policy"]), scores["names"]
+    run, policy, names = RunCore(context, asked["run"]["id"]), Policy.from_json(asked["policy"]), scores["names"]
     if names:
         ranking = run.store.read_ranking(scores["seed"], scores["checkpoint"])
         absent = not set(names) <= set(ranking.schema.names)
         if absent or scores_sha256(ranking, names) != scores["sha256"]:
             raise BadInputError(f"The run {run.id} has other scores than the manifest says.", _OTHER_WORKSPACE)
     request = new_request(
-        workspace,
+        context,
         run_id=run.id,
         dataset_id=dataset.id,
         policy=policy,
@@ -118,5 +118,5 @@ def replay_export(
         folder=folder,
         by=by,
     )
-    write_request(workspace, request, None, asked)
-    return Export(workspace, request.id)
+    write_request(context, request, None, asked)
+    return Export(context, request.id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
@@ -17,9 +17,8 @@ from diet_explorer.pruning.export.card_text import CardProof, card_proof
 from diet_explorer.pruning.export.manifest import MANIFEST_NAME, ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.workspace import Workspace
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.proof import list_proofs
 
 
 class Export:
@@ -30,10 +29,10 @@ class Export:
     id : str
     """
 
-    def __init__(self, workspace: Workspace, export_id: str) -> None:
-        self._workspace = workspace
+    def __init__(self, context: Context, export_id: str) -> None:
+        self._context = context
         self.id = export_id
-        self._files = ExportFiles(workspace.files, export_id)
+        self._files = ExportFiles(context.files, export_id)
 
     def __repr__(self) -> str:
         return f"Export({self.id!r}, {self.status})"
@@ -102,10 +101,10 @@ class Export:
             It is not done, or its folder was moved.
         """
         path = f"{self.folder}/{MANIFEST_NAME}"
-        if not self._workspace.files.exists(path):
+        if not self._context.files.exists(path):
             remedy = "Export again." if self.status == "done" else "Wait until it is done."
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
-        found: dict[str, Any] = self._workspace.files.read_json(path)
+        found: dict[str, Any] = self._context.files.read_json(path)
         return found
 
     def wait(self, timeout: float | None = None) -> Export:
@@ -135,7 +134,7 @@ class Export:
         BadInputError
             It has ended.
         """
-        self._workspace.allow("lead", "cancel an export", by)
+        self._context.allow("lead", "cancel an export", by)
         if not self.progress().is_active:
             raise BadInputError(f"The export {self.id} has ended ({self.status}).", "There is nothing to cancel.")
         self._files.save_request(replace(self._files.request(), cancelled=True))
@@ -154,7 +153,7 @@ class Export:
 
         See `PushJob.start` for the parameters and errors, and `wait_for_push` for those that come later.
         """
-        self._workspace.allow("lead", "push an export", by)
+        self._context.allow("lead", "push an export", by)
         job = self._push_job()
         job.start(self.folder, repo, private=private, token=token, proof=self._proof_for_card())
         return job.wait() if wait else job.progress()
@@ -169,14 +168,14 @@ class Export:
 
     def cancel_push(self, by: Identity | str | None = None) -> PushProgress:
         """Stop its push within a second."""
-        self._workspace.allow("lead", "cancel a push", by)
+        self._context.allow("lead", "cancel a push", by)
         return self._push_job().cancel()
 
     def _proof_for_card(self) -> CardProof:
-        for proof in self._workspace.proofs():
+        for proof in list_proofs(self._context):
             if proof.run_id == self.run_id and proof.progress().status == "succeeded":
                 return card_proof(proof.table())
         return CardProof()
 
     def _push_job(self) -> PushJob:
-        return PushJob(self._workspace.settings, self._workspace.files, self.id)
+        return PushJob(self._context.settings, self._context.files, self.id)

@@ -1,4 +1,4 @@
-"""The part of a run that is about embeddings: neighbours of an example, and the embedding map."""
+"""Embeddings of a run: neighbours of an example, and the embedding map."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import parquet
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.models import locate_model
-from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.core import RunCore
 
 
-class EmbeddedRun(RunBase):
-    """What `Run` knows of the embeddings of its examples.
+class Maps:
+    """Embeddings of the examples of a run.
 
     ``tuned`` embeddings come from the model at the end of seed 0, ``initial`` ones from before fine-tuning.
     """
+
+    def __init__(self, run: RunCore) -> None:
+        self._run = run
 
     def neighbours(self, row: int, which: Representation | None = None) -> pd.DataFrame:
         """The examples that are most like one, by the cosine of their embeddings.
@@ -37,13 +40,13 @@ class EmbeddedRun(RunBase):
         -------
         pandas.DataFrame
             ``row, id, text, [text_pair,] label, split, similarity`` in [−1, 1], nearest first; empty where neighbours
-            have not been computed, see `draw_map`.
+            have not been computed, see `draw`.
         """
-        columns = ["row", "id", "text", *(["text_pair"] if self.dataset.manifest.mapping.text_pair else [])]
+        columns = ["row", "id", "text", *(["text_pair"] if self._run.dataset.manifest.mapping.text_pair else [])]
         found = self._neighbour_record(row, which)
         pairs = [] if found is None else list(zip(found["neighbours"], found["similarity"], strict=True))
         similarity = {other: value for other, value in pairs if other >= 0}
-        examples = self.dataset.examples(list(similarity))[[*columns, "label", "split"]]
+        examples = self._run.dataset.examples(list(similarity))[[*columns, "label", "split"]]
         examples["similarity"] = examples["row"].map(similarity).astype(float)
         return examples.sort_values(["similarity", "row"], ascending=[False, True], ignore_index=True)
 
@@ -56,7 +59,7 @@ class EmbeddedRun(RunBase):
         share = None if found is None else found["agreement"]
         return None if share is None or share != share else float(share)
 
-    def draw_map(
+    def draw(
         self, which: Representation = "tuned", *, neighbors: int = 15, min_dist: float = 0.1, seed: int = 0
     ) -> MapProgress:
         """Queue the drawing of the embedding map, and of whatever it needs; returns at once.
@@ -79,34 +82,34 @@ class EmbeddedRun(RunBase):
         WorkspaceError
             The jobs database cannot be reached or written.
         """
-        self._workspace.allow("lead", "start jobs")
+        self._run.context.allow("lead", "start jobs")
         parameters = MapParameters(neighbors, min_dist, seed).validated()
-        progress = self.map_progress(which)
+        progress = self.progress(which)
         if progress.is_active:
             raise BadInputError("The map is being drawn already.", "Wait for it, or cancel it.")
         self._check_embeddings(which)
         files = self._map_files(which)
-        job = f"map-{self.id}-{which}-{uuid.uuid4().hex[:8]}"
+        job = f"map-{self._run.id}-{which}-{uuid.uuid4().hex[:8]}"
         files.save_request(MapRequest(job, parameters))
         if progress.drawn == parameters:
             files.save_status(MapStatus(job, "done", share=1.0))
-            return self.map_progress(which)
+            return self.progress(which)
         try:
-            self._workspace.jobs.submit_map(job, self.id, which)
+            self._run.context.jobs.submit_map(job, self._run.id, which)
         except DietExplorerError as error:
             files.save_status(MapStatus(job, "failed", error=error.message, remedy=error.remedy))
             raise
-        return self.map_progress(which)
+        return self.progress(which)
 
-    def map_progress(self, which: Representation = "tuned") -> MapProgress:
+    def progress(self, which: Representation = "tuned") -> MapProgress:
         """How far the drawing of a map is, and with which parameters the map that is there was drawn."""
         return self._map_files(which).load()
 
-    def map_stamp(self) -> str:
+    def stamp(self) -> str:
         """Changes whenever a map is drawn with other parameters; a key for caches."""
-        return EmbeddingFiles(self._workspace.files, self.id).stamp()
+        return EmbeddingFiles(self._run.context.files, self._run.id).stamp()
 
-    def cancel_map(self, which: Representation = "tuned") -> None:
+    def cancel(self, which: Representation = "tuned") -> None:
         """Stop the drawing of a map within seconds; an earlier map stays.
 
         Raises
@@ -114,7 +117,7 @@ class EmbeddedRun(RunBase):
         BadInputError
             It is neither waiting nor being drawn.
         """
-        self._workspace.allow("lead", "cancel jobs")
+        self._run.context.allow("lead", "cancel jobs")
         files = self._map_files(which)
         request = files.request()
         if request is None or not files.load().is_active:
@@ -124,28 +127,28 @@ class EmbeddedRun(RunBase):
     def _map_files(self, which: Representation) -> MapProgressFiles:
         if which not in get_args(Representation):
             raise NotFoundError(f"There are no {which!r} embeddings.", "Choose tuned or initial.")
-        return MapProgressFiles(self._workspace.files, self.id, which)
+        return MapProgressFiles(self._run.context.files, self._run.id, which)
 
     def _check_embeddings(self, which: Representation) -> None:
-        if EmbeddingFiles(self._workspace.files, self.id).has_vectors(which):
+        if EmbeddingFiles(self._run.context.files, self._run.id).has_vectors(which):
             return
         if which == "initial":
-            locate_model(self.config.model)
+            locate_model(self._run.config.model)
             return
-        if self.record.status in ACTIVE:
+        if self._run.record.status in ACTIVE:
             remedy = "Wait until its first seed is done, or draw the initial map."
-        elif self.record.status == "succeeded":
+        elif self._run.record.status == "succeeded":
             remedy = "Draw the initial map, or score the dataset again as a new run."
         else:
-            remedy = f"Go on with: diet-explorer resume {self.id}"
-        raise BadInputError(f"The run {self.id} has no embeddings of its fine-tuned model.", remedy)
+            remedy = f"Go on with: diet-explorer resume {self._run.id}"
+        raise BadInputError(f"The run {self._run.id} has no embeddings of its fine-tuned model.", remedy)
 
     def _neighbour_record(self, row: int, which: Representation | None) -> dict[str, Any] | None:
-        store = EmbeddingFiles(self._workspace.files, self.id)
+        store = EmbeddingFiles(self._run.context.files, self._run.id)
         wanted: list[Representation] = ["tuned", "initial"] if which is None else [which]
         for name in wanted:
             if store.has_neighbours(name):
                 sql = f"SELECT * FROM {parquet(store.neighbours_path(name))} WHERE row = ?"
-                records: list[dict[str, Any]] = self._workspace.queries.table(sql, [row]).to_pylist()
+                records: list[dict[str, Any]] = self._run.context.queries.table(sql, [row]).to_pylist()
                 return records[0] if records else None
         return None

@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
+from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.cells import CellFiles
@@ -18,10 +18,8 @@ from diet_explorer.pruning.proof import Arm, Figures, results_table
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.run import Run
-    from diet_explorer.workspace.workspace import Workspace
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.core import RunCore
 
 _LATEST = 3  # trainings whose time says how long the others will take
 
@@ -79,7 +77,7 @@ class ProofProgress:
 
 
 class Proof:
-    """Retrainings that show what policies are worth. Made by `Run.prove`, opened again by `Workspace.proof`.
+    """Retrainings that show what policies are worth. Made by `Proofs.start`, opened again by `Workspace.proof`.
 
     Attributes
     ----------
@@ -98,8 +96,8 @@ class Proof:
     cells : list of Cell
     """
 
-    def __init__(self, workspace: Workspace, record: dict[str, Any]) -> None:
-        self._workspace = workspace
+    def __init__(self, context: Context, record: dict[str, Any]) -> None:
+        self._context = context
         self.id: str = record["id"]
         self.run_id: str = record["run_id"]
         self.created_at = datetime.fromisoformat(record["created_at"])
@@ -154,7 +152,7 @@ class Proof:
         PermissionDeniedError
             `by` is somebody who may not.
         """
-        self._workspace.allow("lead", "cancel a proof", by)
+        self._context.allow("lead", "cancel a proof", by)
         for run in self._runs(cell):
             if run.status in ACTIVE:
                 with suppress(BadInputError):  # it has ended since it was looked at
@@ -168,7 +166,7 @@ class Proof:
         PermissionDeniedError
             `by` is somebody who may not.
         """
-        self._workspace.allow("lead", "resume a proof", by)
+        self._context.allow("lead", "resume a proof", by)
         for run in self._runs(cell):
             take_up(run)
         return self
@@ -203,19 +201,19 @@ class Proof:
 
     @cached_property
     def _store(self) -> CellFiles:
-        return CellFiles(self._workspace.files)
+        return CellFiles(self._context.files)
 
-    def _runs(self, cell: Cell | None) -> list[Run]:
+    def _runs(self, cell: Cell | None) -> list[RunCore]:
         """The runs of its cells that a proof may stop and start; one that people scored may serve as a cell too."""
         ids = dict.fromkeys(entry.run_id for entry in self.cells if cell in (None, entry))
-        runs = [self._workspace.run(run_id) for run_id in ids]
+        runs = [RunCore(self._context, run_id) for run_id in ids]
         return [run for run in runs if run.record.origin == "proof"]
 
     def _cell_progress(self, cell: Cell) -> CellProgress:
         title = self.arms[cell.arm].title
         if self._store.figures(cell.key) is not None:
             return CellProgress(cell, title, "succeeded", 1.0, 0.0)
-        run = self._workspace.run(cell.run_id)
+        run = RunCore(self._context, cell.run_id)
         if run.status != "running":
             share = 1.0 if run.status == "succeeded" else 0.0
             return CellProgress(cell, title, run.record.status, share, None, run.error, run.remedy)
@@ -224,14 +222,14 @@ class Proof:
 
     def _seconds_left(self, cells: list[CellProgress]) -> float | None:
         active = [entry for entry in cells if entry.status in ACTIVE]
-        records = (self._workspace.records.get(entry.cell.run_id) for entry in cells if entry.status == "succeeded")
+        records = (self._context.records.get(entry.cell.run_id) for entry in cells if entry.status == "succeeded")
         took = [_seconds(record) for record in records if record.parent_id is not None and record.finished_at]
         known = [entry.seconds_left for entry in active if entry.seconds_left is not None]
         each = sum(took[-_LATEST:]) / len(took[-_LATEST:]) if took else max(known, default=None)
         if not active or each is None:
             return None
         total = sum(known) + (len(active) - len(known)) * each
-        return total / max(1, len(living_workers(self._workspace.settings)))
+        return total / max(1, len(living_workers(self._context.settings)))
 
 
 def proof_path(files: Files, proof_id: str) -> str:
@@ -239,7 +237,22 @@ def proof_path(files: Files, proof_id: str) -> str:
     return files.path("proofs", f"{proof_id}.json")
 
 
-def take_up(run: Run) -> None:
+def list_proofs(context: Context) -> list[Proof]:
+    """Proofs of all runs of a workspace, newest first."""
+    names = [name for name in context.files.list(context.files.path("proofs")) if name.endswith(".json")]
+    proofs = [load_proof(context, name.removesuffix(".json")) for name in names]
+    return sorted(proofs, key=lambda proof: proof.created_at, reverse=True)
+
+
+def load_proof(context: Context, proof_id: str) -> Proof:
+    """A proof by its id; NotFoundError where there is none."""
+    path = proof_path(context.files, proof_id)
+    if not context.files.exists(path):
+        raise NotFoundError(f"There is no proof {proof_id!r}.", "List them with `diet-explorer proofs`.")
+    return Proof(context, context.files.read_json(path))
+
+
+def take_up(run: RunCore) -> None:
     """Start a training that was never started, was cancelled or failed; leave any other alone."""
     if run.status in ("cancelled", "failed"):
         run.resume()

@@ -1,4 +1,4 @@
-"""The part of a run that proves a pruning: what is to be trained for it, and holding examples out."""
+"""What is to be trained to prove a pruning, and holding examples out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,8 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
-from diet_explorer.workspace.core import RunBase
-from diet_explorer.workspace.proof import Cell, Proof, proof_path
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.core import AnyRun
+from diet_explorer.workspace.proof import Cell, Proof, list_proofs, proof_path
 
 NAME_LENGTH = 200
 HELD_OUT = "held out"
@@ -58,10 +55,13 @@ class _Stage:
         return kept
 
 
-class ProvenRun(RunBase):
-    """What `Run` does to prove a pruning."""
+class Proofs(Generic[AnyRun]):
+    """Proves by retraining what policies of a run are worth."""
 
-    def prove(
+    def __init__(self, run: AnyRun) -> None:
+        self._run = run
+
+    def start(
         self,
         policies: Sequence[Policy],
         fractions: Sequence[float] = (),
@@ -94,9 +94,9 @@ class ProvenRun(RunBase):
         PermissionDeniedError
             `by` is somebody who may not.
         """
-        self._workspace.allow("lead", "start a proof", by)
+        self._run.context.allow("lead", "start a proof", by)
         checked_seeds(seeds)
-        manifest, files = self.dataset.manifest, self._workspace.files
+        manifest, files = self._run.dataset.manifest, self._run.context.files
         stage = self._stage(load_population(files, manifest))
         full = int(np.count_nonzero(stage.train))
         choices = choices_of([self._resolved(policy) for policy in policies], fractions)
@@ -106,7 +106,7 @@ class ProvenRun(RunBase):
         arms = arms_of(sizes, full)
         cells = []
         for seed in range(seeds):
-            config = cell_config(self.config, full, seed)
+            config = cell_config(self._run.config, full, seed)
             for number, arm in enumerate(arms):
                 if arm.policy is None:
                     kept, labels = stage.drawn(arm.size, seed), stage.population.labels
@@ -119,23 +119,19 @@ class ProvenRun(RunBase):
         now = datetime.now(UTC)
         record = {
             "id": f"proof-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
-            "run_id": self.id,
+            "run_id": self._run.id,
             "created_at": now.isoformat(),
             "seeds": seeds,
-            "steps": self.config.steps(full)[1],
+            "steps": self._run.config.steps(full)[1],
             "evaluated_on": stage.name,
             "evaluated": len(stage.evaluated),
             "arms": [arm.to_json() for arm in arms],
             "cells": [asdict(cell) for cell in cells],
         }
         files.write_json(proof_path(files, str(record["id"])), record)
-        return Proof(self._workspace, record).resume(by=by)
+        return Proof(self._run.context, record).resume(by=by)
 
-    def proofs(self) -> list[Proof]:
-        """Proofs of this run, newest first."""
-        return [proof for proof in self._workspace.proofs() if proof.run_id == self.id]
-
-    def score_with_hold_out(self, share: float = 20.0, *, seed: int = 0, by: Identity | str | None = None) -> Run:
+    def hold_out(self, share: float = 20.0, *, seed: int = 0, by: Identity | str | None = None) -> AnyRun:
         """Queue a run like this one that neither learns nor scores a part of the training split; returns at once.
 
         That part is then what proofs of the new run are evaluated on: for sets without a test split. It is drawn class
@@ -155,26 +151,26 @@ class ProvenRun(RunBase):
         PermissionDeniedError
             `by` is somebody who may not.
         """
-        self._workspace.allow("lead", "start a run", by)
+        self._run.context.allow("lead", "start a run", by)
         if not LEAST_HELD_OUT <= share <= MOST_HELD_OUT:
             raise BadInputError(
                 f"The hold-out is {share:g} %.", f"Give a share from {LEAST_HELD_OUT} to {MOST_HELD_OUT} %."
             )
-        if self.record.origin != "job" or self.config.own_rows:
+        if self._run.record.origin != "job" or self._run.config.own_rows:
             raise BadInputError(
-                f"The run {self.id} is not one of this program on the whole training split.",
+                f"The run {self._run.id} is not one of this program on the whole training split.",
                 "Hold out from such a run.",
             )
-        population = load_population(self._workspace.files, self.dataset.manifest)
+        population = load_population(self._run.context.files, self._run.dataset.manifest)
         train = np.flatnonzero(population.train)
         parts = round(100 / share)
         folds = assign_folds(population.labels[train], population.groups[train], parts, seed)
         held_out = train[folds == 0]
         learned = np.setdiff1d(train, held_out, assume_unique=True)
-        config = replace(self.config, own_rows=True).validated()
-        name = f"{self.record.name} · {100 * len(held_out) / len(train):.0f} % held out"[:NAME_LENGTH]
-        run = self._workspace.create_run(self.dataset, config, name=name, origin="job")
-        rows = RunRows(self._workspace.files, run.id)
+        config = replace(self._run.config, own_rows=True).validated()
+        name = f"{self._run.record.name} · {100 * len(held_out) / len(train):.0f} % held out"[:NAME_LENGTH]
+        run = self._run.create(config, name=name, origin="job", as_child=False)
+        rows = RunRows(self._run.context.files, run.id)
         for number in config.seed_numbers:
             rows.write_training(number, learned, population.labels[learned])
         rows.write_scored(np.setdiff1d(np.arange(len(population.labels)), held_out, assume_unique=True))
@@ -183,12 +179,12 @@ class ProvenRun(RunBase):
         return run
 
     def _stage(self, population: Population) -> _Stage:
-        if self.record.origin != "job":
+        if self._run.record.origin != "job":
             raise BadInputError(
-                f"The run {self.id} is not one whose training could be repeated on fewer examples.",
+                f"The run {self._run.id} is not one whose training could be repeated on fewer examples.",
                 "Score the dataset with diet-explorer score, and prove with that run.",
             )
-        held_out = RunRows(self._workspace.files, self.id).read_held_out()
+        held_out = RunRows(self._run.context.files, self._run.id).read_held_out()
         if held_out is not None:
             train = population.train.copy()
             train[held_out] = False
@@ -198,30 +194,32 @@ class ProvenRun(RunBase):
                 rows = np.flatnonzero(population.splits == population.split_names.index(name))
                 return _Stage(population, population.train, name, rows)
         raise BadInputError(
-            f"The dataset {self.dataset.id} has no test split that a proof could be evaluated on.",
+            f"The dataset {self._run.dataset.id} has no test split that a proof could be evaluated on.",
             "Score it once more with a part of the training split held out: "
-            f"diet-explorer prove {self.id} --hold-out 20 (in Python: run.score_with_hold_out()).",
+            f"diet-explorer prove {self._run.id} --hold-out 20 (in Python: run.proofs.hold_out()).",
         )
 
     def _resolved(self, policy: Policy) -> Policy:
         """The policy with its checkpoint, which must be there."""
         if not policy.needs_scores:
             return policy
-        point = self.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
-        known = self.checkpoints(policy.run_seed)
+        point = self._run.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
+        known = self._run.checkpoints(policy.run_seed)
         if point not in known:
             listed = ", ".join(f"{entry:g}" for entry in known) or "none yet"
-            raise NotFoundError(f"The run {self.id} has no scores after {point:g} epochs.", f"There are: {listed}.")
+            raise NotFoundError(
+                f"The run {self._run.id} has no scores after {point:g} epochs.", f"There are: {listed}."
+            )
         return replace(policy, checkpoint=point)
 
     def _select(self, policy: Policy, stage: _Stage) -> tuple[Mask, NDArray[np.int32]]:
         """Which training rows a policy keeps, and the labels that hold."""
-        manifest = self.dataset.manifest
+        manifest = self._run.dataset.manifest
         hardness = no_scores(manifest.rows)
         if policy.checkpoint is not None:
-            ranking = self.store.read_ranking(policy.run_seed, policy.checkpoint)
+            ranking = self._run.store.read_ranking(policy.run_seed, policy.checkpoint)
             hardness = hardness_of(ranking, policy.score, manifest.rows)
-        material = material_of(stage.population, hardness, self.dataset.ledger.table(), manifest, stage.held_out)
+        material = material_of(stage.population, hardness, self._run.dataset.ledger.table(), manifest, stage.held_out)
         found = select(policy, material, manifest.classes)
         return found.keep & stage.train, found.labels
 
@@ -229,17 +227,17 @@ class ProvenRun(RunBase):
         self, key: str, arm: Arm, config: RunConfig, rows: Rows, labels: NDArray[np.int32], stage: _Stage
     ) -> str:
         """The run that gives a cell its result: an earlier one, this run itself, or a new one, not yet started."""
-        cells = CellFiles(self._workspace.files)
+        cells = CellFiles(self._run.context.files)
         known = cells.run_id(key)
         if known is not None:
             return known
         seed, end = config.first_seed, float(config.epochs)
         if arm.kind == "full" and self._ended_on_full_data(seed, end):
-            cells.write(key, self.id, seed, end, stage.name)
-            return self.id
-        name = f"{self.record.name} · {arm.title}, {arm.size:,} examples, seed {seed}"[:NAME_LENGTH]
-        run = self._workspace.create_run(self.dataset, config, name=name, origin="proof", parent=self)
-        lists = RunRows(self._workspace.files, run.id)
+            cells.write(key, self._run.id, seed, end, stage.name)
+            return self._run.id
+        name = f"{self._run.record.name} · {arm.title}, {arm.size:,} examples, seed {seed}"[:NAME_LENGTH]
+        run = self._run.create(config, name=name, origin="proof")
+        lists = RunRows(self._run.context.files, run.id)
         lists.write_training(seed, rows, labels)
         lists.write_scored(stage.evaluated)
         cells.write(key, run.id, seed, end, None)
@@ -247,5 +245,9 @@ class ProvenRun(RunBase):
 
     def _ended_on_full_data(self, seed: int, end: float) -> bool:
         """Whether this run itself is the training on full data, with scores of all examples when it ended."""
-        whole = self.record.origin == "job" and not self.config.own_rows
-        return whole and seed in self.config.seed_numbers and self.store.has_scores(seed, end)
+        whole = self._run.record.origin == "job" and not self._run.config.own_rows
+        return whole and seed in self._run.config.seed_numbers and self._run.store.has_scores(seed, end)
+
+    def list(self) -> list[Proof]:
+        """Proofs of this run, newest first."""
+        return [proof for proof in list_proofs(self._run.context) if proof.run_id == self._run.id]

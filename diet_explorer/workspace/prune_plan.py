@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,16 @@ from diet_explorer.errors import DietExplorerError, NotFoundError
 from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
 from diet_explorer.pruning.export.formats import ExportFormat
 from diet_explorer.pruning.export.manifest import ExportOptions, class_counts
-from diet_explorer.pruning.material import hardness_of, material_of, no_scores
+from diet_explorer.pruning.material import Population, hardness_of, material_of, no_scores
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.preview import Preview, preview_of
 from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.rows import RunRows
+from diet_explorer.workspace.audit import Audit
+from diet_explorer.workspace.core import RunCore
 from diet_explorer.workspace.export_requests import new_request, write_request
 from diet_explorer.workspace.exports import Export
-
-if TYPE_CHECKING:
-    from diet_explorer.workspace.pruning import PrunedRun
-    from diet_explorer.workspace.workspace import Workspace
 
 
 class PrunePlan:
@@ -45,10 +42,16 @@ class PrunePlan:
     """
 
     def __init__(
-        self, workspace: Workspace, run: PrunedRun, policy: Policy, checkpoint: float | None, decisions_at: int | None
+        self,
+        run: RunCore,
+        population: Population,
+        policy: Policy,
+        checkpoint: float | None,
+        decisions_at: int | None,
     ) -> None:
-        self._workspace = workspace
         self._run = run
+        self._context = run.context
+        self._population = population
         self._dataset = run.dataset
         self.policy = policy
         self.checkpoint = checkpoint
@@ -59,8 +62,8 @@ class PrunePlan:
         if policy.needs_scores and self._ranking is not None:
             hardness = hardness_of(self._ranking, policy.score, manifest.rows)
         decisions = ledger.table(self.decisions_at)
-        held_out = RunRows(workspace.files, run.id).read_held_out()
-        self.material: Material = material_of(run.population, hardness, decisions, manifest, held_out)
+        held_out = RunRows(run.context.files, run.id).read_held_out()
+        self.material: Material = material_of(population, hardness, decisions, manifest, held_out)
         self.selection: Selection = select(policy, self.material, manifest.classes)
 
     def __repr__(self) -> str:
@@ -78,7 +81,7 @@ class PrunePlan:
 
     def counts(self) -> pd.DataFrame:
         """Rows per split and class: ``split, label, before, dropped, moved_out, moved_in, kept``."""
-        population, classes = self._run.population, self._dataset.classes
+        population, classes = self._population, self._dataset.classes
         return pd.DataFrame(
             class_counts(self.material, self.selection, population.splits, population.split_names, classes)
         )
@@ -91,9 +94,9 @@ class PrunePlan:
     def preview(self, bins: int = 60, examples: int = 5) -> Preview:
         """What a page shows before anything is written; see `Preview`."""
         return preview_of(
-            self._workspace.files,
+            self._context.files,
             self._dataset.manifest,
-            self._run.population,
+            self._population,
             self.material,
             self.policy,
             self.selection,
@@ -137,8 +140,8 @@ class PrunePlan:
             The folder cannot be written; nothing is left there.
         """
         request = self._request(folder, ExportOptions(format, all_rows, neutralise_formulas), by)
-        write_request(self._workspace, request, progress)
-        return Export(self._workspace, request.id)
+        write_request(self._context, request, progress)
+        return Export(self._context, request.id)
 
     def submit_export(
         self,
@@ -159,18 +162,18 @@ class PrunePlan:
             The jobs database cannot be reached or written.
         """
         request = self._request(folder, ExportOptions(format, all_rows, neutralise_formulas), by)
-        state = ExportFiles(self._workspace.files, request.id)
+        state = ExportFiles(self._context.files, request.id)
         state.save_request(request)
         try:
-            self._workspace.jobs.submit_export(request.id, request.id)
+            self._context.jobs.submit_export(request.id, request.id)
         except DietExplorerError as error:
             state.save(ExportProgress("failed", "Failed", error=error.message, remedy=error.remedy))
             raise
-        return Export(self._workspace, request.id)
+        return Export(self._context, request.id)
 
     def _request(self, folder: str | Path | None, options: ExportOptions, by: Identity | str | None) -> ExportRequest:
         return new_request(
-            self._workspace,
+            self._context,
             run_id=self._run.id,
             dataset_id=self._dataset.id,
             policy=self.policy,
@@ -185,6 +188,6 @@ class PrunePlan:
         if self.checkpoint is None:
             return None
         try:
-            return self._run.suspect_order(checkpoint=self.checkpoint)
+            return Audit(self._run).order(checkpoint=self.checkpoint)
         except NotFoundError:  # before training there is nothing to suspect by
             return None

@@ -1,4 +1,4 @@
-"""The part of a run that prunes: plans by a policy, and policies with a name."""
+"""Plans of a smaller set by a policy, and policies with a name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.pruning.material import Population, load_population
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.core import RunCore
 from diet_explorer.workspace.prune_plan import PrunePlan
 
 NAME_LENGTH = 100
@@ -27,10 +27,13 @@ class SavedPolicy:
     saved_at: datetime
 
 
-class PrunedRun(RunBase):
-    """What `Run` does to make a smaller set."""
+class Pruning:
+    """Makes a smaller set of the dataset of a run."""
 
-    def prune(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> PrunePlan:
+    def __init__(self, run: RunCore) -> None:
+        self._run = run
+
+    def plan(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> PrunePlan:
         """What a policy would do; nothing is written.
 
         Parameters
@@ -51,12 +54,14 @@ class PrunedRun(RunBase):
         """
         point = policy.checkpoint
         if policy.needs_scores:
-            point = self.default_checkpoint(policy.run_seed) if point is None else point
-            self.ranking(point, policy.run_seed).columns.score(policy.score)  # says what there is, where this is not
+            point = self._run.default_checkpoint(policy.run_seed) if point is None else point
+            self._run.ranking(point, policy.run_seed).columns.score(
+                policy.score
+            )  # says what there is, where this is not
             policy = replace(policy, checkpoint=point)
-        elif self.checkpoints():
-            point = self.default_checkpoint()
-        return PrunePlan(self._workspace, self, policy, point, decisions_at)
+        elif self._run.checkpoints():
+            point = self._run.default_checkpoint()
+        return PrunePlan(self._run, self.population, policy, point, decisions_at)
 
     def save_policy(self, name: str, policy: Policy, *, by: Identity | str | None = None) -> SavedPolicy:
         """Keep a policy under a name; one of the same name is replaced.
@@ -66,7 +71,7 @@ class PrunedRun(RunBase):
         BadInputError
             The name is empty or too long.
         """
-        self._workspace.allow("lead", "save a policy", by)
+        self._run.context.allow("lead", "save a policy", by)
         name = name.strip()
         if not name or len(name) > NAME_LENGTH:
             raise BadInputError(
@@ -74,12 +79,12 @@ class PrunedRun(RunBase):
             )
         saved = SavedPolicy(name, policy, datetime.now(UTC))
         value = {"name": name, "policy": policy.to_json(), "saved_at": saved.saved_at.isoformat()}
-        self._workspace.files.write_json(self._policy_path(name), value)
+        self._run.context.files.write_json(self._policy_path(name), value)
         return saved
 
     def policies(self) -> list[SavedPolicy]:
         """Saved policies, newest first."""
-        files = self._workspace.files
+        files = self._run.context.files
         folder = self._policy_folder
         values = [files.read_json(f"{folder}/{name}") for name in files.list(folder)]
         found = [
@@ -98,18 +103,18 @@ class PrunedRun(RunBase):
 
     def delete_policy(self, name: str, *, by: Identity | str | None = None) -> None:
         """Forget a saved policy; NotFoundError where there is none."""
-        self._workspace.allow("lead", "delete a policy", by)
+        self._run.context.allow("lead", "delete a policy", by)
         self.saved_policy(name)
-        self._workspace.files.remove_file(self._policy_path(name))
+        self._run.context.files.remove_file(self._policy_path(name))
 
     @cached_property
     def population(self) -> Population:
         """Ids, labels, splits and duplicates of the dataset, read once."""
-        return load_population(self._workspace.files, self.dataset.manifest)
+        return load_population(self._run.context.files, self._run.dataset.manifest)
 
     @property
     def _policy_folder(self) -> str:
-        return self._workspace.files.path("runs", self.id, "policies")
+        return self._run.context.files.path("runs", self._run.id, "policies")
 
     def _policy_path(self, name: str) -> str:
         return f"{self._policy_folder}/{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"

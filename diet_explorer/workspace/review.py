@@ -1,18 +1,54 @@
-"""The part of a run that is about its review: the queue of examples that people decide about."""
+"""Decisions about the examples of a run, and the queue of those to be decided."""
 
 from __future__ import annotations
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
 from diet_explorer.errors import NotFoundError
+from diet_explorer.review.agreement import Agreement
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.review.stopping import ReviewYield
 from diet_explorer.store.decisions import DecisionEvent
-from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.audit import Audit
+from diet_explorer.workspace.core import RunCore
 
 
-class ReviewedRun(RunBase):
-    """What `Run` knows of the review of its examples."""
+class Review:
+    """Decisions about the examples of a run."""
+
+    def __init__(self, run: RunCore) -> None:
+        self._run = run
+
+    def decide(
+        self,
+        where: ExampleFilter,
+        action: str,
+        *,
+        annotator: Identity | str,
+        label: str | None = None,
+        note: str | None = None,
+        checkpoint: float | None = None,
+        seed: int | None = None,
+        uid: str | None = None,
+    ) -> DecisionEvent:
+        """Decide about every example that a filter keeps, in one event that can be undone.
+
+        Parameters
+        ----------
+        where : ExampleFilter
+        action, annotator, label, note, uid
+            As for `Ledger.decide`.
+        checkpoint, seed
+            The ranking that the filter's score ranges are about.
+        """
+        point = self._run.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        ledger, rows = self._run.dataset.ledger, self._run.ranking(point, seed).rows(where)
+        seen = {"filter": where.to_query(), "checkpoint": point, "seed": seed}
+        before = ledger.sent_by_filter(uid, action, annotator=annotator, seen=seen, label=label)
+        return before or ledger.decide(
+            rows, action, annotator=annotator, label=label, note=note, run_id=self._run.id, seen=seen, uid=uid
+        )
 
     def accept_suggestions(
         self,
@@ -25,7 +61,7 @@ class ReviewedRun(RunBase):
     ) -> DecisionEvent:
         """Relabel every example that a filter keeps and that has a suggestion, each to its own, in one event.
 
-        `suggestions` tells beforehand which those are; `Dataset.undo` takes all of them back.
+        `Audit.suggestions` tells beforehand which those are; `Dataset.undo` takes all of them back.
 
         Parameters
         ----------
@@ -40,21 +76,21 @@ class ReviewedRun(RunBase):
         NotFoundError
             None of them has a suggestion.
         """
-        point = self.default_checkpoint() if checkpoint is None else float(checkpoint)
-        suggestions = self.suggestions(where, point)
+        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
+        suggestions = Audit(self._run).suggestions(where, point)
         seen = {"filter": where.to_query(), "checkpoint": point, "seed": None, "suggestions": "accepted"}
-        before = self.dataset.ledger.sent_by_filter(uid, "relabel", annotator=annotator, seen=seen)
+        before = self._run.dataset.ledger.sent_by_filter(uid, "relabel", annotator=annotator, seen=seen)
         if before is not None:
             return before
         if suggestions.empty:
             raise NotFoundError("None of these examples has a suggested label.", "Choose others, or relabel by hand.")
-        return self.dataset.decide(
+        return self._run.dataset.decide(
             suggestions.index.to_numpy(),
             "relabel",
             label=suggestions.tolist(),
             annotator=annotator,
             note=note,
-            run_id=self.id,
+            run_id=self._run.id,
             seen=seen,
             uid=uid,
         )
@@ -90,7 +126,19 @@ class ReviewedRun(RunBase):
             There is no such witness or score, or it has nothing to go by yet.
         """
         if seed is None and any(witness.name == by for witness in WITNESSES):
-            order = self.suspect_order(by, checkpoint, where)
+            order = Audit(self._run).order(by, checkpoint, where)
         else:
-            order = self.ranking(checkpoint, seed).ordered(by, where or ExampleFilter())
-        return self.dataset.queue(order, annotator, run_id=self.id)
+            order = self._run.ranking(checkpoint, seed).ordered(by, where or ExampleFilter())
+        return self._run.dataset.queue(order, annotator, run_id=self._run.id)
+
+    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
+        """Take back the annotator's latest decision; None where there is none."""
+        return self._run.dataset.undo(annotator)
+
+    def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
+        """How far annotators agree where several have decided; see `review.agreement.agreement`."""
+        return self._run.dataset.ledger.agreement(samples, seed)
+
+    def yield_(self, last: int = 50) -> ReviewYield:
+        """How many of the last examples reviewed in the queue were wrong, overall and per witness."""
+        return self._run.dataset.ledger.review_yield(last)

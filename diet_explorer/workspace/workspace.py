@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import copy
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diet_explorer.analysis.search.index import TextSearch
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.manifest import DatasetManifest, manifest_path
+from diet_explorer.data.manifest import manifest_path
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
-from diet_explorer.jobs.queue import JobQueue
-from diet_explorer.review.annotators import Identity, Role, allowed
-from diet_explorer.review.decisions import Ledger
+from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
-from diet_explorer.store.database import open_database
-from diet_explorer.store.files import Files
-from diet_explorer.store.queries import Queries
-from diet_explorer.store.runs import Origin, RunRecord, RunRecords
+from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
 from diet_explorer.training.models import locate_model
-from diet_explorer.workspace.core import RunBase
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.core import RunCore, create_record
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.exports import Export
-from diet_explorer.workspace.proof import Proof, proof_path
+from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
 from diet_explorer.workspace.run import Run
 
 __all__ = ["SAMPLE_NAME", "SAMPLE_SETTINGS", "Dataset", "Run", "Workspace", "sample_folder"]
 
-WORKSPACE_VERSION = 1
 SAMPLE_NAME = "Film snippets (sample)"
 SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
 SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
@@ -58,10 +50,8 @@ class Workspace:
 
     Attributes
     ----------
-    jobs : JobQueue
-        The queue that worker processes take runs from.
-    identity : Identity or None
-        For whom it acts; None is local use, which may do everything.
+    context : Context
+        What it works with, and for whom.
 
     Raises
     ------
@@ -79,39 +69,32 @@ class Workspace:
     def __init__(
         self, home: str | Path | None = None, *, database_url: str | None = None, jobs_url: str | None = None
     ) -> None:
-        self.settings: Settings = load_settings(
-            home=None if home is None else str(home), database_url=database_url, jobs_url=jobs_url
-        )
-        self.files = Files(self.settings.home)
-        self._check_version()
-        self._database = open_database(self.settings)
-        self.records = RunRecords(self._database)
-        self.queries = Queries(self.files)
-        self._searches: dict[str, TextSearch] = {}
-        self._ledgers: dict[str, Ledger] = {}
-        self.jobs = JobQueue(self.settings)
-        self.identity: Identity | None = None
+        settings = load_settings(home=None if home is None else str(home), database_url=database_url, jobs_url=jobs_url)
+        self.context = Context.opened(settings)
+
+    @property
+    def settings(self) -> Settings:
+        """How it was opened."""
+        return self.context.settings
 
     def acting_as(self, identity: Identity | None) -> Workspace:
         """The same workspace for somebody: what their role may not do is refused in it and in all it hands out."""
         other = copy.copy(self)
-        other.identity = identity
+        other.context = self.context.acting_as(identity)
         return other
-
-    def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
-        """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
-        return allowed(self.identity, by, role, what)
 
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
-        names = self.files.list(self.files.path("datasets"))
-        found = [self.dataset(name) for name in names if self.files.exists(manifest_path(self.files, name))]
+        names = self.context.files.list(self.context.files.path("datasets"))
+        found = [
+            self.dataset(name) for name in names if self.context.files.exists(manifest_path(self.context.files, name))
+        ]
         return sorted(found, key=lambda dataset: dataset.manifest.created_at, reverse=True)
 
     def dataset(self, name: str) -> Dataset:
         """A dataset by its id, or by its name where that is unique."""
-        if self.files.exists(manifest_path(self.files, name)):
-            return Dataset(self, DatasetManifest.load(self.files, name))
+        if self.context.files.exists(manifest_path(self.context.files, name)):
+            return Dataset.load(self.context, name)
         named = [entry for entry in self.datasets() if entry.name == name]
         if len(named) == 1:
             return named[0]
@@ -158,17 +141,6 @@ class Workspace:
     def import_sample(self) -> Dataset:
         """Import the sample that comes with the program: film snippets with human ratings of their labels."""
         return self._imported(open_source(sample_folder() / "movie_snippets.csv"), SAMPLE_MAPPING, SAMPLE_NAME, None)
-
-    def text_search(self, manifest: DatasetManifest) -> TextSearch:
-        """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
-        found = TextSearch(self.files, manifest, self.settings.scratch_folder)
-        return self._searches.setdefault(manifest.id, found)
-
-    def ledger(self, manifest: DatasetManifest) -> Ledger:
-        """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""
-        if manifest.id not in self._ledgers:
-            self._ledgers.setdefault(manifest.id, Ledger(self._database, manifest))
-        return self._ledgers[manifest.id].acting_as(self.identity)
 
     def score(
         self,
@@ -222,7 +194,7 @@ class Workspace:
         source = locate_model(config.model)
         if source.is_local and source.name != "bundled":
             config = replace(config, model=source.location)  # the worker may run in another folder
-        run = self.create_run(chosen, config, name=name or f"{chosen.name} · {Path(config.model).name}", origin="job")
+        run = self.create_run(config, name=name or f"{chosen.name} · {Path(config.model).name}", origin="job")
         run.submit()
         return run
 
@@ -245,7 +217,7 @@ class Workspace:
         """
         chosen = dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
         place = Path(folder).absolute()
-        found = CartographyFolder(self.queries, self.files, chosen.manifest, place)
+        found = CartographyFolder(self.context.queries, self.context.files, chosen.manifest, place)
         for _ in found.tables():
             pass  # reads and checks all of it, before anything is written
         config = RunConfig(
@@ -255,64 +227,50 @@ class Workspace:
             checkpoints=tuple(found.checkpoints),
             grand="off",
         ).validated()
-        run = self.create_run(chosen, config, name=name or f"{chosen.name} · {place.name}", origin="cartography")
-        self.records.set_status(run.id, "running")
-        found.write(run.store, ProgressFiles(self.files, run.id))
-        self.records.set_status(run.id, "succeeded")
+        run = self.create_run(config, name=name or f"{chosen.name} · {place.name}", origin="cartography")
+        self.context.records.set_status(run.id, "running")
+        found.write(run.store, ProgressFiles(self.context.files, run.id))
+        self.context.records.set_status(run.id, "succeeded")
         return run.refresh()
 
-    def create_run(
-        self, dataset: Dataset, config: RunConfig, *, name: str, origin: Origin, parent: RunBase | None = None
-    ) -> Run:
+    def create_run(self, config: RunConfig, *, name: str, origin: Origin, parent: RunCore | None = None) -> Run:
         """Record a run, or a further training for the run `parent`, without starting anything."""
-        self.allow("lead", "start jobs")
-        now = datetime.now(UTC)
-        record = RunRecord(
-            id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
-            dataset_id=dataset.id,
-            name=name,
-            origin=origin,
-            status="queued",
-            config=config.to_json(),
-            created_at=now,
-            parent_id=None if parent is None else parent.id,
+        record = create_record(
+            self.context, config, name=name, origin=origin, parent_id=None if parent is None else parent.id
         )
-        self.files.write_json(self.files.path("runs", record.id, "config.json"), {"name": name, **record.config})
-        self.records.create(record)
-        return Run(self, record.id)
+        return Run(self.context, record.id, record)
 
     def runs(self, dataset: Dataset | str | None = None) -> list[Run]:
         """All runs, or one dataset's, newest first; not the further trainings that belong to a run."""
         dataset_id = dataset.id if isinstance(dataset, Dataset) else dataset
-        return [Run(self, record.id, record) for record in self.records.list(dataset_id) if record.parent_id is None]
+        return [
+            Run(self.context, record.id, record)
+            for record in self.context.records.list(dataset_id)
+            if record.parent_id is None
+        ]
 
     def run(self, name: str) -> Run:
         """A run by its id."""
-        return Run(self, name, self.records.get(name))
+        return Run(self.context, name, self.context.records.get(name))
 
     def proofs(self) -> list[Proof]:
         """Proofs of all runs, newest first."""
-        names = [name for name in self.files.list(self.files.path("proofs")) if name.endswith(".json")]
-        found = [self.proof(name.removesuffix(".json")) for name in names]
-        return sorted(found, key=lambda proof: proof.created_at, reverse=True)
+        return list_proofs(self.context)
 
     def proof(self, name: str) -> Proof:
         """A proof by its id."""
-        path = proof_path(self.files, name)
-        if not self.files.exists(path):
-            raise NotFoundError(f"There is no proof {name!r}.", "List them with `diet-explorer proofs`.")
-        return Proof(self, self.files.read_json(path))
+        return load_proof(self.context, name)
 
     def exports(self, run: Run | str | None = None) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state."""
         run_id = run.id if isinstance(run, Run) else run
-        found = [Export(self, name) for name in self.files.list(self.files.path("exports"))]
+        found = [Export(self.context, name) for name in self.context.files.list(self.context.files.path("exports"))]
         chosen = [export for export in found if export.is_listed and run_id in (None, export.run_id)]
         return sorted(chosen, key=lambda export: export.created_at, reverse=True)
 
     def export(self, name: str) -> Export:
         """An export by its id; NotFoundError where there is none."""
-        return Export(self, name).checked()
+        return Export(self.context, name).checked()
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""
@@ -320,7 +278,7 @@ class Workspace:
 
     def estimates(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """The same for each choice of gradient norms."""
-        return DatasetCosts(self.files, self.queries, dataset.manifest).estimates(config)
+        return DatasetCosts(self.context.files, self.context.queries, dataset.manifest).estimates(config)
 
     def measure(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """Time a few batches of the dataset with the model, in a process of its own; takes some seconds.
@@ -335,8 +293,8 @@ class Workspace:
         ModelError
             The model cannot be loaded.
         """
-        self.allow("lead", "start jobs")
-        costs = DatasetCosts(self.files, self.queries, dataset.manifest)
+        self.context.allow("lead", "start jobs")
+        costs = DatasetCosts(self.context.files, self.context.queries, dataset.manifest)
         costs.measure(config.validated())
         return costs.estimates(config)
 
@@ -347,29 +305,21 @@ class Workspace:
         name: str | None,
         progress: Callable[[float, str], None] | None,
     ) -> Dataset:
-        self.allow("lead", "import data")
-        tell = progress or (lambda share, message: None)
+        self.context.allow("lead", "import data")
+        report = progress or (lambda share, message: None)
         manifest = import_examples(
-            source, mapping, self.files, name=name, progress=lambda share, message: tell(_IMPORTED * share, message)
+            source,
+            mapping,
+            self.context.files,
+            name=name,
+            progress=lambda share, message: report(_IMPORTED * share, message),
         )
-        ExampleRows(self.files, manifest).make()
-        self.text_search(manifest).build(lambda share, message: tell(_IMPORTED + (1 - _IMPORTED) * share, message))
-        tell(1.0, f"Imported {manifest.rows:,} rows")
-        return Dataset(self, manifest)
-
-    def _check_version(self) -> None:
-        path = self.files.path("workspace.json")
-        if self.files.exists(path):
-            version = self.files.read_json(path).get("version")
-            if not isinstance(version, int) or version > WORKSPACE_VERSION:
-                raise WorkspaceError(
-                    f"The workspace {self.files.root} was made by a newer version of diet-explorer "
-                    f"(workspace version {version}, this one reads up to {WORKSPACE_VERSION}).",
-                    "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
-                )
-            return
-        self.files.make_folder(self.files.root)
-        self.files.write_json(path, {"version": WORKSPACE_VERSION})
+        ExampleRows(self.context.files, manifest).make()
+        self.context.text_search(manifest).build(
+            lambda share, message: report(_IMPORTED + (1 - _IMPORTED) * share, message)
+        )
+        report(1.0, f"Imported {manifest.rows:,} rows")
+        return Dataset(self.context, manifest)
 
 
 def sample_folder() -> Path:

@@ -51,15 +51,14 @@ def made(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("home"))
     random = np.random.default_rng(0)
     labels, splits = random.integers(0, 3, ROWS), ["train"] * TRAIN + ["test"] * (ROWS - TRAIN)
-    manifest = write_dataset(workspace.files, [f"t{n}" for n in range(ROWS)], labels, ["a", "b", "c"], splits)
-    dataset = workspace.dataset(manifest.id)
+    manifest = write_dataset(workspace.context.files, [f"t{n}" for n in range(ROWS)], labels, ["a", "b", "c"], splits)
     runs, tables = [], {}
     for name in ("one", "two"):
         config = RunConfig(manifest.id, epochs=2, checkpoints=(1, 2), grand="off")
-        runs.append(workspace.create_run(dataset, config, name=name, origin="job"))
+        runs.append(workspace.create_run(config, name=name, origin="job"))
         for point in (1.0, 2.0):
             logits = random.normal(size=(ROWS, 3))
-            tables[name, point] = write_scores(workspace.files, manifest, runs[-1].id, 0, point, logits)
+            tables[name, point] = write_scores(workspace.context.files, manifest, runs[-1].id, 0, point, logits)
     return workspace, runs, tables
 
 
@@ -69,15 +68,15 @@ def test_the_examples_that_moved_most_come_first(made):
     share = [100 * (1 - table["loss"].rank(ascending=False, method="first") / TRAIN) for table in (here, there)]
     expected = (share[1] - share[0]).to_frame("moved").assign(size=lambda table: -table["moved"].abs().round(4))
     expected = expected.sort_values(["size"], kind="stable")
-    found = one.compare(two, "loss", 1.0, 2.0, limit=None)
+    found = one.dynamics.compare(two, "loss", 1.0, 2.0, limit=None)
     np.testing.assert_allclose(found["moved"].abs(), -expected["size"], atol=1e-3)
     np.testing.assert_allclose(found.set_index("row")["moved"].sort_index(), expected["moved"].sort_index(), atol=1e-3)
     np.testing.assert_allclose(found["moved"], found["percentile_there"] - found["percentile_here"], atol=1e-4)
     assert found["here"].tolist() == here["loss"][found["row"]].tolist()
     assert found["there"].tolist() == there["loss"][found["row"]].tolist()
-    part = one.compare(two, "loss", 1.0, 2.0, where=ExampleFilter(labels=("b",)), limit=5, offset=5)
+    part = one.dynamics.compare(two, "loss", 1.0, 2.0, where=ExampleFilter(labels=("b",)), limit=5, offset=5)
     assert part["row"].tolist() == found[found["label"] == "b"]["row"].tolist()[5:10]
-    summary = one.compare_summary(two, "loss", 1.0, 2.0)
+    summary = one.dynamics.compare_summary(two, "loss", 1.0, 2.0)
     assert summary.examples == TRAIN
     assert summary.spearman == pytest.approx(spearmanr(here["loss"], there["loss"]).statistic, abs=1e-6)
     worst = [set(table["loss"].nlargest(24).index) for table in (here, there)]
@@ -88,7 +87,7 @@ def test_only_runs_of_one_dataset_are_compared(made):
     workspace, (one, two), _ = made
     foreign = Run(workspace, two.id, replace(two.record, dataset_id="another"))
     with pytest.raises(BadInputError, match="are of different datasets"):
-        one.compare(foreign)
+        one.dynamics.compare(foreign)
 
 
 def test_a_sample_of_points_is_fixed_and_grows_when_zoomed(made):
@@ -107,10 +106,11 @@ def test_a_sample_of_points_is_fixed_and_grows_when_zoomed(made):
     assert grid["count"].sum() == len(inside)
     across = pd.cut(inside["x"], np.linspace(*box[:2], 5), labels=False, include_lowest=True)
     assert grid.groupby("x_bin")["count"].sum().to_dict() == across.value_counts().to_dict()
-    drawn = one.data_map(every, seed=0)
+    drawn = one.dynamics.data_map(every, seed=0)
     assert list(drawn.columns) == ["row", "x", "y", *MAP_COLUMNS] and drawn["y"].tolist() == whole["y"].tolist()
     assert (
-        one.data_map(limit=60)["row"].tolist() == ranking.points("aum", "loss", [], ExampleFilter(), 60)["row"].tolist()
+        one.dynamics.data_map(limit=60)["row"].tolist()
+        == ranking.points("aum", "loss", [], ExampleFilter(), 60)["row"].tolist()
     )
     with pytest.raises(NotFoundError, match="no column 'nope'"):
         ranking.points("variability", "confidence", ["nope"], every, limit=5)

@@ -44,9 +44,9 @@ def made(tmp_path_factory):
     random = np.random.default_rng(0)
     labels = np.r_[random.integers(0, 2, 500), np.full(60, 2), random.integers(0, 3, 40)]
     splits = ["train"] * 560 + ["test"] * 40
-    manifest = write_dataset(workspace.files, [f"t{n}" for n in range(600)], labels, ["a", "b", "c"], splits)
+    manifest = write_dataset(workspace.context.files, [f"t{n}" for n in range(600)], labels, ["a", "b", "c"], splits)
     config = RunConfig(manifest.id, epochs=2, seeds=2, checkpoints=(0.5, 1, 2), grand="off")
-    run = workspace.create_run(workspace.dataset(manifest.id), config, name="r", origin="job")
+    run = workspace.create_run(config, name="r", origin="job")
     hardness = random.normal(0, 1, 600)
     tables = {}
     for seed in range(2):
@@ -54,14 +54,14 @@ def made(tmp_path_factory):
             logits = random.normal(0, 1 if point == 0.5 else 0.1, (600, 3))
             learned = {0.5: 0 * hardness, 1.0: 1.5 - hardness - 2 * (labels == 2), 2.0: 9 + random.normal(0, 1, 600)}
             logits[np.arange(600), labels] += learned[point]
-            tables[seed, point] = write_scores(workspace.files, manifest, run.id, seed, point, logits)
+            tables[seed, point] = write_scores(workspace.context.files, manifest, run.id, seed, point, logits)
     return workspace, run, tables
 
 
 def test_statistics_are_pandas_over_the_score_files(made):
     workspace, run, tables = made
     frame = tables[0, 1.0].assign(label=lambda table: table["label"].map({0: "a", 1: "b", 2: "c"}))
-    found = run.statistics(1.0, 0)
+    found = run.dynamics.statistics(1.0, 0)
     assert found.train_accuracy == pytest.approx((tables[0, 1.0]["predicted"] == tables[0, 1.0]["label"])[:560].mean())
     loss = found.score("loss")
     for edges, counts in ((loss.edges, loss.counts), (loss.log_edges, loss.log_counts)):
@@ -83,25 +83,27 @@ def test_statistics_are_pandas_over_the_score_files(made):
             assert balance["train", share, label] == count
     before = loss.counts
     path = run.store.statistics_path(0, 1.0)
-    workspace.files.remove_file(path)
-    pd.testing.assert_frame_equal(run.statistics(1.0, 0).score("loss").counts, before)  # counted again where missing
-    assert workspace.files.exists(path)
+    workspace.context.files.remove_file(path)
+    pd.testing.assert_frame_equal(
+        run.dynamics.statistics(1.0, 0).score("loss").counts, before
+    )  # counted again where missing
+    assert workspace.context.files.exists(path)
 
 
 def test_stability_between_checkpoints_seeds_and_scores(made):
     _, run, tables = made
     train = {key: table[:560] for key, table in tables.items()}
-    found = run.stability("margin", 1)
+    found = run.dynamics.stability("margin", 1)
     assert list(zip(found["first"], found["second"], strict=True)) == [(0.5, 1.0), (0.5, 2.0), (1.0, 2.0)]
     for entry in found.itertuples():
         first, second = train[1, entry.first]["margin"], train[1, entry.second]["margin"]
         assert entry.spearman == pytest.approx(spearmanr(first, second).statistic, abs=1e-6)
         worst = [set(values.sort_values(kind="stable").index[:56]) for values in (first, second)]
         assert found.loc[entry.Index, "top_0.1"] == pytest.approx(len(worst[0] & worst[1]) / 56)
-    (seeds,) = run.seed_stability("loss", 1.0).itertuples()
+    (seeds,) = run.dynamics.seed_stability("loss", 1.0).itertuples()
     expected = spearmanr(train[0, 1.0]["loss"], train[1, 1.0]["loss"]).statistic
     assert (seeds.first, seeds.second, seeds.spearman) == (0, 1, pytest.approx(expected, abs=1e-6))
-    pairs = run.agreement(1.0, seed=0).set_index(["first", "second"])["spearman"]
+    pairs = run.dynamics.agreement(1.0, seed=0).set_index(["first", "second"])["spearman"]
     assert pairs["loss", "p_label"] == pytest.approx(1, abs=1e-6)  # both turned so that their worst end comes first
     expected = spearmanr(train[0, 1.0]["el2n"], train[0, 1.0]["entropy"]).statistic
     assert pairs["el2n", "entropy"] == pytest.approx(expected, abs=1e-6)
@@ -109,25 +111,27 @@ def test_stability_between_checkpoints_seeds_and_scores(made):
 
 def test_warnings_give_reasons_with_numbers(made):
     _, run, _ = made
-    early = {entry.kind: entry.words for entry in run.warnings(0.5)}
-    correlation = run.stability("el2n").set_index(["first", "second"])["spearman"][0.5, 1.0]
+    early = {entry.kind: entry.words for entry in run.dynamics.warnings(0.5)}
+    correlation = run.dynamics.stability("el2n").set_index(["first", "second"])["spearman"][0.5, 1.0]
     assert "Early: scores need about one epoch" in early["too early"]
     assert f"Spearman {correlation:.2f}, below 0.5" in early["too early"] and "class-skewed" not in early
-    skewed = [entry for entry in run.warnings(1.0, seed=0) if entry.kind == "class-skewed"]
-    share = run.statistics(1.0, 0).score("el2n").top_balance.set_index(["split", "share", "label"])["count"]
+    skewed = [entry for entry in run.dynamics.warnings(1.0, seed=0) if entry.kind == "class-skewed"]
+    share = run.dynamics.statistics(1.0, 0).score("el2n").top_balance.set_index(["split", "share", "label"])["count"]
     here = share["train", 0.1, "c"] / 56
     assert f"“c” makes up {here:.1%} of the worst 10% by EL2N, but 10.7% of" in " ".join(e.words for e in skewed)
-    late = {entry.kind: entry.words for entry in run.warnings(2.0)}
+    late = {entry.kind: entry.words for entry in run.dynamics.warnings(2.0)}
     assert "100.0% of the training examples right" in late["collapsed"]
-    assert "differs more between seeds" in {entry.kind: entry.words for entry in run.warnings(0.5)}["collapsed"]
-    kinds = {score: [entry.kind for entry in run.warnings(2.0, 0, score)] for score in ("el2n", "confidence")}
+    assert (
+        "differs more between seeds" in {entry.kind: entry.words for entry in run.dynamics.warnings(0.5)}["collapsed"]
+    )
+    kinds = {score: [entry.kind for entry in run.dynamics.warnings(2.0, 0, score)] for score in ("el2n", "confidence")}
     assert "collapsed" in kinds["el2n"] and "collapsed" not in kinds["confidence"]  # a mean outlives the training's end
 
 
 def test_trajectories_are_counted_by_class(made):
     _, run, tables = made
     right = {point: tables[0, point]["predicted"] == tables[0, point]["label"] for point in (0.5, 1.0, 2.0)}
-    found = run.trajectories(0).set_index(["trajectory", "label"])["count"]
+    found = run.dynamics.trajectories(0).set_index(["trajectory", "label"])["count"]
     assert found.sum() == 560
     early = right[1.0] & right[2.0] & (tables[0, 1.0]["label"] == 2) & (tables[0, 1.0]["split"] == "train")
     assert found["learned early", "c"] == early.sum()
@@ -139,10 +143,10 @@ def test_a_run_without_rankings_is_ranked_when_somebody_looks(made):
     workspace, run, _ = made
     before = {seed: run.ranked(checkpoint=2, seed=seed, limit=None) for seed in (None, 0, 1)}
     for kind in ("rankings", "statistics"):
-        shutil.rmtree(Path(workspace.files.root) / "runs" / run.id / kind)
+        shutil.rmtree(Path(workspace.context.files.root) / "runs" / run.id / kind)
     assert workspace.run(run.id).checkpoints() == []  # its worker is still to come
-    workspace.records.set_status(run.id, "running")
-    workspace.records.set_status(run.id, "succeeded")
+    workspace.context.records.set_status(run.id, "running")
+    workspace.context.records.set_status(run.id, "succeeded")
     again = workspace.run(run.id)
     assert again.checkpoints() == [0.5, 1.0, 2.0]
     for seed, expected in before.items():

@@ -51,16 +51,16 @@ def workspace_of(home: Path, rows: int) -> str:
     texts = [" ".join(generator.choice(vocabulary, size=length)) for length in generator.integers(5, 40, rows)]
     labels = generator.integers(0, 2, rows)
     workspace = Workspace(home)
-    manifest = write_dataset(workspace.files, texts, labels, ["negative", "positive"])
+    manifest = write_dataset(workspace.context.files, texts, labels, ["negative", "positive"])
     config = RunConfig(dataset_id=manifest.id, epochs=2, seeds=2, checkpoints=CHECKPOINTS)
-    run = workspace.create_run(workspace.dataset(manifest.id), config, name="made up", origin="job")
+    run = workspace.create_run(config, name="made up", origin="job")
     for seed in range(2):
         for checkpoint in CHECKPOINTS:
             logits = generator.normal(size=(rows, 2))
             logits[np.arange(rows), labels] += checkpoint
-            write_scores(workspace.files, manifest, run.id, seed, checkpoint, logits)
-    workspace.records.set_status(run.id, "running")
-    workspace.records.set_status(run.id, "succeeded")
+            write_scores(workspace.context.files, manifest, run.id, seed, checkpoint, logits)
+    workspace.context.records.set_status(run.id, "running")
+    workspace.context.records.set_status(run.id, "succeeded")
     return run.id
 
 

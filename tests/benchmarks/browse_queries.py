@@ -125,10 +125,12 @@ def others(run: Run, asker: Asker, where: ExampleFilter) -> dict[str, Question]:
             "variability", "confidence", columns, where, POINTS
         ),
         "density of all": lambda: run.ranking(point, seed).density("variability", "confidence", where),
-        "statistics": lambda: run.statistics(point, seed).score("el2n").counts,
-        "stability": lambda: run.stability("el2n", seed),
-        "warnings": lambda: run.warnings(point, seed),
-        "two checkpoints compared": lambda: run.compare(run, "el2n", point, CHECKPOINTS[-1], seed=seed, limit=PAGE),
+        "statistics": lambda: run.dynamics.statistics(point, seed).score("el2n").counts,
+        "stability": lambda: run.dynamics.stability("el2n", seed),
+        "warnings": lambda: run.dynamics.warnings(point, seed),
+        "two checkpoints compared": lambda: run.dynamics.compare(
+            run, "el2n", point, CHECKPOINTS[-1], seed=seed, limit=PAGE
+        ),
     }
 
 

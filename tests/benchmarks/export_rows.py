@@ -46,7 +46,7 @@ def main() -> int:
         shutil.copy(workspace.settings.home_folder / "explorer.sqlite", database)
         print(f"{'format':10}{'rows':>10}{'seconds':>10}{'cpu s':>8}{'MB':>7}{'of that mapped':>16}{'written MB':>12}")
         for number, (form, all_rows) in enumerate(CASES):
-            command = [sys.executable, "-m", "tests.benchmarks.export_rows", "--case", workspace.files.root]
+            command = [sys.executable, "-m", "tests.benchmarks.export_rows", "--case", workspace.context.files.root]
             done = subprocess.run([*command, str(database), run_id, str(number)], check=True, capture_output=True)
             found = json.loads(done.stdout)
             fine &= found["seconds"] <= MOST_SECONDS and found["megabytes"] <= MOST_MEGABYTES
@@ -76,8 +76,8 @@ def _case(home: str, database: str, run_id: str, number: str) -> None:
             by="benchmark",
             created_at="2026-01-01T00:00:00+00:00",
         )
-        plan = plan_of(request, workspace.files, workspace.records, dataset.ledger)
-        manifest = write_export(workspace.files, plan, request.folder, request.id)
+        plan = plan_of(request, workspace.context.files, workspace.context.records, dataset.ledger)
+        manifest = write_export(workspace.context.files, plan, request.folder, request.id)
         seconds = time.time() - _started()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(

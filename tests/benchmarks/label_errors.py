@@ -86,14 +86,14 @@ def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namesp
     if run.status in ("failed", "cancelled"):
         run.resume()
     wait_for(run, workspace)
-    folds = run.fold_run()
+    folds = run.audit.fold_run()
     if folds is None and arguments.folds:
-        folds = run.score_folds(arguments.folds, arguments.repeats)
+        folds = run.audit.folds(arguments.folds, arguments.repeats)
     elif folds is not None and folds.status in ("failed", "cancelled"):
         folds.resume()
     if folds is not None:
         wait_for(folds, workspace)
-    embeddings = EmbeddingFiles(workspace.files, run.id)
+    embeddings = EmbeddingFiles(workspace.context.files, run.id)
     if not embeddings.has_neighbours("initial"):
         scratch = workspace.settings.scratch_folder
         store_initial_embeddings(embeddings, run.config, run.dataset.manifest, scratch, lambda done: None)
@@ -138,7 +138,7 @@ def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray)
     found = {witness(name).title: values for name, values in suspicions(evidence).items()}
     found["cleanlab's text recipe"] = cleanlab_recipe(vectors, evidence.labels)
     found["in sample only (mean EL2N of the seeds)"] = read_evidence(
-        run._workspace.files, run.dataset.manifest, run.store, run.default_checkpoint(), None
+        run.context.files, run.dataset.manifest, run.store, run.default_checkpoint(), None
     ).seen.el2n
     lines = []
     for title, values in found.items():
@@ -172,11 +172,11 @@ def main() -> None:
         table, arguments.truth = kind_annotator(table), "truth"
     workspace = Workspace(arguments.workspace)
     run = scored(workspace, table, arguments)
-    evidence = run._evidence(None)
+    evidence = run.audit.evidence()
     ids = run.dataset.examples()["id"].to_numpy()[evidence.rows]
     wrong = contradicted(table.set_index("id").loc[ids].reset_index(), arguments.truth)
-    vectors = EmbeddingFiles(workspace.files, run.id).read_vectors("initial")[evidence.rows]
-    folds = run.fold_run()
+    vectors = EmbeddingFiles(workspace.context.files, run.id).read_vectors("initial")[evidence.rows]
+    folds = run.audit.fold_run()
     print(
         f"{len(wrong):,} training examples, {wrong.sum():,} ({wrong.mean():.1%}) contradicted by people; "
         f"{run.config.seeds} seeds, {0 if folds is None else folds.config.seeds} fold models, "

@@ -58,14 +58,14 @@ def million_rows(folder: Path, rows: int = 1_000_000) -> tuple[Workspace, str]:
         source.unlink()
         _say("imported", started)
     config = RunConfig(dataset.id, epochs=3, seeds=SEEDS, checkpoints=CHECKPOINTS).validated()
-    run = workspace.create_run(dataset, config, name=RUN_NAME, origin="job")
-    workspace.records.set_status(run.id, "running")
+    run = workspace.create_run(config, name=RUN_NAME, origin="job")
+    workspace.context.records.set_status(run.id, "running")
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         list(pool.map(_make_seed, [home] * SEEDS, [run.id] * SEEDS, range(SEEDS)))
         _say("seeds scored and ranked", started)
         list(pool.map(_make_mean, [home] * len(CHECKPOINTS), [run.id] * len(CHECKPOINTS), CHECKPOINTS))
         _say("means ranked", started)
-    workspace.records.set_status(run.id, "succeeded")
+    workspace.context.records.set_status(run.id, "succeeded")
     return workspace, run.id
 
 
@@ -73,10 +73,10 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
     """Score files and rankings of one seed."""
     workspace = Workspace(home)
     manifest = workspace.run(run_id).dataset.manifest
-    store = ScoreFiles(workspace.files, run_id)
+    store = ScoreFiles(workspace.context.files, run_id)
     shared, own = np.random.default_rng(0), np.random.default_rng(seed + 1)
     rows, classes = manifest.rows, len(manifest.classes)
-    labels = pq.read_table(Layout(workspace.files).dataset(manifest.id).examples, columns=["label"])["label"].to_numpy()
+    labels = pq.read_table(Layout(workspace.context.files).dataset(manifest.id).examples, columns=["label"])["label"].to_numpy()
     hardness = shared.gamma(2.0, 0.5, rows)
     wrong = shared.random(rows) < MISLABELLED
     pull = own.normal(0, 0.4, (rows, classes))
@@ -89,7 +89,7 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
         more = {"grand": 8 * surprise * spread, "grand_head": 3 * surprise * spread**2}
         rate = LEARNING_RATE * (1 - checkpoint / (CHECKPOINTS[-1] + 0.01))
         store.write_scores(
-            seed, checkpoint, score_table(workspace.files, manifest, seed, checkpoint, logits, more), rate
+            seed, checkpoint, score_table(workspace.context.files, manifest, seed, checkpoint, logits, more), rate
         )
         rank_seed(store, seed, checkpoint)
 

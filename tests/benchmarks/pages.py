@@ -121,7 +121,7 @@ def new_context(browser: Browser, app: LiveApp) -> BrowserContext:
 def measure(browser: Browser, folder: Path, rows: int, visits: int) -> tuple[dict[str, list[Times]], dict[str, int]]:
     """Per page the times first, again and within, and the bytes of a visit; prints the memory of the UI process."""
     workspace, run_id = million_rows(folder, rows)
-    app = LiveApp(Path(workspace.files.root), threads=None).start()
+    app = LiveApp(Path(workspace.context.files.root), threads=None).start()
     while not living_workers(workspace.settings):
         time.sleep(0.5)
     time.sleep(10)  # the worker is still loading its libraries

@@ -5,7 +5,7 @@
 3. Keeping the hardest loses to random at a small kept share.
 4. The examples with the highest early scores are skewed in their classes.
 
-Everything goes through the product: runs, `Run.prove`, a worker. What is done stays in the folder, so that the
+Everything goes through the product: runs, `Run.proofs.start`, a worker. What is done stays in the folder, so that the
 benchmark may be interrupted and started again at any time, or done in parts (`--parts`).
 
 python -m tests.benchmarks.proof --folder proofs                              # two processor cores: about half an hour
@@ -98,7 +98,7 @@ def carry_out(workspace: Workspace, part: Part, options: argparse.Namespace) -> 
         yield f"scoring, {progress.share:.1f} of it done"
     run.wait()
     fractions = () if part.fraction is None else (part.fraction,)
-    proof = run.prove(part.policies, fractions, options.seeds)
+    proof = run.proofs.start(part.policies, fractions, options.seeds)
     known = proofs_file(workspace)
     listed = json.loads(known.read_text()) if known.exists() else {}
     known.write_text(json.dumps({**listed, part.name: proof.id}))

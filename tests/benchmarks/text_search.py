@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace, run_id = million_rows(options.folder, options.rows)
     run = workspace.run(run_id)
-    path = Layout(workspace.files).dataset(run.dataset.id).examples
+    path = Layout(workspace.context.files).dataset(run.dataset.id).examples
     texts = pq.read_table(path, columns=["text"])["text"].slice(0, SAMPLE).to_pylist()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "datasets" / run.dataset.id
@@ -76,7 +76,7 @@ def main() -> None:
         seconds = time.perf_counter() - started
         size = sum(file.stat().st_size for file in (copy / "search").iterdir())
     print(f"index of {run.dataset.rows:,} texts: {seconds:.1f} s, {size / 1e6:.0f} MB")
-    search = TextSearch(workspace.files, run.dataset.manifest, workspace.settings.scratch_folder)
+    search = TextSearch(workspace.context.files, run.dataset.manifest, workspace.settings.scratch_folder)
     search.rows("warm up")
     run.count(ExampleFilter(text="warm up"))
     every: list[float] = []

@@ -87,7 +87,7 @@ def plain(config: RunConfig, frame, classes: list[str], folder: str) -> float:
 
 def ours(workspace: Workspace, config: RunConfig, dataset, folder: Path, name: str) -> float:
     started = time.perf_counter()
-    run_seed(workspace.files, folder, name, config, dataset.manifest, 0, should_stop=lambda: False)
+    run_seed(workspace.context.files, folder, name, config, dataset.manifest, 0, should_stop=lambda: False)
     return time.perf_counter() - started
 
 

@@ -25,8 +25,8 @@ def main() -> None:
         app = LiveApp(Path(folder) / "home", threads=None).start()
         dataset = app.workspace.import_sample()
         run = app.workspace.score(dataset, epochs=2, checkpoints=(0.25, 1, 2), max_length=64).wait()
-        run.draw_map("tuned")
-        while run.map_progress("tuned").state in ("queued", "running"):
+        run.maps.draw("tuned")
+        while run.maps.progress("tuned").state in ("queued", "running"):
             time.sleep(1)
         worst = int(run.ranked(where=ExampleFilter(disagree=True))["row"].iloc[0])
         address = f"?dataset={dataset.id}&run={run.id}"

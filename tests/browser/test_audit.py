@@ -45,13 +45,13 @@ def add_hostile(workspace, source):
     pd.DataFrame(rows, columns=["text", "label"]).to_csv(source, index=False)
     dataset = workspace.import_dataset(source, text="text", label="label", name="<i>Hostile</i> \u202eset")
     config = RunConfig(dataset_id=dataset.id, epochs=2, seeds=1, checkpoints=CHECKPOINTS)
-    run = workspace.create_run(dataset, config, name="hostile", origin="job")
+    run = workspace.create_run(config, name="hostile", origin="job")
     codes = [dataset.classes.index(label) for label in dataset.examples()["label"]]
     for checkpoint in CHECKPOINTS:
         logits = pd.DataFrame([[code == 0, code == 1] for code in codes]).to_numpy() * (checkpoint - 1.0)
-        write_scores(workspace.files, dataset.manifest, run.id, 0, checkpoint, logits)
-    workspace.records.set_status(run.id, "running")
-    workspace.records.set_status(run.id, "succeeded")
+        write_scores(workspace.context.files, dataset.manifest, run.id, 0, checkpoint, logits)
+    workspace.context.records.set_status(run.id, "running")
+    workspace.context.records.set_status(run.id, "succeeded")
     return run
 
 
@@ -104,7 +104,9 @@ def saved(page, words="Saved"):
 def meaning(run, row, key):
     """What a key says about an example: action and label."""
     given = run.dataset.examples([row])["label"].iloc[0]
-    label = run.suspect(row).suggested if key == "w" else run.dataset.classes[int(key) - 1] if key in "12" else None
+    label = (
+        run.audit.suspect(row).suggested if key == "w" else run.dataset.classes[int(key) - 1] if key in "12" else None
+    )
     if label is not None:
         return ("keep", None) if label == given else ("relabel", label)
     return {"q": "keep", "e": "exclude", "n": "unsure", "f": "flag"}[key], None
@@ -118,12 +120,12 @@ def events_of(run, annotator):
 def test_a_review_by_keys_alone(audited, new_page):
     app, run, _ = audited
     page = started(new_page(f"{app.url}/audit?run={run.id}"), "Ann")
-    order = run.suspect_order()
+    order = run.audit.order()
     assert shown(page) == order[0]
     pressed = []
 
     def decide(key):
-        if key == "w" and run.suspect(shown(page)).suggested is None:
+        if key == "w" and run.audit.suspect(shown(page)).suggested is None:
             key = "q"
         row = press(page, key)
         pressed.append((*meaning(run, row, key), [row]))
@@ -184,7 +186,7 @@ def bulk(page, run):
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text("Undone")
     assert run.dataset.ledger.latest(1)[0].undoes == event.id
-    suggested = run.suggestions()
+    suggested = run.audit.suggestions()
     accept = page.locator(".st-key-bulk-accept button").first
     expect(accept).to_have_text(f"Accept {len(suggested)} suggestions")
     settled(page)
@@ -279,7 +281,7 @@ def test_two_tabs_on_one_example_and_a_disk_that_cannot_be_written(audited, new_
     assert events_of(run, "Cem")[1:] == [("exclude", None, [row])]
     other.close()
 
-    database = run.dataset._workspace.settings.explorer_url.removeprefix("sqlite:///")
+    database = run.context.settings.explorer_url.removeprefix("sqlite:///")
     full = "CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(FAIL, 'disk full'); END"
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute(full)

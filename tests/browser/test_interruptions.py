@@ -56,7 +56,10 @@ def test_refresh_cancel_and_resume(app, undisturbed, dataset, new_page, tiny_mod
     page.locator(".st-key-cancel-run button").click()
     expect(page.locator(".st-key-resume-run button")).to_be_visible()
     assert run.refresh().status == "cancelled"
-    until(lambda: all(worker.run_id is None for worker in living_workers(app.workspace.settings)), "the worker let go")
+    until(
+        lambda: all(worker.run_id is None for worker in living_workers(app.workspace.settings)),
+        "the worker let go",
+    )
     assert "cancelled" in [line["event"] for line in run.log()]
     before, landed = score_bytes(run), run.landed()
     page.locator(".st-key-resume-run button").click()
@@ -73,7 +76,7 @@ def test_further_trainings_start_and_stop_on_the_page(app, undisturbed, new_page
     page = settled(new_page(f"{app.url}/audit?run={undisturbed.id}&tab=evidence", storage_state=state))
     page.locator(".st-key-folds-start button").click()
     expect(page.locator(".st-key-folds-progress")).to_contain_text("4 folds of")
-    folds = undisturbed.fold_run()
+    folds = undisturbed.audit.fold_run()
     further(folds, {0: []})
     expect(page.locator(".st-key-folds-progress")).to_contain_text(re.compile(r"seed \d, .*epoch \d"))
     stop(page, "folds", folds)

@@ -59,7 +59,7 @@ def test_own_data_from_upload_to_download(make_app, new_page, sentences, tiny_mo
     expect(page.locator(".st-key-run-progress")).to_be_visible()
     (run,) = app.workspace.runs()
     run.wait(240)
-    agreement = run.agreement(names=PAPER_NAMES)
+    agreement = run.dynamics.agreement(names=PAPER_NAMES)
     expect(page.locator(".st-key-agreement")).to_contain_text("after epoch 1", ignore_case=True)
     for row in agreement.itertuples():
         expect(page.locator(".st-key-agreement")).to_contain_text(f"{row.spearman:.3f}")

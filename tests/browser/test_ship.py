@@ -54,13 +54,13 @@ def scored(tmp_path_factory, hub, sentences, tiny_model):
         batch_size=32,
         max_length=16,
     )
-    run = app.workspace.create_run(dataset, config, name="a run", origin="job")
+    run = app.workspace.create_run(config, name="a run", origin="job")
     generator = np.random.default_rng(5)
     for seed in range(3):
         logits = generator.normal(size=(ROWS, 2))
-        write_scores(app.workspace.files, dataset.manifest, run.id, seed, 1.0, logits)
-    app.workspace.records.set_status(run.id, "running")
-    app.workspace.records.set_status(run.id, "succeeded")
+        write_scores(app.workspace.context.files, dataset.manifest, run.id, seed, 1.0, logits)
+    app.workspace.context.records.set_status(run.id, "running")
+    app.workspace.context.records.set_status(run.id, "succeeded")
     yield app, app.workspace.run(run.id)
     print(app.log.read_text())  # noqa: T201  shown where a test fails
     app.stop()
@@ -98,7 +98,7 @@ def preview(page, run):
     run.dataset.decide([3], "exclude", annotator="ann")
     fill(page, "drop_hardest", 20)
     page.wait_for_url("**hardest=20*")
-    plan = run.prune(Policy(drop_hardest=20))
+    plan = run.pruning.plan(Policy(drop_hardest=20))
     assert policy_of(page) == Policy(drop_hardest=20)
     expect(figures(page, "preview").first).to_have_text(f"{len(plan.rows)}")
     settled(page)  # the table comes after the figures
@@ -119,7 +119,7 @@ def refused(page, run):
     fill(page, "minimum_per_class", TEST_FROM)
     page.wait_for_url("**minimum=90*")
     with pytest.raises(GuardRailError) as refusal:
-        run.prune(Policy(drop_hardest=20, minimum_per_class=TEST_FROM))
+        run.pruning.plan(Policy(drop_hardest=20, minimum_per_class=TEST_FROM))
     expect(page.locator(".st-key-policy-refused")).to_contain_text(refusal.value.message)
     fill(page, "minimum_per_class", 1)
     expect(page.locator(".st-key-preview")).to_be_visible()
@@ -131,7 +131,7 @@ def saved(page, run, plan):
     page.get_by_label("Name", exact=True).fill("Tidy")
     page.get_by_role("button", name="Save policy").click()
     expect(page.get_by_text("Saved as Tidy")).to_be_visible()
-    assert run.saved_policy("Tidy").policy == plan.policy
+    assert run.pruning.saved_policy("Tidy").policy == plan.policy
     return page.url
 
 
@@ -182,7 +182,7 @@ def proving(page, run, plan):
     settled(page)
     page.locator(".st-key-start-proof button").click()
     expect(page.locator(".st-key-proof-progress")).to_contain_text("of 9 trainings done")
-    (proof,) = run.proofs()
+    (proof,) = run.proofs.list()
     assert [(arm.kind, arm.size) for arm in proof.arms] == [
         ("full", TEST_FROM),
         ("random", len(plan.rows)),

@@ -30,8 +30,8 @@ def test_command(tmp_path: Path) -> None:
     home = str(tmp_path / "workspace")
     workspace = Workspace(home)
     dataset = workspace.import_dataset(source, text="text", label="label", id="id")
-    run = workspace.create_run(dataset, RunConfig(dataset_id=dataset.id), name="never trained", origin="job")
-    plan = run.prune(Policy("random", keep=50.0))
+    run = workspace.create_run(RunConfig(dataset_id=dataset.id), name="never trained", origin="job")
+    plan = run.pruning.plan(Policy("random", keep=50.0))
     export = plan.export(format="csv")
 
     viewer = workspace.acting_as(Identity("eve@example.org", "viewer", signed_in=True))

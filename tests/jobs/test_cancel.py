@@ -78,7 +78,8 @@ def test_a_run_cancelled_and_resumed_at_once_goes_on(
     assert tiny_runs.ended(run) == "succeeded"
     assert run.landed() == {0: [0.0, 1.0, 20.0]}
     tiny_runs.until(
-        lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both workers are free"
+        lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)),
+        "both workers are free",
     )
     assert run.refresh().status == "succeeded"
 

@@ -24,7 +24,7 @@ Launch = Callable[..., subprocess.Popen[str]]
 
 
 def stage_reached(run: Run, words: str) -> None:
-    tiny_runs.until(lambda: run.map_progress().stage.startswith(words), f"the map's stage is {words!r}")
+    tiny_runs.until(lambda: run.maps.progress().stage.startswith(words), f"the map's stage is {words!r}")
 
 
 def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -42,26 +42,26 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     home = workspace.settings.home_folder
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
     with pytest.raises(BadInputError, match="no embeddings of its fine-tuned model"):
-        run.draw_map()
+        run.maps.draw()
     first = launch("worker", home=home)
     assert tiny_runs.ended(run) == "succeeded"
-    store = EmbeddingFiles(workspace.files, run.id)
+    store = EmbeddingFiles(workspace.context.files, run.id)
     vectors = store.read_vectors("tuned").astype(np.float64)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    nearest = run.neighbours(7)
+    nearest = run.maps.neighbours(7)
     assert len(nearest) == 10 and 7 not in set(nearest["row"]) and nearest["text"].iloc[0] != ""
     np.testing.assert_allclose(nearest["similarity"], np.sort(np.delete(unit @ unit[7], 7))[::-1][:10], atol=1e-5)
     same = nearest["label"] == dataset.examples([7])["label"].iloc[0]
-    assert run.neighbour_agreement(7) == pytest.approx(same.mean())
+    assert run.maps.neighbour_agreement(7) == pytest.approx(same.mean())
 
-    assert run.map_progress().state == "absent"
-    assert run.draw_map().parameters == MapParameters()
+    assert run.maps.progress().state == "absent"
+    assert run.maps.draw().parameters == MapParameters()
     with pytest.raises(BadInputError, match="drawn already"):
-        run.draw_map(neighbors=5)
+        run.maps.draw(neighbors=5)
     stage_reached(run, "Preparing")
     beside = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
     tiny_runs.until(lambda: beside.refresh().status != "queued", "a run begins while the map is drawn")
-    assert run.map_progress().is_active
+    assert run.maps.progress().is_active
 
     children = drawers(first)
     assert len(children) == 1
@@ -69,12 +69,12 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     first.wait()
     gone(children)
     folder = Path(tiny_runs.run_folder(run))
-    assert not (folder / "maps").exists() and run.map_progress().state == "running"
+    assert not (folder / "maps").exists() and run.maps.progress().state == "running"
     assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
 
     second = launch("worker", home=home)
-    tiny_runs.until(lambda: not run.map_progress().is_active, "the map is drawn")
-    progress = run.map_progress()
+    tiny_runs.until(lambda: not run.maps.progress().is_active, "the map is drawn")
+    progress = run.maps.progress()
     assert (progress.state, progress.share, progress.drawn) == ("done", 1.0, MapParameters())
     drawn = pq.read_table(store.map_path("tuned"))
     assert drawn["row"].to_pylist() == list(range(60))
@@ -91,19 +91,19 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     stage_reached(run, "Preparing")
     children = drawers(second)
     cancelled = tiny_runs.inside("map", run.id, "--cancel", "--json", home=home)
-    assert json.loads(cancelled.stdout)["state"] == "cancelled" == run.map_progress().state
+    assert json.loads(cancelled.stdout)["state"] == "cancelled" == run.maps.progress().state
     gone(children)
     assert Path(store.map_path("tuned")).read_bytes() == bytes_before
     refused = tiny_runs.inside("map", run.id, "--cancel", home=home)
     assert refused.returncode == 2 and "No map is being drawn" in refused.stderr
     again = tiny_runs.inside("map", run.id, home=home)  # the one that is there is not drawn again
     assert again.returncode == 0 and store.map_path("tuned") in again.stdout
-    assert run.map_progress().state == "done"
+    assert run.maps.progress().state == "done"
 
     Path(store.vectors_path("tuned")).write_bytes(b"PAR1 nothing of the kind PAR1")
     failed = tiny_runs.inside("map", run.id, "--neighbors", "7", home=home)
     assert failed.returncode == 1 and "not foreseen" in failed.stderr and "Traceback" not in failed.stderr
-    assert run.map_progress().state == "failed" and run.map_progress().drawn == MapParameters()
+    assert run.maps.progress().state == "failed" and run.maps.progress().drawn == MapParameters()
     errors = [line for line in run.log(1000) if line["event"] == "error"]
     assert len(errors) == 1 and errors[0]["traceback"].startswith("Traceback")
 
@@ -115,10 +115,14 @@ def test_what_cannot_be_drawn_is_said_at_once(
     run = tiny_runs.queue(workspace, dataset.id, moved, tiny_runs.SHORT)
     moved.rename(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="moved"):
-        run.draw_map("initial")
+        run.maps.draw("initial")
     with pytest.raises(NotFoundError, match="no 'best' embeddings"):
-        run.draw_map("best")  # type: ignore[arg-type]
+        run.maps.draw("best")  # type: ignore[arg-type]
     for setting in ({"neighbors": 1}, {"min_dist": 2.0}, {"min_dist": float("nan")}, {"seed": -1}):
         with pytest.raises(BadInputError, match=next(iter(setting))):
-            run.draw_map(**setting)  # type: ignore[arg-type]
-    assert run.map_progress().state == "absent" and run.neighbours(0).empty and run.neighbour_agreement(0) is None
+            run.maps.draw(**setting)  # type: ignore[arg-type]
+    assert (
+        run.maps.progress().state == "absent"
+        and run.maps.neighbours(0).empty
+        and run.maps.neighbour_agreement(0) is None
+    )

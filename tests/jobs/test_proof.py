@@ -40,8 +40,8 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
     wrong = scored.dataset.examples([7])["label"][0]
     new = next(name for name in scored.dataset.classes if name != wrong)
     scored.dataset.decide([7], "relabel", annotator="ann", label=new)
-    proof = scored.prove([BALANCED, Policy("decisions")], [50], seeds=3)
-    kept = scored.prune(BALANCED.at_fraction(50)).rows
+    proof = scored.proofs.start([BALANCED, Policy("decisions")], [50], seeds=3)
+    kept = scored.pruning.plan(BALANCED.at_fraction(50)).rows
     assert [(arm.kind, arm.size) for arm in proof.arms] == [
         ("full", TRAIN), ("random", len(kept)), ("policy", len(kept)), ("policy", TRAIN),
     ]  # fmt: skip
@@ -71,27 +71,27 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
         assert figures.accuracy == pytest.approx((scores["label"] == scores["predicted"]).mean())
         assert figures.loss == pytest.approx(scores["loss"].astype(float).mean(), rel=1e-6)
         if arm.kind != "full":
-            rows, labels = RunRows(workspace.files, run.id).read_training(cell.seed)
+            rows, labels = RunRows(workspace.context.files, run.id).read_training(cell.seed)
             assert len(set(rows)) == arm.size and rows.max() < TRAIN
             given = scored.dataset.examples(rows.tolist())["label"].map(scored.dataset.classes.index)
             changed = set(rows[labels != given.to_numpy()])
             assert changed == ({7} & set(rows) if arm.kind == "policy" else set())
             drawn += [frozenset(rows)] if arm.kind == "random" else []
     assert len(set(drawn)) == 3  # another subset for each seed
-    rows, _ = RunRows(workspace.files, proof.cells[2].run_id).read_training(0)
+    rows, _ = RunRows(workspace.context.files, proof.cells[2].run_id).read_training(0)
     assert rows.tolist() == kept.tolist()
 
     before = {run.id for run in scored.children("proof")}
     assert len(before) == 9 and scored.id in {run.id for run in workspace.runs()}
     assert before.isdisjoint(run.id for run in workspace.runs())
-    same = scored.prove([BALANCED], [50], seeds=3)
+    same = scored.proofs.start([BALANCED], [50], seeds=3)
     assert same.progress().status == "succeeded"
-    more = scored.prove([BALANCED], [50], seeds=4)
+    more = scored.proofs.start([BALANCED], [50], seeds=4)
     more.cancel()
     assert len(scored.children("proof")) == len(before) + 3
     assert more.progress().done >= 9
     assert "3 of 4 seeds so far" in more.verdicts()[2] or more.table()["seeds"][2] == 4
-    assert [entry.id for entry in scored.proofs()] == [more.id, same.id, proof.id]
+    assert [entry.id for entry in scored.proofs.list()] == [more.id, same.id, proof.id]
     home = workspace.settings.home_folder
     facts = json.loads(tiny_runs.inside("proof", proof.id, "--json", home=home).stdout)
     assert (facts["status"], facts["done"], facts["arms"][0]["vs_random"]) == ("succeeded", 12, None)
@@ -103,7 +103,7 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
     refused = tiny_runs.inside("prove", scored.id, "--policies", "hardest", "--seeds", "2", home=home)
     assert refused.returncode == 2 and "number of seeds is 2" in refused.stderr
     with pytest.raises(NotFoundError, match=r"no scores after 0\.5 epochs"):
-        scored.prove([Policy("hardest", checkpoint=0.5)], [50])
+        scored.proofs.start([Policy("hardest", checkpoint=0.5)], [50])
 
 
 def test_without_a_test_split_a_part_is_held_out(
@@ -112,13 +112,13 @@ def test_without_a_test_split_a_part_is_held_out(
     dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
     run = tiny_runs.queue(workspace, dataset.id, model, SETTINGS)
     with pytest.raises(BadInputError, match=r"no test split.*--hold-out 20"):
-        run.prove([BALANCED], [50])
+        run.proofs.start([BALANCED], [50])
     run.cancel()
     with pytest.raises(BadInputError, match="hold-out is 1 %"):
-        run.score_with_hold_out(1)
-    held = run.score_with_hold_out(25)
+        run.proofs.hold_out(1)
+    held = run.proofs.hold_out(25)
     assert held.id in {entry.id for entry in workspace.runs()}
-    rows = RunRows(workspace.files, held.id)
+    rows = RunRows(workspace.context.files, held.id)
     held_out = rows.read_held_out()
     labels = dataset.examples()["label"].to_numpy()
     for name in dataset.classes:
@@ -126,18 +126,18 @@ def test_without_a_test_split_a_part_is_held_out(
     learned, _ = rows.read_training(0)
     assert sorted([*learned, *held_out]) == list(range(60))
     with pytest.raises(BadInputError, match="whole training split"):
-        held.score_with_hold_out()
+        held.proofs.hold_out()
 
     launch("worker", home=workspace.settings.home_folder)
     held.wait(LONGEST)
     assert set(held.ranked(limit=None)["row"]) == set(learned)
-    proof = held.prove([BALANCED], [40], seeds=3)
+    proof = held.proofs.start([BALANCED], [40], seeds=3)
     assert (proof.evaluated_on, proof.evaluated) == ("held out", len(held_out))
-    kept = held.prune(BALANCED.at_fraction(40)).rows
+    kept = held.pruning.plan(BALANCED.at_fraction(40)).rows
     assert [arm.size for arm in proof.arms] == [len(learned), len(kept), len(kept)]
-    assert kept.tolist() == RunRows(workspace.files, proof.cells[2].run_id).read_training(0)[0].tolist()
+    assert kept.tolist() == RunRows(workspace.context.files, proof.cells[2].run_id).read_training(0)[0].tolist()
     for cell in proof.cells:
-        lists = RunRows(workspace.files, cell.run_id)
+        lists = RunRows(workspace.context.files, cell.run_id)
         assert np.isin(lists.read_training(cell.seed)[0], learned).all()
         assert lists.read_scored().tolist() == held_out.tolist()
     proof.cancel()

@@ -19,14 +19,14 @@ LABELS = [2, 0, 1, 1, 0, 2]
 @pytest.fixture
 def made(tmp_path):
     workspace = Workspace(tmp_path / "home")
-    files = Files(workspace.files.root)
+    files = Files(workspace.context.files.root)
     manifest = write_dataset(files, [f"t{n}" for n in range(6)], LABELS, ["x", "y", "z"], SPLITS, ids=IDS)
     dataset = workspace.dataset(manifest.id)
     config = RunConfig(manifest.id, epochs=2, checkpoints=(0, 0.5, 1, 2), grand="off")
-    run = workspace.create_run(dataset, config, name="own", origin="job")
+    run = workspace.create_run(config, name="own", origin="job")
     random = np.random.default_rng(0)
     tables = {
-        point: write_scores(workspace.files, manifest, run.id, 0, point, random.normal(size=(6, 3)))
+        point: write_scores(workspace.context.files, manifest, run.id, 0, point, random.normal(size=(6, 3)))
         for point in (0.0, 0.5, 1.0, 2.0)
     }
     return workspace, dataset, run, tables
@@ -34,7 +34,7 @@ def made(tmp_path):
 
 def test_a_round_trip_keeps_ids_and_logits(made, tmp_path):
     workspace, dataset, run, tables = made
-    written = run.export_cartography(tmp_path / "out" / "training_dynamics")
+    written = run.dynamics.export_cartography(tmp_path / "out" / "training_dynamics")
     assert [path.name for path in written] == ["dynamics_epoch_0.jsonl", "dynamics_epoch_1.jsonl"]
     lines = [json.loads(line) for line in written[1].read_text(encoding="utf-8").splitlines()]
     assert [line["guid"] for line in lines] == [key for key, split in zip(IDS, SPLITS, strict=True) if split == "train"]
@@ -52,7 +52,7 @@ def test_a_round_trip_keeps_ids_and_logits(made, tmp_path):
         both = [tables[point]["p_label"][row] for point in (1.0, 2.0)]
         assert entry["confidence"] == pytest.approx(np.mean(both), rel=1e-5)
         assert entry["id"] == IDS[row] and entry["text"] == f"t{row}"
-    moved = run.compare(again, "el2n", 2.0, limit=None)
+    moved = run.dynamics.compare(again, "el2n", 2.0, limit=None)
     assert sorted(moved["row"]) == [0, 1, 3, 4, 5] and moved["moved"].abs().max() == pytest.approx(0, abs=1e-4)
     assert again.compare_summary(run, "el2n", 2.0).spearman == pytest.approx(1)
     assert again.card(3).types[None] in ("learned early", "learned late", "forgotten", "never learned")

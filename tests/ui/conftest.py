@@ -67,7 +67,6 @@ def fill(home: Path) -> Filled:
         source, text="review", label="verdict", id="key", split="part", name="Reviews <i>&</i> more"
     )
     run = workspace.create_run(
-        dataset,
         RunConfig(dataset_id=dataset.id, epochs=2, seeds=2, checkpoints=CHECKPOINTS),
         name="a run",
         origin="job",
@@ -79,9 +78,11 @@ def fill(home: Path) -> Filled:
         for checkpoint in CHECKPOINTS:
             logits = generator.normal(size=(dataset.rows, 2))
             logits[np.arange(dataset.rows), codes] += checkpoint
-            tables[seed, checkpoint] = write_scores(workspace.files, dataset.manifest, run.id, seed, checkpoint, logits)
-    workspace.records.set_status(run.id, "running")
-    workspace.records.set_status(run.id, "succeeded")
+            tables[seed, checkpoint] = write_scores(
+                workspace.context.files, dataset.manifest, run.id, seed, checkpoint, logits
+            )
+    workspace.context.records.set_status(run.id, "running")
+    workspace.context.records.set_status(run.id, "succeeded")
     return Filled(workspace, dataset, workspace.run(run.id), tables)
 
 

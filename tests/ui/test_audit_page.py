@@ -72,9 +72,9 @@ def test_a_larger_model_is_suggested_and_set_up(filled, open_page, cookies):
 
 def test_no_larger_model_is_suggested_for_one_of_unknown_size(own, open_page, cookies):
     config = replace(own.run.config, model="somebody/model", seeds=1)
-    run = own.workspace.create_run(own.dataset, config, name="another", origin="job")
+    run = own.workspace.create_run(config, name="another", origin="job")
     logits = np.random.default_rng(0).normal(size=(own.dataset.rows, 2))
-    write_scores(own.workspace.files, own.dataset.manifest, run.id, 0, 1.0, logits)
+    write_scores(own.workspace.context.files, own.dataset.manifest, run.id, 0, 1.0, logits)
     cookies["diet-explorer-name"] = "Ann"
     app = open_page("audit", tab="evidence", run=run.id)
     assert_calm(app)

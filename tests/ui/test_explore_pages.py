@@ -25,7 +25,7 @@ def test_an_empty_workspace_says_what_will_be_here_and_leads_to_it(empty, open_p
 @pytest.mark.parametrize("page", PAGES)
 def test_a_run_without_scores_says_that_they_are_coming(own, open_page, page):
     config = RunConfig(dataset_id=own.dataset.id, epochs=1, seeds=1, checkpoints=(0.0, 1.0))
-    run = own.workspace.create_run(own.dataset, config, name="waiting", origin="job")
+    run = own.workspace.create_run(config, name="waiting", origin="job")
     app = open_page(page, run=run.id)
     assert_calm(app)
     assert "first scores are being computed" in words_on(app)
@@ -56,15 +56,15 @@ def test_distributions_state_medians_and_class_balance_from_the_scores_themselve
 
 def test_stability_states_the_correlation_that_the_library_finds(filled, open_page):
     words = words_on(open_page("distributions", tab="stability"))
-    pairs = filled.run.seed_stability("el2n", 1.0)
+    pairs = filled.run.dynamics.seed_stability("el2n", 1.0)
     assert f"Repeated trainings agree on the order at {pairs['spearman'].mean():.2f}" in words
-    final = filled.run.stability("el2n").set_index(["first", "second"])
+    final = filled.run.dynamics.stability("el2n").set_index(["first", "second"])
     assert f"{100 * final.loc[(1.0, 2.0), 'top_0.1']:.1f} % of the worst 10 % after epoch 1" in words
 
 
 def test_warnings_stand_on_top_with_their_reasons(filled, open_page):
     words = words_on(open_page("distributions", checkpoint="0"))
-    for warning in filled.run.warnings(0.0)[:3]:
+    for warning in filled.run.dynamics.warnings(0.0)[:3]:
         assert warning.words.split(" (")[0][:40] in words
 
 
@@ -91,7 +91,7 @@ def test_before_training_the_data_map_leads_to_a_later_checkpoint(filled, open_p
 
 def test_types_of_learning_are_counted_as_the_library_counts_them(filled, open_page):
     words = words_on(open_page("data_map", checkpoint="2"))
-    counts = filled.run.trajectories(checkpoint=2.0).groupby("trajectory")["count"].sum()
+    counts = filled.run.dynamics.trajectories(checkpoint=2.0).groupby("trajectory")["count"].sum()
     for kind, count in counts.items():
         assert re.search(rf"{kind}</span></td><td class=\"de-figure\">{count}</td>", words)
 

@@ -78,10 +78,10 @@ def test_a_finished_run_shows_its_result_and_can_be_run_again(own, open_page):
 
 def test_a_running_run_shows_what_it_does_and_can_be_cancelled_and_resumed(own, open_page):
     run = own.workspace.score(own.dataset, epochs=2, seeds=2, max_length=16)
-    own.workspace.records.set_status(run.id, "running")
+    own.workspace.context.records.set_status(run.id, "running")
     seed = SeedProgress(0, "training", step=7, total_steps=20, epoch=0.7, examples_per_second=123.0, loss=0.4321)
     seed.checkpoints = [CheckpointProgress(0.0, "2026-01-01T00:00:00+00:00", 0.69, 0.5, 0.45, 1.0)]
-    ProgressFiles(own.workspace.files, run.id).save(seed, force=True)
+    ProgressFiles(own.workspace.context.files, run.id).save(seed, force=True)
     app = open_page("score", run=run.id)
     assert_calm(app)
     text = words_on(app)
@@ -97,7 +97,7 @@ def test_a_running_run_shows_what_it_does_and_can_be_cancelled_and_resumed(own, 
 
 
 def test_a_failed_run_shows_its_error_and_remedy_as_text(own, open_page):
-    own.workspace.records.set_status(own.run.id, "failed", error="No <b>space</b> *left*.", remedy="Free some.")
+    own.workspace.context.records.set_status(own.run.id, "failed", error="No <b>space</b> *left*.", remedy="Free some.")
     app = open_page("score", run=own.run.id)
     assert_calm(app)
     shown = app.error[0].value.replace("\\", "")
@@ -107,7 +107,7 @@ def test_a_failed_run_shows_its_error_and_remedy_as_text(own, open_page):
 
 def test_a_running_job_is_one_line_on_every_page(own, open_page):
     run = own.workspace.score(own.dataset, epochs=1, seeds=1, max_length=16)
-    own.workspace.records.set_status(run.id, "running")
+    own.workspace.context.records.set_status(run.id, "running")
     for page in ("home", "datasets", "score", "browse"):
         app = open_page(page, run=own.run.id)
         assert_calm(app)

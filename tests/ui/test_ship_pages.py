@@ -25,7 +25,7 @@ def test_every_kind_shows_what_it_does_and_only_its_own_settings(filled, open_pa
         assert not app.error
         policy = Policy.from_query({key: parameter(app, key) for key in app.query_params})
         assert policy.kind == kind and policy.minimum_per_class == 2
-        plan = filled.run.prune(policy)
+        plan = filled.run.pruning.plan(policy)
         assert f"<b>{len(plan.rows)}</b><span>examples stay" in words_on(app)
         shown = {str(field.key).removeprefix("policy-").rsplit("-", 1)[0] for field in app.number_input}
         fields = ("drop_hardest", "drop_easiest", "keep", "strata", "seed", "minimum_per_class")
@@ -55,7 +55,7 @@ def test_without_a_test_split_a_hold_out_is_offered(empty, open_page, tmp_path, 
     table.to_csv(tmp_path / "own.csv", index=False)
     dataset = empty.import_dataset(tmp_path / "own.csv", text="review", label="verdict", id="key", split="part")
     config = RunConfig(dataset_id=dataset.id, epochs=1, seeds=1, checkpoints=(1.0,))
-    run = empty.create_run(dataset, config, name="a run", origin="job")
+    run = empty.create_run(config, name="a run", origin="job")
     codes = dataset.examples()["label"].map(dataset.classes.index)
     write_scores(empty.files, dataset.manifest, run.id, 0, 1.0, (codes.to_numpy()[:, None] == [0, 1]) * 1.0)
     app = open_page("proof", run=run.id)

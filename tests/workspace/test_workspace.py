@@ -29,9 +29,17 @@ def made(tmp_path_factory):
         batch_size=16,
         max_length=16,
     ).validated()
-    run = workspace.create_run(dataset, config, name="by hand", origin="job")
+    run = workspace.create_run(config, name="by hand", origin="job")
     for seed in range(2):
-        run_seed(workspace.files, folder / "scratch", run.id, config, dataset.manifest, seed, should_stop=lambda: False)
+        run_seed(
+            workspace.context.files,
+            folder / "scratch",
+            run.id,
+            config,
+            dataset.manifest,
+            seed,
+            should_stop=lambda: False,
+        )
     return workspace, dataset, run
 
 
@@ -80,7 +88,7 @@ def test_the_long_table_has_every_example_seed_and_checkpoint(made, tmp_path):
 
 def test_agreement_of_the_gradient_scores(made):
     _, _, run = made
-    found = run.agreement(1.0, names=PAPER_NAMES)
+    found = run.dynamics.agreement(1.0, names=PAPER_NAMES)
     assert list(zip(found["first"], found["second"], strict=True)) == [
         ("el2n", "grand"),
         ("el2n", "grand_head"),
@@ -112,8 +120,8 @@ def test_where_an_example_pulls_adds_up(made):
 
 
 def test_a_run_without_scores_says_so(made):
-    workspace, dataset, run = made
-    empty = workspace.create_run(dataset, run.config, name="empty", origin="job")
+    workspace, _, run = made
+    empty = workspace.create_run(run.config, name="empty", origin="job")
     with pytest.raises(NotFoundError, match="has no scores yet"):
         empty.ranked()
     assert empty.checkpoints() == [] and empty.landed() == {} and empty.progress().share == 0
@@ -162,8 +170,8 @@ def test_files_may_lie_elsewhere(tmp_path, monkeypatch):
     dataset = workspace.import_dataset(save_sentences(tmp_path / "s.csv"), text="sentence", label="mood")
     model = str(save_tiny_model(tmp_path / "model"))
     config = RunConfig(dataset.id, model=model, epochs=1, checkpoints=(1,), max_length=16, grand="head").validated()
-    run = workspace.create_run(dataset, config, name="far", origin="job")
-    run_seed(workspace.files, tmp_path / "s", run.id, config, dataset.manifest, 0, should_stop=lambda: False)
+    run = workspace.create_run(config, name="far", origin="job")
+    run_seed(workspace.context.files, tmp_path / "s", run.id, config, dataset.manifest, 0, should_stop=lambda: False)
     assert len(run.ranked(limit=None)) == 60
     assert [entry["event"] for entry in run.log()].count("checkpoint") == 1
     assert not Path("memory:").exists()

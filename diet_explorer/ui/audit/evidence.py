@@ -35,7 +35,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
         lines = "".join(
             f"<tr><td>{'✓' if entry.available else '–'}</td><td><b>{escape(entry.title)}</b><br>"
             f'<span class="de-quiet">{escape(entry.explanation)}{_remedy(entry)}</span></td></tr>'
-            for entry in run.witnesses(checkpoint)
+            for entry in run.audit.witnesses(checkpoint)
         )
         st.html(f'<table class="de-list de-witnesses"><tbody>{lines}</tbody></table>')
     with right:
@@ -45,7 +45,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
                 "all parts of the training split but one, for each part in turn, and asks each model about the part it "
                 "did not see. Costs about as much as that many seeds.</p>"
             )
-            _job(run.fold_run(), "folds", who, lambda: _start_folds(run, who))
+            _job(run.audit.fold_run(), "folds", who, lambda: _start_folds(run, who))
         _larger_model(run, who)
         with st.container(key="noise", gap="small"):
             st.html(
@@ -89,7 +89,7 @@ def _start_folds(run: Run, who: Identity) -> None:
         )
     if started:
         with error_boundary("folds-error"):
-            run.score_folds(int(folds), int(repeats))
+            run.audit.folds(int(folds), int(repeats))
             st.rerun()
 
 
@@ -102,7 +102,7 @@ def _start_noise(run: Run, who: Identity) -> None:
         )
     if started:
         with error_boundary("noise-error"):
-            run.check_noise(share / 100, mode)
+            run.audit.noise_check(share / 100, mode)
             st.rerun()
 
 
@@ -151,7 +151,7 @@ def _ended(job: Run, name: str, who: Identity) -> None:
 
 def _report(run: Run) -> None:
     try:
-        found = run.noise_report()
+        found = run.audit.noise_report()
     except NotFoundError as error:
         st.html(f'<p class="de-quiet">{escape(error.message)}</p>')
         return

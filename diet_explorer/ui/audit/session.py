@@ -100,7 +100,7 @@ def review(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, 
     known: Review | None = st.session_state.get(_REVIEW)
     if known is None or known.key != key:
         made = Review(
-            key, run.queue(who, by, where=selection.where, checkpoint=checkpoint), who, run, checkpoint, stamp
+            key, run.review.queue(who, by, where=selection.where, checkpoint=checkpoint), who, run, checkpoint, stamp
         )
         if known is not None:
             known.queue.release()

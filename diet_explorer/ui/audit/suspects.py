@@ -34,12 +34,12 @@ KIND_TITLES = {
 
 def evidence_stamp(run: Run) -> str:
     """Changes when there is more to judge suspects by: scores, folds, a map."""
-    folds = run.fold_run()
-    return f"{run.store.stamp()} {run.map_stamp()} {f'{folds.id} {folds.status}' if folds else ''}"
+    folds = run.audit.fold_run()
+    return f"{run.store.stamp()} {run.maps.stamp()} {f'{folds.id} {folds.status}' if folds else ''}"
 
 
 def suspect(run: Run, stamp: str, row: int, checkpoint: float) -> Suspect | None:
-    """See `Run.suspect`; None for an example outside the training split.
+    """See `Run.audit.suspect`; None for an example outside the training split.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def suspect(run: Run, stamp: str, row: int, checkpoint: float) -> Suspect | None
 
 
 def page(run: Run, by: str, where: ExampleFilter, checkpoint: float, limit: int, offset: int) -> pd.DataFrame:
-    """See `Run.suspects`."""
+    """See `Run.audit.suspects`."""
     stamp = f"{evidence_stamp(run)} {library.stamp(run)}"
     return _page(run, run.id, stamp, by, where_key(where), where, checkpoint, limit, offset)
 
 
 def suggestion_count(run: Run, where: ExampleFilter, checkpoint: float) -> int:
-    """How many examples that a filter keeps have a suggested label; see `Run.suggestions`."""
+    """How many examples that a filter keeps have a suggested label; see `Run.audit.suggestions`."""
     stamp = f"{evidence_stamp(run)} {library.stamp(run)}"
     return _suggestion_count(run, run.id, stamp, where_key(where), where, checkpoint)
 
@@ -117,7 +117,7 @@ def _near_html(found: pd.DataFrame, colours: dict[str, str]) -> str:
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _suspect(_run: Run, run_id: str, stamp: str, row: int, checkpoint: float) -> Suspect | None:
     try:
-        return _run.suspect(row, checkpoint)
+        return _run.audit.suspect(row, checkpoint)
     except NotFoundError:
         return None
 
@@ -134,14 +134,14 @@ def _page(
     limit: int,
     offset: int,
 ) -> pd.DataFrame:
-    return _run.suspects(by, _where, checkpoint, limit, offset)
+    return _run.audit.suspects(by, _where, checkpoint, limit, offset)
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _suggestion_count(
     _run: Run, run_id: str, stamp: str, where_text: str, _where: ExampleFilter, checkpoint: float
 ) -> int:
-    return len(_run.suggestions(_where, checkpoint))
+    return len(_run.audit.suggestions(_where, checkpoint))
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)

@@ -74,7 +74,7 @@ def _decide(
     selection: Selection, run: Run, checkpoint: float, who: Identity, action: str, label: str | None = None
 ) -> None:
     with error_boundary("bulk-error"):
-        event = run.decide(
+        event = run.review.decide(
             selection.where, action, annotator=who, label=label, checkpoint=checkpoint, seed=selection.seed
         )
         _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
@@ -83,7 +83,7 @@ def _decide(
 
 def _accept(selection: Selection, run: Run, checkpoint: float, who: Identity) -> None:
     with error_boundary("bulk-error"):
-        event = run.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint)
+        event = run.review.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint)
         _say(f"{words.counted(len(event.rows), 'example')} relabelled as suggested", undoable=True)
         st.rerun()
 

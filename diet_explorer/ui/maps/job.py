@@ -64,7 +64,7 @@ def draw_settings(run: Run, which: Representation, *, words_of: str) -> None:
             words_of, type="primary", icon=":material/scatter_plot:", disabled=run.status in ACTIVE
         ):
             with error_boundary("map-start-error"):
-                run.draw_map(which, neighbors=int(neighbors), min_dist=float(distance), seed=int(seed))
+                run.maps.draw(which, neighbors=int(neighbors), min_dist=float(distance), seed=int(seed))
                 st.rerun()
     if run.status in ACTIVE:
         st.html('<p class="de-quiet">The map can be drawn once the run has ended.</p>')
@@ -81,7 +81,7 @@ def _watch(run: Run, which: Representation) -> None:
 
 def _live(run: Run, which: Representation) -> None:
     with error_boundary("map-progress-error"):
-        progress = run.map_progress(which)
+        progress = run.maps.progress(which)
         if not progress.is_active:
             st.rerun()
         title = f"Map {_TITLES[which]}: {progress.stage or 'starting'}"
@@ -89,5 +89,5 @@ def _live(run: Run, which: Representation) -> None:
         with st.container(key="map-progress", gap="small"):
             st.html(job_bar(title, figure, progress.share))
             if st.button("Cancel", key="cancel-map", icon=":material/stop:"):
-                run.cancel_map(which)
+                run.maps.cancel(which)
                 st.rerun()

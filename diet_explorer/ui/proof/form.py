@@ -81,7 +81,7 @@ def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
         ready = _draw_size(dataset, run, policies, shares, int(seeds))
         if st.button("Start proof", key="start-proof", type="primary", icon=":material/science:", disabled=not ready):
             with error_boundary("proof-start-error"), st.spinner("Choosing the examples of every training…"):
-                proof = run.prove(policies, shares, int(seeds), by=person())
+                proof = run.proofs.start(policies, shares, int(seeds), by=person())
                 change(proof=proof.id)
                 st.rerun()
 
@@ -104,7 +104,7 @@ def draw_hold_out(run: Run) -> None:
         )
         if st.button("Score with a hold-out", key="start-hold-out", type="primary", icon=":material/call_split:"):
             with error_boundary("hold-out-error"):
-                held = run.score_with_hold_out(float(share), by=person())
+                held = run.proofs.hold_out(float(share), by=person())
                 st.switch_page("pages/score.py", query_params=View(run=held.id).to_query())
 
 
@@ -112,7 +112,7 @@ def _options(selection: Selection, run: Run) -> dict[str, Policy]:
     """Policies to choose from by name: that of the address, saved ones, and the plain kinds."""
     policy = policy_of(selection)
     options = {f"Chosen: {policy.title}": policy}
-    options |= {entry.name: entry.policy for entry in run.policies() if entry.name not in options}
+    options |= {entry.name: entry.policy for entry in run.pruning.policies() if entry.name not in options}
     for kind in _PLAIN:
         options.setdefault(KIND_TITLES[kind], scored_rule(Policy(kind=kind), selection))
     return options

@@ -69,7 +69,7 @@ def draw_export_form(run: Run, policy: Policy) -> None:
         )
         if st.button("Start export", key="start-export", type="primary", icon=":material/save:"):
             with error_boundary("export-error"):
-                export = run.prune(policy).submit_export(
+                export = run.pruning.plan(policy).submit_export(
                     folder.strip() or None,
                     format=chosen,
                     all_rows=rows == "all",

@@ -96,5 +96,5 @@ def planned(run: Run, policy: Policy) -> Planned:
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _planned(_run: Run, run_id: str, stamp: str, key: str, _policy: Policy) -> Planned:
-    plan = _run.prune(_policy)
+    plan = _run.pruning.plan(_policy)
     return Planned(plan.policy, plan.preview(), int(plan.material.train.sum()), len(plan.rows))

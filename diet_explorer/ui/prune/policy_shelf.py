@@ -22,7 +22,7 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
     policy : Policy
         With score, checkpoint and seed.
     """
-    saved = run.policies()
+    saved = run.pruning.policies()
     with st.container(key="policy-shelf", horizontal=True, horizontal_alignment="right", gap="small"):
         # another key once it is saved, which closes it
         with (
@@ -41,13 +41,13 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
                     st.button("Open", key=f"open-policy-{place}", on_click=open_policy, args=(entry.policy,))
                     if st.button("Delete", key=f"delete-policy-{place}", type="tertiary", icon=":material/delete:"):
                         with error_boundary("policy-error"):
-                            run.delete_policy(entry.name, by=person())
+                            run.pruning.delete_policy(entry.name, by=person())
                             st.rerun()
 
 
 def saved_words(run: Run, policy: Policy) -> str:
     """Under which name a policy is saved, in words; empty where it is not."""
-    names = [entry.name for entry in run.policies() if entry.policy == policy]
+    names = [entry.name for entry in run.pruning.policies() if entry.policy == policy]
     return f" Saved as {names[0]}." if names else ""
 
 
@@ -59,5 +59,5 @@ def _draw_save(run: Run, policy: Policy) -> None:
     st.html('<p class="de-quiet">The address of this page holds the policy too: a link to it opens it anywhere.</p>')
     if done:
         with error_boundary("policy-error"):
-            run.save_policy(name, policy, by=person())
+            run.pruning.save_policy(name, policy, by=person())
             st.rerun()

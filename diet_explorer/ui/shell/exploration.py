@@ -59,33 +59,33 @@ class Pair:
 
 
 def compared(pair: Pair, where: ExampleFilter, limit: int | None, offset: int) -> pd.DataFrame:
-    """See `Run.compare`."""
+    """See `Run.dynamics.compare`."""
     return _compared(pair, pair.key, where_key(where), where, limit, offset)
 
 
 def comparison_summary(pair: Pair) -> ComparisonSummary:
-    """See `Run.compare_summary`."""
+    """See `Run.dynamics.compare_summary`."""
     return _comparison_summary(pair, pair.key)
 
 
 def statistics(run: Run, checkpoint: float, seed: int | None) -> CheckpointStatistics:
-    """See `Run.statistics`."""
+    """See `Run.dynamics.statistics`."""
     return _statistics(run, run.id, run.store.stamp(), checkpoint, seed)
 
 
 def warnings(run: Run, checkpoint: float, seed: int | None, score: str) -> list[ScoreWarning]:
-    """See `Run.warnings`."""
+    """See `Run.dynamics.warnings`."""
     return _warnings(run, run.id, run.store.stamp(), checkpoint, seed, score)
 
 
 def stability(run: Run, score: str, seed: int | None) -> pd.DataFrame:
-    """See `Run.stability`."""
+    """See `Run.dynamics.stability`."""
     return _stability(run, run.id, run.store.stamp(), score, seed)
 
 
 def neighbours(run: Run, row: int) -> pd.DataFrame:
-    """Nearest examples of one, nearest first; empty where they are not known. See `Run.neighbours`."""
-    return run.neighbours(row)
+    """Nearest examples of one, nearest first; empty where they are not known. See `Run.maps.neighbours`."""
+    return run.maps.neighbours(row)
 
 
 def points(
@@ -115,19 +115,19 @@ def extent(selection: Ranked, x: str, y: str) -> Box:
 
 @st.cache_resource(max_entries=_ENTRIES, show_spinner=False)
 def _statistics(_run: Run, run_id: str, stamp: str, checkpoint: float, seed: int | None) -> CheckpointStatistics:
-    return _run.statistics(checkpoint, seed)
+    return _run.dynamics.statistics(checkpoint, seed)
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _warnings(
     _run: Run, run_id: str, stamp: str, checkpoint: float, seed: int | None, score: str
 ) -> list[ScoreWarning]:
-    return _run.warnings(checkpoint, seed, score)
+    return _run.dynamics.warnings(checkpoint, seed, score)
 
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _stability(_run: Run, run_id: str, stamp: str, score: str, seed: int | None) -> pd.DataFrame:
-    return _run.stability(score, seed)
+    return _run.dynamics.stability(score, seed)
 
 
 @st.cache_data(max_entries=_MAPS, show_spinner=False)
@@ -163,7 +163,7 @@ def _density(
 def _compared(
     _pair: Pair, key: tuple[object, ...], where_text: str, _where: ExampleFilter, limit: int | None, offset: int
 ) -> pd.DataFrame:
-    return _pair.run.compare(
+    return _pair.run.dynamics.compare(
         _pair.other,
         _pair.score,
         _pair.checkpoint,
@@ -177,6 +177,6 @@ def _compared(
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _comparison_summary(_pair: Pair, key: tuple[object, ...]) -> ComparisonSummary:
-    return _pair.run.compare_summary(
+    return _pair.run.dynamics.compare_summary(
         _pair.other, _pair.score, _pair.checkpoint, other_checkpoint=_pair.other_checkpoint, seed=_pair.seed
     )

@@ -84,7 +84,7 @@ def _other_work(run: Run) -> _Work | None:
         left = words.counted(len(trainings), "training")
         return _Work(f"{_TRAININGS[first.record.origin]}: {left} left", first.name, progress.share)
     for which in get_args(Representation):
-        drawing = run.map_progress(which)
+        drawing = run.maps.progress(which)
         if drawing.is_active:
             return _Work("Drawing an embedding map", drawing.stage, drawing.share, drawing.seconds_left)
     for export in library.workspace().exports(run)[:1]:

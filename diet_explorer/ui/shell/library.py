@@ -37,7 +37,7 @@ def _open(home: str, database_url: str | None, jobs_url: str | None) -> Workspac
 
 def stamp(run: Run) -> str:
     """Changes whenever scores land, a map is drawn or a decision is taken; a key for caches."""
-    return f"{run.store.stamp()} {run.map_stamp()} {run.dataset.ledger.position()}"
+    return f"{run.store.stamp()} {run.maps.stamp()} {run.dataset.ledger.position()}"
 
 
 def ranked(
@@ -117,7 +117,7 @@ def _histogram(
 
 @st.cache_data(max_entries=_ENTRIES, show_spinner=False)
 def _agreement(_run: Run, run_id: str, stamp: str, checkpoint: float) -> pd.DataFrame:
-    return _run.agreement(checkpoint, names=catalogue.PAPER_NAMES)
+    return _run.dynamics.agreement(checkpoint, names=catalogue.PAPER_NAMES)
 
 
 @st.cache_resource(max_entries=_ENTRIES, show_spinner=False)

@@ -42,21 +42,19 @@ def made(tmp_path_factory):
     random = np.random.default_rng(3)
     labels = random.integers(0, 3, ROWS)
     splits = ["train"] * TRAIN + ["test"] * (ROWS - TRAIN)
-    manifest = write_dataset(workspace.files, [f"text {row}" for row in OWN], labels, CLASSES, splits)
-    dataset = workspace.dataset(manifest.id)
+    manifest = write_dataset(workspace.context.files, [f"text {row}" for row in OWN], labels, CLASSES, splits)
     config = RunConfig(manifest.id, epochs=2, seeds=2, checkpoints=POINTS, grand="head")
-    run = workspace.create_run(dataset, config, name="run", origin="job")
+    run = workspace.create_run(config, name="run", origin="job")
     lean = 2.0 * np.eye(3)[np.where(random.random(ROWS) < 0.7, labels, random.integers(0, 3, ROWS))]
     logits = {}
     for seed in SEEDS:
         for point in POINTS:
             logits[seed, point] = (lean * point + random.normal(0, 1, (ROWS, 3))).astype(np.float32)
-            write_scores(workspace.files, manifest, run.id, seed, point, logits[seed, point])
-    workspace.records.set_status(run.id, "succeeded")
+            write_scores(workspace.context.files, manifest, run.id, seed, point, logits[seed, point])
+    workspace.context.records.set_status(run.id, "succeeded")
     run = run.refresh()
-    alone = run.suspects(limit=None)
+    alone = run.audit.suspects(limit=None)
     child = workspace.create_run(
-        dataset,
         replace(config, epochs=3, checkpoints=FOLD_POINTS, seeds=FOLDS, own_rows=True, ranked=False),
         name="folds",
         origin="folds",
@@ -66,11 +64,11 @@ def made(tmp_path_factory):
     folded = {}
     for fold in range(FOLDS):
         kept = np.flatnonzero(parts != fold)
-        RunRows(workspace.files, child.id).write_training(fold, kept, labels[kept])
+        RunRows(workspace.context.files, child.id).write_training(fold, kept, labels[kept])
         for point in FOLD_POINTS:
             folded[fold, point] = (lean + random.normal(0, 1, (ROWS, 3))).astype(np.float32)
-            write_scores(workspace.files, manifest, child.id, fold, point, folded[fold, point], ranked=False)
-    workspace.records.set_status(child.id, "succeeded")
+            write_scores(workspace.context.files, manifest, child.id, fold, point, folded[fold, point], ranked=False)
+    workspace.context.records.set_status(child.id, "succeeded")
     return run, labels, logits, parts, folded, alone
 
 
@@ -93,7 +91,7 @@ def opinions(made, row):
 
 def test_the_combination_is_the_mean_of_all_models_that_were_asked(made):
     run = made[0]
-    found = run.suspects(limit=None).set_index("row")
+    found = run.audit.suspects(limit=None).set_index("row")
     expected = pd.Series(
         {
             row: np.average([el2n for _, el2n, _ in opinions(made, row)], weights=[n for *_, n in opinions(made, row)])
@@ -103,7 +101,7 @@ def test_the_combination_is_the_mean_of_all_models_that_were_asked(made):
     np.testing.assert_allclose(found["suspicion"][expected.index], expected / np.sqrt(2), rtol=1e-5)
     assert found.index.tolist() == expected.sort_values(ascending=False).index.tolist()
     assert found["place"].tolist() == list(range(1, TRAIN + 1))
-    assert run.suspect_order().tolist() == found.index.tolist()
+    assert run.audit.order().tolist() == found.index.tolist()
 
 
 def test_without_folds_the_models_of_the_run_are_all_there_is(made):
@@ -117,29 +115,29 @@ def test_without_folds_the_models_of_the_run_are_all_there_is(made):
 
 def test_suggestions_are_accepted_in_one_event(made):
     run = made[0]
-    found = run.suspects(limit=None).sort_values("row")
+    found = run.audit.suspects(limit=None).sort_values("row")
     believed = found.set_index("row")["suggested"].dropna()
-    assert run.suggestions().to_dict() == believed.to_dict()
+    assert run.audit.suggestions().to_dict() == believed.to_dict()
     expected = believed[:3].to_dict()
     assert len(set(expected.values())) > 1
     certain = found[found["suggested"].isna()]["id"].tolist()
     where = ExampleFilter(ids=(*found[found["row"].isin(expected)]["id"], *certain[:4]))
-    assert run.suggestions(where).to_dict() == expected
-    event = run.accept_suggestions(where, annotator="ann")
+    assert run.audit.suggestions(where).to_dict() == expected
+    event = run.review.accept_suggestions(where, annotator="ann")
     assert event.rows.tolist() == list(expected) and event.seen["suggestions"] == "accepted"
     held = run.dataset.ledger.table().to_pandas().set_index("row")
     assert held["label"].to_dict() == expected and set(held["state"]) == {"relabel"}
     assert run.dataset.undo("ann").undoes == event.id
     assert run.dataset.ledger.table().num_rows == 0
     with pytest.raises(NotFoundError, match="None of these examples has a suggested label"):
-        run.accept_suggestions(ExampleFilter(ids=tuple(certain)), annotator="ann")
+        run.review.accept_suggestions(ExampleFilter(ids=tuple(certain)), annotator="ann")
 
 
 def test_the_command_accepts_the_suggestions_of_a_run(made):
     run = made[0]
-    found = run.suspects(limit=None)
+    found = run.audit.suspects(limit=None)
     named = pd.concat([found[found["suggested"].notna()][:3], found[found["suggested"].isna()][:2]])
-    home = run._workspace.settings.home_folder
+    home = run.context.settings.home_folder
     command = ["decide", run.dataset.id, *named["id"], "--accept-suggestions", run.id, "--annotator", "cli"]
     done = inside(*command, "--json", home=home)
     event = json.loads(done.stdout)
@@ -160,7 +158,7 @@ def test_the_command_accepts_the_suggestions_of_a_run(made):
 
 def test_suggestions_and_kinds(made):
     run, labels, logits, _, _, _ = made
-    for entry in run.suspects(limit=None).to_dict("records"):
+    for entry in run.audit.suspects(limit=None).to_dict("records"):
         row, label = entry["row"], labels[entry["row"]]
         believed = opinions(made, row)[1][0]
         best = max((code for code in range(3) if code != label), key=lambda code: believed[code])
@@ -197,15 +195,15 @@ def test_each_witness_ranks_by_its_own_measure(made):
     }
     for name, measure in measures.items():
         values = np.array([measure(row) for row in range(TRAIN)])
-        assert run.suspect_order(name).tolist() == np.argsort(-values, kind="stable").tolist(), name
+        assert run.audit.order(name).tolist() == np.argsort(-values, kind="stable").tolist(), name
     believed = np.stack([opinions(made, row)[1][0] for row in range(TRAIN)])
     flagged = confident_learning(believed, label_of)
-    assert set(run.suspect_order("confident")[: flagged.sum()]) == set(np.flatnonzero(flagged))
-    available = {entry.name for entry in run.witnesses() if entry.available}
+    assert set(run.audit.order("confident")[: flagged.sum()]) == set(np.flatnonzero(flagged))
+    available = {entry.name for entry in run.audit.witnesses() if entry.available}
     assert available == {"combined", "el2n", "aum", "never_learned", "oos", "confident"}
-    assert [entry.name for entry in run.witnesses()] == [entry.name for entry in WITNESSES]
+    assert [entry.name for entry in run.audit.witnesses()] == [entry.name for entry in WITNESSES]
     with pytest.raises(NotFoundError, match="Neighbours has nothing to go by") as caught:
-        run.suspects(by="neighbours")
+        run.audit.suspects(by="neighbours")
     assert "embedding map" in caught.value.remedy
 
 
@@ -222,18 +220,18 @@ def test_confident_learning_is_the_definition(made):
 def test_filter_page_and_reasons(made):
     run, labels = made[0], made[1]
     where = ExampleFilter(labels=("bad",))
-    kept = run.suspects(where=where, limit=None)
+    kept = run.audit.suspects(where=where, limit=None)
     assert set(kept["row"]) == set(np.flatnonzero(labels[:TRAIN] == 0))
-    page = run.suspects(where=where, limit=3, offset=2)
+    page = run.audit.suspects(where=where, limit=3, offset=2)
     assert page["row"].tolist() == kept["row"].tolist()[2:5]
-    worst = run.suspect(int(run.suspect_order()[0]))
+    worst = run.audit.suspect(int(run.audit.order()[0]))
     assert (worst.place, worst.total) == (1, TRAIN)
     assert {"oos", "el2n", "aum"} & {reason.witness for reason in worst.reasons}
     oos = [reason.words for reason in worst.reasons if reason.witness == "oos"]
     assert all("never saw it" in words and CLASSES[labels[worst.row]] in words for words in oos)
-    assert run.suspect(int(run.suspect_order()[-1])).reasons == ()
+    assert run.audit.suspect(int(run.audit.order()[-1])).reasons == ()
     with pytest.raises(NotFoundError, match=f"Row {TRAIN} is no training example"):
-        run.suspect(TRAIN)
+        run.audit.suspect(TRAIN)
 
 
 def test_duplicates_and_neighbours_are_heard(tmp_path):
@@ -242,29 +240,29 @@ def test_duplicates_and_neighbours_are_heard(tmp_path):
     source = tmp_path / "set.csv"
     source.write_text("text,label\n" + "\n".join(f"{t},{c}" for t, c in zip(lines, "abab", strict=True)))
     dataset = workspace.import_dataset(source, text="text", label="label")
-    run = workspace.create_run(dataset, RunConfig(dataset.id, grand="off"), name="run", origin="job")
-    write_scores(workspace.files, dataset.manifest, run.id, 0, 1.0, np.zeros((4, 2)))
-    embeddings = EmbeddingFiles(workspace.files, run.id)
+    run = workspace.create_run(RunConfig(dataset.id, grand="off"), name="run", origin="job")
+    write_scores(workspace.context.files, dataset.manifest, run.id, 0, 1.0, np.zeros((4, 2)))
+    embeddings = EmbeddingFiles(workspace.context.files, run.id)
     import pyarrow as pa
 
     near = np.full((4, 10), -1, dtype=np.int32)
     near[2, :3] = [0, 1, 3]
     table = pa.table({"row": np.arange(4), "neighbours": pa.FixedSizeListArray.from_arrays(near.ravel(), 10)})
     embeddings.write_table(embeddings.neighbours_path("tuned"), table)
-    assert set(run.suspect_order("duplicate")[:2]) == {0, 1}
-    assert "duplicate" in {reason.witness for reason in run.suspect(0).reasons}
-    assert run.suspect_order("neighbours")[0] == 2
-    words = next(reason.words for reason in run.suspect(2).reasons if reason.witness == "neighbours")
+    assert set(run.audit.order("duplicate")[:2]) == {0, 1}
+    assert "duplicate" in {reason.witness for reason in run.audit.suspect(0).reasons}
+    assert run.audit.order("neighbours")[0] == 2
+    words = next(reason.words for reason in run.audit.suspect(2).reasons if reason.witness == "neighbours")
     assert words.startswith("67 % of the nearest examples")
 
 
 def test_nothing_can_be_doubted_before_anything_is_learned(tmp_path):
     workspace = Workspace(tmp_path)
-    manifest = write_dataset(workspace.files, ["a", "b"], [0, 1], ["x", "y"])
-    run = workspace.create_run(workspace.dataset(manifest.id), RunConfig(manifest.id), name="r", origin="job")
-    write_scores(workspace.files, manifest, run.id, 0, 0.0, np.zeros((2, 2)))
+    manifest = write_dataset(workspace.context.files, ["a", "b"], [0, 1], ["x", "y"])
+    run = workspace.create_run(RunConfig(manifest.id), name="r", origin="job")
+    write_scores(workspace.context.files, manifest, run.id, 0, 0.0, np.zeros((2, 2)))
     with pytest.raises(NotFoundError, match="Nothing has been learned by checkpoint 0"):
-        run.suspects()
+        run.audit.suspects()
 
 
 @settings(max_examples=60, deadline=None)

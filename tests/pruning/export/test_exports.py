@@ -64,14 +64,14 @@ def workspace(tmp_path_factory):
         home / "set.csv", text="sentence", label="mood", id="key", split="part", name="set"
     )
     config = RunConfig(dataset.id, epochs=1, seeds=2, checkpoints=(0.0, 1.0)).validated()
-    run = workspace.create_run(dataset, config, name="run", origin="job")
-    store, rng = ScoreFiles(workspace.files, run.id), np.random.default_rng(0)
+    run = workspace.create_run(config, name="run", origin="job")
+    store, rng = ScoreFiles(workspace.context.files, run.id), np.random.default_rng(0)
     for seed in range(2):
         for point in (0.0, 1.0):
             logits = rng.normal(size=(ROWS, 3))
-            store.write_scores(seed, point, score_table(workspace.files, dataset.manifest, seed, point, logits))
+            store.write_scores(seed, point, score_table(workspace.context.files, dataset.manifest, seed, point, logits))
             rank_checkpoint(store, seed, point)
-    workspace.records.set_status(run.id, "succeeded")
+    workspace.context.records.set_status(run.id, "succeeded")
     dataset.decide([0, 1, 9], "exclude", annotator="ann")  # the last one is a test row
     dataset.decide([2], "relabel", label="sad", annotator="ann")
     dataset.decide([3], "keep", annotator="ann")
@@ -105,7 +105,7 @@ def bytes_of(folder):
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "datasets"])
 def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace, tmp_path, form):
-    plan = run.prune(Policy(drop_hardest=10, drop_easiest=5, deduplicate=True))
+    plan = run.pruning.plan(Policy(drop_hardest=10, drop_easiest=5, deduplicate=True))
     export = plan.export(tmp_path / "out", format=form)
     for split, part in (("train", "train"), ("validation", "dev"), ("test", "test")):
         numbers = [row for row in range(ROWS) if source_row(row)[-1] == part and plan.selection.keep[row]]
@@ -137,7 +137,7 @@ def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace
 
 
 def test_all_rows_with_why_and_their_scores(run, tmp_path):
-    plan = run.prune(Policy(drop_hardest=10))
+    plan = run.pruning.plan(Policy(drop_hardest=10))
     plan.export(tmp_path / "out", format="jsonl", all_rows=True)
     rows = [row for split in ("train", "validation", "test") for row in table(tmp_path / "out", split, "jsonl")]
     assert len(rows) == ROWS
@@ -153,7 +153,7 @@ def test_all_rows_with_why_and_their_scores(run, tmp_path):
 
 
 def test_formulas_are_neutralised_where_asked(run, tmp_path):
-    plan = run.prune(Policy("decisions"))
+    plan = run.pruning.plan(Policy("decisions"))
     notes = {}
     for neutralise in (False, True):
         export = plan.export(tmp_path / str(neutralise), neutralise_formulas=neutralise)
@@ -179,13 +179,13 @@ def test_manifests_replay_to_the_same_bytes(run, workspace, tmp_path, kind, shar
     )
     for name in ("one", "two"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
-    run.prune(policy).export(tmp_path / "one", format=form, all_rows=all_rows)
+    run.pruning.plan(policy).export(tmp_path / "one", format=form, all_rows=all_rows)
     replay_export(workspace, tmp_path / "one", tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
 def test_a_manifest_that_does_not_fit_is_refused_and_leaves_nothing(run, workspace, tmp_path):
-    run.prune(Policy("random", keep=50)).export(tmp_path / "out")
+    run.pruning.plan(Policy("random", keep=50)).export(tmp_path / "out")
     path = tmp_path / "out" / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"policy": Policy("random", keep=50, seed=1).to_json()}))
@@ -193,13 +193,13 @@ def test_a_manifest_that_does_not_fit_is_refused_and_leaves_nothing(run, workspa
         replay_export(workspace, path, tmp_path / "again")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out"]
     with pytest.raises(BadInputError, match="not empty"):
-        run.prune().export(tmp_path / "out")
+        run.pruning.plan().export(tmp_path / "out")
 
 
 def test_a_viewer_exports_nothing(run, tmp_path):
     viewer = Identity("eve@example.org", "viewer", signed_in=True)
     with pytest.raises(Exception, match="may not write an export"):
-        run.prune().export(tmp_path / "out", by=viewer)
+        run.pruning.plan().export(tmp_path / "out", by=viewer)
     assert not (tmp_path / "out").exists()
 
 
@@ -215,7 +215,7 @@ Workspace(sys.argv[1]).runs()[0].prune(Policy(drop_hardest=5)).export(sys.argv[2
 @pytest.mark.parametrize("delay", [0.0, 0.05])
 def test_a_killed_export_never_looks_complete(workspace, tmp_path, delay):
     target = tmp_path / "out"
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, workspace.files.root, str(target)])
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, workspace.context.files.root, str(target)])
     while child.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.002)
     time.sleep(delay)
@@ -235,16 +235,16 @@ def submitted(run, workspace, folder):
         workspace,
         run_id=run.id,
         dataset_id=run.dataset.id,
-        policy=run.prune(Policy(drop_hardest=5)).policy,
+        policy=run.pruning.plan(Policy(drop_hardest=5)).policy,
         checkpoint=1.0,
         decisions_at=run.dataset.ledger.position(),
         options=ExportOptions("parquet"),
         folder=folder,
         by=None,
     )
-    ExportFiles(workspace.files, request.id).save_request(request)
+    ExportFiles(workspace.context.files, request.id).save_request(request)
     return workspace.export(request.id), Workbench(
-        workspace.settings, workspace.files, workspace.records, lambda _: None
+        workspace.settings, workspace.context.files, workspace.context.records, lambda _: None
     )
 
 
@@ -256,9 +256,9 @@ def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, worksp
     (leftover / "train.parquet").write_bytes(b"half")
     assert _write(bench, export.id) == "done" and export.wait().status == "done"
     assert not leftover.exists()
-    run.prune(Policy(drop_hardest=5)).export(tmp_path / "direct", format="parquet")
+    run.pruning.plan(Policy(drop_hardest=5)).export(tmp_path / "direct", format="parquet")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "direct")
-    ExportFiles(workspace.files, export.id).save(export.progress().__class__("running", starts=1))
+    ExportFiles(workspace.context.files, export.id).save(export.progress().__class__("running", starts=1))
     assert _write(bench, export.id) == "done"  # killed after the end, before it was noted
 
 
@@ -279,18 +279,18 @@ def test_a_cancelled_job_leaves_nothing(run, workspace, tmp_path):
 
 def test_saved_policies(run):
     first, second = Policy(drop_hardest=2), Policy("stratified", keep=50)
-    run.save_policy("mine", first)
-    run.save_policy("other", second)
-    run.save_policy("mine", second)
-    assert {saved.name: saved.policy for saved in run.policies()} == {"mine": second, "other": second}
-    run.delete_policy("mine")
-    assert [saved.name for saved in run.policies()] == ["other"]
+    run.pruning.save_policy("mine", first)
+    run.pruning.save_policy("other", second)
+    run.pruning.save_policy("mine", second)
+    assert {saved.name: saved.policy for saved in run.pruning.policies()} == {"mine": second, "other": second}
+    run.pruning.delete_policy("mine")
+    assert [saved.name for saved in run.pruning.policies()] == ["other"]
     with pytest.raises(BadInputError):
-        run.save_policy(" ", first)
+        run.pruning.save_policy(" ", first)
 
 
 def test_the_preview_counts_what_the_export_would_do(run):
-    plan = run.prune(Policy(drop_hardest=10, drop_easiest=5))
+    plan = run.pruning.plan(Policy(drop_hardest=10, drop_easiest=5))
     found = plan.preview(bins=7, examples=3)
     scores, keep, train = run.ranking(1.0).columns.score("el2n"), plan.selection.keep, plan.material.train
     assert (found.counts.eval("before - dropped - moved_out + moved_in") == found.counts["kept"]).all()
@@ -304,7 +304,7 @@ def test_the_preview_counts_what_the_export_would_do(run):
     assert shown["hardest", "kept"] == [name for _, name in kept[::-1][:3]]
     assert shown["easiest", "dropped"] == [name for _, name in easy[::-1][:3]]
     assert shown["easiest", "kept"] == [name for _, name in kept[:3]]
-    order = run.suspect_order(checkpoint=1.0)
+    order = run.audit.order(checkpoint=1.0)
     worst = order[: round(len(order) * 0.05)]
     assert found.suspects.set_index("worst").loc[0.05].tolist() == [keep[worst].sum(), (~keep[worst]).sum()]
     states = found.decisions.set_index("state")
@@ -321,11 +321,11 @@ def test_the_preview_counts_what_the_export_would_do(run):
 
 def test_the_command_line_writes_the_same(run, workspace, tmp_path, capsys):
     def prune(*words):
-        app(["prune", *words, "--workspace", workspace.files.root, "--json"], standalone_mode=False)
+        app(["prune", *words, "--workspace", workspace.context.files.root, "--json"], standalone_mode=False)
         return json.loads(capsys.readouterr().out)
 
     prune(run.id, "--drop-hardest", "5", "--output", str(tmp_path / "one"))
-    run.prune(Policy(drop_hardest=5)).export(tmp_path / "two")
+    run.pruning.plan(Policy(drop_hardest=5)).export(tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
     found = prune("--from-manifest", str(tmp_path / "one" / "manifest.json"), "--output", str(tmp_path / "three"))
     assert found["state"] == "done" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")

@@ -30,14 +30,14 @@ def test_a_change_from_elsewhere_replaces_it(filled, open_page):
 
 
 def test_scores_that_land_move_the_default_checkpoint_without_writing_the_url(own, open_page):
-    store = ScoreFiles(own.workspace.files, own.run.id)
+    store = ScoreFiles(own.workspace.context.files, own.run.id)
     for seed in (0, 1, None):
-        own.workspace.files.remove_file(store.ranking_path(seed, 1.0))
+        own.workspace.context.files.remove_file(store.ranking_path(seed, 1.0))
     app = open_page("browse")
     assert control(app.selectbox, "pick-checkpoint").value == 0.5
     logits = np.stack(own.tables[0, 1.0]["logits"])
     for seed in (0, 1):
-        write_scores(own.workspace.files, own.dataset.manifest, own.run.id, seed, 1.0, logits)
+        write_scores(own.workspace.context.files, own.dataset.manifest, own.run.id, seed, 1.0, logits)
     app.run()
     assert control(app.selectbox, "pick-checkpoint").value == 1.0
     assert "checkpoint" not in app.query_params
@@ -51,7 +51,7 @@ def test_options_can_be_told_apart_by_their_titles(titles):
 
 
 def test_rankings_of_an_earlier_form_are_made_again(own):
-    store = ScoreFiles(own.workspace.files, own.run.id)
+    store = ScoreFiles(own.workspace.context.files, own.run.id)
     points = store.ranked_checkpoints(None)
     for point in points:
         store.write_ranking(None, point, store.read_ranking(None, point).drop_columns(["figures"]))

@@ -1,0 +1,97 @@
+"""What every object of a workspace works with, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Engine
+
+from diet_explorer.analysis.search.index import TextSearch
+from diet_explorer.config import Settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import WorkspaceError
+from diet_explorer.jobs.queue import JobQueue
+from diet_explorer.review.annotators import Identity, Role, allowed
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.database import open_database
+from diet_explorer.store.files import Files
+from diet_explorer.store.queries import Queries
+from diet_explorer.store.runs import RunRecords
+
+WORKSPACE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of an open workspace that its datasets, runs, proofs and exports share.
+
+    Attributes
+    ----------
+    settings : Settings
+    files : Files
+    database : sqlalchemy.Engine
+    records : RunRecords
+    queries : Queries
+    jobs : JobQueue
+        The queue that worker processes take runs from.
+    identity : Identity or None
+        For whom it acts; None is local use, which may do everything.
+    """
+
+    settings: Settings
+    files: Files
+    database: Engine
+    records: RunRecords
+    queries: Queries
+    jobs: JobQueue
+    identity: Identity | None = None
+    _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False, compare=False)
+    _searches: dict[str, TextSearch] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def opened(cls, settings: Settings) -> Context:
+        """Open the workspace that the settings name; it is made where there is none.
+
+        Raises
+        ------
+        WorkspaceError
+            It cannot be read or written, or a newer version of this program made it.
+        """
+        files = Files(settings.home)
+        _check_version(files)
+        database = open_database(settings)
+        return cls(settings, files, database, RunRecords(database), Queries(files), JobQueue(settings))
+
+    def acting_as(self, identity: Identity | None) -> Context:
+        """The same for somebody: what their role may not do is refused in it and in all it hands out."""
+        return replace(self, identity=identity)
+
+    def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
+        """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
+        return allowed(self.identity, by, role, what)
+
+    def ledger(self, manifest: DatasetManifest) -> Ledger:
+        """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""
+        if manifest.id not in self._ledgers:
+            self._ledgers.setdefault(manifest.id, Ledger(self.database, manifest))
+        return self._ledgers[manifest.id].acting_as(self.identity)
+
+    def text_search(self, manifest: DatasetManifest) -> TextSearch:
+        """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
+        search = TextSearch(self.files, manifest, self.settings.scratch_folder)
+        return self._searches.setdefault(manifest.id, search)
+
+
+def _check_version(files: Files) -> None:
+    path = files.path("workspace.json")
+    if files.exists(path):
+        version = files.read_json(path).get("version")
+        if not isinstance(version, int) or version > WORKSPACE_VERSION:
+            raise WorkspaceError(
+                f"The workspace {files.root} was made by a newer version of diet-explorer "
+                f"(workspace version {version}, this one reads up to {WORKSPACE_VERSION}).",
+                "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
+            )
+        return
+    files.make_folder(files.root)
+    files.write_json(path, {"version": WORKSPACE_VERSION})
