@@ -85,7 +85,7 @@ def test_the_examples_that_moved_most_come_first(made):
 
 def test_only_runs_of_one_dataset_are_compared(made):
     workspace, (one, two), _ = made
-    foreign = Run(workspace, two.id, replace(two.record, dataset_id="another"))
+    foreign = Run(workspace.context, two.id, replace(two.record, dataset_id="another"))
     with pytest.raises(BadInputError, match="are of different datasets"):
         one.dynamics.compare(foreign)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diet_explorer.jobs.slots import living_workers
+from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.workspace.workspace import Dataset, Workspace
 from tests import tiny_runs
 

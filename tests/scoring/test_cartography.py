@@ -54,7 +54,7 @@ def test_a_round_trip_keeps_ids_and_logits(made, tmp_path):
         assert entry["id"] == IDS[row] and entry["text"] == f"t{row}"
     moved = run.dynamics.compare(again, "el2n", 2.0, limit=None)
     assert sorted(moved["row"]) == [0, 1, 3, 4, 5] and moved["moved"].abs().max() == pytest.approx(0, abs=1e-4)
-    assert again.compare_summary(run, "el2n", 2.0).spearman == pytest.approx(1)
+    assert again.dynamics.compare_summary(run, "el2n", 2.0).spearman == pytest.approx(1)
     assert again.card(3).types[None] in ("learned early", "learned late", "forgotten", "never learned")
     with pytest.raises(BadInputError, match="it was imported"):
         again.cancel()

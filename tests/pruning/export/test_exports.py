@@ -128,7 +128,7 @@ def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace
         assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["bytes"], entry["sha256"])
     assert str(tmp_path) not in json.dumps(manifest)
     event = run.dataset.decide([5], "exclude", annotator="late")  # what comes later changes nothing
-    replay_export(workspace, tmp_path / "out" / "manifest.json", tmp_path / "again")
+    replay_export(workspace.context, tmp_path / "out" / "manifest.json", tmp_path / "again")
     run.dataset.undo("late")
     assert event.id > manifest["decisions"]["position"]
     assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "out")
@@ -180,7 +180,7 @@ def test_manifests_replay_to_the_same_bytes(run, workspace, tmp_path, kind, shar
     for name in ("one", "two"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
     run.pruning.plan(policy).export(tmp_path / "one", format=form, all_rows=all_rows)
-    replay_export(workspace, tmp_path / "one", tmp_path / "two")
+    replay_export(workspace.context, tmp_path / "one", tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
@@ -190,7 +190,7 @@ def test_a_manifest_that_does_not_fit_is_refused_and_leaves_nothing(run, workspa
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"policy": Policy("random", keep=50, seed=1).to_json()}))
     with pytest.raises(JobFailedError, match=r"dropped\.csv.*differ"):
-        replay_export(workspace, path, tmp_path / "again")
+        replay_export(workspace.context, path, tmp_path / "again")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out"]
     with pytest.raises(BadInputError, match="not empty"):
         run.pruning.plan().export(tmp_path / "out")
@@ -208,7 +208,7 @@ import sys
 from diet_explorer import Workspace
 from diet_explorer.cli.app import app
 from diet_explorer.pruning.policies import Policy
-Workspace(sys.argv[1]).runs()[0].prune(Policy(drop_hardest=5)).export(sys.argv[2], format="jsonl", all_rows=True)
+Workspace(sys.argv[1]).runs()[0].pruning.plan(Policy(drop_hardest=5)).export(sys.argv[2], format="jsonl", all_rows=True)
 """
 
 
