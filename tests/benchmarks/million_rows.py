@@ -76,7 +76,9 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
     store = ScoreFiles(workspace.context.files, run_id)
     shared, own = np.random.default_rng(0), np.random.default_rng(seed + 1)
     rows, classes = manifest.rows, len(manifest.classes)
-    labels = pq.read_table(Layout(workspace.context.files).dataset(manifest.id).examples, columns=["label"])["label"].to_numpy()
+    labels = pq.read_table(Layout(workspace.context.files).dataset(manifest.id).examples, columns=["label"])[
+        "label"
+    ].to_numpy()
     hardness = shared.gamma(2.0, 0.5, rows)
     wrong = shared.random(rows) < MISLABELLED
     pull = own.normal(0, 0.4, (rows, classes))

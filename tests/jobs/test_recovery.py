@@ -77,7 +77,9 @@ def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_res
 ) -> None:
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
     for _ in range(10):
-        ProgressFiles(workspace.context.files, run.id).log("taken", "A worker takes up the run.", job=run.refresh().record.workflow_id)
+        ProgressFiles(workspace.context.files, run.id).log(
+            "taken", "A worker takes up the run.", job=run.refresh().record.workflow_id
+        )
     home = workspace.settings.home_folder
     worker = launch("worker", home=home)
     assert tiny_runs.ended(run) == "failed"

@@ -169,7 +169,7 @@ def scored(settings: Settings, open_ledger: Open) -> Workspace:
     config = RunConfig(dataset_id=manifest.id, epochs=2, seeds=1, checkpoints=(1.0, 2.0))
     run = workspace.create_run(workspace.dataset(manifest.id), config, name="a run", origin="job")
     for checkpoint in (1.0, 2.0):
-        write_scores(workspace.files, manifest, run.id, 0, checkpoint, np.tile([4.0, 0.0, 0.0], (ROWS, 1)))
+        write_scores(workspace.context.files, manifest, run.id, 0, checkpoint, np.tile([4.0, 0.0, 0.0], (ROWS, 1)))
     return workspace
 
 
