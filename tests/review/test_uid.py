@@ -167,7 +167,7 @@ def scored(settings: Settings, open_ledger: Open) -> Workspace:
     manifest = open_ledger().manifest
     workspace = Workspace(settings.home, database_url=settings.database_url)
     config = RunConfig(dataset_id=manifest.id, epochs=2, seeds=1, checkpoints=(1.0, 2.0))
-    run = workspace.create_run(workspace.dataset(manifest.id), config, name="a run", origin="job")
+    run = workspace.create_run(config, name="a run", origin="job")
     for checkpoint in (1.0, 2.0):
         write_scores(workspace.context.files, manifest, run.id, 0, checkpoint, np.tile([4.0, 0.0, 0.0], (ROWS, 1)))
     return workspace
@@ -176,16 +176,16 @@ def scored(settings: Settings, open_ledger: Open) -> Workspace:
 def test_a_filter_by_decisions_may_be_sent_again(scored: Workspace) -> None:
     run = scored.runs()[0]
     undecided = ExampleFilter(decided=("undecided",))
-    event = run.decide(undecided, "keep", annotator="ann", uid="all")
+    event = run.review.decide(undecided, "keep", annotator="ann", uid="all")
     assert len(event.rows) == ROWS
-    assert run.decide(undecided, "keep", annotator="ann", uid="all").id == event.id
+    assert run.review.decide(undecided, "keep", annotator="ann", uid="all").id == event.id
     with pytest.raises(BadInputError):
-        run.decide(undecided, "exclude", annotator="ann", uid="all")
+        run.review.decide(undecided, "exclude", annotator="ann", uid="all")
     run.dataset.undo("ann")
-    accepted = run.accept_suggestions(undecided, annotator="ann", uid="accepted")
-    assert run.accept_suggestions(undecided, annotator="ann", uid="accepted").id == accepted.id
+    accepted = run.review.accept_suggestions(undecided, annotator="ann", uid="accepted")
+    assert run.review.accept_suggestions(undecided, annotator="ann", uid="accepted").id == accepted.id
     with pytest.raises(BadInputError, match="another decision"):
-        run.accept_suggestions(ExampleFilter(), annotator="ann", uid="all")
+        run.review.accept_suggestions(ExampleFilter(), annotator="ann", uid="all")
     assert len(run.dataset.ledger.events()) == 3
 
 
