@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.example_order import read_example_order, write_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, score_table
 
 
 def write_dataset(
@@ -62,44 +62,25 @@ def write_dataset(
     )
     with files.atomic_writer(Layout(files).dataset(manifest.id).examples) as stream:
         pq.write_table(table, stream)
+    write_example_order(files, Layout(files).dataset(manifest.id))
     files.write_json(Layout(files).dataset(manifest.id).manifest, manifest.to_json())
     return manifest
 
 
-def score_table(
+def made_up_scores(
     files: Files,
     manifest: DatasetManifest,
     seed: int,
     checkpoint: float,
     logits: np.ndarray,
     more: dict[str, np.ndarray] | None = None,
+    learning_rate: float | None = None,
 ) -> pa.Table:
     """The score file that follows from given logits (N, K) and `more` scores."""
-    columns = ["row", "id", "split", "label"]
-    examples = pq.read_table(Path(Layout(files).dataset(manifest.id).examples), columns=columns)
-    labels = torch.from_numpy(examples["label"].to_numpy().astype(np.int64))
-    z = torch.from_numpy(logits.astype(np.float32))
-    scores = {
-        "p_label": metrics.p_label(z, labels),
-        "el2n": metrics.el2n(z, labels),
-        "loss": metrics.loss(z, labels),
-        "margin": metrics.margin(z, labels),
-        "entropy": metrics.entropy(z),
-    }
-    return pa.table(
-        {
-            "row": examples["row"],
-            "id": examples["id"],
-            "split": examples["split"],
-            "seed": np.full(len(examples), seed, dtype=np.int32),
-            "checkpoint": np.full(len(examples), checkpoint),
-            "label": examples["label"],
-            "predicted": logits.argmax(1).astype(np.int32),
-            **{name: values.numpy() for name, values in scores.items()},
-            **{name: values.astype(np.float32) for name, values in (more or {}).items()},
-            "logits": pa.FixedSizeListArray.from_arrays(logits.astype(np.float32).ravel(), logits.shape[1]),
-        }
-    )
+    labels = pq.read_table(Path(Layout(files).dataset(manifest.id).examples), columns=["label"])["label"].to_numpy()
+    logits = logits.astype(np.float32)
+    scores = {**metrics.scores_of(logits, labels), **(more or {})}
+    return score_table(seed, checkpoint, np.arange(len(labels)), labels, logits, scores, learning_rate)
 
 
 def write_scores(
@@ -114,10 +95,11 @@ def write_scores(
     learning_rate: float | None = None,
     ranked: bool = True,
 ) -> pd.DataFrame:
-    """Score file and, if `ranked`, rankings; see `score_table`, whose rows this returns."""
-    table = score_table(files, manifest, seed, checkpoint, logits, more)
+    """Score file and, if `ranked`, rankings; returns the file's rows with their ids and splits."""
+    table = made_up_scores(files, manifest, seed, checkpoint, logits, more, learning_rate)
     store = ScoreFiles(files, run_id)
-    store.write_scores(seed, checkpoint, table, learning_rate)
+    store.write_scores(seed, checkpoint, table)
     if ranked:
-        rank_checkpoint(store, seed, checkpoint)
-    return table.to_pandas()
+        rank_checkpoint(store, read_example_order(files, manifest.id), seed, checkpoint, table)
+    examples = pd.read_parquet(Layout(files).dataset(manifest.id).examples, columns=["row", "id", "split"])
+    return examples.merge(table.to_pandas(), on="row", validate="1:1")

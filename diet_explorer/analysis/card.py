@@ -13,7 +13,7 @@ import pandas as pd
 
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import NotFoundError
-from diet_explorer.scoring import catalogue
+from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet
@@ -54,8 +54,7 @@ class ExampleCard:
         chosen = [np.asarray(record["logits"], dtype=np.float64) for record in self._of(checkpoint, seed)]
         if not chosen:
             raise NotFoundError(f"There are no scores at checkpoint {checkpoint:g}.", "Choose another checkpoint.")
-        exponents = [np.exp(values - values.max()) for values in chosen]
-        mean = np.mean([values / values.sum() for values in exponents], axis=0)
+        mean = metrics.probabilities(np.stack(chosen)).mean(0)
         return dict(zip(self._classes, mean.tolist(), strict=True))
 
     def pulls(self, checkpoint: float, seed: int | None = None) -> dict[str, float]:
@@ -115,7 +114,7 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
 
 def _records(queries: Queries, store: ScoreFiles, row: int, checkpoint: float) -> list[dict[str, Any]]:
     """Logits and gradient norms of one example at one checkpoint, by seed; read when they are asked for."""
-    paths = [store.scores_path(seed, checkpoint) for seed, points in store.landed().items() if checkpoint in points]
+    paths = [store.paths.scores(seed, checkpoint) for seed, points in store.landed().items() if checkpoint in points]
     wanted = f"COLUMNS('^(seed|logits|{re.escape(catalogue.GROUP_PREFIX)}.*)$')"
     sql = f"SELECT {wanted} FROM {parquet(paths)} WHERE row = ? ORDER BY seed"
     return queries.table(sql, [row]).to_pylist() if paths else []
@@ -130,7 +129,7 @@ def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list
             place = int(np.searchsorted(ranking["row"].to_numpy(), np.int32(row)))
             if place == len(ranking) or ranking["row"][place].as_py() != row:
                 continue
-            values = figures_of(ranking)[place, :, 0].tolist()
+            values = figures_of(ranking)[place].tolist()
             record = {"seed": seed, "checkpoint": point, **dict(zip(ranked_scores(ranking), values, strict=True))}
             known = [name for name in ("predicted", "trajectory") if name in ranking.schema.names]
             found.append({**record, **{name: ranking[name][place].as_py() for name in known}})

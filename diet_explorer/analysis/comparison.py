@@ -72,8 +72,7 @@ class Comparison:
     def summary(self) -> ComparisonSummary:
         """Agreement over the training examples that both have."""
         mine, theirs = self._places
-        names, codes = self._here.columns.split_codes()
-        train = codes[mine] == (names.index(TRAIN) if TRAIN in names else -1)
+        train = self._here.columns.order.in_split(TRAIN)[mine]
         orders = []
         for ranking, places in ((self._here, mine[train]), (self._there, theirs[train])):
             ranks = np.empty(len(places), dtype=np.int32)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.conditions import Mask
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.region import MAP_TITLES, MapName
+from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
@@ -27,7 +28,7 @@ from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_name
-from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
+from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
 
 T = TypeVar("T", bound=np.generic)
 Search = Callable[[str], NDArray[np.integer]]
@@ -113,10 +114,10 @@ class RankingColumns:
 
     def figures(self, places: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
         """Every score and its standard deviation over the seeds, ``<score>`` and ``<score>_std``, of some examples."""
-        found = figures_of(self._ranking)[places]
-        names = [(place, name) for place, name in enumerate(self.score_names)]
-        values = {name: found[:, place, 0] for place, name in names}
-        return values | {f"{name}_std": found[:, place, 1] for place, name in names}
+        values, deviations = figures_of(self._ranking)[places], deviations_of(self._ranking)[places]
+        names = list(enumerate(self.score_names))
+        own = {name: values[:, position] for position, name in names}
+        return own | {f"{name}_std": deviations[:, position] for position, name in names}
 
     def coordinate(self, name: str) -> NDArray[np.float32]:
         """What points are drawn by: a score, or ``<map>.x`` and ``<map>.y`` of an embedding map."""
@@ -126,10 +127,10 @@ class RankingColumns:
                 return self.map(known)[axis == "y"]
         return self.score(name)
 
-    def split_codes(self) -> tuple[list[str], NDArray[np.integer]]:
-        """Names of the splits, and each example's position among them."""
-        column = self._ranking["split"]
-        return column.dictionary.to_pylist(), column.indices.to_numpy()
+    @cached_property
+    def order(self) -> ExampleOrder:
+        """Splits of the examples, and their positions in id order."""
+        return read_example_order(self._store.files, self._manifest.id).part(self.examples)
 
     def decisions(self) -> tuple[NDArray[np.int8], Mask]:
         """Each example's position among `DECISION_STATES`, and whether it is flagged."""
@@ -144,7 +145,7 @@ class RankingColumns:
 
     def percentiles(self, name: str) -> NDArray[np.float32]:
         """The share, in percent, of each example's split that is less suspicious by a score."""
-        codes = self.split_codes()[1]
+        codes = self.order.splits
         totals = np.bincount(codes).astype(np.float32)
         return np.asarray(100 * (1 - self.ranks(name) / totals[codes]), dtype=np.float32)
 
@@ -162,8 +163,7 @@ class RankingColumns:
 
     def of_splits(self, names: Sequence[str]) -> Mask:
         """Which are of one of these splits."""
-        known, codes = self.split_codes()
-        return _any_of(codes, [name in names for name in known])
+        return _any_of(self.order.splits, [name in names for name in self.order.split_names])
 
     def of_trajectories(self, kinds: Sequence[str]) -> Mask:
         """Which have one of these types of trajectory."""

@@ -59,7 +59,7 @@ class Ranking:
         decisions: Decisions | None = None,
     ) -> None:
         self._manifest = manifest
-        if not store.files.exists(store.ranking_path(seed, checkpoint)):
+        if not store.files.exists(store.paths.ranking(seed, checkpoint)):
             landed = ", ".join(f"{point:g}" for point in store.ranked_checkpoints(seed))
             whose = "" if seed is None else f" for seed {seed}"
             raise NotFoundError(
@@ -230,7 +230,7 @@ class Ranking:
         place = int(np.searchsorted(self.columns.examples, np.int32(row)))
         if place == len(self.columns.examples) or self.columns.examples[place] != row:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
-        codes = self.columns.split_codes()[1]
+        codes = self.columns.order.splits
         total = np.count_nonzero(codes == codes[place])
         return {name: 100.0 * (1 - float(self.columns.ranks(name)[place]) / total) for name in self.score_names}
 
@@ -262,6 +262,9 @@ class Ranking:
                 found[name] = np.array(words[name], dtype=object)[self.columns[name][places]]
             elif name in figures:
                 found[name] = figures[name]
+            elif name == "split":
+                names = np.array(self.columns.order.split_names, dtype=object)
+                found[name] = names[self.columns.order.splits[places]]
             elif name in self.columns:
                 found[name] = self._ranking[name].take(pa.array(places)).to_numpy(zero_copy_only=False)
             elif name == "decided" and states is not None:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from diet_explorer.data.column_types import as_strings, parse_column, plain
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.example_order import write_example_order
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, cut, written_row
@@ -90,6 +91,7 @@ def import_examples(
         with files.atomic_folder(paths.folder) as folder:
             temporary = DatasetPaths(folder)
             _write_rows(source, mapping, found, files, temporary, _scaled(progress, _SURVEYED, 1.0))
+            write_example_order(files, temporary)
             files.write_json(temporary.manifest, manifest.to_json())
     if progress is not None:
         progress(1.0, f"Imported {report.rows_kept:,} rows")

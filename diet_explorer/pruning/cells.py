@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow as pa
 
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.pruning.proof import Figures, evaluate
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -24,10 +24,13 @@ class CellFiles:
     Parameters
     ----------
     files : Files
+    dataset_id : str
+        What the proofs are about.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, dataset_id: str) -> None:
         self._files = files
+        self._dataset_id = dataset_id
 
     def write(self, key: str, run_id: str, seed: int, checkpoint: float, split: str | None) -> None:
         """Say which run carries a training.
@@ -57,10 +60,10 @@ class CellFiles:
         store = ScoreFiles(self._files, cell["run_id"])
         if not store.has_scores(cell["seed"], cell["checkpoint"]):
             return None
-        with self._files.open_read(store.scores_path(cell["seed"], cell["checkpoint"])) as stream:
-            scores = pq.read_table(stream, columns=["split", "label", "predicted", "loss"])
+        scores = store.read_scores(cell["seed"], cell["checkpoint"], ["row", "label", "predicted", "loss"])
         if cell["split"] is not None:
-            scores = scores.filter(pc.equal(scores["split"], cell["split"]))
+            order = read_example_order(self._files, self._dataset_id)
+            scores = scores.filter(pa.array(order.in_split(cell["split"])[scores["row"].to_numpy()]))
         found = evaluate(*(scores[name].to_numpy() for name in ("label", "predicted", "loss")))
         self._files.write_json(self._path(key), {**cell, "figures": asdict(found)})
         return found

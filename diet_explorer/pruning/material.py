@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
@@ -28,46 +29,33 @@ class Population:
 
     Attributes
     ----------
-    tie_order : int32 array
-        Position of each row when sorted by id.
+    order : ExampleOrder
+        Splits and positions in id order.
     labels : int32 array
         Codes of the given classes.
-    splits : int8 array
-        Codes of the splits: positions in `split_names`.
-    split_names : tuple of str
-        In the order of their first rows.
     groups : int32 array
         Group of near-duplicates, -1 for rows that are alone.
     """
 
-    tie_order: NDArray[np.int32]
+    order: ExampleOrder
     labels: NDArray[np.int32]
-    splits: NDArray[np.int8]
-    split_names: tuple[str, ...]
     groups: NDArray[np.int32]
 
     @property
     def train(self) -> NDArray[np.bool_]:
         """Which rows are in the training split."""
-        code = self.split_names.index(TRAIN) if TRAIN in self.split_names else -1
-        return np.asarray(self.splits == code)
+        return self.order.in_split(TRAIN)
 
 
 def load_population(files: Files, manifest: DatasetManifest) -> Population:
-    """Read the rows of a dataset; a second for a million, so keep it."""
+    """Read the rows of a dataset."""
     with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
-        ids = reader.read(columns=["id"])["id"]
-        tie_order = np.empty(len(ids), dtype=np.int32)
-        tie_order[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids), dtype=np.int32)
-        del ids
-        splits = reader.read(columns=["split"])["split"].combine_chunks().dictionary_encode()
         labels = reader.read(columns=["label"])["label"].to_numpy()
         groups = np.full(len(labels), NO_GROUP, dtype=np.int32)
         if _GROUP in reader.schema_arrow.names:
             groups = pc.fill_null(reader.read(columns=[_GROUP])[_GROUP], NO_GROUP).to_numpy()
-    names = tuple(splits.dictionary.to_pylist())
-    return Population(tie_order, labels, splits.indices.to_numpy().astype(np.int8), names, groups)
+    return Population(read_example_order(files, manifest.id), labels, groups)
 
 
 def hardness_of(ranking: pa.RecordBatch, score: str, rows: int) -> NDArray[np.float32]:
@@ -123,7 +111,7 @@ def material_of(
         train[held_out] = False
     return Material(
         hardness=hardness,
-        tie_order=population.tie_order,
+        tie_order=population.order.tie,
         labels=population.labels,
         train=train,
         states=states,

@@ -157,7 +157,7 @@ def preview_of(
     rows = ExampleRows(files, manifest)
     train, keep = material.train, selection.keep
     reasons = np.bincount(selection.reasons[train], minlength=len(REASONS))
-    names = population.split_names
+    names = population.order.split_names
     states = np.array(DECISION_STATES)
     decided = [
         (state, int(np.count_nonzero(here & keep)), int(np.count_nonzero(here & ~keep)))
@@ -165,7 +165,7 @@ def preview_of(
     ]
     changing = [DECISION_STATES.index(state) for state in _WRONG]
     return Preview(
-        counts=pd.DataFrame(class_counts(material, selection, population.splits, names, manifest.classes)),
+        counts=pd.DataFrame(class_counts(material, selection, population.order.splits, names, manifest.classes)),
         reasons=pd.DataFrame(
             [(REASONS[code], int(count)) for code, count in enumerate(reasons) if count], columns=["reason", "rows"]
         ),

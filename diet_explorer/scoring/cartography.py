@@ -14,25 +14,28 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.scoring import metrics
 from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.statistics import TRAIN
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_text
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, score_table
 
 _NAME = re.compile(r"dynamics_epoch_(?P<epoch>\d+)\.jsonl")
 SEED = 0  # the files of one folder are one training
 _SUBFOLDER = "training_dynamics"
 
 
-def export_dynamics(queries: Queries, store: ScoreFiles, seed: int, folder: Path) -> list[Path]:
+def export_dynamics(
+    queries: Queries, store: ScoreFiles, manifest: DatasetManifest, seed: int, folder: Path
+) -> list[Path]:
     """Write the training examples of one seed at the end of each epoch.
 
     Raises
@@ -46,12 +49,14 @@ def export_dynamics(queries: Queries, store: ScoreFiles, seed: int, folder: Path
             f"Seed {seed} of the run {store.run_id} has no scores at the end of an epoch.", "Wait for one to land."
         )
     written = []
+    examples = parquet(Layout(store.files).dataset(manifest.id).examples)
     for point in points:
         epoch = int(point) - 1
         target = folder / f"dynamics_epoch_{epoch}.jsonl"
         sql = (
-            f"SELECT id AS guid, logits AS logits_epoch_{epoch}, label AS gold "
-            f"FROM {parquet(store.scores_path(seed, point))} WHERE split = {quote_text(TRAIN)} ORDER BY row"
+            f"SELECT e.id AS guid, s.logits AS logits_epoch_{epoch}, s.label AS gold "
+            f"FROM {parquet(store.paths.scores(seed, point))} s JOIN {examples} e ON e.row = s.row "
+            f"WHERE e.split = {quote_text(TRAIN)} ORDER BY s.row"
         )
         with Files(folder).atomic_writer(str(target)) as stream:
             queries.copy(sql, stream.name, "json")
@@ -80,6 +85,7 @@ class CartographyFolder:
 
     def __init__(self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path) -> None:
         self._queries = queries
+        self._order = read_example_order(files, manifest.id)
         self._examples = parquet(Layout(files).dataset(manifest.id).examples)
         self._manifest = manifest
         inner = folder / _SUBFOLDER
@@ -116,15 +122,16 @@ class CartographyFolder:
                     "Every file must name the same ones.",
                 )
             rows = here
-            yield epoch + 1.0, self._score_table(found, self._logits(found, path), epoch + 1.0)
+            labels, logits = found["label"].to_numpy(), self._logits(found, path)
+            yield epoch + 1.0, score_table(SEED, epoch + 1.0, rows, labels, logits, metrics.scores_of(logits, labels))
 
     def write(self, store: ScoreFiles, reports: ProgressFiles) -> None:
         """Write score files, rankings and the progress of a run that consists of these files."""
         progress = SeedProgress(SEED, state="done", seconds_left=0.0, epoch=self.checkpoints[-1])
         for checkpoint, table in self.tables():
             store.write_scores(SEED, checkpoint, table)
-            rank_checkpoint(store, SEED, checkpoint)
-            train = pc.equal(table["split"], TRAIN).to_numpy()
+            rank_checkpoint(store, self._order, SEED, checkpoint, table)
+            train = self._order.in_split(TRAIN)[table["row"].to_numpy()]
             right = table["predicted"].to_numpy() == table["label"].to_numpy()
             entry = CheckpointProgress(
                 checkpoint=checkpoint,
@@ -141,7 +148,7 @@ class CartographyFolder:
     def _read(self, path: Path, epoch: int) -> pa.Table:
         columns = f"{{guid: 'VARCHAR', logits_epoch_{epoch}: 'FLOAT[]', gold: 'INTEGER'}}"
         sql = (
-            f"SELECT j.guid, j.gold, j.logits_epoch_{epoch} AS logits, e.row, e.id, e.split, e.label FROM read_json("
+            f"SELECT j.guid, j.gold, j.logits_epoch_{epoch} AS logits, e.row, e.label FROM read_json("
             f"{quote_text(str(path))}, format = 'newline_delimited', columns = {columns}) j "
             f"LEFT JOIN {self._examples} e ON e.id = j.guid ORDER BY e.row NULLS FIRST"
         )
@@ -209,31 +216,3 @@ class CartographyFolder:
             known[label] = gold
         left = iter(sorted(set(range(classes)) - set(known.values())))
         return [known[label] if label in known else next(left) for label in range(classes)]
-
-    def _score_table(self, found: pa.Table, logits: NDArray[np.float32], checkpoint: float) -> pa.Table:
-        import torch  # the app imports this file's names, but must not load torch
-
-        from diet_explorer.scoring import metrics
-
-        z = torch.from_numpy(logits)
-        labels = torch.from_numpy(found["label"].to_numpy().astype(np.int64))
-        scores = {
-            "p_label": metrics.p_label(z, labels),
-            "el2n": metrics.el2n(z, labels),
-            "loss": metrics.loss(z, labels),
-            "margin": metrics.margin(z, labels),
-            "entropy": metrics.entropy(z),
-        }
-        return pa.table(
-            {
-                "row": found["row"],
-                "id": found["id"],
-                "split": found["split"],
-                "seed": np.zeros(len(found), dtype=np.int32),
-                "checkpoint": np.full(len(found), checkpoint),
-                "label": found["label"],
-                "predicted": logits.argmax(1).astype(np.int32),
-                **{name: values.numpy() for name, values in scores.items()},
-                "logits": pa.FixedSizeListArray.from_arrays(logits.ravel(), logits.shape[1]),
-            }
-        )

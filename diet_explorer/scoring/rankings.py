@@ -1,128 +1,126 @@
 """Rankings: scores of one seed, or their mean over seeds, with a rank per score computed once.
 
 A page of 50 examples is then read by rank, not sorted out of all rows. A ranking holds the scores of its checkpoint and
-those over the training so far.
+those over the training so far; ids and splits are joined by row where people see them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.scoring import catalogue
+from diet_explorer.data.example_order import ExampleOrder
+from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import NEVER_LEARNED, TrainingDynamics, most_common_trajectory
 from diet_explorer.scoring.statistics import write_statistics
-from diet_explorer.store.scores import FIGURES, ScoreFiles
+from diet_explorer.store.scores import ROW_GROUP, ScoreFiles, figure_columns, learning_rate_of, logits_of
 
-CHUNK_ROWS = 65_536
-Array = NDArray[np.float64]
+Tables = Mapping[int, pa.Table]
+"""Seed to its scores at the checkpoint that is ranked, of those that are at hand."""
 
 
-class SplitRanks:
-    """Ranks within splits; ties go by id, so a ranking is a pure function of its input.
+def rank_checkpoint(store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: float, table: pa.Table) -> None:
+    """Write ranking and statistics of a seed's checkpoint that just landed, and of the mean over all seeds there.
 
     Parameters
     ----------
-    splits : int array (N,)
-        Code of each example's split.
-    tie_order : int array (N,)
-        Position of each example when sorted by id.
+    store : ScoreFiles
+    order : ExampleOrder
+        Of the dataset.
+    seed : int
+    checkpoint : float
+        In epochs.
+    table : pyarrow.Table
+        What was written as the score file of this seed and checkpoint.
     """
-
-    def __init__(self, splits: NDArray[np.integer], tie_order: NDArray[np.integer]) -> None:
-        self._order = np.lexsort((tie_order, splits))
-        ordered = splits[self._order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
-        self._parts = [slice(int(a), int(b)) for a, b in zip(starts, np.r_[starts[1:], len(ordered)], strict=True)]
-
-    def of(self, values: NDArray[np.floating], worst: str) -> NDArray[np.int32]:
-        """Rank of each example by one score, 1 and up within each split.
-
-        Parameters
-        ----------
-        values : array (N,)
-        worst : {"high", "low"}
-            Which end gets rank 1.
-        """
-        ranks = np.empty(len(values), dtype=np.int32)
-        for part in self._parts:
-            rows = self._order[part]
-            keys = -values[rows] if worst == "high" else values[rows]
-            ranks[rows[np.argsort(keys, kind="stable")]] = np.arange(1, len(rows) + 1, dtype=np.int32)
-        return ranks
+    rank_seed(store, order, seed, checkpoint, table)
+    rank_mean(store, order, checkpoint, {seed: table})
 
 
-def rank_checkpoint(store: ScoreFiles, seed: int, checkpoint: float) -> None:
-    """Write ranking and statistics of a seed's checkpoint that just landed, and of the mean over all seeds there."""
-    rank_seed(store, seed, checkpoint)
-    rank_mean(store, checkpoint)
-
-
-def rank_seed(store: ScoreFiles, seed: int, checkpoint: float) -> None:
+def rank_seed(store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: float, table: pa.Table) -> None:
     """Write ranking and statistics of one seed's checkpoint; its earlier ones must have landed."""
-    store.write_ranking(seed, checkpoint, seed_ranking(store, seed, checkpoint))
-    write_statistics(store, seed, checkpoint)
+    _write(store, order, seed, checkpoint, seed_ranking(store, order, seed, checkpoint, table))
 
 
-def rank_mean(store: ScoreFiles, checkpoint: float) -> None:
-    """Write ranking and statistics of the mean over the seeds that are ranked at a checkpoint."""
-    store.write_ranking(None, checkpoint, mean_ranking(store, store.ranked_seeds(checkpoint), checkpoint))
-    write_statistics(store, None, checkpoint)
+def rank_mean(store: ScoreFiles, order: ExampleOrder, checkpoint: float, tables: Tables | None = None) -> None:
+    """Write ranking and statistics of the mean over the seeds that are ranked at a checkpoint.
+
+    Parameters
+    ----------
+    store, order, checkpoint
+        As for `rank_checkpoint`.
+    tables : mapping of int to pyarrow.Table, optional
+        Scores of some of the seeds, which are then not read.
+    """
+    ranking = mean_ranking(store, order, store.ranked_seeds(checkpoint), checkpoint, tables or {})
+    _write(store, order, None, checkpoint, ranking)
 
 
-def rank_again(store: ScoreFiles) -> None:
-    """Rank all that has landed anew, as for a run whose rankings are missing or of an earlier form."""
-    landed = store.landed()
-    for seed, points in landed.items():
-        for point in points:
-            rank_seed(store, seed, point)
-    for point in sorted({point for points in landed.values() for point in points}):
-        rank_mean(store, point)
+def _write(
+    store: ScoreFiles, order: ExampleOrder, seed: int | None, checkpoint: float, ranking: pa.RecordBatch
+) -> None:
+    store.write_ranking(seed, checkpoint, ranking)
+    write_statistics(store, order, seed, checkpoint, ranking)
 
 
-def seed_ranking(store: ScoreFiles, seed: int, checkpoint: float) -> pa.RecordBatch:
+def ranks_within_splits(order: ExampleOrder, values: NDArray[np.floating], worst: str) -> NDArray[np.int32]:
+    """Rank of each example by one score, 1 and up within each split; ties go by id, so it is a pure function.
+
+    Parameters
+    ----------
+    order : ExampleOrder
+        Of the N examples.
+    values : array (N,)
+    worst : {"high", "low"}
+        Which end gets rank 1.
+    """
+    ranks = np.empty(len(values), dtype=np.int32)
+    for rows in order.by_split:
+        keys = -values[rows] if worst == "high" else values[rows]
+        ranks[rows[np.argsort(keys, kind="stable")]] = np.arange(1, len(rows) + 1, dtype=np.int32)
+    return ranks
+
+
+def seed_ranking(
+    store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: float, table: pa.Table
+) -> pa.RecordBatch:
     """Scores and ranks of one seed at one checkpoint.
 
     Returns
     -------
     pyarrow.RecordBatch
-        ``row, split, label, predicted, disagree``; once training has begun ``trajectory`` (code of
+        ``row, label, predicted, disagree``; once training has begun ``trajectory`` (code of
         `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>`` and ``rank_<score>`` for each score of the
         checkpoint and of the training up to it; and ``figures``, see `figures_of`.
     """
-    reader = _reader(store, store.scores_path(seed, checkpoint))
-    recorded = [name for name in catalogue.RECORDED_NAMES if name in reader.schema_arrow.names]
-    fixed = reader.read(columns=["row", "id", "split", "label", "predicted"])
-    points = [point for point in store.landed()[seed] if 0 < point <= checkpoint]
-    values: dict[str, NDArray[np.generic]] = {"predicted": fixed["predicted"].to_numpy()}
-    values |= {name: _column(reader, name) for name in recorded}
-    if points:
-        dynamics = _dynamics(store, seed, points, len(fixed))
+    present = ("predicted", *(name for name in catalogue.RECORDED_NAMES if name in table.schema.names))
+    values: dict[str, NDArray[np.generic]] = {name: table[name].to_numpy() for name in present}
+    if checkpoint > 0:
+        dynamics = _dynamics(store, seed, checkpoint, table)
         values |= dynamics.scores()
         values["trajectory"] = dynamics.trajectory()
         values["never_learned"] = values["trajectory"] == NEVER_LEARNED
-    return _with_ranks(fixed, values, {})
+    return _with_ranks(order, table["row"].to_numpy(), table["label"].to_numpy(), values, {})
 
 
-def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> pa.RecordBatch:
+def mean_ranking(
+    store: ScoreFiles, order: ExampleOrder, seeds: Sequence[int], checkpoint: float, tables: Tables
+) -> pa.RecordBatch:
     """Means, population standard deviations and ranks over `seeds` at one checkpoint, from their own rankings.
 
     Returns
     -------
     pyarrow.RecordBatch
-        As `seed_ranking`'s: `predicted` is the class of the highest mean probability, ``trajectory`` the type that most
-        seeds have, ``never_learned`` whether at least half of the seeds never learned it.
+        As `seed_ranking`'s, with ``deviations``: `predicted` is the class of the highest mean probability,
+        ``trajectory`` the type that most seeds have, ``never_learned`` whether at least half of the seeds never
+        learned it.
     """
     rankings = [store.read_ranking(seed, checkpoint) for seed in seeds]
     present = set.intersection(*(set(ranking.schema.names) for ranking in rankings))
-    fixed = _reader(store, store.scores_path(seeds[0], checkpoint)).read(columns=["row", "id", "split", "label"])
-    values: dict[str, NDArray[np.generic]] = {"predicted": _mean_prediction(store, seeds, checkpoint)}
+    values: dict[str, NDArray[np.generic]] = {"predicted": _mean_prediction(store, seeds, checkpoint, tables)}
     if "trajectory" in present:
         values["trajectory"] = most_common_trajectory([ranking["trajectory"].to_numpy() for ranking in rankings])
         never = np.mean([ranking["never_learned"].to_numpy(zero_copy_only=False) for ranking in rankings], axis=0)
@@ -132,71 +130,64 @@ def mean_ranking(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> 
         stacked = np.stack([ranking[name].to_numpy() for ranking in rankings])
         values[name] = stacked.mean(0, dtype=np.float64)
         deviations[name] = stacked.std(0, dtype=np.float64)
-    return _with_ranks(fixed, values, deviations)
+    first = rankings[0]
+    return _with_ranks(order, first["row"].to_numpy(), first["label"].to_numpy(), values, deviations)
 
 
-def _dynamics(store: ScoreFiles, seed: int, points: Sequence[float], rows: int) -> TrainingDynamics:
-    dynamics = TrainingDynamics(rows)
-    for point in points:
-        reader = _reader(store, store.scores_path(seed, point))
-        dynamics.add(
-            point,
-            _column(reader, "p_label"),
-            _column(reader, "margin"),
-            _column(reader, "predicted") == _column(reader, "label"),
-            _column(reader, "grand_head") if "grand_head" in reader.schema_arrow.names else None,
-            store.learning_rate(seed, point),
-        )
+def _dynamics(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Table) -> TrainingDynamics:
+    """Over the seed's checkpoints after the start up to this one, whose scores are at hand."""
+    dynamics = TrainingDynamics(len(table))
+    columns = ("label", "predicted", "p_label", "margin", "grand_head")
+    for point in (point for point in store.landed()[seed] if 0 < point < checkpoint):
+        _add(dynamics, point, store.read_scores(seed, point, columns))
+    _add(dynamics, checkpoint, table)
     return dynamics
 
 
-def _reader(store: ScoreFiles, path: str) -> pq.ParquetFile:
-    return pq.ParquetFile(store.files.open_read(path))
+def _add(dynamics: TrainingDynamics, point: float, table: pa.Table) -> None:
+    dynamics.add(
+        point,
+        table["p_label"].to_numpy(),
+        table["margin"].to_numpy(),
+        table["predicted"].to_numpy() == table["label"].to_numpy(),
+        table["grand_head"].to_numpy() if "grand_head" in table.schema.names else None,
+        learning_rate_of(table),
+    )
 
 
-def _column(reader: pq.ParquetFile, name: str) -> NDArray[Any]:
-    values: NDArray[Any] = reader.read(columns=[name])[name].to_numpy()
-    return values
+def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float, tables: Tables) -> NDArray[np.int32]:
+    streams = [_parts(tables[seed]) if seed in tables else store.read_logits(seed, checkpoint) for seed in seeds]
+    totals = (
+        sum(metrics.probabilities(part.astype(np.float64)) for part in parts) for parts in zip(*streams, strict=True)
+    )
+    return np.concatenate([np.asarray(total).argmax(1).astype(np.int32) for total in totals])
 
 
-def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float) -> NDArray[np.int32]:
-    readers = [_reader(store, store.scores_path(seed, checkpoint)) for seed in seeds]
-    streams = [reader.iter_batches(batch_size=CHUNK_ROWS, columns=["logits"]) for reader in readers]
-    parts = []
-    for batches in zip(*streams, strict=True):
-        total: Array | float = 0.0
-        for batch in batches:
-            flat = batch.column("logits").flatten().to_numpy(zero_copy_only=False)
-            logits = flat.reshape(len(batch), -1).astype(np.float64)
-            exponents = np.exp(logits - logits.max(1, keepdims=True))
-            total = total + exponents / exponents.sum(1, keepdims=True)
-        parts.append(np.asarray(total).argmax(1).astype(np.int32))
-    return np.concatenate(parts)
+def _parts(table: pa.Table) -> Iterator[NDArray[np.float32]]:
+    """As `ScoreFiles.read_logits`."""
+    logits = logits_of(table)
+    return (logits[start : start + ROW_GROUP] for start in range(0, len(logits), ROW_GROUP))
 
 
 def _with_ranks(
-    fixed: pa.Table, values: Mapping[str, NDArray[np.generic]], deviations: Mapping[str, NDArray[np.floating]]
+    order: ExampleOrder,
+    rows: NDArray[np.int32],
+    label: NDArray[np.int32],
+    values: Mapping[str, NDArray[np.generic]],
+    deviations: Mapping[str, NDArray[np.floating]],
 ) -> pa.RecordBatch:
-    splits = pc.dictionary_encode(fixed["split"]).combine_chunks()
-    tie_order = np.empty(len(fixed), dtype=np.int64)
-    tie_order[pc.sort_indices(fixed["id"]).to_numpy()] = np.arange(len(fixed))
-    ranks = SplitRanks(splits.indices.to_numpy(), tie_order)
-    label = fixed["label"].to_numpy()
+    here = order.part(rows)
     columns: dict[str, object] = {
-        "row": fixed["row"].to_numpy(),
-        "split": splits,
+        "row": rows,
         "label": label,
         "predicted": values["predicted"],
         "disagree": values["predicted"] != label,
     }
     columns |= {name: values[name] for name in ("trajectory", "never_learned") if name in values}
     names = [name for name in catalogue.SCORE_NAMES if name in values]
-    figures = np.zeros((len(fixed), len(names), 2), dtype=np.float32)
-    for place, name in enumerate(names):
-        single = values[name].astype(np.float32)
-        columns[name] = figures[:, place, 0] = single
-        columns[f"rank_{name}"] = ranks.of(single, catalogue.score(name).worst)
-        if name in deviations:
-            figures[:, place, 1] = deviations[name]
-    columns[FIGURES] = pa.FixedSizeListArray.from_arrays(figures.ravel(), 2 * len(names))
-    return pa.record_batch(columns)
+    figures = np.empty((len(rows), len(names)), dtype=np.float32)
+    for position, name in enumerate(names):
+        columns[name] = figures[:, position] = single = values[name].astype(np.float32)
+        columns[f"rank_{name}"] = ranks_within_splits(here, single, catalogue.score(name).worst)
+    spread = np.stack([deviations[name] for name in names], axis=1).astype(np.float32) if deviations else None
+    return pa.record_batch({**columns, **figure_columns(figures, spread)})

@@ -18,7 +18,7 @@ from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.scorer import ExampleScorer, ScoredExamples
 from diet_explorer.store.files import Files
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, score_table
 from diet_explorer.training.encoding import TRAIN, EncodedExamples
 
 RATE_WINDOW = 0.9  # weight of the past in the running mean of seconds per step
@@ -173,10 +173,18 @@ class CheckpointRecorder(TrainerCallback):
         scored = plan.scorer.score(model, self._report_scoring)
         check_finite(scored, step)
         for point in points if plan.writes else []:
-            table = scored.table(plan.encoded, plan.seed, point)
-            self._store.write_scores(plan.seed, point, table, self._learning_rate)
+            table = score_table(
+                plan.seed,
+                point,
+                scored.rows,
+                plan.encoded.labels[scored.rows],
+                scored.logits,
+                scored.columns,
+                self._learning_rate,
+            )
+            self._store.write_scores(plan.seed, point, table)
             if plan.ranked:
-                rank_checkpoint(self._store, plan.seed, point)
+                rank_checkpoint(self._store, plan.encoded.order, plan.seed, point, table)
         seconds = (time.perf_counter() - started) / len(points)
         for point in points:
             self._land(scored, point, step, seconds)

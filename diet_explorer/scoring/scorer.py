@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -50,25 +49,6 @@ class ScoredExamples:
     def predicted(self) -> NDArray[np.int32]:
         """Codes of the predicted classes, shape (N,)."""
         return np.asarray(self.logits.argmax(1), dtype=np.int32)
-
-    def table(self, encoded: EncodedExamples, seed: int, checkpoint: float) -> pa.Table:
-        """The score file's table: one row per example."""
-        count = len(self.rows)
-        classes = self.logits.shape[1]
-        whole = count == len(encoded)
-        return pa.table(
-            {
-                "row": self.rows.astype(np.int32),
-                "id": encoded.ids if whole else encoded.ids.take(pa.array(self.rows)),
-                "split": encoded.splits if whole else encoded.splits.take(pa.array(self.rows)),
-                "seed": np.full(count, seed, dtype=np.int32),
-                "checkpoint": np.full(count, checkpoint, dtype=np.float64),
-                "label": encoded.labels[self.rows].astype(np.int32),
-                "predicted": self.predicted,
-                **self.columns,
-                "logits": pa.FixedSizeListArray.from_arrays(self.logits.ravel(), classes),
-            }
-        )
 
 
 class ExampleScorer:
@@ -112,7 +92,7 @@ class ExampleScorer:
         lengths = encoded.lengths[self._all]
         own = np.argsort(-lengths, kind="stable")[number :: self._processes]
         batches = length_sorted_batches(lengths[own], MAX_BATCH_ROWS, MAX_BATCH_TOKENS)
-        self._batches = [own[batch] for batch in batches]  # places in self._all
+        self._batches = [own[batch] for batch in batches]  # positions in self._all
 
     @property
     def rows(self) -> int:
@@ -134,48 +114,42 @@ class ExampleScorer:
         columns: dict[str, Array] = {}
         done = 0
         with norms or _evaluating(model):
-            for places in self._batches:
-                rows = self._all[places]
+            for positions in self._batches:
+                rows = self._all[positions]
                 batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
                 batch = {name: values.to(device) for name, values in batch.items()}
                 codes = self._encoded.labels[rows]
                 labels = torch.from_numpy(codes if self._class_order is None else self._class_order[codes]).to(device)
-                for name, values in self._score_batch(model, norms, batch, labels).items():
-                    found = values.detach().float().cpu().numpy()
+                for name, values in self._outputs(model, norms, batch, labels).items():
                     if name not in columns:
-                        columns[name] = np.zeros((len(self._all), *found.shape[1:]), dtype=np.float32)
-                    columns[name][places] = found
-                done += len(places)
+                        columns[name] = np.zeros((len(self._all), *values.shape[1:]), dtype=np.float32)
+                    columns[name][positions] = values.detach().float().cpu().numpy()
+                done += len(positions)
                 on_batch(done)
         if self._processes > 1:
             columns = {name: _sum_over_processes(values, device) for name, values in sorted(columns.items())}
         logits = columns.pop("logits")
         if self._class_order is not None:
             logits = np.ascontiguousarray(logits[:, self._class_order])
-        return ScoredExamples(self._all, logits, columns, None if norms is None else str(norms.coverage))
+        with np.errstate(invalid="ignore"):  # that a training diverged is reported by who looks at the logits
+            scores = metrics.scores_of(logits, self._encoded.labels[self._all])
+        coverage = None if norms is None else str(norms.coverage)
+        return ScoredExamples(self._all, logits, {**scores, **columns}, coverage)
 
-    def _score_batch(
+    def _outputs(
         self, model: Any, norms: GradientNorms | None, batch: dict[str, Tensor], labels: Tensor
     ) -> dict[str, Tensor]:
-        gradients: dict[str, Tensor] = {}
+        """Logits and gradient norms of one batch."""
         if norms is None:
-            logits = model(**batch).logits
-        else:
-            found = norms(batch, labels)
-            logits = found.logits
-            if self._grand == "all":
-                gradients["grand"] = found.norms
-            gradients["grand_head"] = found.head_norms
-            if self._grand == "all":
-                gradients |= {GROUP_PREFIX + name: values for name, values in found.groups.items()}
+            return {"logits": model(**batch).logits}
+        gradients = norms(batch, labels)
+        if self._grand == "head":
+            return {"logits": gradients.logits, "grand_head": gradients.head_norms}
         return {
-            "p_label": metrics.p_label(logits, labels),
-            "el2n": metrics.el2n(logits, labels),
-            **gradients,
-            "loss": metrics.loss(logits, labels),
-            "margin": metrics.margin(logits, labels),
-            "entropy": metrics.entropy(logits),
-            "logits": logits,
+            "logits": gradients.logits,
+            "grand": gradients.norms,
+            "grand_head": gradients.head_norms,
+            **{GROUP_PREFIX + name: values for name, values in gradients.groups.items()},
         }
 
 

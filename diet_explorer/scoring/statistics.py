@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
+from diet_explorer.store.scores import ScoreFiles, deviations_of, ranked_scores
 
-FORMAT = 1
 BINS = 60
 QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 SHARES = (0.01, 0.05, 0.10)
@@ -30,15 +32,44 @@ _BLOCK = 65_536
 Floats = NDArray[np.float64]
 
 
-def write_statistics(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
-    """Count the statistics of a ranking that is there, write and return them; see `statistics_of`."""
-    found = statistics_of(store, seed, checkpoint)
-    path = store.statistics_path(seed, checkpoint)
-    store.files.write_bytes(path, json.dumps(found, separators=(",", ":")).encode())
-    return found
+def write_statistics(
+    store: ScoreFiles, order: ExampleOrder, seed: int | None, checkpoint: float, ranking: pa.RecordBatch
+) -> dict[str, Any]:
+    """Count the statistics of a ranking that has landed, write and return them.
+
+    Parameters
+    ----------
+    store : ScoreFiles
+    order : ExampleOrder
+        Of the dataset.
+    seed : int or None
+        None for the mean over seeds.
+    checkpoint : float
+        In epochs.
+    ranking : pyarrow.RecordBatch
+        Of this seed and checkpoint.
+
+    Returns
+    -------
+    dict
+        Plain values for JSON; see `statistics_of`.
+    """
+
+    def columns(number: int | None, point: float) -> RankingColumns:
+        return RankingColumns(store.read_ranking(number, point), order)
+
+    own = RankingColumns(ranking, order)
+    siblings = {seed: own}
+    if seed is None:
+        siblings = {number: columns(number, checkpoint) for number in store.ranked_seeds(checkpoint)}
+    earlier = {point: columns(seed, point) for point in store.ranked_checkpoints(seed) if point < checkpoint}
+    statistics = statistics_of(own, seed, checkpoint, siblings, earlier)
+    path = store.paths.statistics(seed, checkpoint)
+    store.files.write_bytes(path, json.dumps(statistics, separators=(",", ":")).encode())
+    return statistics
 
 
-def read_statistics(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
+def read_statistics(store: ScoreFiles, dataset_id: str, seed: int | None, checkpoint: float) -> dict[str, Any]:
     """The statistics of a ranking; counted now where they are missing.
 
     Raises
@@ -46,23 +77,40 @@ def read_statistics(store: ScoreFiles, seed: int | None, checkpoint: float) -> d
     NotFoundError
         There is no such ranking.
     """
-    path = store.statistics_path(seed, checkpoint)
-    found: dict[str, Any] = store.files.read_json(path) if store.files.exists(path) else {}
-    return found if found.get("format") == FORMAT else write_statistics(store, seed, checkpoint)
+    path = store.paths.statistics(seed, checkpoint)
+    if store.files.exists(path):
+        statistics: dict[str, Any] = store.files.read_json(path)
+        return statistics
+    order = read_example_order(store.files, dataset_id)
+    return write_statistics(store, order, seed, checkpoint, store.read_ranking(seed, checkpoint))
 
 
-def statistics_of(store: ScoreFiles, seed: int | None, checkpoint: float) -> dict[str, Any]:
-    """Plain values for JSON; arrays are nested by split, then class, then bin.
+def statistics_of(
+    ranking: RankingColumns,
+    seed: int | None,
+    checkpoint: float,
+    siblings: Mapping[int | None, RankingColumns],
+    earlier: Mapping[float, RankingColumns],
+) -> dict[str, Any]:
+    """Statistics of one ranking.
 
-    Entries of agreement are ``[first, second, spearman, overlap of the worst 1 %, 5 %, 10 %]`` over the training split;
-    Spearman's coefficient is null where a score is constant.
+    Parameters
+    ----------
+    ranking : RankingColumns
+    seed : int or None
+    checkpoint : float
+    siblings : mapping of int to RankingColumns
+        The ranking of each seed that it is made of.
+    earlier : mapping of float to RankingColumns
+        The rankings at earlier checkpoints, ascending.
+
+    Returns
+    -------
+    dict
+        Plain values for JSON; arrays are nested by split, then class, then bin. Entries of agreement are ``[first,
+        second, spearman, overlap of the highest-ranked 1 %, 5 %, 10 %]`` over the training split; Spearman's
+        coefficient is null where a score is constant.
     """
-    ranking = RankingColumns(store, seed, checkpoint)
-    seeds = [seed] if seed is not None else store.ranked_seeds(checkpoint)
-    siblings = [ranking if seed is not None else RankingColumns(store, number, checkpoint) for number in seeds]
-    earlier = [
-        (point, RankingColumns(store, seed, point)) for point in store.ranked_checkpoints(seed) if point < checkpoint
-    ]
     orders: dict[str, TrainOrder] = {}
     scores: dict[str, Any] = {}
     between_checkpoints: dict[str, Any] = {}
@@ -70,20 +118,20 @@ def statistics_of(store: ScoreFiles, seed: int | None, checkpoint: float) -> dic
     for name in ranking.scores:
         scores[name] = _score_statistics(ranking, name)
         own = orders[name] = ranking.train_order(name)
-        others = [(point, other.train_order(name)) for point, other in earlier if name in other.scores]
+        others = [(point, other.train_order(name)) for point, other in earlier.items() if name in other.scores]
         between_checkpoints[name] = [[point, checkpoint, *agreement(other, own)] for point, other in others]
         if seed is None:
-            each = [sibling.train_order(name) for sibling in siblings]
-            pairs = combinations(range(len(each)), 2)
-            between_seeds[name] = [[seeds[a], seeds[b], *agreement(each[a], each[b])] for a, b in pairs]
+            each = [(number, sibling.train_order(name)) for number, sibling in siblings.items()]
+            between_seeds[name] = [
+                [a, b, *agreement(first, second)] for (a, first), (b, second) in combinations(each, 2)
+            ]
     return {
-        "format": FORMAT,
         "checkpoint": checkpoint,
         "seed": seed,
-        "seeds": seeds,
-        "splits": ranking.split_names,
+        "seeds": list(siblings),
+        "splits": list(ranking.order.split_names),
         "labels": ranking.counts(np.zeros(ranking.rows, dtype=np.int64), 1)[:, :, 0].tolist(),
-        "train_accuracy": float(np.mean([sibling.train_accuracy() for sibling in siblings])),
+        "train_accuracy": float(np.mean([sibling.train_accuracy() for sibling in siblings.values()])),
         "trajectories": _trajectories(ranking),
         "scores": scores,
         "between_scores": [[a, b, *agreement(orders[a], orders[b])] for a, b in combinations(orders, 2)],
@@ -143,20 +191,27 @@ def worst_size(share: float, rows: int) -> int:
 
 
 class RankingColumns:
-    """Columns of one ranking.
+    """Columns of one ranking of N examples.
 
     Parameters
     ----------
-    store : ScoreFiles
-    seed : int or None
-        None for the mean.
-    checkpoint : float
+    ranking : pyarrow.RecordBatch
+    order : ExampleOrder
+        Of the dataset.
+
+    Attributes
+    ----------
+    scores : list of str
+        In the order of the ranking's columns.
+    order : ExampleOrder
+        Of the ranking's examples.
     """
 
-    def __init__(self, store: ScoreFiles, seed: int | None, checkpoint: float) -> None:
-        self._ranking = store.read_ranking(seed, checkpoint)
-        self.scores = ranked_scores(self._ranking)
-        self.has_trajectories = "trajectory" in self._ranking.schema.names
+    def __init__(self, ranking: pa.RecordBatch, order: ExampleOrder) -> None:
+        self._ranking = ranking
+        self.scores = ranked_scores(ranking)
+        self.order = order.part(ranking["row"].to_numpy())
+        self.has_trajectories = "trajectory" in ranking.schema.names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
@@ -165,27 +220,12 @@ class RankingColumns:
 
     def deviations(self, name: str) -> NDArray[np.float32]:
         """Standard deviation of a score over the seeds."""
-        return figures_of(self._ranking)[:, self.scores.index(name), 1]
+        return deviations_of(self._ranking)[:, self.scores.index(name)]
 
     @property
     def rows(self) -> int:
         """N."""
         return int(self._ranking.num_rows)
-
-    @cached_property
-    def _splits(self) -> tuple[list[str], NDArray[np.int64]]:
-        splits = self._ranking["split"]
-        return splits.dictionary.to_pylist(), splits.indices.to_numpy().astype(np.int64)
-
-    @property
-    def split_names(self) -> list[str]:
-        """Names of the splits; a split's code is its position here."""
-        return self._splits[0]
-
-    @property
-    def split_codes(self) -> NDArray[np.int64]:
-        """Code of each example's split."""
-        return self._splits[1]
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -195,8 +235,7 @@ class RankingColumns:
     @cached_property
     def train(self) -> NDArray[np.bool_]:
         """Which examples are in the training split."""
-        names, codes = self._splits
-        return np.asarray(codes == (names.index(TRAIN) if TRAIN in names else -1))
+        return self.order.in_split(TRAIN)
 
     @cached_property
     def class_count(self) -> int:
@@ -205,8 +244,8 @@ class RankingColumns:
 
     def counts(self, bins: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """How many examples are in each bin, by split and class: shape (splits, classes, number)."""
-        shape = (len(self.split_names), self.class_count, number)
-        flat = (self.split_codes * shape[1] + self.labels) * number + bins
+        shape = (len(self.order.split_names), self.class_count, number)
+        flat = (self.order.splits.astype(np.int64) * shape[1] + self.labels) * number + bins
         return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
 
     def train_order(self, name: str) -> TrainOrder:
@@ -259,8 +298,7 @@ def _bins(values: Floats, low: float, high: float) -> NDArray[np.int64]:
 def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArray[np.int32]) -> dict[str, Any]:
     """`QUANTILES` of each split, and of each class within it; null where there is no example."""
     whole, per_class = [], []
-    for split in range(len(ranking.split_names)):
-        rows = np.flatnonzero(ranking.split_codes == split)
+    for rows in ranking.order.by_split:
         ordered = np.empty(len(rows), dtype=np.int64)
         ordered[ranks[rows] - 1] = rows  # sorted already, from the worst on
         if catalogue.score(name).worst == "high":
@@ -286,8 +324,7 @@ def _of_sorted(values: Floats) -> list[float] | None:
 def _worst_balance(ranking: RankingColumns, ranks: NDArray[np.int32]) -> list[list[list[int]]]:
     """Examples per class among the worst `SHARES` of each split: nested by split, share, class."""
     found = []
-    for split in range(len(ranking.split_names)):
-        rows = np.flatnonzero(ranking.split_codes == split)
+    for rows in ranking.order.by_split:
         worst = [rows[ranks[rows] <= worst_size(share, len(rows))] for share in SHARES]
         found.append([np.bincount(ranking.labels[part], minlength=ranking.class_count).tolist() for part in worst])
     return found

@@ -11,6 +11,7 @@ Layout below ``runs/<run id>/``::
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +24,66 @@ from diet_explorer.store.layout import Layout
 
 ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
 FIGURES = "figures"
-_REPEATED = ("split", "seed", "checkpoint", "label", "predicted")
+DEVIATIONS = "deviations"
+_REPEATED = ("seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
+
+
+def score_table(
+    seed: int,
+    checkpoint: float,
+    rows: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    logits: NDArray[np.float32],
+    scores: Mapping[str, NDArray[np.floating]],
+    learning_rate: float | None = None,
+) -> pa.Table:
+    """What a score file holds; ids and splits are joined by row where people see them.
+
+    Parameters
+    ----------
+    seed : int
+    checkpoint : float
+        In epochs.
+    rows : int array (N,)
+        Rows of the dataset, ascending.
+    labels : int array (N,)
+        Class codes that the run was to learn, which may differ from the dataset's.
+    logits : float32 array (N, K)
+    scores : mapping of str to float array (N,)
+        By catalogue name, and ``grand.<group>``.
+    learning_rate : float, optional
+        Of the optimisation step before the checkpoint.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``row, seed, checkpoint, label, predicted``, the scores in float32, and ``logits``.
+    """
+    table = pa.table(
+        {
+            "row": rows.astype(np.int32),
+            "seed": np.full(len(rows), seed, dtype=np.int32),
+            "checkpoint": np.full(len(rows), checkpoint, dtype=np.float64),
+            "label": labels.astype(np.int32),
+            "predicted": logits.argmax(1).astype(np.int32),
+            **{name: values.astype(np.float32) for name, values in scores.items()},
+            "logits": _side_by_side(logits.astype(np.float32)),
+        }
+    )
+    return table if learning_rate is None else table.replace_schema_metadata({_LEARNING_RATE: repr(learning_rate)})
+
+
+def learning_rate_of(table: pa.Table) -> float | None:
+    """The learning rate of the optimisation step before a score table's checkpoint, where it was recorded."""
+    metadata = table.schema.metadata or {}
+    return float(metadata[_LEARNING_RATE]) if _LEARNING_RATE in metadata else None
+
+
+def logits_of(table: pa.Table) -> NDArray[np.float32]:
+    """Logits of a score table, (N, K)."""
+    return _stacked(table["logits"].combine_chunks())
 
 
 def ranked_scores(ranking: pa.RecordBatch) -> list[str]:
@@ -33,14 +91,43 @@ def ranked_scores(ranking: pa.RecordBatch) -> list[str]:
     return [name for name in ranking.schema.names if f"rank_{name}" in ranking.schema.names]
 
 
-def figures_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
-    """All scores of each example side by side, (N, S, 2): the value, and its standard deviation over the seeds.
+def figure_columns(
+    values: NDArray[np.float32], deviations: NDArray[np.float32] | None
+) -> dict[str, pa.FixedSizeListArray]:
+    """All scores of each example side by side: ``figures``, and ``deviations`` where there are any.
 
     The values stand in columns of their own as well, for reading one score of all examples. Reading all scores of a few
     examples from these columns would touch a page of the file for each.
+
+    Parameters
+    ----------
+    values : float32 array (N, S)
+    deviations : float32 array (N, S) or None
+        Standard deviations over the seeds; None for a single seed.
     """
-    flat: NDArray[np.float32] = ranking[FIGURES].flatten().to_numpy()
-    return flat.reshape(len(ranking), -1, 2)
+    found = {FIGURES: _side_by_side(values)}
+    return found if deviations is None else {**found, DEVIATIONS: _side_by_side(deviations)}
+
+
+def figures_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
+    """All scores of each example, (N, S)."""
+    return _stacked(ranking[FIGURES])
+
+
+def deviations_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
+    """Standard deviations of all scores of each example over the seeds, (N, S); zeros for a single seed."""
+    if DEVIATIONS in ranking.schema.names:
+        return _stacked(ranking[DEVIATIONS])
+    return np.broadcast_to(np.float32(0), (len(ranking), len(ranked_scores(ranking))))
+
+
+def _side_by_side(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+
+
+def _stacked(lists: pa.FixedSizeListArray) -> NDArray[np.float32]:
+    flat: NDArray[np.float32] = lists.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(lists), lists.type.list_size)
 
 
 class ScoreFiles:
@@ -73,16 +160,32 @@ class ScoreFiles:
         """Path of the statistics of one seed's ranking, or of the mean's for None."""
         return self.paths.statistics(seed, checkpoint)
 
-    def write_scores(self, seed: int, checkpoint: float, table: pa.Table, learning_rate: float | None = None) -> None:
-        """Write one score file, atomically, with the learning rate of the optimisation step before it."""
-        if learning_rate is not None:
-            table = table.replace_schema_metadata({_LEARNING_RATE: repr(float(learning_rate))})
-        self._write(self.scores_path(seed, checkpoint), table)
+    def write_scores(self, seed: int, checkpoint: float, table: pa.Table) -> None:
+        """Write one score file, atomically; see `score_table`."""
+        floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
+        with self.files.atomic_writer(self.paths.scores(seed, checkpoint)) as stream:
+            pq.write_table(
+                table,
+                stream,
+                compression="zstd",
+                row_group_size=ROW_GROUP,
+                use_dictionary=[name for name in table.column_names if name in _REPEATED],
+                # storing the bytes of floats by their position in the number packs a third better and faster
+                use_byte_stream_split=[*floats, "logits.list.element"],
+            )
 
-    def learning_rate(self, seed: int, checkpoint: float) -> float | None:
-        """The learning rate of the optimisation step before a checkpoint, where it was recorded."""
-        metadata = pq.read_schema(self.files.open_read(self.scores_path(seed, checkpoint))).metadata or {}
-        return float(metadata[_LEARNING_RATE]) if _LEARNING_RATE in metadata else None
+    def read_scores(self, seed: int, checkpoint: float, columns: Sequence[str]) -> pa.Table:
+        """Columns of one score file, those of them that there are."""
+        with self.files.open_read(self.paths.scores(seed, checkpoint)) as stream:
+            reader = pq.ParquetFile(stream)
+            return reader.read([name for name in columns if name in reader.schema_arrow.names])
+
+    def read_logits(self, seed: int, checkpoint: float) -> Iterator[NDArray[np.float32]]:
+        """Logits of one score file, (`ROW_GROUP`, K) at a time."""
+        with self.files.open_read(self.paths.scores(seed, checkpoint)) as stream:
+            reader = pq.ParquetFile(stream)
+            for number in range(reader.num_row_groups):
+                yield logits_of(reader.read_row_group(number, columns=["logits"]))
 
     def write_ranking(self, seed: int | None, checkpoint: float, ranking: pa.RecordBatch) -> None:
         """Write one ranking, atomically; it replaces an earlier one."""
@@ -102,10 +205,6 @@ class ScoreFiles:
         """Checkpoints whose ranking is there, ascending."""
         return _checkpoints(self.files.list(self.paths.rankings_folder(seed)))
 
-    def is_of_this_form(self, seed: int | None, checkpoint: float) -> bool:
-        """Whether a ranking has all that this version reads; earlier ones wrote less."""
-        return FIGURES in self.read_ranking(seed, checkpoint).schema.names
-
     def ranked_seeds(self, checkpoint: float) -> list[int]:
         """Seeds whose own ranking is there at a checkpoint, ascending."""
         return [seed for seed in self.landed() if self.files.exists(self.ranking_path(seed, checkpoint))]
@@ -113,20 +212,6 @@ class ScoreFiles:
     def stamp(self) -> str:
         """Changes whenever another score file lands; a key for caches."""
         return ";".join(f"{seed}:{','.join(map(str, points))}" for seed, points in self.landed().items())
-
-    def _write(self, path: str, table: pa.Table) -> None:
-        """Bytes of floats are stored by their place in the number, which packs a third better and faster."""
-        floats = [field.name for field in table.schema if pa.types.is_float32(field.type)]
-        lists = [f"{field.name}.list.element" for field in table.schema if pa.types.is_fixed_size_list(field.type)]
-        with self.files.atomic_writer(path) as stream:
-            pq.write_table(
-                table,
-                stream,
-                compression="zstd",
-                row_group_size=ROW_GROUP,
-                use_dictionary=[name for name in table.column_names if name in _REPEATED],
-                use_byte_stream_split=[*floats, *lists],
-            )
 
 
 def _checkpoints(names: list[str]) -> list[float]:

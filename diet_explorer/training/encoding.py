@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -32,7 +32,8 @@ class EncodedExamples:
         Example i is ``offsets[i]:offsets[i + 1]`` of every column.
     labels : int64 array (N,)
         Class codes.
-    ids, splits : pyarrow arrays of strings (N,)
+    order : ExampleOrder
+        Splits and positions in id order.
     truncated : int
         How many examples were longer than the limit.
     """
@@ -40,8 +41,7 @@ class EncodedExamples:
     columns: dict[str, NDArray[np.int32]]
     offsets: NDArray[np.int64]
     labels: NDArray[np.int64]
-    ids: pa.Array
-    splits: pa.Array
+    order: ExampleOrder
     truncated: int
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class EncodedExamples:
 
     def rows_of_split(self, name: str) -> NDArray[np.int64]:
         """Rows of one split, ascending."""
-        return np.flatnonzero(self.splits.to_numpy(zero_copy_only=False) == name)
+        return np.flatnonzero(self.order.in_split(name))
 
 
 class TrainingExamples(Dataset[dict[str, Any]]):
@@ -102,11 +102,11 @@ def encode_examples(
     longest = min(max_length, int(tokenizer.model_max_length))
     parts: dict[str, list[NDArray[np.int32]]] = {}
     lengths: list[NDArray[np.int64]] = []
-    tables: list[pa.Table] = []
+    labels: list[NDArray[np.int32]] = []
     truncated = 0
     with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
-        columns = ["row", "id", "text", "label", "split"] + (["text_pair"] if manifest.mapping.text_pair else [])
+        columns = ["text", "label"] + (["text_pair"] if manifest.mapping.text_pair else [])
         for batch in reader.iter_batches(batch_size=limit or CHUNK_ROWS, columns=columns):
             texts = batch.column("text").to_pylist()
             pairs = batch.column("text_pair").to_pylist() if "text_pair" in columns else None
@@ -120,21 +120,15 @@ def encode_examples(
                 if name in encoded:
                     flat = np.fromiter((token for ids in encoded[name] for token in ids), dtype=np.int32)
                     parts.setdefault(name, []).append(flat)
-            tables.append(pa.Table.from_batches([batch.select(["id", "label", "split"])]))
+            labels.append(batch.column("label").to_numpy())
             check()
             if limit is not None:
                 break
-    table = pa.concat_tables(tables).combine_chunks()
+    order = read_example_order(files, manifest.id)
     return EncodedExamples(
         columns={name: np.concatenate(values) for name, values in parts.items()},
         offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-        labels=table["label"].to_numpy().astype(np.int64),
-        ids=_whole(table["id"]),
-        splits=_whole(table["split"]),
+        labels=np.concatenate(labels).astype(np.int64),
+        order=order if limit is None else order.part(np.arange(sum(map(len, labels)))),
         truncated=truncated,
     )
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined.cast(pa.string())

@@ -17,8 +17,8 @@ from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledE
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
-from diet_explorer.scoring.rankings import rank_again
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 from diet_explorer.store.scores import ScoreFiles
@@ -43,7 +43,7 @@ def create_record(
         created_at=now,
         parent_id=parent_id,
     )
-    context.files.write_json(context.files.path("runs", record.id, "config.json"), {"name": name, **record.config})
+    context.files.write_json(Layout(context.files).run(record.id).config, {"name": name, **record.config})
     context.records.create(record)
     return record
 
@@ -216,17 +216,8 @@ class RunCore:
         return self.store.landed()
 
     def checkpoints(self, seed: int | None = None) -> list[float]:
-        """Checkpoints that can be ranked, of one seed or of the mean over seeds.
-
-        A run that has ended with scores but without rankings, as earlier versions wrote none of this form, is ranked
-        now.
-        """
-        points = self.store.ranked_checkpoints(seed)
-        usable = bool(points) and self.store.is_of_this_form(seed, points[0])
-        if not usable and self.record.status not in ACTIVE and seed in (None, *self.store.landed()):
-            rank_again(self.store)
-            points = self.store.ranked_checkpoints(seed)
-        return points
+        """Checkpoints that are ranked, of one seed or of the mean over seeds."""
+        return self.store.ranked_checkpoints(seed)
 
     def default_checkpoint(self, seed: int | None = None) -> float:
         """The end of epoch 1 if it has landed, else the latest checkpoint before it, else the first after it.
@@ -363,12 +354,14 @@ class RunCore:
 
     def _long_sql(self) -> str:
         names = self.recorded_names()
-        paths = [self.store.scores_path(seed, point) for seed, points in self.landed().items() for point in points]
+        paths = [self.store.paths.scores(seed, point) for seed, points in self.landed().items() for point in points]
+        examples = Layout(self.context.files).dataset(self.record.dataset_id).examples
         classes = f"[{', '.join(quote_text(name) for name in self.dataset.classes)}]"
-        scores = "".join(f", {name}" for name in names)
+        scores = "".join(f", s.{name}" for name in names)
         return (
-            f"SELECT id, split, seed, checkpoint, {classes}[label + 1] AS label, {classes}[predicted + 1] AS predicted"
-            f"{scores} FROM {parquet(paths)} ORDER BY seed, checkpoint, row"
+            f"SELECT e.id, e.split, s.seed, s.checkpoint, {classes}[s.label + 1] AS label, "
+            f"{classes}[s.predicted + 1] AS predicted{scores} "
+            f"FROM {parquet(paths)} s JOIN {parquet(examples)} e ON e.row = s.row ORDER BY s.seed, s.checkpoint, s.row"
         )
 
     def _check_is_job(self, verb: str) -> None:

@@ -28,7 +28,8 @@ class Dynamics:
         """What charts show of the ranking at a checkpoint, counted when it landed."""
         point = self._run.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
         self._run.ranking(point, seed)  # says what there is, where this is not
-        return CheckpointStatistics.from_json(read_statistics(self._run.store, seed, point), self._run.dataset.classes)
+        statistics = read_statistics(self._run.store, self._run.record.dataset_id, seed, point)
+        return CheckpointStatistics.from_json(statistics, self._run.dataset.classes)
 
     def agreement(
         self, checkpoint: float | None = None, *, seed: int | None = None, names: Sequence[str] | None = None
@@ -170,7 +171,8 @@ class Dynamics:
         if chosen not in landed:
             known = ", ".join(map(str, landed)) or "none yet"
             raise NotFoundError(f"The run {self._run.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
-        return export_dynamics(self._run.context.queries, self._run.store, chosen, Path(folder).absolute())
+        manifest, queries = self._run.dataset.manifest, self._run.context.queries
+        return export_dynamics(queries, self._run.store, manifest, chosen, Path(folder).absolute())
 
     def _comparison(
         self,

@@ -201,7 +201,7 @@ class Proof:
 
     @cached_property
     def _store(self) -> CellFiles:
-        return CellFiles(self._context.files)
+        return CellFiles(self._context.files, self._context.records.get(self.run_id).dataset_id)
 
     def _runs(self, cell: Cell | None) -> list[RunCore]:
         """The runs of its cells that a proof may stop and start; one that people scored may serve as a cell too."""

@@ -49,7 +49,7 @@ class _Stage:
     def drawn(self, size: int, seed: int) -> Mask:
         """So many of the training rows at random, each set within the larger ones of the seed; (N,) bool."""
         rows = np.flatnonzero(self.train)
-        order = np.argsort(drawing_order(self.population.tie_order[rows], seed), kind="stable")
+        order = np.argsort(drawing_order(self.population.order.tie[rows], seed), kind="stable")
         kept = np.zeros(len(self.train), dtype=bool)
         kept[rows[order[:size]]] = True
         return kept
@@ -190,8 +190,8 @@ class Proofs(Generic[AnyRun]):
             train[held_out] = False
             return _Stage(population, train, HELD_OUT, held_out)
         for name in (TEST, VALIDATION):
-            if name in population.split_names:
-                rows = np.flatnonzero(population.splits == population.split_names.index(name))
+            if name in population.order.split_names:
+                rows = np.flatnonzero(population.order.splits == population.order.split_names.index(name))
                 return _Stage(population, population.train, name, rows)
         raise BadInputError(
             f"The dataset {self._run.dataset.id} has no test split that a proof could be evaluated on.",
@@ -227,7 +227,7 @@ class Proofs(Generic[AnyRun]):
         self, key: str, arm: Arm, config: RunConfig, rows: Rows, labels: NDArray[np.int32], stage: _Stage
     ) -> str:
         """The run that gives a cell its result: an earlier one, this run itself, or a new one, not yet started."""
-        cells = CellFiles(self._run.context.files)
+        cells = CellFiles(self._run.context.files, self._run.record.dataset_id)
         known = cells.run_id(key)
         if known is not None:
             return known

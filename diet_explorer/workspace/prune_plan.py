@@ -83,7 +83,7 @@ class PrunePlan:
         """Rows per split and class: ``split, label, before, dropped, moved_out, moved_in, kept``."""
         population, classes = self._population, self._dataset.classes
         return pd.DataFrame(
-            class_counts(self.material, self.selection, population.splits, population.split_names, classes)
+            class_counts(self.material, self.selection, population.order.splits, population.order.split_names, classes)
         )
 
     def reasons(self) -> pd.DataFrame:

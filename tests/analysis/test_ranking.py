@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as hnp
 from diet_explorer.analysis.card import load_card
 from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, MetadataValue
 from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.scoring.rankings import SplitRanks
+from diet_explorer.scoring.rankings import ranks_within_splits
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
@@ -26,11 +27,11 @@ from tests.synthetic import write_dataset, write_scores
 def test_ranks_are_pandas_ranks_with_ties_by_id(values, seed, worst):
     random = np.random.default_rng(seed)
     splits = random.integers(0, 3, len(values))
-    tie_order = random.permutation(len(values))
-    found = SplitRanks(splits, tie_order).of(values, worst)
-    frame = pd.DataFrame({"value": -values if worst == "high" else values, "split": splits, "tie": tie_order})
+    tie = random.permutation(len(values) + 5)[: len(values)].astype(np.int32)
+    order = ExampleOrder(tie, splits.astype(np.int8), ("train", "validation", "test"))
+    frame = pd.DataFrame({"value": -values if worst == "high" else values, "split": splits, "tie": tie})
     expected = frame.sort_values(["value", "tie"]).groupby("split").cumcount().sort_index() + 1
-    assert found.tolist() == expected.tolist()
+    assert ranks_within_splits(order, values, worst).tolist() == expected.tolist()
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """Statistics, stability and warnings of a run, against pandas and scipy over the same score files."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,7 +79,7 @@ def test_statistics_are_pandas_over_the_score_files(made):
         for label, count in train[:size]["label"].value_counts().items():
             assert balance["train", share, label] == count
     before = loss.counts
-    path = run.store.statistics_path(0, 1.0)
+    path = run.store.paths.statistics(0, 1.0)
     workspace.context.files.remove_file(path)
     pd.testing.assert_frame_equal(
         run.dynamics.statistics(1.0, 0).score("loss").counts, before
@@ -137,17 +134,3 @@ def test_trajectories_are_counted_by_class(made):
     assert found["learned early", "c"] == early.sum()
     never = ~right[0.5] & ~right[1.0] & ~right[2.0] & (tables[0, 1.0]["split"] == "train")
     assert found["never learned"].sum() == never.sum()
-
-
-def test_a_run_without_rankings_is_ranked_when_somebody_looks(made):
-    workspace, run, _ = made
-    before = {seed: run.ranked(checkpoint=2, seed=seed, limit=None) for seed in (None, 0, 1)}
-    for kind in ("rankings", "statistics"):
-        shutil.rmtree(Path(workspace.context.files.root) / "runs" / run.id / kind)
-    assert workspace.run(run.id).checkpoints() == []  # its worker is still to come
-    workspace.context.records.set_status(run.id, "running")
-    workspace.context.records.set_status(run.id, "succeeded")
-    again = workspace.run(run.id)
-    assert again.checkpoints() == [0.5, 1.0, 2.0]
-    for seed, expected in before.items():
-        pd.testing.assert_frame_equal(again.ranked(checkpoint=2, seed=seed, limit=None), expected)

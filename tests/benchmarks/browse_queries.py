@@ -163,7 +163,7 @@ def main() -> None:
     first = [timed(lambda at=at: run.ranked("el2n", at[0], seed=at[1])) for at in places]
     show("a page of files not read before", first)
     for point, seed in places:
-        Path(run.store.ranking_path(seed, point)).read_bytes()
+        Path(run.store.paths.ranking(seed, point)).read_bytes()
     everything: dict[str, list[Took]] = {}
     for kind, draw in asker.filters().items():
         times: list[Took] = []

@@ -116,7 +116,7 @@ def single_models(run: Run, wrong: np.ndarray) -> pd.DataFrame:
     found = []
     for seed, points in run.landed().items():
         for point in points:
-            table = pq.read_table(run.store.scores_path(seed, point), columns=["el2n"])
+            table = pq.read_table(run.store.paths.scores(seed, point), columns=["el2n"])
             found.append((f"EL2N after epoch {point:g}", average_precision(wrong, table["el2n"].to_numpy())))
     frame = pd.DataFrame(found, columns=["what", "ap"])
     return frame.groupby("what")["ap"].agg(["min", "max"]).reset_index()

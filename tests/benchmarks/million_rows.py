@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from diet_explorer import Workspace
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.scoring.rankings import rank_mean, rank_seed
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from tests.benchmarks.import_rows import generate
-from tests.synthetic import score_table
+from tests.synthetic import made_up_scores
 
 FOLDER = Path(tempfile.gettempdir()) / "diet-explorer-benchmark"
 CHECKPOINTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
@@ -74,11 +75,11 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
     workspace = Workspace(home)
     manifest = workspace.run(run_id).dataset.manifest
     store = ScoreFiles(workspace.context.files, run_id)
+    order = read_example_order(workspace.context.files, manifest.id)
     shared, own = np.random.default_rng(0), np.random.default_rng(seed + 1)
     rows, classes = manifest.rows, len(manifest.classes)
-    labels = pq.read_table(Layout(workspace.context.files).dataset(manifest.id).examples, columns=["label"])[
-        "label"
-    ].to_numpy()
+    examples = Layout(workspace.context.files).dataset(manifest.id).examples
+    labels = pq.read_table(examples, columns=["label"])["label"].to_numpy()
     hardness = shared.gamma(2.0, 0.5, rows)
     wrong = shared.random(rows) < MISLABELLED
     pull = own.normal(0, 0.4, (rows, classes))
@@ -90,14 +91,15 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
         surprise = np.exp(-np.abs(learned) / 3)
         more = {"grand": 8 * surprise * spread, "grand_head": 3 * surprise * spread**2}
         rate = LEARNING_RATE * (1 - checkpoint / (CHECKPOINTS[-1] + 0.01))
-        store.write_scores(
-            seed, checkpoint, score_table(workspace.context.files, manifest, seed, checkpoint, logits, more), rate
-        )
-        rank_seed(store, seed, checkpoint)
+        table = made_up_scores(workspace.context.files, manifest, seed, checkpoint, logits, more, rate)
+        store.write_scores(seed, checkpoint, table)
+        rank_seed(store, order, seed, checkpoint, table)
 
 
 def _make_mean(home: Path, run_id: str, checkpoint: float) -> None:
-    rank_mean(ScoreFiles(Workspace(home).files, run_id), checkpoint)
+    workspace = Workspace(home)
+    order = read_example_order(workspace.context.files, workspace.run(run_id).record.dataset_id)
+    rank_mean(ScoreFiles(workspace.context.files, run_id), order, checkpoint)
 
 
 def _say(what: str, started: float) -> None:

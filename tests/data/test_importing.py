@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import open_source
@@ -29,6 +31,7 @@ def test_files_and_columns(importer: Importer) -> None:
         folder,
         f"{folder}/examples.parquet",
         f"{folder}/manifest.json",
+        f"{folder}/order.arrow",
         f"{folder}/set_aside.parquet",
     ]
     table = pq.read_table(Layout(importer.files).dataset(manifest.id).examples)
@@ -252,3 +255,20 @@ def test_rows_set_aside_join_no_group(importer: Importer) -> None:
     manifest = importer.run("t.csv", content)
     assert [row["near_duplicate_group"] for row in importer.examples(manifest)] == [None, None]
     assert manifest.report["exact_duplicate_groups"] == 0
+
+
+def test_the_order_of_the_examples_is_that_of_their_ids(importer: Importer) -> None:
+    examples = [("b", "test"), ("é", "train"), ("B", "train"), ("10", "test"), ("9", "validation"), ("a", "train")]
+    lines = [f"{key},text {n},{'ab'[n in (1, 3)]},{split}" for n, (key, split) in enumerate(examples)]
+    lines.insert(0, "key,text,label,split")
+    manifest = importer.run(
+        "set.csv", "\n".join(lines), ColumnMapping(text="text", label="label", id="key", split="split")
+    )
+    order = read_example_order(importer.files, manifest.id)
+    ids = [row["id"] for row in importer.examples(manifest)]
+    assert [ids[row] for row in np.argsort(order.tie)] == sorted(ids, key=str.encode)
+    assert order.split_names == ("test", "train", "validation")
+    assert [order.split_names[code] for code in order.splits] == [row["split"] for row in importer.examples(manifest)]
+    part = order.part(np.array([1, 2, 4, 5]))
+    assert part.split_names == ("train", "validation") and part.splits.tolist() == [0, 0, 1, 0]
+    assert [rows.tolist() for rows in part.by_split] == [[1, 3, 0], [2]]

@@ -65,7 +65,8 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
         run, arm = workspace.run(cell.run_id), proof.arms[cell.arm]
         (progress,) = (entry for entry in run.progress().seeds if entry.seed == cell.seed)
         assert progress.step == progress.total_steps == steps == proof.steps
-        scores = pq.read_table(run.store.scores_path(cell.seed, 2.0)).to_pandas().query("split == 'test'")
+        scores = pq.read_table(run.store.paths.scores(cell.seed, 2.0)).to_pandas()
+        scores = scores[scored.dataset.examples(scores["row"].tolist())["split"].to_numpy() == "test"]
         assert len(scores) == TEST == proof.evaluated
         figures = proof.results()[cell.arm][cell.seed]
         assert figures.accuracy == pytest.approx((scores["label"] == scores["predicted"]).mean())

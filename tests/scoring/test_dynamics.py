@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TrainingDynamics, most_common_trajectory
 from diet_explorer.store.files import Files
-from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
+from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
 from tests.synthetic import write_dataset, write_scores
 
 CLASSES = 3
@@ -107,9 +107,10 @@ def test_rankings_hold_the_dynamics_of_each_seed_and_their_mean(tmp_path):
         each = np.array([[entry[name] for entry in of_seed] for of_seed in truth])
         mean = store.read_ranking(None, 2.0)
         np.testing.assert_allclose(mean[name].to_numpy(), each.mean(0), rtol=2e-6, atol=1e-7)
-        figures = figures_of(mean)[:, ranked_scores(mean).index(name)]
-        np.testing.assert_allclose(figures[:, 1], each.std(0), rtol=1e-4, atol=1e-6)
-        assert figures[:, 0].tolist() == mean[name].to_pylist()
+        position = ranked_scores(mean).index(name)
+        np.testing.assert_allclose(deviations_of(mean)[:, position], each.std(0), rtol=1e-4, atol=1e-6)
+        assert figures_of(mean)[:, position].tolist() == mean[name].to_pylist()
+        assert not deviations_of(store.read_ranking(1, 2.0)).any()
         np.testing.assert_allclose(store.read_ranking(1, 2.0)[name].to_numpy(), each[1], rtol=2e-6, atol=1e-7)
         assert sorted(mean[f"rank_{name}"].to_numpy()[:30]) == list(range(1, 31))
     types = [[trajectory(points[1:], entry["right"]) for entry in of_seed] for of_seed in truth]

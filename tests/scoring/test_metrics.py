@@ -35,14 +35,7 @@ def by_hand(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def ours(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    z, y = torch.from_numpy(logits), torch.from_numpy(labels)
-    return {
-        "el2n": metrics.el2n(z, y).numpy(),
-        "loss": metrics.loss(z, y).numpy(),
-        "margin": metrics.margin(z, y).numpy(),
-        "entropy": metrics.entropy(z).numpy(),
-        "p_label": metrics.p_label(z, y).numpy(),
-    }
+    return metrics.scores_of(logits, labels)
 
 
 def labels_for(logits: np.ndarray, seed: int) -> np.ndarray:
@@ -74,7 +67,7 @@ def test_invariants(logits, seed):
 
 @pytest.mark.parametrize("classes", [2, 3, 10, 1000])
 def test_uniform_probabilities_give_the_known_value(classes):
-    z, y = torch.zeros(1, classes), torch.tensor([0])
+    z, y = np.zeros((1, classes), dtype=np.float32), np.array([0])
     assert metrics.el2n(z, y).item() == pytest.approx(math.sqrt(1 - 1 / classes), rel=1e-6)
     assert metrics.entropy(z).item() == pytest.approx(math.log(classes), rel=1e-6)
 
@@ -89,26 +82,38 @@ def test_adding_a_constant_to_all_logits_changes_nothing(logits, seed, constant)
 
 def test_easy_examples_keep_their_order():
     """Late in training p_y is 1 - 1e-9 and the like; 1 - p_y by subtraction would be 0 for all of them."""
-    lead = torch.linspace(16, 30, 15)
-    z = torch.stack([lead, torch.zeros_like(lead)], 1)
-    el2n = metrics.el2n(z, torch.zeros(15, dtype=torch.long))
-    assert (el2n.diff() < 0).all()
-    np.testing.assert_allclose(el2n.numpy(), math.sqrt(2) * np.exp(-lead.numpy().astype(np.float64)), rtol=1e-4)
+    lead = np.linspace(16, 30, 15, dtype=np.float32)
+    z = np.stack([lead, np.zeros_like(lead)], 1)
+    el2n = metrics.el2n(z, np.zeros(15, dtype=np.int64))
+    assert el2n.dtype == np.float32 and (np.diff(el2n) < 0).all()
+    np.testing.assert_allclose(el2n, math.sqrt(2) * np.exp(-lead.astype(np.float64)), rtol=1e-4)
 
 
 def test_half_precision_logits_are_scored_in_single_precision():
-    z = torch.tensor([[2.0, -1.0, 0.5]])
-    for name in ("el2n", "loss", "margin", "p_label"):
-        score = getattr(metrics, name)
-        found = score(z.to(torch.bfloat16), torch.tensor([0]))
-        assert found.dtype == torch.float32
-        assert found.item() == score(z, torch.tensor([0])).item(), name
+    z, y = np.array([[2.0, -1.0, 0.5]]), np.array([0])
+    single = metrics.scores_of(z.astype(np.float32), y)
+    for name, values in metrics.scores_of(z.astype(np.float16), y).items():
+        assert values.dtype == np.float32
+        assert values.item() == single[name].item(), name
 
 
 def test_two_classes_rank_identically():
-    z = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    y = torch.randint(0, 2, (200,), generator=torch.Generator().manual_seed(1))
-    order = metrics.el2n(z, y).argsort()
-    assert torch.equal(order, metrics.loss(z, y).argsort())
-    assert torch.equal(order, metrics.p_label(z, y).argsort(descending=True))
-    assert torch.equal(order, metrics.margin(z, y).argsort(descending=True))
+    random = np.random.default_rng(0)
+    z, y = random.normal(size=(200, 2)), random.integers(0, 2, 200)
+    scores = metrics.scores_of(z, y)
+    order = scores["el2n"].argsort()
+    assert order.tolist() == scores["loss"].argsort().tolist()
+    assert order.tolist() == (-scores["p_label"]).argsort().tolist()
+    assert order.tolist() == (-scores["margin"]).argsort().tolist()
+
+
+@given(LOGITS, st.integers(0, 1000))
+def test_scores_agree_with_torch(logits, seed):
+    labels = labels_for(logits, seed)
+    z, y = torch.from_numpy(logits), torch.from_numpy(labels)
+    found = ours(logits, labels)
+    expected = torch.nn.functional.cross_entropy(z, y, reduction="none").numpy()
+    np.testing.assert_allclose(found["loss"], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(metrics.probabilities(logits), torch.softmax(z, -1).numpy(), rtol=1e-5, atol=1e-7)
+    expected = torch.distributions.Categorical(logits=z).entropy().numpy()
+    np.testing.assert_allclose(found["entropy"], expected, rtol=1e-4, atol=1e-5)

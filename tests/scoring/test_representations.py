@@ -3,10 +3,10 @@
 import copy
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
+from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring import representations
 from diet_explorer.scoring.representations import store_embeddings
@@ -27,8 +27,9 @@ def encoded_examples(token_types: bool) -> EncodedExamples:
     columns["input_ids"][offsets[1:] - 1] = SEP
     if token_types:
         columns["token_type_ids"] = rng.integers(0, 2, total).astype(np.int32)
-    ids = pa.array([str(row) for row in range(len(LENGTHS))])
-    return EncodedExamples(columns, offsets, np.zeros(len(LENGTHS), dtype=np.int64), ids, ids, 0)
+    rows = len(LENGTHS)
+    order = ExampleOrder(np.arange(rows, dtype=np.int32), np.zeros(rows, dtype=np.int8), ("train",))
+    return EncodedExamples(columns, offsets, np.zeros(rows, dtype=np.int64), order, 0)
 
 
 def reference(model, encoded):

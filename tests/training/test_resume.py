@@ -83,15 +83,15 @@ def test_seeds_differ_and_a_finished_seed_is_left_alone(made):
     assert hashes(files, "seeds") == before
     go(made, "seeds", seed=1)
     assert ScoreFiles(files, "seeds").landed() == {0: list(CHECKPOINTS), 1: list(CHECKPOINTS)}
-    first, second = (pq.read_table(ScoreFiles(files, "seeds").scores_path(seed, 1.0)) for seed in (0, 1))
+    first, second = (pq.read_table(ScoreFiles(files, "seeds").paths.scores(seed, 1.0)) for seed in (0, 1))
     assert not np.allclose(first["el2n"], second["el2n"])
 
 
 def test_the_score_file_holds_what_was_promised(made):
     _, files, manifest, _ = made
     go(made, "columns")
-    table = pq.read_table(ScoreFiles(files, "columns").scores_path(0, 1.0))
-    promised = ["id", "seed", "checkpoint", "label", "predicted", "p_label", "el2n", "grand", "grand_head", "loss"]
+    table = pq.read_table(ScoreFiles(files, "columns").paths.scores(0, 1.0))
+    promised = ["row", "seed", "checkpoint", "label", "predicted", "p_label", "el2n", "grand", "grand_head", "loss"]
     assert {*promised, "margin", "entropy"} <= set(table.column_names)
     assert table["row"].to_pylist() == list(range(manifest.rows))
     groups = [name for name in table.column_names if name.startswith("grand.")]

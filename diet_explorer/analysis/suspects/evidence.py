@@ -9,17 +9,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from diet_explorer.analysis.neighbours import label_agreement
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring import metrics
 from diet_explorer.scoring.dynamics import FORGOTTEN, LEARNED_LATE, NEVER_LEARNED, TrainingDynamics
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import ScoreFiles, logits_of
 
 TRAIN = "train"
 GROUP = "near_duplicate_group"
@@ -126,8 +127,8 @@ def read_evidence(
             f"Nothing has been learned by checkpoint {checkpoint:g} yet, so no label can be doubted.",
             "Wait until a later checkpoint has landed, best the end of epoch 1.",
         )
-    first = _read(store, next(iter(landed)), checkpoint, ["row", "split", "label"])
-    train = first["split"].to_numpy() == TRAIN
+    first = store.read_scores(next(iter(landed)), checkpoint, ["row", "label"])
+    train = read_example_order(files, manifest.id).in_split(TRAIN)[first["row"].to_numpy()]
     rows, labels = first["row"].to_numpy()[train], first["label"].to_numpy()[train]
     seen, unseen = _Votes(len(rows), len(manifest.classes)), _Votes(len(rows), len(manifest.classes))
     single = {name: _Mean(len(rows)) for name in ("el2n", "grand")}
@@ -135,8 +136,8 @@ def read_evidence(
     for seed, points in landed.items():
         course = TrainingDynamics(len(rows))
         for point in points:
-            table = _read(store, seed, point, ["logits", "p_label", "margin", "predicted"])
-            logits = _logits(table)[train]
+            table = store.read_scores(seed, point, ["logits", "p_label", "margin", "predicted"])
+            logits = logits_of(table)[train]
             if point >= FIRST_EPOCH or point == points[-1]:
                 seen.add(np.arange(len(rows)), logits, labels)
             if point > 0:
@@ -146,7 +147,7 @@ def read_evidence(
                 course.add(point, p_label, margin, predicted == labels)
         for name, values in _over_training(course, points).items():
             over[name].add(values)
-        table = _read(store, seed, checkpoint, list(single))
+        table = store.read_scores(seed, checkpoint, list(single))
         for name in table.column_names:
             single[name].add(table[name].to_numpy()[train])
     examples = read_columns(files, manifest, ["label", GROUP])
@@ -192,11 +193,9 @@ class _Votes:
 
     def add(self, places: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
         """What one model says of the examples at some places."""
-        probabilities = softmax(logits, axis=1)
-        self._probabilities[places] += probabilities
+        self._probabilities[places] += metrics.probabilities(logits)
         self._votes[places] += 1
-        probabilities[np.arange(len(places)), labels] -= 1.0
-        self._el2n[places] += np.sqrt(np.square(probabilities, dtype=np.float64).sum(1))
+        self._el2n[places] += metrics.el2n(logits, labels)
 
     def opinion(self) -> Opinion:
         with np.errstate(invalid="ignore"):
@@ -217,9 +216,9 @@ def _add_folds(
             continue
         trained = lists.read_training(seed)[0]
         for point in points:
-            table = _read(folds, seed, point, ["row", "logits"])
+            table = folds.read_scores(seed, point, ["row", "logits"])
             own, places, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
-            logits = _logits(table)[places]
+            logits = logits_of(table)[places]
             known = np.isin(own, trained, assume_unique=True)
             seen.add(at[known], logits[known], labels[at[known]])
             if point >= UNSEEN_FROM * last:
@@ -235,17 +234,6 @@ def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, N
         "never_learned": (kinds == NEVER_LEARNED).astype(np.float32),
         "late": np.isin(kinds, (LEARNED_LATE, FORGOTTEN)).astype(np.float32),
     }
-
-
-def _read(store: ScoreFiles, seed: int, checkpoint: float, columns: list[str]) -> pa.Table:
-    with store.files.open_read(store.scores_path(seed, checkpoint)) as stream:
-        reader = pq.ParquetFile(stream)
-        return reader.read([name for name in columns if name in reader.schema_arrow.names])
-
-
-def _logits(table: pa.Table) -> Floats:
-    flat: Floats = table["logits"].combine_chunks().flatten().to_numpy()
-    return flat.reshape(len(table), -1)
 
 
 def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArray[np.int32]) -> Floats | None:

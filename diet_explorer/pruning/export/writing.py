@@ -189,8 +189,8 @@ class _Building:
         self._place = place
         self._tell = tell
         self._stopped = stopped
-        self._names = safe_names(plan.population.split_names)
-        self._split_names = pa.array(plan.population.split_names, pa.string())
+        self._names = safe_names(plan.population.order.split_names)
+        self._split_names = pa.array(plan.population.order.split_names, pa.string())
         self._neutralised = 0
         with files.open_read(Layout(files).dataset(plan.manifest.id).examples) as stream:
             stored = pq.read_schema(stream)
@@ -202,7 +202,7 @@ class _Building:
 
     def write_rows(self) -> None:
         """Write all data files, and the list of dropped rows."""
-        splits, keep = self._plan.population.splits, self._plan.selection.keep
+        splits, keep = self._plan.population.order.splits, self._plan.selection.keep
         written = self._written()
         writers = [self._writer(name) for name in self._names]
         dropped = self._csv(DROPPED_NAME, _DROPPED_SCHEMA)
@@ -227,7 +227,7 @@ class _Building:
         files = self._files_written()
         reasons = np.bincount(plan.selection.reasons, minlength=len(REASONS))
         relabelled = plan.selection.keep & (plan.selection.labels != plan.material.labels)
-        splits, names = plan.population.splits, plan.population.split_names
+        splits, names = plan.population.order.splits, plan.population.order.split_names
         return {
             "format_version": FORMAT_VERSION,
             "program": {"name": "diet-explorer", "version": version("diet-explorer")},
@@ -287,14 +287,14 @@ class _Building:
         return ids.take(pa.array(np.searchsorted(rows, stays), mask=stays < 0))
 
     def _dropped(self, ids: pa.StringArray, rows: NDArray[np.int64]) -> pa.RecordBatch:
-        codes, splits = self._plan.selection.reasons[rows], self._plan.population.splits[rows]
+        codes, splits = self._plan.selection.reasons[rows], self._plan.population.order.splits[rows]
         labels = self._columns.label_names(self._plan.material.labels[rows])
         reasons = pa.array(REASONS).take(pa.array(codes))
         columns = [ids, self._split_names.take(pa.array(splits)), labels, reasons, self._stays.take(pa.array(rows))]
         return pa.record_batch(columns, schema=_DROPPED_SCHEMA)
 
     def _files_written(self) -> list[ExportedFile]:
-        splits, written = self._plan.population.splits, self._written()
+        splits, written = self._plan.population.order.splits, self._written()
         rows = {name: int(np.count_nonzero(written & (splits == code))) for code, name in enumerate(self._names)}
         found = []
         for path in sorted(entry for entry in self._place.rglob("*") if entry.is_file()):

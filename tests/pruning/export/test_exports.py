@@ -27,11 +27,9 @@ from diet_explorer.jobs.workflows import Workbench
 from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-from diet_explorer.scoring.rankings import rank_checkpoint
-from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.export_requests import new_request, replay_export
-from tests.synthetic import score_table
+from tests.synthetic import write_scores
 
 ROWS = 240
 NAMES = ["note", "stars", "key", "sentence", "keep", "mood", "part"]  # one like a column that exports add
@@ -65,12 +63,11 @@ def workspace(tmp_path_factory):
     )
     config = RunConfig(dataset.id, epochs=1, seeds=2, checkpoints=(0.0, 1.0)).validated()
     run = workspace.create_run(config, name="run", origin="job")
-    store, rng = ScoreFiles(workspace.context.files, run.id), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for seed in range(2):
         for point in (0.0, 1.0):
             logits = rng.normal(size=(ROWS, 3))
-            store.write_scores(seed, point, score_table(workspace.context.files, dataset.manifest, seed, point, logits))
-            rank_checkpoint(store, seed, point)
+            write_scores(workspace.context.files, dataset.manifest, run.id, seed, point, logits)
     workspace.context.records.set_status(run.id, "succeeded")
     dataset.decide([0, 1, 9], "exclude", annotator="ann")  # the last one is a test row
     dataset.decide([2], "relabel", label="sad", annotator="ann")

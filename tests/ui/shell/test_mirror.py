@@ -32,7 +32,7 @@ def test_a_change_from_elsewhere_replaces_it(filled, open_page):
 def test_scores_that_land_move_the_default_checkpoint_without_writing_the_url(own, open_page):
     store = ScoreFiles(own.workspace.context.files, own.run.id)
     for seed in (0, 1, None):
-        own.workspace.context.files.remove_file(store.ranking_path(seed, 1.0))
+        own.workspace.context.files.remove_file(store.paths.ranking(seed, 1.0))
     app = open_page("browse")
     assert control(app.selectbox, "pick-checkpoint").value == 0.5
     logits = np.stack(own.tables[0, 1.0]["logits"])
@@ -48,13 +48,3 @@ def test_scores_that_land_move_the_default_checkpoint_without_writing_the_url(ow
 @given(st.dictionaries(st.text(max_size=3), st.sampled_from(["a", "a (2)", "b"]), max_size=6))
 def test_options_can_be_told_apart_by_their_titles(titles):
     assert len({*unique_titles(titles).values()}) == len(titles)
-
-
-def test_rankings_of_an_earlier_form_are_made_again(own):
-    store = ScoreFiles(own.workspace.context.files, own.run.id)
-    points = store.ranked_checkpoints(None)
-    for point in points:
-        store.write_ranking(None, point, store.read_ranking(None, point).drop_columns(["figures"]))
-    assert not store.is_of_this_form(None, points[0])
-    assert own.run.checkpoints() == points
-    assert all(store.is_of_this_form(None, point) for point in points)
