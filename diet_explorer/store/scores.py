@@ -131,12 +131,16 @@ def _stacked(lists: pa.FixedSizeListArray) -> NDArray[np.float32]:
 
 
 class ScoreFiles:
-    """Where the score files of one run lie, and which have landed.
+    """Reads and writes the score files of one run, and says which have landed.
 
     Parameters
     ----------
     files : Files
     run_id : str
+
+    Attributes
+    ----------
+    paths : RunPaths
     """
 
     def __init__(self, files: Files, run_id: str) -> None:
@@ -144,21 +148,9 @@ class ScoreFiles:
         self.run_id = run_id
         self.paths = Layout(files).run(run_id)
 
-    def scores_path(self, seed: int, checkpoint: float) -> str:
-        """Path of the scores of one seed at one checkpoint (in epochs)."""
-        return self.paths.scores(seed, checkpoint)
-
-    def ranking_path(self, seed: int | None, checkpoint: float) -> str:
-        """Path of the ranking of one seed, or of the mean over seeds for None."""
-        return self.paths.ranking(seed, checkpoint)
-
     def has_scores(self, seed: int, checkpoint: float) -> bool:
         """Whether the scores of this seed and checkpoint have landed."""
-        return self.files.exists(self.scores_path(seed, checkpoint))
-
-    def statistics_path(self, seed: int | None, checkpoint: float) -> str:
-        """Path of the statistics of one seed's ranking, or of the mean's for None."""
-        return self.paths.statistics(seed, checkpoint)
+        return self.files.exists(self.paths.scores(seed, checkpoint))
 
     def write_scores(self, seed: int, checkpoint: float, table: pa.Table) -> None:
         """Write one score file, atomically; see `score_table`."""
@@ -189,11 +181,11 @@ class ScoreFiles:
 
     def write_ranking(self, seed: int | None, checkpoint: float, ranking: pa.RecordBatch) -> None:
         """Write one ranking, atomically; it replaces an earlier one."""
-        write_arrow(self.files, self.ranking_path(seed, checkpoint), ranking.schema, [ranking])
+        write_arrow(self.files, self.paths.ranking(seed, checkpoint), ranking.schema, [ranking])
 
     def read_ranking(self, seed: int | None, checkpoint: float) -> pa.RecordBatch:
         """One ranking, mapped into memory: a row per example of the dataset, in its order."""
-        return read_arrow(self.files, self.ranking_path(seed, checkpoint))[0]
+        return read_arrow(self.files, self.paths.ranking(seed, checkpoint))[0]
 
     def landed(self) -> dict[int, list[float]]:
         """Seed to its checkpoints whose scores are there, both ascending."""
@@ -207,7 +199,7 @@ class ScoreFiles:
 
     def ranked_seeds(self, checkpoint: float) -> list[int]:
         """Seeds whose own ranking is there at a checkpoint, ascending."""
-        return [seed for seed in self.landed() if self.files.exists(self.ranking_path(seed, checkpoint))]
+        return [seed for seed in self.landed() if self.files.exists(self.paths.ranking(seed, checkpoint))]
 
     def stamp(self) -> str:
         """Changes whenever another score file lands; a key for caches."""
