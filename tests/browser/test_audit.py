@@ -299,6 +299,30 @@ def test_two_tabs_on_one_example_and_a_disk_that_cannot_be_written(audited, new_
     assert events_of(run, "Cem")[2:] == [("exclude", None, [row])]
 
 
+def test_what_is_sent_again_after_a_reload_is_stored_once(audited, new_page):
+    app, run, _ = audited
+    page = started(new_page(f"{app.url}/audit?run={run.id}"), "Dora")
+    page.evaluate(
+        """() => {
+          const set = Storage.prototype.setItem;
+          Storage.prototype.setItem = function (key, value) {
+            if (key.startsWith('review-deck')) window.kept = [key, value];
+            set.call(this, key, value);
+          };
+        }"""
+    )
+    row = press(page, "e")
+    saved(page)
+    stored = run.dataset.ledger.events("Dora")
+    assert [(event.action, event.rows.tolist()) for event in stored] == [("exclude", [row])]
+    page.evaluate("sessionStorage.setItem(...window.kept)")  # as if the page had been left before it heard of that
+    page.reload()
+    ready(page)
+    saved(page)
+    assert [event.id for event in run.dataset.ledger.events("Dora")] == [stored[0].id]
+    assert page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('review-deck'))") == []
+
+
 @pytest.mark.parametrize(
     "path", ["audit?tab=review", "audit?tab=list", "browse?example=2", "distributions", "data_map?colour=label"]
 )

@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from diet_explorer.review.annotators import Identity
 from diet_explorer.review.rules import ReviewRules
+from diet_explorer.ui.audit.conflicts import Settling
+from diet_explorer.ui.audit.deck import DeckState
+from diet_explorer.ui.audit.session import Review
 from diet_explorer.ui.audit.suspects import KIND_TITLES
 from tests.synthetic import write_scores
 from tests.ui.conftest import assert_calm, words_on
@@ -34,11 +38,61 @@ def test_the_name_comes_from_the_browser_s_last_visit(filled, open_page, cookies
 
 
 @pytest.mark.parametrize("tab", ["list", "conflicts", "history", "evidence"])
-def test_every_face_is_drawn(filled, open_page, cookies, tab):
+def test_every_tab_is_drawn(filled, open_page, cookies, tab):
     cookies["diet-explorer-name"] = "Ann"
     app = open_page("audit", tab=tab)
     assert_calm(app)
     assert not app.error
+
+
+def entry(action, row=-1, **more):
+    """What the browser puts into its outbox for a key, but for the number."""
+    return {"action": action, "row": row, "expected": 0, "uid": f"{action} {row}", **more}
+
+
+def send(handle, entries):
+    """Send an outbox as a page does that has just been loaded."""
+    deck = DeckState()
+    outbox = {"deck": deck.id, "entries": [{"n": number, **each} for number, each in enumerate(entries, 1)]}
+    deck.take(outbox, handle)
+    return deck
+
+
+def test_an_outbox_that_is_sent_again_stores_nothing_twice(own):
+    run, ann = own.run, Identity("Ann")
+    ledger, rows = run.dataset.ledger, run.audit.order()[:3].tolist()
+    entries = [
+        entry("keep", rows[0]),
+        entry("flag", rows[1]),
+        entry("relabel", rows[1], label=run.dataset.classes[0], note="why"),
+        entry("exclude", rows[2]),
+        entry("undo"),
+    ]
+    for _ in range(2):  # the page was left before it heard that all was stored
+        review = Review((), run.review.queue(ann), ann, run, run.default_checkpoint(), "")
+        deck = send(review.handle, entries)
+        assert deck.acknowledged == len(entries) and deck.trouble is None
+    stored = ledger.events("Ann")[::-1]
+    assert [event.action for event in stored] == ["keep", "flag", "relabel", "exclude", "undo"]
+    assert [event.uid for event in stored] == [each["uid"] for each in entries]
+    ledger.decide([rows[0]], "exclude", annotator="Bob")
+    assert send(review.handle, entries[:1]).trouble is None, "what came later is no reason to ask again"
+    trouble = send(review.handle, [entry("unsure", rows[0])]).trouble
+    assert trouble["kind"] == "meanwhile" and "Bob" in trouble["text"]
+    assert len(ledger.events("Ann")) == 5
+
+
+def test_a_settled_disagreement_that_is_sent_again_is_settled_once(own):
+    dataset, lea = own.dataset, Identity("Lea")
+    dataset.ledger.set_rules(ReviewRules(overlap=2), annotator=lea)
+    for name, action in (("Ann", "keep"), ("Bob", "exclude")):
+        dataset.decide([4, 7], action, annotator=name)
+    entries = [entry("keep", 4), entry("exclude", 7), entry("undo")]
+    for _ in range(2):
+        settling = Settling(dataset.id)
+        assert send(lambda each, way=settling: way.handle(each, dataset, lea), entries).acknowledged == 3
+    assert [event.action for event in dataset.ledger.events("Lea")[::-1]] == ["keep", "exclude", "undo"]
+    assert dataset.ledger.conflicts().tolist() == [7]
 
 
 def all_sent(node):
