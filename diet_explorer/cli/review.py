@@ -37,7 +37,7 @@ decisions_app = typer.Typer(help="The ledger of decisions: list, export, import,
 
 
 def decide_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of the examples; several are one decision.")],
     action: Annotated[
         str | None, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag …")
@@ -59,63 +59,69 @@ def decide_command(
     as_json: JsonOption = False,
 ) -> None:
     """Decide about one example or several; nothing is overwritten, and undo takes it back."""
-    found, who = _dataset(workspace, dataset), annotator or getpass.getuser()
-    rows = found.rows_of(ids)
+    dataset, who = _dataset(workspace, name), annotator or getpass.getuser()
+    rows = dataset.rows_of(ids)
     if suggesting is not None:
         if action or label or adjudicate:
             raise BadInputError(
                 "Suggestions are accepted as they are.", "Give --accept-suggestions without an action and a label."
             )
-        event = _accept(workspace, found, suggesting, ids, who, note, uid)
-        _print_event(found, event, as_json, _accepted_words(found, event, len(rows)))
+        event = _accept(workspace, dataset, suggesting, ids, who, note, uid)
+        _print_event(dataset, event, as_json, _accepted_words(dataset, event, len(rows)))
         return
     if action is None:
         raise BadInputError("No decision was given.", "Give --action, or --accept-suggestions with a run.")
     if adjudicate:
         if len(rows) != 1:
             raise BadInputError("One example is adjudicated at a time.", "Give one id.")
-        event = found.ledger.adjudicate(int(rows[0]), action, annotator=who, label=label, note=note, uid=uid)
+        event = dataset.ledger.adjudicate(int(rows[0]), action, annotator=who, label=label, note=note, uid=uid)
     else:
-        event = found.decide(rows, action, annotator=who, label=label, note=note, uid=uid)
-    _print_event(found, event, as_json, f"Saved: {action} for {len(event.rows)} of {found.id}, by {event.annotator}")
+        event = dataset.decide(rows, action, annotator=who, label=label, note=note, uid=uid)
+    _print_event(
+        dataset, event, as_json, f"Saved: {action} for {len(event.rows)} of {dataset.id}, by {event.annotator}"
+    )
 
 
 def undo_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     uid: UidOption = None,
     annotator: AnnotatorOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take back an annotator's latest decision."""
-    found = _dataset(workspace, dataset)
-    event = found.undo(annotator or getpass.getuser(), uid=uid)
+    dataset = _dataset(workspace, name)
+    event = dataset.undo(annotator or getpass.getuser(), uid=uid)
     if event is None:
         raise BadInputError("There is nothing to undo.", "Name the annotator whose decision it was with --annotator.")
-    _print_event(found, event, as_json, f"Undone: it was about {len(event.rows)} of {found.id}")
+    _print_event(dataset, event, as_json, f"Undone: it was about {len(event.rows)} of {dataset.id}")
 
 
 def agreement_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how far annotators agree: raw, Cohen's κ of each pair, Krippendorff's α, with 95 % intervals."""
-    found = _dataset(workspace, dataset).ledger.agreement(seed=seed)
+    agreement = _dataset(workspace, name).ledger.agreement(seed=seed)
     if as_json:
-        out.print_json(asdict(found))
+        out.print_json(asdict(agreement))
         return
-    facts = {"examples with two opinions or more": found.rows, "annotators": found.annotators}
-    out.print_facts({**facts, "raw agreement": _interval(found.raw), "Krippendorff's α": _interval(found.alpha)})
-    rows = [(pair.first, pair.second, pair.rows, _interval(pair.raw), _interval(pair.kappa)) for pair in found.pairs]
+    facts = {"examples with two opinions or more": agreement.rows, "annotators": agreement.annotators}
+    out.print_facts(
+        {**facts, "raw agreement": _interval(agreement.raw), "Krippendorff's α": _interval(agreement.alpha)}
+    )
+    rows = [
+        (pair.first, pair.second, pair.rows, _interval(pair.raw), _interval(pair.kappa)) for pair in agreement.pairs
+    ]
     if rows:
         out.print_table(("annotator", "and", "examples", "raw", "Cohen's κ"), rows)
 
 
 @decisions_app.command("list")
 def list_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     top: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
     annotator: ByOption = None,
     since: SinceOption = None,
@@ -124,20 +130,20 @@ def list_command(
     as_json: JsonOption = False,
 ) -> None:
     """List decisions, the newest first, and what holds now."""
-    found = _dataset(workspace, dataset)
-    events = found.ledger.events(annotator, since, until, top)
+    dataset = _dataset(workspace, name)
+    events = dataset.ledger.events(annotator, since, until, top)
     if as_json:
-        facts = {"dataset": found.id, "counts": found.ledger.counts(), "conflicts": len(found.ledger.conflicts())}
-        out.print_json({**facts, "events": [_facts(found, event) for event in events]})
+        facts = {"dataset": dataset.id, "counts": dataset.ledger.counts(), "conflicts": len(dataset.ledger.conflicts())}
+        out.print_json({**facts, "events": [_facts(dataset, event) for event in events]})
         return
-    out.print_facts({**found.ledger.counts(), "in conflict": len(found.ledger.conflicts())})
+    out.print_facts({**dataset.ledger.counts(), "in conflict": len(dataset.ledger.conflicts())})
     rows = [
         (
             f"{event.at:%Y-%m-%d %H:%M:%S}",
             event.annotator,
             event.action,
             event.label if event.labels is None else "one each",
-            _examples(found, event),
+            _examples(dataset, event),
         )
         for event in events
     ]
@@ -146,7 +152,7 @@ def list_command(
 
 @decisions_app.command("export")
 def export_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     output: Annotated[str, typer.Option(metavar="FILE|-", help="JSON Lines; - writes to standard output.")],
     annotator: ByOption = None,
     since: SinceOption = None,
@@ -155,36 +161,36 @@ def export_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write the ledger as JSON Lines, one event a line."""
-    found = _dataset(workspace, dataset)
+    dataset = _dataset(workspace, name)
     target = sys.stdout if output == STANDARD else Path(output)
-    count = found.export_decisions(target, annotator=annotator, since=since, until=until)
+    count = dataset.export_decisions(target, annotator=annotator, since=since, until=until)
     if output == STANDARD:
         return
     if as_json:
-        out.print_json({"dataset": found.id, "events": count, "output": str(Path(output).absolute())})
+        out.print_json({"dataset": dataset.id, "events": count, "output": str(Path(output).absolute())})
     else:
         out.print_line(f"Wrote {count:,} events to {output}")
 
 
 @decisions_app.command("import")
 def import_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="What an export wrote; - reads standard input.")],
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add the events of an exported ledger; those that are here already stay as they are."""
-    found = _dataset(workspace, dataset)
-    count = found.import_decisions(sys.stdin if source == STANDARD else Path(source))
+    dataset = _dataset(workspace, name)
+    count = dataset.import_decisions(sys.stdin if source == STANDARD else Path(source))
     if as_json:
-        out.print_json({"dataset": found.id, **asdict(count)})
+        out.print_json({"dataset": dataset.id, **asdict(count)})
     else:
         out.print_line(f"Added {count.added:,} events; {count.known:,} were here already")
 
 
 @decisions_app.command("rules")
 def rules_command(
-    dataset: DatasetArgument,
+    name: DatasetArgument,
     overlap: Annotated[int | None, typer.Option(help="How many people decide about each example.")] = None,
     blind: Annotated[bool | None, typer.Option("--blind/--open", help="Hide suggestions, scores and votes.")] = None,
     audit_share: Annotated[float | None, typer.Option(help="Share of random examples in the queue, 0 to 0.5.")] = None,
@@ -193,7 +199,7 @@ def rules_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show how a dataset is reviewed, or change it for everybody."""
-    ledger = _dataset(workspace, dataset).ledger
+    ledger = _dataset(workspace, name).ledger
     given = {"overlap": overlap, "blind": blind, "audit_share": audit_share}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rules = replace(ledger.rules(), **changes)
@@ -206,10 +212,10 @@ def rules_command(
 
 
 def _dataset(workspace: str | None, name: str) -> Dataset:
-    place = open_workspace(workspace)
+    opened = open_workspace(workspace)
     from diet_explorer.cli.finding import find_dataset
 
-    return find_dataset(place, name)
+    return find_dataset(opened, name)
 
 
 def _print_event(dataset: Dataset, event: DecisionEvent, as_json: bool, line: str) -> None:
@@ -265,5 +271,5 @@ def _examples(dataset: Dataset, event: DecisionEvent) -> str:
     return ", ".join(dataset.ids_of(event.rows[:SHOWN_IDS])) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _interval(found: Interval | None) -> str:
-    return "–" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+def _interval(interval: Interval | None) -> str:
+    return "–" if interval is None else f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

@@ -95,10 +95,10 @@ def agreement(
     seed : int
         The same seed gives the same intervals.
     """
-    _, places, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    _, example, counts = np.unique(rows, return_inverse=True, return_counts=True)
     several = counts >= 2
-    kept = several[places]
-    units = (np.cumsum(several) - 1)[places[kept]]
+    kept = several[example]
+    units = (np.cumsum(several) - 1)[example[kept]]
     voters, who = np.unique(people[kept], return_inverse=True)
     kinds, verdict = np.unique(verdicts[kept], return_inverse=True)
     if not len(units):
@@ -107,11 +107,10 @@ def agreement(
     draw = np.random.default_rng(seed)
     per_unit = np.stack([(patterns == kind).sum(axis=1) for kind in range(len(kinds))], axis=1)
     who_is = [names[voter] for voter in voters]
-    pairs = [
-        _pair(patterns[:, places], repeats, len(kinds), (who_is[places[0]], who_is[places[1]]), samples, draw)
-        for places in map(list, combinations(range(len(voters)), 2))
+    compared = [
+        _pair(patterns[:, pair], repeats, len(kinds), (who_is[pair[0]], who_is[pair[1]]), samples, draw)
+        for pair in map(list, combinations(range(len(voters)), 2))
     ]
-    found = [pair for pair in pairs if pair is not None]
     raw = _interval(repeats, lambda weights: _raw(weights, per_unit), samples, draw)
     alpha = None if len(kinds) == 1 else _interval(repeats, lambda w: _alpha(w, per_unit), samples, draw)
     return Agreement(
@@ -119,7 +118,9 @@ def agreement(
         annotators=len(voters),
         raw=raw,
         alpha=alpha,
-        pairs=sorted(found, key=lambda pair: (-pair.rows, pair.first, pair.second)),
+        pairs=sorted(
+            (pair for pair in compared if pair is not None), key=lambda pair: (-pair.rows, pair.first, pair.second)
+        ),
     )
 
 
@@ -147,7 +148,7 @@ def _pair(
         return None
     votes, repeats = votes[both], repeats[both]
     equal = votes[:, 0] == votes[:, 1]
-    marks = [np.eye(kinds)[votes[:, place]] for place in (0, 1)]
+    marks = [np.eye(kinds)[votes[:, voter]] for voter in (0, 1)]
 
     def kappa(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         total = weights.sum(axis=1)

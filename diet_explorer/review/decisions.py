@@ -199,7 +199,7 @@ class Ledger:
         """The event of a decision about what a filter keeps, where it was sent before with this uid; else None.
 
         Sent again it is recognised by the filter, which `seen` names: once it is stored, a filter by decisions keeps
-        other examples. Ask after these are chosen; then whoever sent it meanwhile chose the same or is found here.
+        other examples. Ask after these are chosen: whoever sent it meanwhile chose the same, or their event is here.
         """
         who = allowed(self._identity, annotator, "annotator", "decide")
         event = None if uid is None else self.records.sent(checked_uid(uid))

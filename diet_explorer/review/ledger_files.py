@@ -147,13 +147,13 @@ def _event(
         ReviewRules.from_json(line.get("seen") or {})
     elif not line["ids"]:
         raise BadInputError(f"Line {number} is about no example.", "Give a file that an export has written.")
-    places = pc.index_in(pa.array(line["ids"], pa.string()), names)
-    if places.null_count:
-        unknown = line["ids"][places.is_null().to_pylist().index(True)]
+    positions = pc.index_in(pa.array(line["ids"], pa.string()), names)
+    if positions.null_count:
+        unknown = line["ids"][positions.is_null().to_pylist().index(True)]
         raise BadInputError(
             f"Line {number}: the dataset has no example {unknown!r}.", f"Is this the ledger of {manifest.name}?"
         )
-    annotator, about = _text(number, line, "annotator"), rows[places.to_numpy()]
+    annotator, about = _text(number, line, "annotator"), rows[positions.to_numpy()]
     try:
         choice = Choice(np.unique(about).astype(np.int32))
         if action in ACTIONS:

@@ -30,7 +30,7 @@ class QueueItem:
     Attributes
     ----------
     row : int
-    place : int
+    position : int
         In the order, 1 is first.
     audit : bool
         Whether it was drawn at random from all of the order, to estimate the errors left.
@@ -41,7 +41,7 @@ class QueueItem:
     """
 
     row: int
-    place: int
+    position: int
     audit: bool
     expected: int
     decided: DecisionEvent | None
@@ -96,8 +96,8 @@ class ReviewQueue:
         # the same for everybody, so that two people draw on one random sample
         drawn = np.random.default_rng(list(ledger.manifest.id.encode())).permutation(len(self.order))
         self._random = self.order[drawn]
-        self._places = np.full(ledger.manifest.rows, -1, dtype=np.int32)
-        self._places[self.order] = np.arange(len(self.order), dtype=np.int32)
+        self._positions = np.full(ledger.manifest.rows, -1, dtype=np.int32)
+        self._positions[self.order] = np.arange(len(self.order), dtype=np.int32)
         self._lease_seconds = lease_seconds
         self._claimed_at = 0.0
         self._way: list[int] = []  # rows in the order in which they are shown
@@ -120,7 +120,7 @@ class ReviewQueue:
             self._arrived = row, self._ledger.last_event(row)
         return QueueItem(
             row=row,
-            place=int(self._places[row]) + 1,
+            position=int(self._positions[row]) + 1,
             audit=row in self._audits,
             expected=self._arrived[1],
             decided=None if vote is None else self._ledger.event(vote).seen_from(row, self._ledger.manifest.classes),
@@ -150,7 +150,7 @@ class ReviewQueue:
         BadInputError
             It is not in this order.
         """
-        if not 0 <= row < len(self._places) or self._places[row] < 0:
+        if not 0 <= row < len(self._positions) or self._positions[row] < 0:
             raise BadInputError(f"The row {row} is not in this queue.", "Choose another filter or another order.")
         if row not in self._way:
             self._way.insert(self._at, row)
@@ -195,7 +195,7 @@ class ReviewQueue:
             label=label,
             note=note,
             run_id=self._run_id,
-            seen={**(seen or {}), "place": int(self._places[row]) + 1, "audit": row in self._audits},
+            seen={**(seen or {}), "place": int(self._positions[row]) + 1, "audit": row in self._audits},
             expected=known if expected is None else expected,
             uid=uid,
         )
@@ -206,7 +206,7 @@ class ReviewQueue:
     def undo(self, *, uid: str | None = None) -> DecisionEvent | None:
         """Take back the annotator's latest decision and show its example, if it is in this order; see `Ledger.undo`."""
         undone = self._ledger.undo(self._identity, uid=uid)
-        if undone is not None and len(undone.rows) == 1 and self._places[undone.rows[0]] >= 0:
+        if undone is not None and len(undone.rows) == 1 and self._positions[undone.rows[0]] >= 0:
             self.show(int(undone.rows[0]))
         return undone
 
@@ -223,8 +223,8 @@ class ReviewQueue:
         self._way = self._way[: self._met]
         self._claims.release(self._identity.name)
 
-    def _go(self, place: int) -> QueueItem | None:
-        self._at = min(max(place, 0), len(self._way))
+    def _go(self, position: int) -> QueueItem | None:
+        self._at = min(max(position, 0), len(self._way))
         self._arrived = None
         return self.current
 
@@ -246,36 +246,36 @@ class ReviewQueue:
                 return
             if not enough and self._at >= len(self._way):
                 self._forget_passed_over(still_open, others, room)
-            found = {} if enough else self._next(still_open, others, room, share)
+            chosen = {} if enough else self._next(still_open, others, room, share)
             held = {row for row in self._way[self._at :] if still_open[row]}
-            if not found and not held and self._claimed_at:
+            if not chosen and not held and self._claimed_at:
                 self._claims.release(self._identity.name)  # others may still have to decide about what we have decided
                 self._claimed_at = 0.0
-            if not found and (not held or waited <= self._lease_seconds / 3):
+            if not chosen and (not held or waited <= self._lease_seconds / 3):
                 return
-            wanted = {row: int(room[row]) - 1 for row in found}
+            wanted = {row: int(room[row]) - 1 for row in chosen}
             granted = self._claims.take(self._identity.name, wanted, held, position)
             if granted is not None:
                 self._claimed_at, waited = time.monotonic(), 0.0
                 self._way += granted
-                self._audits |= {row for row in granted if found[row]}
-                if granted or not found:
+                self._audits |= {row for row in granted if chosen[row]}
+                if granted or not chosen:
                     return
 
     def _next(
         self, still_open: NDArray[np.bool_], others: dict[int, int], room: NDArray[np.int16], share: float
     ) -> dict[int, bool]:
         """The next rows to claim, each with whether it is drawn at random."""
-        found: dict[int, bool] = {}
+        chosen: dict[int, bool] = {}
         sources = {random: self._free(random, still_open, others, room) for random in (False, True)}
-        while len(self._way) + len(found) - self._at < _CLAIMED_AHEAD:
-            place = len(self._way) + len(found)
-            random = int((place + 1) * share) > int(place * share)
-            row = next((row for row in sources[random] if row not in found), None)
+        while len(self._way) + len(chosen) - self._at < _CLAIMED_AHEAD:
+            position = len(self._way) + len(chosen)
+            random = int((position + 1) * share) > int(position * share)
+            row = next((row for row in sources[random] if row not in chosen), None)
             if row is None:
-                return found
-            found[row] = random
-        return found
+                return chosen
+            chosen[row] = random
+        return chosen
 
     def _free(
         self, random: bool, still_open: NDArray[np.bool_], others: dict[int, int], room: NDArray[np.int16]

@@ -105,8 +105,8 @@ class Replay:
         labels: NDArray[np.int32] = self._labels.values[numbers]
         own = labels == _EACH_ITS_OWN
         if own.any():
-            places = np.searchsorted(self._own_keys.values, self._keys(rows[own], numbers[own]))
-            labels[own] = self._own_labels.values[places]
+            positions = np.searchsorted(self._own_keys.values, self._keys(rows[own], numbers[own]))
+            labels[own] = self._own_labels.values[positions]
         return labels
 
     def verdicts(self, rows: NDArray[np.integer], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -142,12 +142,12 @@ class Replay:
 
     def latest_votes(self, entries: NDArray[np.intp] | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Every annotator's decision that counts about each row, or among entries: rows ascending, event numbers."""
-        found, numbers = self._standing(self._is_vote, entries)
-        keys = found.astype(np.int64) * max(len(self.people), 1) + self._annotators.values[numbers]
+        rows, numbers = self._standing(self._is_vote, entries)
+        keys = rows.astype(np.int64) * max(len(self.people), 1) + self._annotators.values[numbers]
         order = np.argsort(keys, kind="stable")
         kept = order[np.flatnonzero(np.diff(keys[order], append=NONE))]
         kept = kept[self._actions.values[numbers[kept]] != _UNDECIDED]
-        return found[kept], numbers[kept]
+        return rows[kept], numbers[kept]
 
     def vote(self, row: int, annotator: str) -> int | None:
         """Id of the decision of somebody about a row that counts; None without one."""
@@ -157,8 +157,8 @@ class Replay:
 
     def about(self, row: int) -> list[int]:
         """Ids of all decisions and flags about a row, those taken back among them."""
-        found: list[int] = self._ids.values[self._events.values[self._rows.values == row]].tolist()
-        return found
+        ids: list[int] = self._ids.values[self._events.values[self._rows.values == row]].tolist()
+        return ids
 
     def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
         """Positions among `ACTIONS` of events by their numbers."""
@@ -204,26 +204,26 @@ class Replay:
             return
         actions, is_state = self._actions.values, self._actions.values < len(DECISION_STATES)
         is_flag = (actions >= len(DECISION_STATES)) & (actions < _ON_NOTHING)
-        places = (
+        targets = (
             (self.holding, self._is_vote),
             (self.adjudged, is_state & self._adjudicates.values),
             (self.flag, is_flag),
         )
         every = self._rows.values
         entries = np.flatnonzero(every == rows[0] if len(rows) == 1 else np.isin(every, rows))
-        for target, kind in places:
-            found, numbers = self._standing(kind, entries)
+        for target, kind in targets:
+            about, numbers = self._standing(kind, entries)
             target[rows] = NONE
-            target[found] = numbers  # of several the latest comes last and stays
+            target[about] = numbers  # of several the latest comes last and stays
         deciding = np.where(self.adjudged[rows] == NONE, self.holding[rows], self.adjudged[rows])
         self.state[rows] = np.where(deciding == NONE, _UNDECIDED, actions[deciding])
-        found, numbers = self.latest_votes(entries)
+        about, numbers = self.latest_votes(entries)
         self.votes[rows] = 0
         self.disagreeing[rows] = False
-        voted, starts, counts = np.unique(found, return_index=True, return_counts=True)
+        voted, starts, counts = np.unique(about, return_index=True, return_counts=True)
         self.votes[voted] = counts
         if len(voted):
-            verdicts = self.verdicts(found, numbers)
+            verdicts = self.verdicts(about, numbers)
             differ = np.minimum.reduceat(verdicts, starts) != np.maximum.reduceat(verdicts, starts)
             self.disagreeing[voted] = differ
 
@@ -246,11 +246,11 @@ class Replay:
         self, kind: Mask, entries: NDArray[np.intp] | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Rows and event numbers of entries whose events are of a kind and were not taken back, oldest first."""
-        found, numbers = self._rows.values, self._events.values
+        rows, numbers = self._rows.values, self._events.values
         if entries is not None:
-            found, numbers = found[entries], numbers[entries]
+            rows, numbers = rows[entries], numbers[entries]
         counts = (kind & ~self._undone.values)[numbers]
-        return found[counts], numbers[counts]
+        return rows[counts], numbers[counts]
 
 
 class _Growing:

@@ -139,9 +139,9 @@ def errors_left(unreviewed: int, audited: int, wrong: int) -> ErrorsLeft | None:
     )
 
 
-def stop_advice(found: ReviewYield, left: ErrorsLeft | None) -> StopAdvice:
+def stop_advice(review_yield: ReviewYield, left: ErrorsLeft | None) -> StopAdvice:
     """Whether to stop: enough was reviewed, and the queue finds few errors, or hardly more than chance would."""
-    last = found.overall
+    last = review_yield.overall
     if last.reviewed < ENOUGH_REVIEWED:
         return StopAdvice(False, f"Too early to say: {last.reviewed} of {ENOUGH_REVIEWED} reviewed so far.")
     words = f"Of the last {last.reviewed} reviewed, {last.wrong} were wrong ({last.share:.1%}, {_span(last)})."

@@ -236,14 +236,14 @@ class DecisionRecords:
 
     def uids(self, event_ids: Iterable[int]) -> dict[int, str]:
         """Names of some events."""
-        found: dict[int, str] = {}
+        uids: dict[int, str] = {}
         wanted = sorted(set(event_ids))
         with database_errors(self._engine), Session(self._engine) as session:
             for start in range(0, len(wanted), _NAMES_AT_ONCE):
                 part = wanted[start : start + _NAMES_AT_ONCE]
                 rows = session.execute(select(DecisionRow.id, DecisionRow.uid).where(DecisionRow.id.in_(part)))
-                found.update({row.id: row.uid for row in rows})
-        return found
+                uids.update({row.id: row.uid for row in rows})
+        return uids
 
     def since(self, after: int) -> list[DecisionEvent]:
         """Events with an id above `after`, in the order of their ids."""
@@ -341,14 +341,14 @@ class DecisionRecords:
         return [row for row in session.scalars(query) if row.row is not None or np.isin(rows, _rows_of(row)).any()]
 
     def _ids(self, session: Session, uids: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
+        ids: dict[str, int] = {}
         for start in range(0, len(uids), _NAMES_AT_ONCE):
             part = uids[start : start + _NAMES_AT_ONCE]
             query = select(DecisionRow.uid, DecisionRow.id).where(
                 DecisionRow.dataset_id == self._dataset_id, DecisionRow.uid.in_(part)
             )
-            found.update({row.uid: row.id for row in session.execute(query)})
-        return found
+            ids.update({row.uid: row.id for row in session.execute(query)})
+        return ids
 
     def _read(self, query: Select[Any]) -> list[DecisionEvent]:
         with database_errors(self._engine), Session(self._engine) as session:

@@ -41,7 +41,7 @@ def audited(tmp_path_factory):
 
 
 def add_hostile(workspace, source):
-    rows = [(HOSTILE_TEXTS[place % 4] + f" {place}", HOSTILE_LABELS[place % 3 % 2]) for place in range(24)]
+    rows = [(HOSTILE_TEXTS[number % 4] + f" {number}", HOSTILE_LABELS[number % 3 % 2]) for number in range(24)]
     pd.DataFrame(rows, columns=["text", "label"]).to_csv(source, index=False)
     dataset = workspace.import_dataset(source, text="text", label="label", name="<i>Hostile</i> \u202eset")
     config = RunConfig(dataset_id=dataset.id, epochs=2, seeds=1, checkpoints=CHECKPOINTS)
@@ -113,8 +113,8 @@ def meaning(run, row, key):
 
 
 def events_of(run, annotator):
-    found = run.dataset.ledger.events(annotator)[::-1]
-    return [(event.action, event.label, event.rows.tolist()) for event in found]
+    events = run.dataset.ledger.events(annotator)[::-1]
+    return [(event.action, event.label, event.rows.tolist()) for event in events]
 
 
 def test_a_review_by_keys_alone(audited, new_page):

@@ -52,7 +52,7 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
     ledger, by_hand = new_ledger(manifest), []
     for number, step in enumerate(steps):
         if step[0] == "undo":
-            mine = [place for place, event in enumerate(by_hand) if event[0] == step[1]]
+            mine = [position for position, event in enumerate(by_hand) if event[0] == step[1]]
             undone = ledger.undo(step[1])
             assert (undone is None) == (not mine)
             if mine:
@@ -75,15 +75,15 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
                 expected[row] = (state, new, action == "flag")
             else:
                 expected[row] = (action, labels.get(row), flag)
-    found = {e["row"]: (e["state"], e["label"], e["flagged"]) for e in ledger.table().to_pylist()}
-    assert found == expected
+    held = {e["row"]: (e["state"], e["label"], e["flagged"]) for e in ledger.table().to_pylist()}
+    assert held == expected
     assert sum(ledger.counts().values()) == ROWS
     assert ledger.position() == len([step for step in steps if step[0] == "decide"]) + len(
         [event for event in ledger.latest(100) if event.action == "undo"]
     )
 
 
-def test_nothing_is_overwritten_and_the_history_tells_all(manifest: DatasetManifest) -> None:
+def test_nothing_is_overwritten_and_the_history_keeps_all(manifest: DatasetManifest) -> None:
     ledger = new_ledger(manifest)
     ledger.decide([3], "exclude", annotator="ann", note="spam", seen={"score": "el2n", "value": 1.2})
     ledger.decide(range(ROWS), "keep", annotator="bob")

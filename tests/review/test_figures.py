@@ -24,20 +24,20 @@ votes = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 
 @given(votes=votes)
 def test_agreement_is_that_of_other_implementations(votes: list[tuple[int, int, int]]) -> None:
     rows, people, verdicts = (np.array([vote[part] for vote in sorted(votes)], dtype=int) for part in range(3))
-    found = agreement(rows, people, verdicts, ["ann", "bob", "eve"], samples=20)
+    result = agreement(rows, people, verdicts, ["ann", "bob", "eve"], samples=20)
     table = np.full((3, 9), np.nan)
     table[people, rows] = verdicts
     several = (~np.isnan(table)).sum(axis=0) >= 2
-    assert found.rows == several.sum()
+    assert result.rows == several.sum()
     kinds = np.unique(table[:, several][~np.isnan(table[:, several])])
     if len(kinds) < 2:
-        assert found.alpha is None
+        assert result.alpha is None
     else:
-        assert found.alpha is not None
+        assert result.alpha is not None
         expected = krippendorff.alpha(table, value_domain=[0, 1, 2], level_of_measurement="nominal")
-        assert found.alpha.value == pytest.approx(expected)
-        assert -1 <= found.alpha.low <= found.alpha.high <= 1
-    for pair in found.pairs:
+        assert result.alpha.value == pytest.approx(expected)
+        assert -1 <= result.alpha.low <= result.alpha.high <= 1
+    for pair in result.pairs:
         first, second = (table[["ann", "bob", "eve"].index(name)] for name in (pair.first, pair.second))
         both = ~np.isnan(first) & ~np.isnan(second)
         assert pair.rows == both.sum()
@@ -51,10 +51,10 @@ def test_agreement_by_hand() -> None:
     first = np.repeat([1, 1, 0, 0], [45, 15, 25, 15])
     second = np.repeat([1, 0, 1, 0], [45, 15, 25, 15])
     verdicts = np.stack([first, second], axis=1).ravel()
-    found = agreement(np.repeat(np.arange(100), 2), np.tile([0, 1], 100), verdicts, ["a", "b"])
-    (pair,) = found.pairs
+    result = agreement(np.repeat(np.arange(100), 2), np.tile([0, 1], 100), verdicts, ["a", "b"])
+    (pair,) = result.pairs
     assert pair.kappa is not None and pair.kappa.value == pytest.approx(0.06 / 0.46)
-    assert pair.raw.value == pytest.approx(0.6) and found.raw is not None and found.raw.value == pytest.approx(0.6)
+    assert pair.raw.value == pytest.approx(0.6) and result.raw is not None and result.raw.value == pytest.approx(0.6)
     assert pair.raw.low == pytest.approx(0.5, abs=0.02) and pair.raw.high == pytest.approx(0.7, abs=0.02)
 
 
@@ -63,8 +63,8 @@ def test_agreement_by_hand() -> None:
 def test_shares_have_clopper_and_pearsons_interval(case: tuple[int, int]) -> None:
     reviewed, wrong = case
     expected = stats.binomtest(wrong, reviewed).proportion_ci(method="exact")
-    found = share_wrong(reviewed, wrong)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    share = share_wrong(reviewed, wrong)
+    assert (share.low, share.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,10 +77,10 @@ def test_errors_left_are_those_that_the_sample_does_not_refute(
     possible = range(wrong, total - (audited - wrong) + 1)
     law = {errors: stats.hypergeom(total, errors, audited) for errors in possible}
     fitting = [e for e in possible if law[e].sf(wrong - 1) > 0.025 and law[e].cdf(wrong) > 0.025]
-    found = errors_left(unreviewed, audited, wrong)
-    assert found is not None
-    assert (found.low + wrong, found.high + wrong) == (min(fitting), max(fitting))
-    assert found.low <= found.estimate <= found.high or math.isclose(found.estimate, found.low, abs_tol=1)
+    left = errors_left(unreviewed, audited, wrong)
+    assert left is not None
+    assert (left.low + wrong, left.high + wrong) == (min(fitting), max(fitting))
+    assert left.low <= left.estimate <= left.high or math.isclose(left.estimate, left.low, abs_tol=1)
 
 
 def test_yield_counts_the_queue_and_the_estimate_the_random_sample(open_ledger: Callable[[], Ledger]) -> None:
@@ -98,9 +98,9 @@ def test_yield_counts_the_queue_and_the_estimate_the_random_sample(open_ledger: 
     ledger.decide([10, 11], "exclude", annotator="ann")
     reviewed(12, "exclude")
     ledger.undo("ann")
-    found = ledger.review_yield()
-    assert (found.overall.reviewed, found.overall.wrong) == (4, 2), "the random second look at row 2 took its place"
-    assert {name: (share.reviewed, share.wrong) for name, share in found.witnesses.items()} == {
+    gained = ledger.review_yield()
+    assert (gained.overall.reviewed, gained.overall.wrong) == (4, 2), "the random second look at row 2 took its place"
+    assert {name: (share.reviewed, share.wrong) for name, share in gained.witnesses.items()} == {
         "aum": (4, 2),
         "el2n": (2, 1),
     }

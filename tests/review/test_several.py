@@ -32,8 +32,8 @@ Open = Callable[[], Ledger]
 
 
 def holds(ledger: Ledger, row: int) -> tuple[str, str | None, bool, bool]:
-    found = {entry.pop("row"): tuple(entry.values()) for entry in ledger.table().to_pylist()}
-    state, label, _, conflict, adjudicated = found.get(row, ("undecided", None, False, False, False))
+    held = {entry.pop("row"): tuple(entry.values()) for entry in ledger.table().to_pylist()}
+    state, label, _, conflict, adjudicated = held.get(row, ("undecided", None, False, False, False))
     return state, label, conflict, adjudicated
 
 
@@ -145,7 +145,7 @@ def test_nobody_is_handed_what_another_has(open_ledger: Open, overlap: int) -> N
         before = {person: row for person, row in shown.items() if person != name}
         assert list(before.values()).count(item.row) < overlap
         assert name not in given.get(item.row, [])
-        assert item.place == 1 + order.tolist().index(item.row)
+        assert item.position == 1 + order.tolist().index(item.row)
         queues[name].decide("keep" if turn % 4 else "exclude")
         given.setdefault(item.row, []).append(name)
     assert sorted(given) == list(range(12))
@@ -227,12 +227,12 @@ def test_a_ledger_travels_as_json_lines(open_ledger: Open, tmp_path: Path) -> No
         (lines[2].replace(json.loads(lines[2])["undoes"], "0" * 32), "Line 2 takes back an event"),
         (lines[1].replace(json.loads(lines[1])["at"][:4], "2999"), "Line 2: 2999.* in the future"),
     ]:
-        place = elsewhere.position()
+        position = elsewhere.position()
         fresh = json.dumps({**json.loads(lines[1]), "uid": "fresh"})
         changed = bad if bad == "{" else json.dumps({**json.loads(bad), "uid": "other"})
         with pytest.raises(BadInputError, match=words):
             read_events(io.StringIO(f"{fresh}\n{changed}\n"), elsewhere.records, examples, ledger.manifest)
-        assert elsewhere.position() == place, "all of a file or nothing"
+        assert elsewhere.position() == position, "all of a file or nothing"
 
 
 def test_events_by_annotator_and_time(open_ledger: Open) -> None:
@@ -254,8 +254,8 @@ def test_roles_are_checked_below_the_pages(tmp_path: Path) -> None:
     roles = {name: signed_in(name, settings).role for name in ("lea@X.org", "ann@x.org", "eve@x.org")}
     assert list(roles.values()) == ["lead", "annotator", "viewer"]
     manifest = write_dataset(Files(str(tmp_path)), ["a", "b"], [0, 1], CLASSES)
-    place = Workspace(tmp_path)
-    eve, ann, lea = (place.acting_as(signed_in(name, settings)) for name in ("eve@x.org", "ann@x.org", "lea@x.org"))
+    workspace = Workspace(tmp_path)
+    eve, ann, lea = (workspace.acting_as(signed_in(name, settings)) for name in ("eve@x.org", "ann@x.org", "lea@x.org"))
     dataset = eve.dataset(manifest.id)
     for forbidden in (
         lambda: dataset.decide([0], "keep", annotator="ann@x.org"),
@@ -271,14 +271,14 @@ def test_roles_are_checked_below_the_pages(tmp_path: Path) -> None:
         with pytest.raises(PermissionDeniedError, match="may not") as caught:
             forbidden()
         assert "DIET_EXPLORER_" in caught.value.remedy
-    assert place.dataset(manifest.id).ledger.position() == 0
+    assert workspace.dataset(manifest.id).ledger.position() == 0
     event = ann.dataset(manifest.id).decide([0], "keep", annotator="lea@x.org")
     assert event.annotator == "ann@x.org", "nobody decides in another's name"
     lea.dataset(manifest.id).ledger.adjudicate(0, "exclude", annotator="x")
-    assert place.dataset(manifest.id).export_decisions(tmp_path / "ledger.jsonl") == 2
+    assert workspace.dataset(manifest.id).export_decisions(tmp_path / "ledger.jsonl") == 2
 
 
-def test_a_full_or_read_only_disk_is_told_at_once(tmp_path: Path) -> None:
+def test_a_full_or_read_only_disk_is_reported_at_once(tmp_path: Path) -> None:
     manifest = write_dataset(Files(str(tmp_path)), ["a"] * 9, [0] * 9, ["x"])
     engine = open_database(load_settings(home=str(tmp_path)))
     ledger = Ledger(engine, manifest)

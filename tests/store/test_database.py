@@ -114,7 +114,7 @@ def test_a_newer_database_is_refused(settings):
     assert "Upgrade diet-explorer" in caught.value.remedy
 
 
-def test_a_bad_address_is_told_without_its_password(tmp_path):
+def test_a_bad_address_is_reported_without_its_password(tmp_path):
     with pytest.raises(BadInputError, match="DIET_EXPLORER_DATABASE_URL is not a database address"):
         open_database(load_settings(home=str(tmp_path), database_url="nonsense"))
     with pytest.raises(BadInputError, match="is not supported"):

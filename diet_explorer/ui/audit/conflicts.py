@@ -1,4 +1,4 @@
-"""The disagreements face of the Audit page: conflicts to be settled, and how far annotators agree."""
+"""The disagreements tab of the Audit page: conflicts to be settled, and how far annotators agree."""
 
 from __future__ import annotations
 
@@ -51,26 +51,26 @@ class Settling:
     ----------
     dataset_id : str
     deck : DeckState
-    place : int
+    position : int
         Which of the open conflicts is on the screen.
     """
 
     dataset_id: str
     deck: DeckState = field(default_factory=DeckState)
-    place: int = 0
+    position: int = 0
 
     def handle(self, entry: Entry, dataset: Dataset, who: Identity) -> str | None:
         """Do what the browser says was done; see `Review.handle`."""
         ledger = dataset.ledger
         if entry.action in ("none", "back", "forward"):
-            self.place = max(self.place + {"none": 0, "back": -1, "forward": 1}[entry.action], 0)
+            self.position = max(self.position + {"none": 0, "back": -1, "forward": 1}[entry.action], 0)
             return None
         if entry.action == "undo":
             undone = ledger.undo(who, uid=entry.uid)
             if undone is None:
                 return "Nothing to undo"
-            places = np.flatnonzero(ledger.conflicts() == undone.rows[0])
-            self.place = int(places[0]) if len(places) else self.place
+            positions = np.flatnonzero(ledger.conflicts() == undone.rows[0])
+            self.position = int(positions[0]) if len(positions) else self.position
             return "Undone"
         if entry.action in ("flag", "unflag"):
             ledger.decide([entry.row], entry.action, annotator=who, note=entry.note, uid=entry.uid)
@@ -93,7 +93,7 @@ def _deck(
     with error_boundary("conflicts-error"):
         left, right = st.columns([2, 1], gap="medium")
         rows = dataset.ledger.conflicts()
-        settling.place = min(settling.place, max(len(rows) - 1, 0))
+        settling.position = min(settling.position, max(len(rows) - 1, 0))
         with left:
             if len(rows) or settling.deck.acknowledged:  # what was settled last can still be taken back there
                 _draw_open(selection, dataset, run, checkpoint, who, settling, rows)
@@ -119,7 +119,7 @@ def _draw_open(
     settling: Settling,
     rows: NDArray[np.int32],
 ) -> None:
-    shown = rows[settling.place : settling.place + 1 + _AHEAD].tolist()
+    shown = rows[settling.position : settling.position + 1 + _AHEAD].tolist()
     stamp = suspects.evidence_stamp(run)
     with st.container(key="deck"):
         draw_deck(
@@ -131,8 +131,8 @@ def _draw_open(
             empty=_ALL_SETTLED,
             key="conflict-deck",
             keep=f"{dataset.id} {who.name}",
-            whole=settling.place + len(shown) >= len(rows),
-            back=settling.place > 0,
+            whole=settling.position + len(shown) >= len(rows),
+            back=settling.position > 0,
             undoable=True,
             may_decide=who.may("lead"),
             above=_ABOVE,
@@ -169,9 +169,9 @@ def _people(number: int) -> str:
     return "Two people" if number == 2 else f"{number} people"
 
 
-def agreement_html(found: Agreement) -> str:
+def agreement_html(agreement: Agreement) -> str:
     """Agreement in figures, with what they mean."""
-    if not found.rows:
+    if not agreement.rows:
         return (
             '<div class="de-read"><p><b>No example has two opinions yet.</b></p><p>Agreement tells how clear the '
             "labels are to people: what they disagree about, no model can be blamed for. It takes two opinions per "
@@ -180,33 +180,34 @@ def agreement_html(found: Agreement) -> str:
     pairs = "".join(
         f"<tr><td>{escape(pair.first)} and {escape(pair.second)}</td><td>{words.whole(pair.rows)}</td>"
         f"<td>{_percent(pair.raw)}</td><td>{_figure(pair.kappa)}</td></tr>"
-        for pair in found.pairs
+        for pair in agreement.pairs
     )
     return (
         '<div class="de-read"><h4 class="de-chart-title">How far do people agree?</h4>'
-        f"<p>{words.counted(found.rows, 'example')} with two opinions or more, of {found.annotators} people.</p>"
-        f"<p><b>Same verdict</b> {_percent(found.raw)}<br>"
-        f"<b>Krippendorff’s α</b> {_figure(found.alpha)} <span class='de-quiet'>1 = always, 0 = as by chance</span></p>"
+        f"<p>{words.counted(agreement.rows, 'example')} with two opinions or more, "
+        f"of {agreement.annotators} people.</p>"
+        f"<p><b>Same verdict</b> {_percent(agreement.raw)}<br><b>Krippendorff’s α</b> {_figure(agreement.alpha)} "
+        "<span class='de-quiet'>1 = always, 0 = as by chance</span></p>"
         f'<table class="de-list"><thead><tr><th>Pair</th><th>Both</th><th>Same</th><th>Cohen’s κ</th></tr></thead>'
         f"<tbody>{pairs}</tbody></table>"
         '<p class="de-quiet">In brackets: 95 % intervals from the examples drawn again.</p></div>'
     )
 
 
-def _figure(found: Interval | None) -> str:
-    return words.NOT_THERE if found is None else f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+def _figure(interval: Interval | None) -> str:
+    return words.NOT_THERE if interval is None else f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
-def _percent(found: Interval | None) -> str:
-    if found is None:
+def _percent(interval: Interval | None) -> str:
+    if interval is None:
         return words.NOT_THERE
-    return f"{words.percent(found.value)} ({words.percent(found.low)} to {words.percent(found.high)})"
+    return f"{words.percent(interval.value)} ({words.percent(interval.low)} to {words.percent(interval.high)})"
 
 
 def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoint: float, row: int) -> DeckCard:
     history = dataset.ledger.history(row)
     example = library.card(run, row, checkpoint, selection.seed)[0]
-    found = suspects.suspect(run, stamp, row, checkpoint)
+    suspect = suspects.suspect(run, stamp, row, checkpoint)
     head = suspects.suspect_card(selection, dataset, run, stamp, checkpoint, row, hidden=False)
     votes = _votes(dataset.ledger.standing(row), example.label, selection.colours)
     return DeckCard(
@@ -214,7 +215,7 @@ def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoi
         name=f"example {example.id}",
         html=votes + head + history_html(history, example.label),
         label=example.label,
-        suggestion=None if found is None else found.suggested,
+        suggestion=None if suspect is None else suspect.suggested,
         expected=max((event.id for event in history), default=0),
     )
 

@@ -90,7 +90,7 @@ class Deck {
     this.setStateValue = setStateValue;
     this.data = data;
     if (!this.outbox) {
-      this.outbox = this.kept().map((entry, place) => ({ ...entry, n: data.ack + 1 + place }));
+      this.outbox = this.kept().map((entry, index) => ({ ...entry, n: data.ack + 1 + index }));
       this.sent = data.ack;
       if (this.outbox.length) this.send();
     }
@@ -132,11 +132,11 @@ class Deck {
     if (this.help.open || document.querySelector("[role=dialog][aria-modal=true]") || isTyping(event)) return;
     const letter = letterOf(event);
     const action = { q: "keep", w: "accept", e: "exclude", n: "unsure", f: "flag", h: "help", ArrowLeft: "back", ArrowRight: "forward", Backspace: "undo" }[letter];
-    const place = /^[1-9]$/.test(letter) ? this.data.classes[Number(letter) - 1] : undefined;
-    if (!action && !place) return;
+    const chosen = /^[1-9]$/.test(letter) ? this.data.classes[Number(letter) - 1] : undefined;
+    if (!action && !chosen) return;
     event.preventDefault();
     if (event.repeat) return;
-    if (place) this.press("relabel", place.name);
+    if (chosen) this.press("relabel", chosen.name);
     else if (!this.buttons[action].disabled) this.press(action);
   }
 
@@ -248,8 +248,8 @@ class Deck {
     const names = JSON.stringify(this.data.classes);
     if (this.classNames !== names) {
       this.classNames = names;
-      const keyed = this.data.classes.slice(0, 9).map((entry, place) => {
-        const button = keyButton(String(place + 1), "relabel");
+      const keyed = this.data.classes.slice(0, 9).map((entry, index) => {
+        const button = keyButton(String(index + 1), "relabel");
         button.dataset.label = entry.name;
         button.lastChild.textContent = entry.shown;
         button.title = `Give it the class ${entry.shown}`;

@@ -1,4 +1,4 @@
-"""The evidence face of the Audit page: which witnesses there are, and the jobs that bring more of them."""
+"""The evidence tab of the Audit page: which witnesses there are, and the jobs that bring more of them."""
 
 from __future__ import annotations
 
@@ -159,18 +159,18 @@ def _report(run: Run) -> None:
         st.html(_report_html(found))
 
 
-def _report_html(found: pd.DataFrame) -> str:
-    shares = [name for name in found.columns if name.startswith("precision_")]
+def _report_html(report: pd.DataFrame) -> str:
+    shares = [name for name in report.columns if name.startswith("precision_")]
     head = "".join(f"<th>worst {100 * float(name.removeprefix('precision_')):g} %</th>" for name in shares)
     lines = "".join(
         f"<tr><td>{escape(entry['title'])}</td>"
         + "".join(f'<td class="de-figure">{words.percent(entry[name])}</td>' for name in shares)
         + "</tr>"
-        for entry in found.to_dict("records")
+        for entry in report.to_dict("records")
     )
     return (
         f'<table class="de-list"><thead><tr><th>Wrong among the</th>{head}</tr></thead><tbody>{lines}</tbody></table>'
-        f'<p class="de-quiet">By chance {words.percent(found["chance"].iloc[0])}. '
+        f'<p class="de-quiet">By chance {words.percent(report["chance"].iloc[0])}. '
         "Caution: labels made wrong by chance are easier to find than those that people get wrong. "
         "Read it as the best that can be hoped for.</p>"
     )

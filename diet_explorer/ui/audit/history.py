@@ -1,4 +1,4 @@
-"""The history face of the Audit page: every event of the ledger, by person and time; export and import."""
+"""The history tab of the Audit page: every event of the ledger, by person and time; export and import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _SHOWN = 200
-_SIGNS = 120
+_CHARACTERS = 120
 _ABOVE = 330
 _ALL = "Everybody"
 _HEAD = (("when", "When", ""), ("who", "Who", ""), ("why", "What", ""), ("text", "Example", ""))
@@ -43,9 +43,9 @@ def draw_history(dataset: Dataset, run: Run, who: Identity) -> None:
         if not events:
             st.html('<div class="de-empty"><h3>No decision yet</h3><p>Every decision will be listed here.</p></div>')
         else:
-            place = f"{dataset.id} {annotator} {since} {until}"
+            shown = f"{dataset.id} {annotator} {since} {until}"
             examples_table(
-                "Decisions", _HEAD, _lines(events, run), TableState(place, above=_ABOVE), _open, key="history-table"
+                "Decisions", _HEAD, _lines(events, run), TableState(shown, above=_ABOVE), _open, key="history-table"
             )
             most = f", the last {_SHOWN}" if len(events) == _SHOWN else ""
             st.html(f'<span class="de-quiet" role="status">{words.counted(len(events), "event")}{most}</span>')
@@ -88,7 +88,7 @@ def _span(days: object) -> tuple[datetime | None, datetime | None]:
 
 
 def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
-    texts = suspects.short_texts(run, [int(event.rows[0]) for event in events], _SIGNS)
+    texts = suspects.short_texts(run, [int(event.rows[0]) for event in events], _CHARACTERS)
     return [
         {
             "row": int(event.rows[0]),
@@ -119,8 +119,8 @@ def _load(dataset: Dataset, who: Identity) -> None:
         file = st.file_uploader("Events of this dataset", type=["jsonl"], key="history-file")
         if st.button("Import", key="history-load", type="primary", disabled=file is None) and file is not None:
             with error_boundary("history-load-error"):
-                found = dataset.import_decisions(io.TextIOWrapper(file, encoding="utf-8"), by=who)
-                st.session_state[_LOADED] = f"{found.added:,} events added, {found.known:,} known already."
+                count = dataset.import_decisions(io.TextIOWrapper(file, encoding="utf-8"), by=who)
+                st.session_state[_LOADED] = f"{count.added:,} events added, {count.known:,} known already."
                 st.rerun()
     if _LOADED in st.session_state:
         st.html(f'<p role="status">{st.session_state[_LOADED]}</p>')

@@ -1,4 +1,4 @@
-"""The review face of the Audit page: one suspect after the other, decided by keys."""
+"""The review tab of the Audit page: one suspect after the other, decided by keys."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _card(
     history = ledger.history(row)
     own = [event for event in history if event.annotator == made.who.name]
     hidden = rules.blind or made.queue.is_random(row)
-    found = None if hidden else suspects.suspect(run, made.stamp, row, checkpoint)
+    suspect = None if hidden else suspects.suspect(run, made.stamp, row, checkpoint)
     example = library.card(run, row, checkpoint, selection.seed)[0]
     shown = own if rules.blind else history
     head = suspects.suspect_card(selection, dataset, run, made.stamp, checkpoint, row, hidden=hidden)
@@ -78,7 +78,7 @@ def _card(
         name=f"example {example.id}",
         html=head + history_html(shown, example.label),
         label=example.label,
-        suggestion=None if found is None else found.suggested,
+        suggestion=None if suspect is None else suspect.suggested,
         expected=max((event.id for event in history), default=0),
         decided=_standing(own),
         flagged=_flagged(history),

@@ -81,15 +81,15 @@ class Review:
         return "Saved"
 
     def _seen(self, row: int) -> dict[str, Any]:
-        found = suspects.suspect(self.run, self.stamp, row, self.checkpoint)
-        if found is None:
+        suspect = suspects.suspect(self.run, self.stamp, row, self.checkpoint)
+        if suspect is None:
             return {"score": COMBINED, "checkpoint": self.checkpoint}
         return {
             "score": COMBINED,
-            "value": round(found.suspicion, 6),
+            "value": round(suspect.suspicion, 6),
             "checkpoint": self.checkpoint,
-            "suggestion": found.suggested,
-            "witnesses": [reason.witness for reason in found.reasons],
+            "suggestion": suspect.suggested,
+            "witnesses": [reason.witness for reason in suspect.reasons],
         }
 
 

@@ -18,7 +18,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _LAST = 10
-_SIGNS = 60
+_CHARACTERS = 60
 _WITNESS_TITLES = {entry.name: entry.title for entry in WITNESSES}
 _HEAD = (("when", "When", ""), ("text", "Example", ""), ("what", "Decision", ""))
 _SHORT = {"relabel": "→", "keep": "keep", "exclude": "exclude", "unsure": "unsure", "undo": "undone"}
@@ -27,12 +27,13 @@ _SHORT = {"relabel": "→", "keep": "keep", "exclude": "exclude", "unsure": "uns
 def draw_side(dataset: Dataset, run: Run, made: Review, rules: ReviewRules) -> None:
     """Draw the column beside the deck."""
     ledger = dataset.ledger
-    found = made.queue.progress()
-    share = found.decided / found.total if found.total else 0.0
+    progress = made.queue.progress()
+    share = progress.decided / progress.total if progress.total else 0.0
     st.html(
-        f'<div class="de-job"><p><span><b>{words.whole(found.decided)}</b> of {words.whole(found.total)} decided</span>'
-        f"<b>{words.percent(share)}</b></p>{bar(share)}"
-        f'<p><span class="de-quiet">{words.whole(found.mine)} by you, {words.whole(found.open)} open</span></p></div>'
+        f'<div class="de-job"><p><span><b>{words.whole(progress.decided)}</b> of {words.whole(progress.total)} '
+        f"decided</span><b>{words.percent(share)}</b></p>{bar(share)}"
+        f'<p><span class="de-quiet">{words.whole(progress.mine)} by you, {words.whole(progress.open)} open</span></p>'
+        "</div>"
     )
     gained = ledger.review_yield()
     left = ledger.errors_left(made.queue.order)
@@ -74,18 +75,18 @@ def _witnesses(gained: ReviewYield) -> str:
         return ""
     ordered = sorted(gained.witnesses.items(), key=lambda pair: -pair[1].share)
     lines = "".join(
-        f"<div><dt>{escape(_WITNESS_TITLES.get(name, name))}</dt><dd>{_share_words(found)}</dd></div>"
-        for name, found in ordered
+        f"<div><dt>{escape(_WITNESS_TITLES.get(name, name))}</dt><dd>{_share_words(share)}</dd></div>"
+        for name, share in ordered
     )
     return f'<details class="de-more"><summary>Yield by witness</summary><dl class="de-training">{lines}</dl></details>'
 
 
-def _share_words(found: Share) -> str:
-    return f"{words.whole(found.wrong)} of {words.whole(found.reviewed)}"
+def _share_words(share: Share) -> str:
+    return f"{words.whole(share.wrong)} of {words.whole(share.reviewed)}"
 
 
 def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
-    texts = suspects.short_texts(run, [int(event.rows[0]) for event in events], _SIGNS)
+    texts = suspects.short_texts(run, [int(event.rows[0]) for event in events], _CHARACTERS)
     return [
         {
             "row": int(event.rows[0]),

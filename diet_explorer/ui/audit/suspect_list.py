@@ -1,4 +1,4 @@
-"""The list face of the Audit page: the same queue as a table, with one decision about all that the filter keeps."""
+"""The list tab of the Audit page: the same queue as a table, with one decision about all that the filter keeps."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
     suggested = suspects.suggestion_count(run, where, checkpoint)
     draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
     page = page_of(total, _PAGE, selection.view.page)
-    found = suspects.page(run, by, where, checkpoint, _PAGE, page.offset)
-    if found.empty:
+    rows = suspects.page(run, by, where, checkpoint, _PAGE, page.offset)
+    if rows.empty:
         st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
         return
     blind = dataset.ledger.rules().blind
     examples_table(
         "Suspects",
         _BLIND_HEAD if blind else _HEAD,
-        _lines(found, selection, blind=blind),
+        _lines(rows, selection, blind=blind),
         TableState(
             f"{run.id} {by} {checkpoint} {page.number} {where.to_query()}", selection.view.example, above=_ABOVE
         ),
@@ -68,7 +68,7 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
     )
     draw_list_foot(
         page,
-        f"{words.whole(len(found))} of {words.whole(total)}, filtered from {words.whole(dataset.rows)}",
+        f"{words.whole(len(rows))} of {words.whole(total)}, filtered from {words.whole(dataset.rows)}",
         "suspect",
         lambda number: change(page=number),
     )
@@ -83,10 +83,10 @@ def _open(row: int) -> None:
         change(example=row)
 
 
-def _lines(found: pd.DataFrame, selection: Selection, *, blind: bool) -> list[dict[str, object]]:
-    texts = text_columns(found)
+def _lines(rows: pd.DataFrame, selection: Selection, *, blind: bool) -> list[dict[str, object]]:
+    texts = text_columns(rows)
     lines = []
-    for entry in found.to_dict("records"):
+    for entry in rows.to_dict("records"):
         cells = {
             **example_cells(entry, texts, selection.colours, selection.where.text),
             "rank": words.whole(entry["place"]),

@@ -23,7 +23,7 @@ from diet_explorer.workspace.run import Run
 
 _ENTRIES = 512
 _REASONS = 4
-_NEAR_SIGNS = 220
+_NEAR_CHARACTERS = 220
 KIND_TITLES = {
     "mislabelled?": "Mislabelled?",
     "hard, maybe right": "Hard, maybe right",
@@ -61,10 +61,10 @@ def suggestion_count(run: Run, where: ExampleFilter, checkpoint: float) -> int:
     return _suggestion_count(run, run.id, stamp, where_key(where), where, checkpoint)
 
 
-def short_texts(run: Run, rows: list[int], signs: int = 90) -> list[str]:
+def short_texts(run: Run, rows: list[int], characters: int = 90) -> list[str]:
     """The beginnings of some examples' texts."""
-    found = ExampleRows(run.store.files, run.dataset.manifest).of(np.asarray(rows, dtype=np.int64))
-    return [visible(str(text)[:signs]) for text in found["text"].to_pylist()]
+    examples = ExampleRows(run.store.files, run.dataset.manifest).of(np.asarray(rows, dtype=np.int64))
+    return [visible(str(text)[:characters]) for text in examples["text"].to_pylist()]
 
 
 def suspect_card(
@@ -83,33 +83,33 @@ def suspect_card(
     return _card(key, selection, dataset, run, stamp, checkpoint, row, hidden)
 
 
-def why_html(found: Suspect, colours: dict[str, str]) -> str:
+def why_html(entry: Suspect, colours: dict[str, str]) -> str:
     """Why an example is suspected, and which label it may deserve."""
-    title = f"<b>{escape(KIND_TITLES[found.kind])}</b> {help_mark(KIND_RULE)}"
-    if found.suggested is None:
+    title = f"<b>{escape(KIND_TITLES[entry.kind])}</b> {help_mark(KIND_RULE)}"
+    if entry.suggested is None:
         proposal = "The models believe the given label most."
     else:
-        share = words.percent(found.suggested_share)
-        proposal = f"Suggested {chip(found.suggested, colours.get(found.suggested, OTHERS))} models give it {share}"
+        share = words.percent(entry.suggested_share)
+        proposal = f"Suggested {chip(entry.suggested, colours.get(entry.suggested, OTHERS))} models give it {share}"
     reasons = "".join(
         f'<li>{escape(reason.words)} <span class="de-quiet">{escape(reason.title)}, more suspicious than '
         f"{reason.percentile:.1f} %</span></li>"
-        for reason in found.reasons[:_REASONS]
+        for reason in entry.reasons[:_REASONS]
     )
-    place = f"suspect {words.whole(found.place)} of {words.whole(found.total)}"
+    position = f"suspect {words.whole(entry.place)} of {words.whole(entry.total)}"
     return (
-        f'<div class="de-why"><p>{title} · {proposal} <span class="de-quiet de-place">{place}</span></p>'
+        f'<div class="de-why"><p>{title} · {proposal} <span class="de-quiet de-place">{position}</span></p>'
         f"{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
     )
 
 
-def _near_html(found: pd.DataFrame, colours: dict[str, str]) -> str:
-    if found.empty:
+def _near_html(near: pd.DataFrame, colours: dict[str, str]) -> str:
+    if near.empty:
         return ""
     lines = "".join(
-        f"<tr><td>{words.three(entry['similarity'])}</td><td><div>{escape(str(entry['text'])[:_NEAR_SIGNS])}</div></td>"
+        f"<tr><td>{words.three(entry['similarity'])}</td><td><div>{escape(str(entry['text'])[:_NEAR_CHARACTERS])}</div></td>"
         f"<td>{chip(entry['label'], colours.get(entry['label'], OTHERS))}</td></tr>"
-        for entry in found.to_dict("records")
+        for entry in near.to_dict("records")
     )
     return f'<h4>Nearest examples: similarity, text, given label</h4><table class="de-near">{lines}</table>'
 
@@ -161,7 +161,7 @@ def _card(
     colours, query = _selection.colours, _selection.where.text
     if hidden:
         return blind_card_html(example, colours=colours, query=query, text_titles=titles)
-    found = suspect(_run, stamp, row, checkpoint)
+    entry = suspect(_run, stamp, row, checkpoint)
     whole = card_html(
         example,
         colours=colours,
@@ -170,6 +170,6 @@ def _card(
         percentiles=percentiles,
         query=query,
         text_titles=titles,
-        reasons=why_html(found, colours) if found else "",
+        reasons=why_html(entry, colours) if entry else "",
     )
     return whole + f'<div class="de-card">{_near_html(exploration.neighbours(_run, row), colours)}</div>'

@@ -96,9 +96,9 @@ def draw_decisions(
             args=(dataset, who, example.row),
         )
     with st.container(key="decide-class", horizontal=True, vertical_alignment="center", gap="small"):
-        for place, name in enumerate(dataset.classes[:_KEYED]):
+        for index, name in enumerate(dataset.classes[:_KEYED]):
             action, label = ("keep", None) if name == example.label else ("relabel", name)
-            button(as_text(name), f"decide-class-{place}", str(place + 1), action, label)
+            button(as_text(name), f"decide-class-{index}", str(index + 1), action, label)
     _outcome(dataset, run, who, example.row)
 
 
@@ -160,17 +160,17 @@ def _keep(outcome: _Outcome) -> None:
 
 
 def _outcome(dataset: Dataset, run: Run, who: Identity, row: int) -> None:
-    found: _Outcome | None = st.session_state.get(_OUTCOME)
-    if found is None or found.row != row:
+    outcome: _Outcome | None = st.session_state.get(_OUTCOME)
+    if outcome is None or outcome.row != row:
         return
-    if found.error is not None:
-        show_error(found.error, key="decide-error")
-        if found.choice is not None:
-            st.button("Try again", key="decide-again", on_click=_decide, args=(dataset, run, who, found.choice))
-    elif found.choice is not None:
-        st.warning(f"Somebody has decided meanwhile: {as_text(found.words)}", icon=":material/group:")
+    if outcome.error is not None:
+        show_error(outcome.error, key="decide-error")
+        if outcome.choice is not None:
+            st.button("Try again", key="decide-again", on_click=_decide, args=(dataset, run, who, outcome.choice))
+    elif outcome.choice is not None:
+        st.warning(f"Somebody has decided meanwhile: {as_text(outcome.words)}", icon=":material/group:")
         with st.container(key="decide-both", horizontal=True, gap="small"):
-            st.button("Save mine too", key="decide-mine", on_click=_decide, args=(dataset, run, who, found.choice))
+            st.button("Save mine too", key="decide-mine", on_click=_decide, args=(dataset, run, who, outcome.choice))
             st.button("Keep theirs", key="decide-theirs", on_click=_keep, args=(_Outcome(row, "Kept as it is"),))
     else:
-        st.html(f'<span class="de-quiet" role="status">{escape(found.words)}</span>')
+        st.html(f'<span class="de-quiet" role="status">{escape(outcome.words)}</span>')
