@@ -131,9 +131,9 @@ class Review:
             order = self._run.ranking(checkpoint, seed).ordered(by, where or ExampleFilter())
         return self._run.dataset.queue(order, annotator, run_id=self._run.id)
 
-    def undo(self, annotator: Identity | str) -> DecisionEvent | None:
-        """Take back the annotator's latest decision; None where there is none."""
-        return self._run.dataset.undo(annotator)
+    def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
+        """Take back the annotator's latest decision; None where there is none. See `Ledger.undo`."""
+        return self._run.dataset.undo(annotator, uid=uid)
 
     def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
         """How far annotators agree where several have decided; see `review.agreement.agreement`."""

@@ -194,9 +194,9 @@ def test_the_command_may_be_repeated(
 ) -> None:
     dataset = scored.datasets()[0]
     ids = dataset.ids_of(np.array([2, 4]))
-    monkeypatch.setenv("DIET_EXPLORER_HOME", scored.context.settings.home)
-    if scored.context.settings.database_url:
-        monkeypatch.setenv("DIET_EXPLORER_DATABASE_URL", scored.context.settings.database_url)
+    monkeypatch.setenv("DIET_EXPLORER_HOME", scored.settings.home)
+    if scored.settings.database_url:
+        monkeypatch.setenv("DIET_EXPLORER_DATABASE_URL", scored.settings.database_url)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["diet-explorer", *arguments, "--annotator", "ann", "--json"])

@@ -151,12 +151,12 @@ def _ended(job: Run, name: str, who: Identity) -> None:
 
 def _report(run: Run) -> None:
     try:
-        found = run.audit.noise_report()
+        report = run.audit.noise_report()
     except NotFoundError as error:
         st.html(f'<p class="de-quiet">{escape(error.message)}</p>')
         return
     with st.container(key="noise-report"):
-        st.html(_report_html(found))
+        st.html(_report_html(report))
 
 
 def _report_html(report: pd.DataFrame) -> str:
