@@ -14,11 +14,6 @@ FORMAT_VERSION = 1
 METADATA_PREFIX = "meta."
 
 
-def dataset_folder(files: Files, dataset_id: str) -> str:
-    """Return the path of the folder of a dataset."""
-    return Layout(files).dataset(dataset_id).folder
-
-
 @dataclass(frozen=True)
 class DatasetManifest:
     """Facts about one imported, immutable dataset.
@@ -97,18 +92,3 @@ class DatasetManifest:
                 "Update diet-explorer.",
             )
         return cls.from_json(value)
-
-
-def manifest_path(files: Files, dataset_id: str) -> str:
-    """Return the path of a dataset's manifest."""
-    return Layout(files).dataset(dataset_id).manifest
-
-
-def examples_path(files: Files, dataset_id: str) -> str:
-    """Return the path of a dataset's examples."""
-    return Layout(files).dataset(dataset_id).examples
-
-
-def set_aside_path(files: Files, dataset_id: str) -> str:
-    """Return the path of the rows that an import could not use: `line`, `reason`, `remedy`, `raw`."""
-    return Layout(files).dataset(dataset_id).set_aside

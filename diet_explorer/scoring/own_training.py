@@ -23,6 +23,7 @@ from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import RunRecord, RunRecords
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
@@ -184,9 +185,7 @@ class ScoreRecorder(TrainerCallback):
             created_at=now,
             started_at=now,
         )
-        self._files.write_json(
-            self._files.path("runs", record.id, "config.json"), {"name": self._name, **record.config}
-        )
+        self._files.write_json(Layout(self._files).run(record.id).config, {"name": self._name, **record.config})
         self._records.create(record)
         ProgressFiles(self._files, record.id).log("started", "A training script began this run.")
         atexit.register(self._close_unfinished, record.id)

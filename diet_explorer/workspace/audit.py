@@ -248,7 +248,7 @@ class Audit(Generic[AnyRun]):
         embeddings = EmbeddingFiles(self._run.context.files, self._run.id)
         found += [embeddings.has_neighbours(which) for which in REPRESENTATIONS]
         key = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-        path = self._run.context.files.path("runs", self._run.id, "suspects", f"{key}.arrow")
+        path = self._run.store.paths.suspects(key)
         if not self._run.context.files.exists(path):
             table = suspect_table(self.evidence(checkpoint))
             write_arrow(self._run.context.files, path, table.schema, table.combine_chunks().to_batches())

@@ -15,6 +15,7 @@ from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.runs import RunRecords
 
@@ -83,7 +84,7 @@ class Context:
 
 
 def _check_version(files: Files) -> None:
-    path = files.path("workspace.json")
+    path = Layout(files).version
     if files.exists(path):
         version = files.read_json(path).get("version")
         if not isinstance(version, int) or version > WORKSPACE_VERSION:

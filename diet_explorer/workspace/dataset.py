@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.conflicts import conflicting_labels
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import DatasetManifest, dataset_folder, examples_path, set_aside_path
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.validation import ValidationReport
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
@@ -24,6 +24,7 @@ from diet_explorer.review.ledger_files import ImportCount, read_events, write_ev
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import parquet
 from diet_explorer.workspace.context import Context
 
@@ -58,7 +59,7 @@ class Dataset:
     @property
     def folder(self) -> str:
         """Where its files lie."""
-        return dataset_folder(self.context.files, self.id)
+        return Layout(self.context.files).dataset(self.id).folder
 
     @cached_property
     def report(self) -> ValidationReport:
@@ -68,7 +69,8 @@ class Dataset:
     def examples(self, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Examples as imported, all of them or those of some rows; `label` holds class names."""
         condition = "TRUE" if rows is None else f"row IN ({', '.join(str(int(row)) for row in rows) or 'NULL'})"
-        sql = f"SELECT * FROM {parquet(examples_path(self.context.files, self.id))} WHERE {condition} ORDER BY row"
+        examples = parquet(Layout(self.context.files).dataset(self.id).examples)
+        sql = f"SELECT * FROM {examples} WHERE {condition} ORDER BY row"
         frame = self.context.queries.frame(sql)
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
@@ -197,5 +199,5 @@ class Dataset:
 
     def set_aside(self) -> pd.DataFrame:
         """Rows that could not be used: ``line, reason, remedy, raw``."""
-        path = set_aside_path(self.context.files, self.id)
+        path = Layout(self.context.files).dataset(self.id).set_aside
         return self.context.queries.frame(f"SELECT * FROM {parquet(path)} ORDER BY line")

@@ -16,7 +16,7 @@ from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.cells import CellFiles
 from diet_explorer.pruning.proof import Arm, Figures, results_table
 from diet_explorer.review.annotators import Identity
-from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
@@ -232,21 +232,16 @@ class Proof:
         return total / max(1, len(living_workers(self._context.settings)))
 
 
-def proof_path(files: Files, proof_id: str) -> str:
-    """Where it is written what a proof is made of; its results lie with the cells."""
-    return files.path("proofs", f"{proof_id}.json")
-
-
 def list_proofs(context: Context) -> list[Proof]:
     """Proofs of all runs of a workspace, newest first."""
-    names = [name for name in context.files.list(context.files.path("proofs")) if name.endswith(".json")]
+    names = [name for name in context.files.list(Layout(context.files).proofs) if name.endswith(".json")]
     proofs = [load_proof(context, name.removesuffix(".json")) for name in names]
     return sorted(proofs, key=lambda proof: proof.created_at, reverse=True)
 
 
 def load_proof(context: Context, proof_id: str) -> Proof:
     """A proof by its id; NotFoundError where there is none."""
-    path = proof_path(context.files, proof_id)
+    path = Layout(context.files).proof(proof_id)
     if not context.files.exists(path):
         raise NotFoundError(f"There is no proof {proof_id!r}.", "List them with `diet-explorer proofs`.")
     return Proof(context, context.files.read_json(path))

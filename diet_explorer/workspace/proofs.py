@@ -19,11 +19,12 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Arm, arms_of, cell_config, cell_key, checked_seeds, choices_of
 from diet_explorer.pruning.selection import drawing_order, select
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.folds import assign_folds
 from diet_explorer.workspace.core import AnyRun
-from diet_explorer.workspace.proof import Cell, Proof, list_proofs, proof_path
+from diet_explorer.workspace.proof import Cell, Proof, list_proofs
 
 NAME_LENGTH = 200
 HELD_OUT = "held out"
@@ -128,7 +129,7 @@ class Proofs(Generic[AnyRun]):
             "arms": [arm.to_json() for arm in arms],
             "cells": [asdict(cell) for cell in cells],
         }
-        files.write_json(proof_path(files, str(record["id"])), record)
+        files.write_json(Layout(files).proof(str(record["id"])), record)
         return Proof(self._run.context, record).resume(by=by)
 
     def hold_out(self, share: float = 20.0, *, seed: int = 0, by: Identity | str | None = None) -> AnyRun:

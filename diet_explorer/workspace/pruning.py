@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -79,13 +78,13 @@ class Pruning:
             )
         saved = SavedPolicy(name, policy, datetime.now(UTC))
         value = {"name": name, "policy": policy.to_json(), "saved_at": saved.saved_at.isoformat()}
-        self._run.context.files.write_json(self._policy_path(name), value)
+        self._run.context.files.write_json(self._run.store.paths.policy(name), value)
         return saved
 
     def policies(self) -> list[SavedPolicy]:
         """Saved policies, newest first."""
         files = self._run.context.files
-        folder = self._policy_folder
+        folder = self._run.store.paths.policies
         values = [files.read_json(f"{folder}/{name}") for name in files.list(folder)]
         found = [
             SavedPolicy(value["name"], Policy.from_json(value["policy"]), datetime.fromisoformat(value["saved_at"]))
@@ -105,16 +104,9 @@ class Pruning:
         """Forget a saved policy; NotFoundError where there is none."""
         self._run.context.allow("lead", "delete a policy", by)
         self.saved_policy(name)
-        self._run.context.files.remove_file(self._policy_path(name))
+        self._run.context.files.remove_file(self._run.store.paths.policy(name))
 
     @cached_property
     def population(self) -> Population:
         """Ids, labels, splits and duplicates of the dataset, read once."""
         return load_population(self._run.context.files, self._run.dataset.manifest)
-
-    @property
-    def _policy_folder(self) -> str:
-        return self._run.context.files.path("runs", self._run.id, "policies")
-
-    def _policy_path(self, name: str) -> str:
-        return f"{self._policy_folder}/{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"

@@ -12,13 +12,13 @@ from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
-from diet_explorer.data.manifest import manifest_path
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
@@ -85,15 +85,17 @@ class Workspace:
 
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
-        names = self.context.files.list(self.context.files.path("datasets"))
+        names = self.context.files.list(Layout(self.context.files).datasets)
         found = [
-            self.dataset(name) for name in names if self.context.files.exists(manifest_path(self.context.files, name))
+            self.dataset(name)
+            for name in names
+            if self.context.files.exists(Layout(self.context.files).dataset(name).manifest)
         ]
         return sorted(found, key=lambda dataset: dataset.manifest.created_at, reverse=True)
 
     def dataset(self, name: str) -> Dataset:
         """A dataset by its id, or by its name where that is unique."""
-        if self.context.files.exists(manifest_path(self.context.files, name)):
+        if self.context.files.exists(Layout(self.context.files).dataset(name).manifest):
             return Dataset.load(self.context, name)
         named = [entry for entry in self.datasets() if entry.name == name]
         if len(named) == 1:
@@ -264,7 +266,7 @@ class Workspace:
     def exports(self, run: Run | str | None = None) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state."""
         run_id = run.id if isinstance(run, Run) else run
-        found = [Export(self.context, name) for name in self.context.files.list(self.context.files.path("exports"))]
+        found = [Export(self.context, name) for name in self.context.files.list(Layout(self.context.files).exports)]
         chosen = [export for export in found if export.is_listed and run_id in (None, export.run_id)]
         return sorted(chosen, key=lambda export: export.created_at, reverse=True)
 

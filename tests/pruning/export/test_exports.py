@@ -229,7 +229,7 @@ def test_a_killed_export_never_looks_complete(workspace, tmp_path, delay):
 def submitted(run, workspace, folder):
     """What `submit_export` asks for, without a worker that would take it up."""
     request = new_request(
-        workspace,
+        workspace.context,
         run_id=run.id,
         dataset_id=run.dataset.id,
         policy=run.pruning.plan(Policy(drop_hardest=5)).policy,
