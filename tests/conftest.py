@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from diet_explorer.workspace.workspace import Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores

@@ -18,7 +18,8 @@ from typing import Any
 from unittest import mock
 
 from diet_explorer.cli import app as cli
-from diet_explorer.workspace.workspace import Run, Workspace
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 GOOD = ["bright", "lovely", "warm", "funny", "gripping", "honest"]

@@ -13,7 +13,8 @@ from diet_explorer.cli import output as out
 from diet_explorer.cli.options import CheckpointOption, JsonOption, RunArgument, WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
-    from diet_explorer.workspace.workspace import Run, Workspace
+    from diet_explorer.workspace.run import Run
+    from diet_explorer.workspace.workspace import Workspace
 
 TEXT_WIDTH = 80
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, with a worker of its own.")]

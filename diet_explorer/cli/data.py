@@ -11,7 +11,9 @@ from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import BadInputError
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.cost import CostEstimate
-from diet_explorer.workspace.workspace import SAMPLE_SETTINGS, Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.sample import SAMPLE_SETTINGS
+from diet_explorer.workspace.workspace import Workspace
 
 
 def names_a_file(data: str) -> bool:

@@ -12,7 +12,9 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.catalogue import checkpoint_title
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.workspace.workspace import Dataset, Run, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 
 T = TypeVar("T", Run, Dataset)
 

@@ -13,7 +13,8 @@ from diet_explorer.errors import BadInputError
 if TYPE_CHECKING:
     from diet_explorer.pruning.policies import Policy
     from diet_explorer.workspace.proof import Proof, ProofProgress
-    from diet_explorer.workspace.workspace import Run, Workspace
+    from diet_explorer.workspace.run import Run
+    from diet_explorer.workspace.workspace import Workspace
 
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, with a worker of its own.")]
 ProofArgument = Annotated[str, typer.Argument(metavar="PROOF", help="Id, beginning of an id, or: last.")]

@@ -26,7 +26,7 @@ from diet_explorer.scoring import catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diet_explorer.workspace.workspace import Run
+    from diet_explorer.workspace.run import Run
 
 TEXT_WIDTH = 100
 AgreementOf = Literal["checkpoints", "seeds", "scores"]

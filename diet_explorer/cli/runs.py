@@ -13,7 +13,7 @@ from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, 
 from diet_explorer.scoring import catalogue
 
 if TYPE_CHECKING:
-    from diet_explorer.workspace.workspace import Run
+    from diet_explorer.workspace.run import Run
 
 
 def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
 
 MEAN = "mean"
@@ -226,8 +227,13 @@ class PushPaths:
         return f"{self.folder}/lock"
 
 
+def may_be_id(text: str) -> bool:
+    """Whether a text names one thing in a folder, and no other place."""
+    return text not in ("", ".", "..") and set(text).isdisjoint("/\\\0")
+
+
 class Layout:
-    """Paths of one workspace.
+    """Paths of one workspace; an id that would lead elsewhere is a NotFoundError.
 
     Parameters
     ----------
@@ -249,11 +255,11 @@ class Layout:
 
     def dataset(self, dataset_id: str) -> DatasetPaths:
         """Paths of a dataset."""
-        return DatasetPaths(self._files.path("datasets", dataset_id))
+        return DatasetPaths(self._files.path("datasets", _id("dataset", dataset_id)))
 
     def run(self, run_id: str) -> RunPaths:
         """Paths of a run."""
-        return RunPaths(self._files.path("runs", run_id))
+        return RunPaths(self._files.path("runs", _id("run", run_id)))
 
     @property
     def exports(self) -> str:
@@ -262,11 +268,11 @@ class Layout:
 
     def export(self, export_id: str) -> ExportPaths:
         """Paths of an export."""
-        return ExportPaths(self._files.path("exports", export_id))
+        return ExportPaths(self._files.path("exports", _id("export", export_id)))
 
     def push(self, export_id: str) -> PushPaths:
         """Paths of the last push of an export."""
-        return PushPaths(self._files.path("pushes", export_id))
+        return PushPaths(self._files.path("pushes", _id("export", export_id)))
 
     @property
     def proofs(self) -> str:
@@ -275,7 +281,7 @@ class Layout:
 
     def proof(self, proof_id: str) -> str:
         """What a proof is made of, JSON."""
-        return self._files.path("proofs", f"{proof_id}.json")
+        return self._files.path("proofs", f"{_id('proof', proof_id)}.json")
 
     def proof_training(self, key: str) -> str:
         """A training of proofs, JSON."""
@@ -284,6 +290,12 @@ class Layout:
     def measurement(self, dataset_id: str, key: str) -> str:
         """Seconds per example of a model on this machine, JSON."""
         return self._files.path("measurements", f"{dataset_id}-{key}.json")
+
+
+def _id(kind: str, text: str) -> str:
+    if not may_be_id(text):
+        raise NotFoundError(f"There is no {kind} {text!r}.", "Give an id as the lists of this workspace show it.")
+    return text
 
 
 def _seed(seed: int | None) -> str:

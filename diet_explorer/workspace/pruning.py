@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.material import Population, load_population
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.workspace.core import RunCore
+from diet_explorer.workspace.finding import find, missing
 from diet_explorer.workspace.prune_plan import PrunePlan
 
 NAME_LENGTH = 100
 _DEFAULT = Policy()
+_SAVED = "Saved with this run"
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,21 @@ class Pruning:
         return sorted(found, key=lambda saved: saved.saved_at, reverse=True)
 
     def saved_policy(self, name: str) -> SavedPolicy:
-        """A saved policy by its name; NotFoundError where there is none."""
-        found = {saved.name: saved for saved in self.policies()}
-        if name not in found:
-            known = ", ".join(found) or "none yet"
-            raise NotFoundError(f"There is no saved policy {name!r}.", f"Saved with this run: {known}.")
-        return found[name]
+        """A saved policy by its name or the beginning of its name.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            There is none, or there are several; the message has names.
+        """
+        return find("saved policy", name, self.policies, id_of=lambda saved: saved.name, remedy=_SAVED)
 
     def delete_policy(self, name: str, *, by: Identity | str | None = None) -> None:
-        """Forget a saved policy; NotFoundError where there is none."""
+        """Forget the saved policy of exactly that name; NotFoundError where there is none."""
         self._run.context.allow("lead", "delete a policy", by)
-        self.saved_policy(name)
+        names = [saved.name for saved in self.policies()]
+        if name not in names:
+            raise missing("saved policy", name, names, _SAVED)
         self._run.context.files.remove_file(self._run.store.paths.policy(name))
 
     @cached_property

@@ -6,14 +6,12 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.readers.opening import Source, open_source
-from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
@@ -27,14 +25,11 @@ from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore, create_record
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.exports import Export
+from diet_explorer.workspace.finding import find
 from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
 from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.sample import SAMPLE_MAPPING, SAMPLE_NAME, open_sample
 
-__all__ = ["SAMPLE_NAME", "SAMPLE_SETTINGS", "Dataset", "Run", "Workspace", "sample_folder"]
-
-SAMPLE_NAME = "Film snippets (sample)"
-SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
-SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
 _IMPORTED = 0.4  # share of an import's time until the rows are written; the rest goes into the search index
 
 
@@ -85,26 +80,27 @@ class Workspace:
 
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
-        names = self.context.files.list(Layout(self.context.files).datasets)
-        found = [
-            self.dataset(name)
-            for name in names
-            if self.context.files.exists(Layout(self.context.files).dataset(name).manifest)
-        ]
-        return sorted(found, key=lambda dataset: dataset.manifest.created_at, reverse=True)
+        files, layout = self.context.files, Layout(self.context.files)
+        names = [name for name in files.list(layout.datasets) if files.exists(layout.dataset(name).manifest)]
+        datasets = [Dataset.load(self.context, name) for name in names]
+        return sorted(datasets, key=lambda dataset: dataset.manifest.created_at, reverse=True)
 
     def dataset(self, name: str) -> Dataset:
-        """A dataset by its id, or by its name where that is unique."""
-        if self.context.files.exists(Layout(self.context.files).dataset(name).manifest):
-            return Dataset.load(self.context, name)
-        named = [entry for entry in self.datasets() if entry.name == name]
-        if len(named) == 1:
-            return named[0]
-        if named:
-            ids = ", ".join(entry.id for entry in named)
-            raise BadInputError(f"Several datasets are named {name!r}.", f"Give one of the ids: {ids}.")
-        known = ", ".join(entry.id for entry in self.datasets()[:10]) or "none yet"
-        raise NotFoundError(f"There is no dataset {name!r}.", f"Import it first. Datasets here: {known}.")
+        """A dataset by its id, its name, or the beginning of its id.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            There is none, or there are several; the message has ids.
+        """
+        return find(
+            "dataset",
+            name,
+            self.datasets,
+            load=lambda dataset_id: Dataset.load(self.context, dataset_id),
+            is_called=lambda dataset: dataset.name == name,
+            remedy="Import it first. Datasets here",
+        )
 
     def import_dataset(
         self,
@@ -142,7 +138,7 @@ class Workspace:
 
     def import_sample(self) -> Dataset:
         """Import the sample that comes with the program: film snippets with human ratings of their labels."""
-        return self._imported(open_source(sample_folder() / "movie_snippets.csv"), SAMPLE_MAPPING, SAMPLE_NAME, None)
+        return self._imported(open_sample(), SAMPLE_MAPPING, SAMPLE_NAME, None)
 
     def score(
         self,
@@ -181,7 +177,7 @@ class Workspace:
         BadInputError
             A setting or the model cannot be used.
         """
-        chosen = dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
+        chosen = self._dataset(dataset)
         config = RunConfig(
             dataset_id=chosen.id,
             model=model,
@@ -217,21 +213,20 @@ class Workspace:
         BadInputError
             A file cannot be read, or does not fit the dataset; nothing is imported then.
         """
-        chosen = dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
-        place = Path(folder).absolute()
-        found = CartographyFolder(self.context.queries, self.context.files, chosen.manifest, place)
-        for _ in found.tables():
+        chosen, path = self._dataset(dataset), Path(folder).absolute()
+        dynamics = CartographyFolder(self.context.queries, self.context.files, chosen.manifest, path)
+        for _ in dynamics.tables():
             pass  # reads and checks all of it, before anything is written
         config = RunConfig(
             dataset_id=chosen.id,
             model="imported training dynamics",
-            epochs=int(found.checkpoints[-1]),
-            checkpoints=tuple(found.checkpoints),
+            epochs=int(dynamics.checkpoints[-1]),
+            checkpoints=tuple(dynamics.checkpoints),
             grand="off",
         ).validated()
-        run = self.create_run(config, name=name or f"{chosen.name} · {place.name}", origin="cartography")
+        run = self.create_run(config, name=name or f"{chosen.name} · {path.name}", origin="cartography")
         self.context.records.set_status(run.id, "running")
-        found.write(run.store, ProgressFiles(self.context.files, run.id))
+        dynamics.write(run.store, ProgressFiles(self.context.files, run.id))
         self.context.records.set_status(run.id, "succeeded")
         return run.refresh()
 
@@ -244,35 +239,72 @@ class Workspace:
 
     def runs(self, dataset: Dataset | str | None = None) -> list[Run]:
         """All runs, or one dataset's, newest first; not the further trainings that belong to a run."""
-        dataset_id = dataset.id if isinstance(dataset, Dataset) else dataset
-        return [
-            Run(self.context, record.id, record)
-            for record in self.context.records.list(dataset_id)
-            if record.parent_id is None
-        ]
+        records = self.context.records.list(None if dataset is None else self._dataset(dataset).id)
+        return [Run(self.context, record.id, record) for record in records if record.parent_id is None]
 
     def run(self, name: str) -> Run:
-        """A run by its id."""
-        return Run(self.context, name, self.context.records.get(name))
+        """A run by its id, its name, or the beginning of its id.
+
+        A further training that belongs to a run is found by its whole id only.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            There is none, or there are several; the message has ids.
+        """
+        return find(
+            "run",
+            name,
+            self.runs,
+            load=lambda run_id: Run(self.context, run_id),
+            is_called=lambda run: run.name == name,
+            remedy="List the runs with `diet-explorer runs`. Runs here",
+        )
 
     def proofs(self) -> list[Proof]:
         """Proofs of all runs, newest first."""
         return list_proofs(self.context)
 
     def proof(self, name: str) -> Proof:
-        """A proof by its id."""
-        return load_proof(self.context, name)
+        """A proof by its id or the beginning of its id.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            There is none, or there are several; the message has ids.
+        """
+        return find(
+            "proof",
+            name,
+            self.proofs,
+            load=lambda proof_id: load_proof(self.context, proof_id),
+            remedy="List them with `diet-explorer proofs`. Proofs here",
+        )
 
     def exports(self, run: Run | str | None = None) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state."""
-        run_id = run.id if isinstance(run, Run) else run
-        found = [Export(self.context, name) for name in self.context.files.list(Layout(self.context.files).exports)]
-        chosen = [export for export in found if export.is_listed and run_id in (None, export.run_id)]
+        run_id = None if run is None else (run if isinstance(run, Run) else self.run(run)).id
+        ids = self.context.files.list(Layout(self.context.files).exports)
+        listed = [export for export in (Export(self.context, export_id) for export_id in ids) if export.is_listed]
+        chosen = [export for export in listed if run_id in (None, export.run_id)]
         return sorted(chosen, key=lambda export: export.created_at, reverse=True)
 
     def export(self, name: str) -> Export:
-        """An export by its id; NotFoundError where there is none."""
-        return Export(self.context, name).checked()
+        """An export by its id, its folder, or the beginning of its id.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            There is none, or there are several; the message has ids.
+        """
+        return find(
+            "export",
+            name,
+            self.exports,
+            load=lambda export_id: Export(self.context, export_id).checked(),
+            is_called=lambda export: export.folder.rstrip("/") in (name, str(Path(name).absolute())),
+            remedy="Make one with `diet-explorer prune`. Exports here",
+        )
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""
@@ -300,6 +332,9 @@ class Workspace:
         costs.measure(config.validated())
         return costs.estimates(config)
 
+    def _dataset(self, dataset: Dataset | str) -> Dataset:
+        return dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
+
     def _imported(
         self,
         source: Source,
@@ -322,12 +357,3 @@ class Workspace:
         )
         report(1.0, f"Imported {manifest.rows:,} rows")
         return Dataset(self.context, manifest)
-
-
-def sample_folder() -> Path:
-    """Where the sample data lies: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / "sample_data", package / "_app" / "sample_data"):
-        if folder.is_dir():
-            return folder
-    raise WorkspaceError("The sample data is missing from this installation.", "Install diet-explorer again.")

@@ -29,7 +29,9 @@ import pandas as pd
 from diet_explorer.cli.following import keep_alive, some_worker
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Interval, mean_interval, paired_difference
-from diet_explorer.workspace.workspace import Proof, Run, Workspace
+from diet_explorer.workspace.proof import Proof
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 
 TEXTS = "../shared/data/movie_snippets_human.csv.gz"
 EARLY, AFTER = 0.1, 1.0

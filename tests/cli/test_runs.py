@@ -16,7 +16,8 @@ import pytest
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.scoring.catalogue import RECORDED_NAMES
-from diet_explorer.workspace.workspace import Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]

@@ -14,7 +14,8 @@ import pytest
 
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.rows import RunRows
-from diet_explorer.workspace.workspace import Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]

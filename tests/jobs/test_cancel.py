@@ -11,7 +11,8 @@ import pytest
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
-from diet_explorer.workspace.workspace import Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]

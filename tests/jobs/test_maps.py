@@ -17,7 +17,9 @@ import pytest
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
-from diet_explorer.workspace.workspace import Dataset, Run, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]

@@ -15,7 +15,8 @@ import pytest
 from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.rows import RunRows
-from diet_explorer.workspace.workspace import Run, Workspace
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}

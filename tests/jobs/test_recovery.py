@@ -12,7 +12,8 @@ from pathlib import Path
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.scoring.progress import ProgressFiles
-from diet_explorer.workspace.workspace import Dataset, Workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 Launch = Callable[..., subprocess.Popen[str]]

@@ -1,6 +1,6 @@
 """Home: from nothing to a queued run of the sample in one click."""
 
-from diet_explorer.workspace.workspace import SAMPLE_NAME
+from diet_explorer.workspace.sample import SAMPLE_NAME
 from tests.ui.conftest import assert_calm, parameter, words_on
 
 

@@ -8,7 +8,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
-from diet_explorer.workspace.workspace import SAMPLE_NAME, SAMPLE_SETTINGS
+from diet_explorer.workspace.sample import SAMPLE_NAME, SAMPLE_SETTINGS
 
 
 def sample_run() -> Run | None:

@@ -1,0 +1,30 @@
+"""The sample that comes with the program: film snippets with human ratings of their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.readers.opening import Source, open_source
+from diet_explorer.errors import WorkspaceError
+
+SAMPLE_NAME = "Film snippets (sample)"
+SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
+SAMPLE_SETTINGS: dict[str, Any] = {"epochs": 3, "seeds": 1, "max_length": 64}
+"""What `Workspace.score` is given for it."""
+
+
+def open_sample() -> Source:
+    """The sample's file, ready to be imported.
+
+    Raises
+    ------
+    WorkspaceError
+        It is missing from this installation.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package.parent / "sample_data", package / "_app" / "sample_data"):  # a checkout, an installation
+        if folder.is_dir():
+            return open_source(folder / "movie_snippets.csv")
+    raise WorkspaceError("The sample data is missing from this installation.", "Install diet-explorer again.")
