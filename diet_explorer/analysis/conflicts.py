@@ -30,9 +30,9 @@ def conflicting_labels(queries: Queries, files: Files, manifest: DatasetManifest
         f'SELECT near_duplicate_group AS "group", row, id, {", ".join(texts)}, label, split '
         f"FROM {examples} SEMI JOIN disputed USING (near_duplicate_group) ORDER BY near_duplicate_group, row"
     )
-    found = queries.table(sql)
-    frame: pd.DataFrame = found.to_pandas()
-    same = [_same_words(found.column(name)) for name in texts]
+    table = queries.table(sql)
+    frame: pd.DataFrame = table.to_pandas()
+    same = [_same_words(table.column(name)) for name in texts]
     frame["exact"] = frame.groupby(same)["label"].transform("nunique").gt(1)
     frame["label"] = frame["label"].map(dict(enumerate(manifest.classes)))
     return frame

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.layout import Layout
 
@@ -15,7 +16,6 @@ NEIGHBOURS = 10
 EXACT_ROWS = 20_000
 """Below so many examples every pair is compared; above, pynndescent's graph finds nearly all true neighbours."""
 
-TRAIN = "train"
 _BLOCK_ROWS = 512
 _GRAPH_NEIGHBOURS = 30  # a wider graph than is asked for loses fewer of the nearest
 
@@ -110,11 +110,11 @@ def _compare_all(unit: NDArray[np.float32], k: int) -> tuple[Indices, Similariti
         own = np.arange(len(block))
         block[own, start + own] = -np.inf
         kth = np.partition(block, -k, axis=1)[:, -k]
-        for place, (line, least) in enumerate(zip(block, kth, strict=True)):
+        for position, (line, least) in enumerate(zip(block, kth, strict=True)):
             candidates = np.flatnonzero(line >= least)
             best = candidates[np.argsort(-line[candidates], kind="stable")[:k]]
-            rows[start + place] = best
-            similarities[start + place] = line[best]
+            rows[start + position] = best
+            similarities[start + position] = line[best]
     return rows, np.clip(similarities, -1.0, 1.0)
 
 
@@ -126,7 +126,7 @@ def _search_graph(unit: NDArray[np.float32], k: int) -> tuple[Indices, Similarit
 
 
 def _nearest_of(unit: NDArray[np.float32], candidates: Indices, k: int) -> tuple[Indices, Similarities]:
-    """The k nearest of each row's candidates, compared exactly; the row itself and empty places (−1) do not count."""
+    """The k nearest of each row's candidates, compared exactly; the row itself and the filling (−1) do not count."""
     rows = np.empty((len(unit), k), dtype=np.int32)
     similarities = np.empty((len(unit), k), dtype=np.float32)
     for start in range(0, len(unit), _BLOCK_ROWS):

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from umap import UMAP
 
 FIT_ROWS = 50_000
-"""UMAP learns its layout from at most so many examples, and finds a place in it for each of the others."""
+"""UMAP learns its layout from at most so many examples, and puts each of the others into it."""
 
 TRANSFORM_ROWS = 20_000
 _FEW_ROWS = 50  # too few for a spectral start
 
-Places = NDArray[np.float32]
+Positions = NDArray[np.float32]
 Report = Callable[[float, str], None]
 
 
@@ -67,7 +67,7 @@ class MapParameters:
 
 def project(
     vectors: NDArray[np.floating], parameters: MapParameters, report: Report, fit_rows: int = FIT_ROWS
-) -> Places:
+) -> Positions:
     """Lay vectors out on a plane, by cosine distance.
 
     Parameters
@@ -102,18 +102,18 @@ def project(
         random_state=parameters.seed,
         n_jobs=1,
         init="spectral" if len(chosen) >= _FEW_ROWS else "random",
-        disconnection_distance=np.inf,  # opposite vectors keep a place on the map
+        disconnection_distance=np.inf,  # opposite vectors stay on the map
         tqdm_kwds=_epochs(lambda done: report(share * done, f"Laying out {len(chosen):,} examples")),
         **_exact_neighbours(known, neighbors, needs_index=rows > len(chosen)),
     )
-    places = np.empty((rows, 2), dtype=np.float32)
+    positions = np.empty((rows, 2), dtype=np.float32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # exact neighbours have no search index
-        places[chosen] = model.fit_transform(known)
+        positions[chosen] = model.fit_transform(known)
     model.tqdm_kwds = {"disable": True}
     rest = np.setdiff1d(np.arange(rows), chosen, assume_unique=True)
-    _place_others(model, vectors, rest, places, report, share)
-    return places
+    _place_others(model, vectors, rest, positions, report, share)
+    return positions
 
 
 def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParameters, report: Report) -> None:
@@ -124,20 +124,25 @@ def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParam
     NotFoundError
         There are no such embeddings.
     """
-    places = project(store.read_vectors(which), parameters, report)
-    table = pa.table({"row": np.arange(len(places), dtype=np.int32), "x": places[:, 0], "y": places[:, 1]})
+    positions = project(store.read_vectors(which), parameters, report)
+    table = pa.table({"row": np.arange(len(positions), dtype=np.int32), "x": positions[:, 0], "y": positions[:, 1]})
     store.write_table(store.map_path(which), table)
-    facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(places), FIT_ROWS)}
+    facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(positions), FIT_ROWS)}
     store.files.write_json(store.parameters_path(which), facts)
 
 
 def _place_others(
-    model: UMAP, vectors: NDArray[np.floating], rest: NDArray[np.intp], places: Places, report: Report, share: float
+    model: UMAP,
+    vectors: NDArray[np.floating],
+    rest: NDArray[np.intp],
+    positions: Positions,
+    report: Report,
+    share: float,
 ) -> None:
     for start in range(0, len(rest), TRANSFORM_ROWS):
         part = rest[start : start + TRANSFORM_ROWS]
         report(share + (1 - share) * start / len(rest), f"Placing the other {len(rest):,} examples")
-        places[part] = model.transform(vectors[part].astype(np.float32))
+        positions[part] = model.transform(vectors[part].astype(np.float32))
 
 
 def _exact_neighbours(known: NDArray[np.float32], neighbors: int, *, needs_index: bool) -> dict[str, Any]:
@@ -151,20 +156,19 @@ def _exact_neighbours(known: NDArray[np.float32], neighbors: int, *, needs_index
 
 
 class _EpochListener:
-    """Takes what a progress bar writes, such as ``12/500``, and tells the share."""
+    """Takes what a progress bar writes, such as ``12/500``, and reports the share."""
 
-    def __init__(self, tell: Callable[[float], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self._report = report
 
     def write(self, text: str) -> None:
-        found = re.search(r"(\d+)/(\d+)", text)
-        if found:
-            self._tell(int(found[1]) / int(found[2]))
+        if match := re.search(r"(\d+)/(\d+)", text):
+            self._report(int(match[1]) / int(match[2]))
 
     def flush(self) -> None:
         """A bar flushes what it wrote; here nothing waits."""
 
 
-def _epochs(tell: Callable[[float], None]) -> dict[str, Any]:
-    """UMAP's only way to tell its epochs is a progress bar."""
-    return {"disable": False, "file": _EpochListener(tell), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.5}
+def _epochs(report: Callable[[float], None]) -> dict[str, Any]:
+    """The only report that UMAP makes of its epochs is a progress bar."""
+    return {"disable": False, "file": _EpochListener(report), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.5}

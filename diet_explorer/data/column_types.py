@@ -45,7 +45,7 @@ class ColumnTyper:
 
 
 def parse_column(column: pa.Array, to: pa.DataType) -> pa.Array:
-    """Turn a column of strings into the type that its `ColumnTyper` found; empty cells of typed columns become null."""
+    """Turn a column of strings into the type of its `ColumnTyper`; empty cells of typed columns become null."""
     if to == pa.string():
         return column
     column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)

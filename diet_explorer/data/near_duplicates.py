@@ -102,20 +102,22 @@ class DuplicateFinder:
         """
         keys = np.concatenate(self._keys) if self._keys else np.zeros(0, np.uint64)
         offsets = np.concatenate(([0], *self._counts)).cumsum()
-        parents = np.arange(len(keys))
         rows = np.flatnonzero(usable)
-        first, other = _bucket_pairs(keys[rows], rows)
-        parents[other] = first
-        exact = _number_groups(parents, usable)
+        same = _bucket_pairs(keys[rows], rows)
+        exact = _components(same, len(keys))
         shingles: UInt32s = np.zeros(0, np.uint32)
         if offsets[-1]:
             shingles = np.memmap(self._shingle_path, dtype=np.uint32, mode="r")
         # One of each exact group stands for all of it.
-        rows = rows[(parents[rows] == rows) & (np.diff(offsets)[rows] > 0)]
+        rows = np.setdiff1d(rows, same[1], assume_unique=True)
+        rows = rows[np.diff(offsets)[rows] > 0]
+        similar, near = same, exact
         for path in self._band_paths:
             band = np.fromfile(path, dtype=np.uint64)
-            self._merge(*_bucket_pairs(band[rows], rows), parents, offsets, shingles)
-        return DuplicateGroups(exact, _number_groups(_roots(parents), usable))
+            candidates = _bucket_pairs(band[rows], rows)
+            similar = np.hstack([similar, self._similar(candidates, near, offsets, shingles)])
+            near = _components(similar, len(keys))
+        return DuplicateGroups(_numbered(exact), _numbered(near))
 
     def _band_keys(self, shingles: UInt32s, counts: Int64s) -> Iterator[UInt64s]:
         """Hash each text's shingles `ROWS_PER_BAND` ways per band and combine the minima to one key per text."""
@@ -131,18 +133,13 @@ class DuplicateFinder:
             keys[filled] = key
             yield keys
 
-    def _merge(self, first: Int64s, other: Int64s, parents: Int64s, offsets: Int64s, shingles: UInt32s) -> None:
-        """Join the groups of those candidate pairs that are similar enough."""
-        parents[:] = _roots(parents)
-        apart = parents[first] != parents[other]
-        first, other = first[apart], other[apart]
-        sizes = np.diff(offsets)
-        chunk = np.cumsum(sizes[first] + sizes[other]) // _SHINGLES_AT_ONCE
-        for part in np.split(np.arange(len(first)), np.flatnonzero(np.diff(chunk)) + 1):
-            similar = self._similarity(first[part], other[part], offsets, shingles) >= THRESHOLD
-            for a, b in zip(first[part][similar].tolist(), other[part][similar].tolist(), strict=True):
-                root_a, root_b = sorted((_root(parents, a), _root(parents, b)))
-                parents[root_b] = root_a
+    def _similar(self, pairs: Int64s, groups: Int64s, offsets: Int64s, shingles: UInt32s) -> Int64s:
+        """Those of the candidate pairs (2, m) that are similar enough and not in one group yet."""
+        pairs = pairs[:, groups[pairs[0]] != groups[pairs[1]]]
+        chunk = np.cumsum(np.diff(offsets)[pairs].sum(0)) // _SHINGLES_AT_ONCE
+        parts = np.split(pairs, np.flatnonzero(np.diff(chunk)) + 1, axis=1)
+        similar = np.concatenate([self._similarity(part[0], part[1], offsets, shingles) >= THRESHOLD for part in parts])
+        return np.compress(similar, pairs, axis=1)
 
     def _similarity(self, a: Int64s, b: Int64s, offsets: Int64s, shingles: UInt32s) -> npt.NDArray[np.float64]:
         """Jaccard similarity of pairs of rows; for pairs of texts, that of the less similar side."""
@@ -160,7 +157,7 @@ class DuplicateFinder:
 def _fingerprint(words: Words, part: int) -> tuple[UInt64s, UInt32s, Int64s]:
     """Return a key per text that is equal for equal texts, the shingles of all texts, and their counts.
 
-    The lowest bit of a shingle is `part`, which tells the two sides of a pair apart.
+    The lowest bit of a shingle is `part`, which distinguishes the two sides of a pair.
     """
     normal = pc.utf8_lower(pc.utf8_normalize(words.vocabulary, form="NFKC"))
     bare = pc.utf8_trim(normal, characters=_PUNCTUATION)
@@ -194,8 +191,8 @@ def _owners(counts: Int64s) -> Int64s:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _bucket_pairs(keys: UInt64s, rows: Int64s) -> tuple[Int64s, Int64s]:
-    """Pair each row with the first row of the same key; rows are in ascending order."""
+def _bucket_pairs(keys: UInt64s, rows: Int64s) -> Int64s:
+    """Pair each row with the first row of the same key, (2, pairs); rows are in ascending order."""
     ordered = np.sort(keys)
     repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
     shared = ordered[repeated[np.diff(repeated, prepend=-2) > 1]]
@@ -208,7 +205,8 @@ def _bucket_pairs(keys: UInt64s, rows: Int64s) -> tuple[Int64s, Int64s]:
     is_first = np.ones(len(members), dtype=bool)
     is_first[1:] = keys[members[1:]] != keys[members[:-1]]
     first = members[is_first][np.cumsum(is_first) - 1]
-    return rows[first[~is_first]], rows[members[~is_first]]
+    pairs: Int64s = rows[np.stack([first[~is_first], members[~is_first]])]
+    return pairs
 
 
 def _sets(rows: Int64s, offsets: Int64s, shingles: UInt32s) -> UInt64s:
@@ -228,23 +226,19 @@ def _count_by_owner(elements: UInt64s, owners: int, side: int | None) -> Int64s:
     return np.bincount((elements >> np.uint64(32)).astype(np.int64), minlength=owners)
 
 
-def _root(parents: Int64s, row: int) -> int:
-    while (parent := int(parents[row])) != row:
-        row = parent
-    return row
+def _components(pairs: Int64s, rows: int) -> Int64s:
+    """A number per row that is equal for rows which pairs connect."""
+    from scipy.sparse import coo_array  # here, since the app reads this file when it starts
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(pairs.shape[1], dtype=bool), pairs), shape=(rows, rows))
+    numbers: Int64s = connected_components(graph, directed=False)[1]
+    return numbers
 
 
-def _roots(parents: Int64s) -> Int64s:
-    """Follow all rows to the first row of their group at once."""
-    while not np.array_equal(above := parents[parents], parents):
-        parents = above
-    return parents
-
-
-def _number_groups(roots: Int64s, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+def _numbered(components: Int64s) -> npt.NDArray[np.int32]:
     """Number the groups of at least two rows from 0 in the order of their first rows; −1 for the rest."""
-    sizes = np.bincount(roots[usable], minlength=len(roots))
-    heads = np.flatnonzero(sizes > 1)
-    numbers = np.full(len(roots), -1, dtype=np.int32)
-    numbers[heads] = np.arange(len(heads))
-    return np.where(usable, numbers[roots], -1).astype(np.int32) if len(roots) else numbers
+    numbers = np.full(len(components), -1, dtype=np.int32)
+    together = np.bincount(components)[components] > 1
+    numbers[together] = pd.factorize(components[together])[0]
+    return numbers

@@ -31,7 +31,7 @@ class LengthSummary:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What validation found.
+    """Counts, lengths and problems of a source.
 
     Parameters
     ----------

@@ -57,52 +57,52 @@ def validate(
     return report_of(source, mapping, survey(source, mapping, limit=limit, progress=progress))
 
 
-def report_of(source: Source, mapping: ColumnMapping, found: Survey) -> ValidationReport:
+def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> ValidationReport:
     """Sum up a survey."""
-    kept = found.kept
-    exact, near = found.duplicates.exact, found.duplicates.near
+    kept = surveyed.kept
+    exact, near = surveyed.duplicates.exact, surveyed.duplicates.near
     framing = FRAMING_TOKENS + (mapping.text_pair is not None)
-    tokens = found.words[kept] * TOKENS_PER_WORD + framing
+    tokens = surveyed.words[kept] * TOKENS_PER_WORD + framing
     report = ValidationReport(
-        rows_read=len(kept) + len(found.bad_rows),
+        rows_read=len(kept) + len(surveyed.bad_rows),
         rows_kept=int(kept.sum()),
-        set_aside=_count_reasons(found),
-        set_aside_rows=_first_set_aside(source, found),
-        classes=_count_classes(found),
-        splits=_count_splits(found),
+        set_aside=_count_reasons(surveyed),
+        set_aside_rows=_first_set_aside(source, surveyed),
+        classes=_count_classes(surveyed),
+        splits=_count_splits(surveyed),
         exact_duplicate_groups=_group_count(exact),
         exact_duplicates=int((exact >= 0).sum()) - _group_count(exact),
-        conflicting_duplicates=_count_conflicting(found),
+        conflicting_duplicates=_count_conflicting(surveyed),
         near_duplicate_groups=_group_count(near),
         near_duplicates=int((near >= 0).sum()),
-        leaked_duplicates=_count_leaked(found),
-        words=_summarise(found.words[kept], WORD_EDGES),
-        characters=_summarise(found.characters[kept], CHARACTER_EDGES),
+        leaked_duplicates=_count_leaked(surveyed),
+        words=_summarise(surveyed.words[kept], WORD_EDGES),
+        characters=_summarise(surveyed.characters[kept], CHARACTER_EDGES),
         truncation={length: float((tokens > length).mean()) if kept.any() else 0.0 for length in MAX_LENGTHS},
         warnings=[],
         refusals=[],
-        complete=found.complete,
+        complete=surveyed.complete,
     )
     warnings = find_warnings(report)
-    return replace(report, warnings=warnings, refusals=find_refusals(report, mapping, found.label_type))
+    return replace(report, warnings=warnings, refusals=find_refusals(report, mapping, surveyed.label_type))
 
 
-def _count_reasons(found: Survey) -> dict[str, int]:
-    counts = np.bincount(found.problems, minlength=len(REASONS) + 1)[1:]
-    malformed = Counter(row.reason for row in found.bad_rows)
+def _count_reasons(surveyed: Survey) -> dict[str, int]:
+    counts = np.bincount(surveyed.problems, minlength=len(REASONS) + 1)[1:]
+    malformed = Counter(row.reason for row in surveyed.bad_rows)
     totals = {reason.title: int(count) + malformed[reason] for reason, count in zip(REASONS, counts, strict=True)}
     return {title: total for title, total in totals.items() if total}
 
 
-def _first_set_aside(source: Source, found: Survey) -> list[dict[str, Any]]:
+def _first_set_aside(source: Source, surveyed: Survey) -> list[dict[str, Any]]:
     """List the first rows that were set aside, by line, reading the source again as far as needed for their text."""
-    positions = np.flatnonzero(found.problems)[:LISTED_ROWS]
+    positions = np.flatnonzero(surveyed.problems)[:LISTED_ROWS]
     texts = _raw_rows(source, positions.tolist())
     rows = [
-        BadRow(int(found.lines[position]), REASONS[found.problems[position] - 1], raw)
+        BadRow(int(surveyed.lines[position]), REASONS[surveyed.problems[position] - 1], raw)
         for position, raw in zip(positions, texts, strict=True)
     ]
-    listed = sorted([*rows, *found.bad_rows], key=lambda row: row.line)[:LISTED_ROWS]
+    listed = sorted([*rows, *surveyed.bad_rows], key=lambda row: row.line)[:LISTED_ROWS]
     return [
         {"line": row.line, "reason": row.reason.title, "remedy": row.reason.remedy, "raw": row.raw} for row in listed
     ]
@@ -122,43 +122,44 @@ def _raw_rows(source: Source, positions: list[int]) -> list[str]:
     return texts
 
 
-def _count_classes(found: Survey) -> dict[str, dict[str, int]]:
-    kept = found.kept
-    names = found.split_names
+def _count_classes(surveyed: Survey) -> dict[str, dict[str, int]]:
+    kept = surveyed.kept
+    names = surveyed.split_names
     cells = np.bincount(
-        found.labels[kept].astype(np.int64) * len(names) + found.splits[kept], minlength=len(found.classes) * len(names)
-    ).reshape(len(found.classes), len(names))
+        surveyed.labels[kept].astype(np.int64) * len(names) + surveyed.splits[kept],
+        minlength=len(surveyed.classes) * len(names),
+    ).reshape(len(surveyed.classes), len(names))
     return {
         label: {split: int(count) for split, count in zip(names, counts, strict=True) if count}
-        for label, counts in zip(found.classes, cells, strict=True)
+        for label, counts in zip(surveyed.classes, cells, strict=True)
     }
 
 
-def _count_splits(found: Survey) -> dict[str, int]:
-    counts = np.bincount(found.splits[found.kept], minlength=len(found.split_names))
-    return {name: int(count) for name, count in zip(found.split_names, counts, strict=True) if count}
+def _count_splits(surveyed: Survey) -> dict[str, int]:
+    counts = np.bincount(surveyed.splits[surveyed.kept], minlength=len(surveyed.split_names))
+    return {name: int(count) for name, count in zip(surveyed.split_names, counts, strict=True) if count}
 
 
 def _group_count(groups: npt.NDArray[np.int32]) -> int:
     return int(groups.max()) + 1 if len(groups) else 0
 
 
-def _count_conflicting(found: Survey) -> int:
+def _count_conflicting(surveyed: Survey) -> int:
     """Count the rows of exact groups that hold more than one label."""
-    groups = found.duplicates.exact
+    groups = surveyed.duplicates.exact
     rows = np.flatnonzero(groups >= 0)
-    pairs = np.unique(np.stack([groups[rows], found.labels[rows]]), axis=1)
+    pairs = np.unique(np.stack([groups[rows], surveyed.labels[rows]]), axis=1)
     labels_per_group = np.bincount(pairs[0], minlength=_group_count(groups))
     return int((labels_per_group[groups[rows]] > 1).sum())
 
 
-def _count_leaked(found: Survey) -> int:
+def _count_leaked(surveyed: Survey) -> int:
     """Count the rows outside train whose near-duplicate group reaches into train."""
-    groups = found.duplicates.near
-    if TRAIN not in found.split_names:
+    groups = surveyed.duplicates.near
+    if TRAIN not in surveyed.split_names:
         return 0
     rows = np.flatnonzero(groups >= 0)
-    is_train = found.splits[rows] == found.split_names.index(TRAIN)
+    is_train = surveyed.splits[rows] == surveyed.split_names.index(TRAIN)
     touches_train = np.bincount(groups[rows], weights=is_train, minlength=_group_count(groups)) > 0
     return int((touches_train[groups[rows]] & ~is_train).sum())
 

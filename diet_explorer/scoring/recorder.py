@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles
@@ -19,7 +20,7 @@ from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.scorer import ExampleScorer, ScoredExamples
 from diet_explorer.store.files import Files
 from diet_explorer.store.scores import ScoreFiles, score_table
-from diet_explorer.training.encoding import TRAIN, EncodedExamples
+from diet_explorer.training.encoding import EncodedExamples
 
 RATE_WINDOW = 0.9  # weight of the past in the running mean of seconds per step
 

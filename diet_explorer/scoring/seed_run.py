@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
@@ -27,7 +28,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.backbone import load_for_run
 from diet_explorer.training.config import RunConfig
-from diet_explorer.training.encoding import TRAIN, EncodedExamples, encode_examples
+from diet_explorer.training.encoding import EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
 
 EMBEDDED_SEED = 0

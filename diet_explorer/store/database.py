@@ -56,11 +56,11 @@ def database_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        place = engine.url.render_as_string(hide_password=True)
+        address = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())
         raise WorkspaceError(
-            f"The database {place} cannot be used: {reason}.",
+            f"The database {address} cannot be used: {reason}.",
             next(known, None)
             or "Check that it is reachable, that this user may write it and that the disk is not full "
             "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_DATABASE_URL).",

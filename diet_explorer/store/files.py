@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -164,10 +165,10 @@ class Files:
     def list(self, path: str) -> list[str]:
         """Sorted names of what is in a folder, temporary things left out; empty where there is no folder."""
         try:
-            found = self.filesystem.ls(path, detail=False)
+            entries = self.filesystem.ls(path, detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        names = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
+        names = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in entries)
         return sorted(name for name in names if not name.endswith(".tmp"))
 
     def make_folder(self, path: str) -> None:
@@ -187,6 +188,12 @@ class Files:
         """Remove a file, if it is there."""
         with suppress(FileNotFoundError):
             self.filesystem.rm_file(path)
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a local file, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

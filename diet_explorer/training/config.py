@@ -114,10 +114,10 @@ class RunConfig:
         A fraction of an epoch is rounded to the nearest step, so that on a very small set several may share one.
         """
         per_epoch, total = self.steps(train_rows)
-        found: dict[int, list[float]] = {}
+        after: dict[int, list[float]] = {}
         for point in self.checkpoints:
-            found.setdefault(min(round(point * per_epoch), total), []).append(point)
-        return found
+            after.setdefault(min(round(point * per_epoch), total), []).append(point)
+        return after
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON document."""

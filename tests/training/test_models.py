@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from diet_explorer.errors import ModelError
+from diet_explorer.store.files import file_sha256
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
-from diet_explorer.training.models import BUNDLED_SHA256, check_bundled_weights, file_sha256, locate_model
+from diet_explorer.training.models import BUNDLED_SHA256, check_bundled_weights, locate_model
 
 
 def test_the_bundled_model_is_there_and_is_the_right_one():

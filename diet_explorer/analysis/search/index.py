@@ -91,13 +91,13 @@ class TextSearch:
                 self._results.move_to_end(query)
                 return self._results[query]
             index = self._opened()
-        found = self._search(index, terms) if terms else np.empty(0, dtype=np.int32)
-        found.flags.writeable = False
+        rows = self._search(index, terms) if terms else np.empty(0, dtype=np.int32)
+        rows.flags.writeable = False
         with self._lock:
-            self._results[query] = found
+            self._results[query] = rows
             if len(self._results) > KEPT_RESULTS:
                 self._results.popitem(last=False)
-        return found
+        return rows
 
     def _search(self, index: Index, terms: tuple[Term, ...]) -> Rows:
         from tantivy import Occur, Query
@@ -192,7 +192,7 @@ def _matching_rows(index: Index, query: Query) -> Rows:
     searcher = index.searcher()
     blocks = {"histogram": {"field": "row", "interval": BLOCK_ROWS, "min_doc_count": 1}}
     request = {"blocks": {**blocks, "aggs": {"bits": {"sum": {"field": "bit"}}}}}
-    found = [np.empty(0, dtype=np.int32)]
+    parts = [np.empty(0, dtype=np.int32)]
     for start in range(0, searcher.num_docs, step := BLOCK_ROWS * MAX_BLOCKS):
         here = Query.range_query(index.schema, "row", FieldType.Unsigned, start, start + step, include_upper=False)
         part = query if step >= searcher.num_docs else Query.boolean_query([(Occur.Must, query), (Occur.Must, here)])
@@ -202,9 +202,9 @@ def _matching_rows(index: Index, query: Query) -> Rows:
             sums = np.array([bucket["bits"]["value"] for bucket in buckets], dtype="<u8")
             del buckets
         bits = np.unpackbits(sums.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-        block, place = np.nonzero(bits)
-        found.append(firsts[block] + place.astype(np.int32))
-    return np.concatenate(found)
+        block, bit = np.nonzero(bits)
+        parts.append(firsts[block] + bit.astype(np.int32))
+    return np.concatenate(parts)
 
 
 @contextmanager

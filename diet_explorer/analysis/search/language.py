@@ -1,4 +1,4 @@
-"""The search box's language: what a word is, how a query is read, and which places of a text it hits.
+"""The search box's language: what a word is, how a query is read, and where it hits a text.
 
 Words stand for themselves and must all occur; ``"several words"`` must stand side by side; ``begin*`` is any word that
 begins so; ``-word`` and ``NOT word`` (also before a phrase) must not occur. Whatever else is typed counts as plain
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 WORD_LENGTH = 200
-"""Words are told apart by their first 200 characters; the index cannot look for beginnings that are much longer."""
+"""Words are distinguished by their first 200 characters; the index cannot look for beginnings that are much longer."""
 
 # Scripts that write no spaces, by the names of their characters: each character is a word, and a run of them a phrase.
 _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "IDEOGRAPHIC ", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
@@ -90,8 +90,8 @@ def hit_spans(text: str, query: str) -> list[tuple[int, int]]:
     terms = [term for term in parse_query(query) if not term.negated]
     if not terms:
         return []
-    found = _words_with_places(text)
-    words = [word for word, _, _ in found]
+    located = _words_with_positions(text)
+    words = [word for word, _, _ in located]
     spans = []
     for term in terms:
         size = len(term.words)
@@ -99,7 +99,7 @@ def hit_spans(text: str, query: str) -> list[tuple[int, int]]:
             *whole, last = words[start : start + size]
             fits = last.startswith(term.words[-1]) if term.prefix else last == term.words[-1]
             if fits and tuple(whole) == term.words[:-1]:
-                spans.append((found[start][1], found[start + size - 1][2]))
+                spans.append((located[start][1], located[start + size - 1][2]))
     return _merged(spans)
 
 
@@ -115,9 +115,9 @@ def _folded_character(character: str) -> str:
     return _folded(character)
 
 
-def _words_with_places(text: str) -> list[tuple[str, int, int]]:
+def _words_with_positions(text: str) -> list[tuple[str, int, int]]:
     pieces = [_folded_character(character) for character in text]
-    owners = [place for place, piece in enumerate(pieces) for _ in piece]
+    owners = [position for position, piece in enumerate(pieces) for _ in piece]
     return [
         (unicodedata.normalize("NFKC", match.group())[:WORD_LENGTH], owners[match.start()], owners[match.end() - 1] + 1)
         for match in re.finditer(r"\S+", "".join(pieces))

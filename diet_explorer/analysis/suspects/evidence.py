@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.neighbours import label_agreement
 from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.dynamics import FORGOTTEN, LEARNED_LATE, NEVER_LEARNED, TrainingDynamics
@@ -22,7 +23,6 @@ from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles, logits_of
 
-TRAIN = "train"
 GROUP = "near_duplicate_group"
 REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
 FIRST_EPOCH = 1.0
@@ -191,11 +191,11 @@ class _Votes:
         self._el2n = np.zeros(rows)
         self._votes = np.zeros(rows, dtype=np.int32)
 
-    def add(self, places: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
-        """What one model says of the examples at some places."""
-        self._probabilities[places] += metrics.probabilities(logits)
-        self._votes[places] += 1
-        self._el2n[places] += metrics.el2n(logits, labels)
+    def add(self, positions: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
+        """What one model says of the examples at some positions among the training examples."""
+        self._probabilities[positions] += metrics.probabilities(logits)
+        self._votes[positions] += 1
+        self._el2n[positions] += metrics.el2n(logits, labels)
 
     def opinion(self) -> Opinion:
         with np.errstate(invalid="ignore"):
@@ -217,8 +217,8 @@ def _add_folds(
         trained = lists.read_training(seed)[0]
         for point in points:
             table = folds.read_scores(seed, point, ["row", "logits"])
-            own, places, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
-            logits = logits_of(table)[places]
+            own, positions, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
+            logits = logits_of(table)[positions]
             known = np.isin(own, trained, assume_unique=True)
             seen.add(at[known], logits[known], labels[at[known]])
             if point >= UNSEEN_FROM * last:
@@ -250,17 +250,17 @@ def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArr
 
 def _contradicting_duplicates(examples: pa.Table, given: NDArray[np.int32]) -> NDArray[np.int32]:
     """For each example the first row of its group of near-duplicates that has another label, −1 for none."""
-    found = np.full(len(given), -1, dtype=np.int32)
+    contradicting = np.full(len(given), -1, dtype=np.int32)
     if GROUP not in examples.column_names:
-        return found
+        return contradicting
     groups = examples[GROUP].fill_null(-1).to_numpy()
     members = np.flatnonzero(groups >= 0)
     frame = pd.DataFrame({"row": members, "group": groups[members], "label": given[members]})
     firsts = frame.groupby(["group", "label"], as_index=False)["row"].min()
     pairs = frame.merge(firsts, on="group", suffixes=("", "_other"))
     others = pairs[pairs["label"] != pairs["label_other"]].groupby("row")["row_other"].min()
-    found[others.index.to_numpy()] = others.to_numpy()
-    return found
+    contradicting[others.index.to_numpy()] = others.to_numpy()
+    return contradicting
 
 
 def read_columns(files: Files, manifest: DatasetManifest, columns: list[str]) -> pa.Table:

@@ -17,24 +17,24 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
     dict of str to float32 array (N,)
         By name of `WITNESSES`, high = suspicious; what a witness knows nothing about has its least value.
     """
-    found: dict[str, Floats] = {
+    values: dict[str, Floats] = {
         COMBINED: combined(evidence),
         "el2n": evidence.el2n,
         "aum": -evidence.aum,
         "never_learned": evidence.never_learned,
     }
     if evidence.grand is not None:
-        found["grand"] = evidence.grand
+        values["grand"] = evidence.grand
     if evidence.unseen is not None:
         own = np.arange(len(evidence.rows))
         belief = evidence.unseen.probabilities[own, evidence.labels]
-        found["oos"] = np.nan_to_num(1.0 - belief, nan=0.0)
-        found["confident"] = confident_learning(evidence.unseen.probabilities, evidence.labels).astype(np.float32)
+        values["oos"] = np.nan_to_num(1.0 - belief, nan=0.0)
+        values["confident"] = confident_learning(evidence.unseen.probabilities, evidence.labels).astype(np.float32)
     if evidence.agreement is not None:
-        found["neighbours"] = np.nan_to_num(1.0 - evidence.agreement, nan=0.0)
+        values["neighbours"] = np.nan_to_num(1.0 - evidence.agreement, nan=0.0)
     if (evidence.duplicate >= 0).any():
-        found["duplicate"] = (evidence.duplicate >= 0).astype(np.float32)
-    return {entry.name: found[entry.name] for entry in WITNESSES if entry.name in found}
+        values["duplicate"] = (evidence.duplicate >= 0).astype(np.float32)
+    return {entry.name: values[entry.name] for entry in WITNESSES if entry.name in values}
 
 
 def combined(evidence: Evidence) -> Floats:

@@ -134,10 +134,10 @@ def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
         The row is no training example.
     """
     rows = table["row"].to_numpy()
-    place = int(np.searchsorted(rows, row))
-    if place == len(rows) or rows[place] != row:
+    position = int(np.searchsorted(rows, row))
+    if position == len(rows) or rows[position] != row:
         raise NotFoundError(f"Row {row} is no training example.", "Only labels of the training split are questioned.")
-    record = table.slice(place, 1).to_pylist()[0]
+    record = table.slice(position, 1).to_pylist()[0]
     suggested = None if record["suggested"] < 0 else classes[record["suggested"]]
     return Suspect(
         row=row,
@@ -178,7 +178,7 @@ def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tu
             f" and “{other}” {_share(record['suggested_share'])}" if record["suggested"] >= 0 else ""
         )
         words["confident"] = f"Models that never saw it are surer of “{other}” than they usually are of that class"
-    found = []
+    reasons = []
     for name, text in words.items():
         if f"place_{name}" not in record:
             continue
@@ -186,8 +186,8 @@ def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tu
         place = record[f"place_{name}"]
         counts = record[name] >= MANY_SEEDS if entry.flag else place <= max(1, round(WORST_SHARE * total))
         if counts and record[name] > 0:
-            found.append(Reason(name, entry.title, text, 100.0 * (total - place) / total))
-    return tuple(sorted(found, key=lambda reason: -reason.percentile))
+            reasons.append(Reason(name, entry.title, text, 100.0 * (total - place) / total))
+    return tuple(sorted(reasons, key=lambda reason: -reason.percentile))
 
 
 def _judge(evidence: Evidence) -> Opinion:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_unique, class_names_of
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.files import file_sha256
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
@@ -22,7 +23,7 @@ _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+)
 class DatasetsSource(Source):
     """One or several splits of the `datasets` library, one after the other.
 
-    With several splits, a column ``split`` (or ``split name``, if there is one of that name) tells them apart.
+    With several splits, a column ``split`` (or ``split name``, if there is one of that name) distinguishes them.
 
     Parameters
     ----------
@@ -62,8 +63,7 @@ class DatasetsSource(Source):
         for split, data in self._splits.items():
             digest.update(f"{split}\0".encode())
             for cached in data.cache_files:
-                with Path(cached["filename"]).open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+                digest.update(bytes.fromhex(file_sha256(cached["filename"])))
         return digest.hexdigest()
 
     def class_names(self, column: str) -> list[str] | None:

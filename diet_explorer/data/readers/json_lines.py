@@ -147,7 +147,7 @@ class JsonLinesSource(Source):
 def _decoded_at_once(block: list[str]) -> list[dict[str, Any]] | None:
     """The objects of all lines by one call of the decoder, which is several times faster than a call per line.
 
-    Between the lines stands a number that no file can foresee: a line that is not one object moves it from its place.
+    Between the lines stands a number that no file can foresee: a line that is not one object moves it.
     None where that is so, or where an escape might make text that is not valid; then every line is read by itself.
     """
     separator = secrets.randbits(62)

@@ -36,8 +36,8 @@ def open_source(location: str | Path, *, encoding: str | None = None) -> Source:
     Raises
     ------
     BadInputError
-        If there is nothing at that place, if it is empty, of a kind that is not known, in another encoding, or
-        damaged. The message names the place, the remedy says what to do.
+        If there is nothing at that location, if it is empty, of a kind that is not known, in another encoding, or
+        damaged. The message names the location, the remedy says what to do.
     """
     text = str(location)
     if text.startswith(HUB_PREFIX):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.files import file_sha256
 
 _MAX_BYTES = 1 << 25
 
@@ -50,8 +50,7 @@ class ParquetSource(Source):
         return list(self._schema.names)
 
     def sha256(self) -> str:
-        with self._path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self._path)
 
     def class_names(self, column: str) -> list[str] | None:
         return class_names_of(self._schema).get(column)
@@ -102,7 +101,7 @@ def check_unique(names: list[str], location: str) -> None:
 
 
 def class_names_of(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names of `datasets`' ClassLabel columns, as found in the schema's metadata."""
+    """Return the names of `datasets`' ClassLabel columns, which stand in the schema's metadata."""
     described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = described.get("info", {}).get("features") or {}
     return {

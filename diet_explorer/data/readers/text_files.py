@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.files import file_sha256
 
 CHUNK = 1 << 22
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -78,8 +78,7 @@ class TextFile:
 
     def sha256(self) -> str:
         """Return the SHA-256 of the file's bytes as they are on disk."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self.path)
 
     def fraction(self) -> float:
         """Return how much of the file on disk the latest opened stream has consumed, from 0 to 1."""
@@ -102,7 +101,7 @@ class TextFile:
         return self._read(self._open_raw(), 64)
 
     def _check_encoding(self) -> None:
-        """Decode everything once, so that a wrong encoding is found before any row is read."""
+        """Decode everything once, so that a wrong encoding shows before any row is read."""
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
         stream, read, line = self._open_raw(), 0, 1
         while True:

@@ -25,8 +25,9 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import Material, Selection
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
+from diet_explorer.store.files import file_sha256
 from diet_explorer.store.runs import RunRecord
-from diet_explorer.training.models import BUNDLED_SHA256, file_sha256
+from diet_explorer.training.models import BUNDLED_SHA256
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1

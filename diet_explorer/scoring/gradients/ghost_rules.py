@@ -64,17 +64,17 @@ def _gram(rows: Tensor) -> list[Tensor]:
 
 def _gram_dot(inputs: list[Tensor], grads: list[Tensor], constant: float) -> Tensor:
     """``Σ_{t,u} (A_tu + constant) G_tu`` per example from the strips of two Gram matrices, (B,)."""
-    found = []
+    parts = []
     for left, right in zip(inputs, grads, strict=True):
         products = (left + constant if constant else left) * right
         height, width = products.shape[1:]
         if width == height:
-            found.append(products.sum((1, 2)))
+            parts.append(products.sum((1, 2)))
         else:
             # every entry to the right of the diagonal block stands for two
-            found.append(products[:, :, :height].sum((1, 2)) + 2 * products[:, :, height:].sum((1, 2)))
+            parts.append(products[:, :, :height].sum((1, 2)) + 2 * products[:, :, height:].sum((1, 2)))
     # The exact value is never negative; rounding can push a vanishing one just below zero.
-    return torch.stack(found).sum(0).clamp_min_(0) if len(found) > 1 else found[0].clamp_min_(0)
+    return torch.stack(parts).sum(0).clamp_min_(0) if len(parts) > 1 else parts[0].clamp_min_(0)
 
 
 @dataclass
@@ -170,12 +170,12 @@ class LinearRule:
 
     def pieces(self, call: Call, grads: Tensor, wanted: frozenset[str], joint_bias: bool) -> dict[str, Piece]:
         rows = _as_rows(grads)
-        found: dict[str, Piece] = {}
+        pieces: dict[str, Piece] = {}
         if "weight" in wanted:
-            found["weight"] = OuterPiece(call.inputs, rows, bias=joint_bias)
+            pieces["weight"] = OuterPiece(call.inputs, rows, bias=joint_bias)
         if "bias" in wanted and not joint_bias:
-            found["bias"] = VectorPiece(rows.sum(1))
-        return found
+            pieces["bias"] = VectorPiece(rows.sum(1))
+        return pieces
 
 
 class LayerNormRule:
@@ -191,7 +191,7 @@ class LayerNormRule:
 
     def pieces(self, call: Call, grads: Tensor, wanted: frozenset[str], joint_bias: bool) -> dict[str, Piece]:
         rows = _as_rows(grads)
-        found: dict[str, Piece] = {}
+        pieces: dict[str, Piece] = {}
         if "weight" in wanted:
             inputs = call.inputs.rows()
             if call.statistics is None:
@@ -199,10 +199,10 @@ class LayerNormRule:
                 scale = (inputs.var(-1, keepdim=True, correction=0) + call.module.eps).rsqrt()  # type: ignore[operator]
             else:
                 mean, scale = (value.reshape(*inputs.shape[:2], 1) for value in call.statistics)
-            found["weight"] = VectorPiece(torch.addcmul(-mean * scale, inputs, scale).mul_(rows).sum(1))
+            pieces["weight"] = VectorPiece(torch.addcmul(-mean * scale, inputs, scale).mul_(rows).sum(1))
         if "bias" in wanted:
-            found["bias"] = VectorPiece(rows.sum(1))
-        return found
+            pieces["bias"] = VectorPiece(rows.sum(1))
+        return pieces
 
 
 class RMSNormRule:

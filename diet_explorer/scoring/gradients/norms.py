@@ -30,7 +30,7 @@ _TOKENS_PER_PART = {"cpu": 1536, "cuda": 32768}
 
 @dataclass(frozen=True)
 class GradientPass:
-    """What one pass over a batch of B examples with K classes found.
+    """The result of one pass over a batch of B examples with K classes.
 
     Attributes
     ----------
@@ -119,8 +119,8 @@ class GradientNorms:
     >>> batch = {"input_ids": torch.tensor([[2, 7, 9, 3], [2, 8, 3, 0]]),
     ...          "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])}
     >>> with GradientNorms(model, groups=True) as norms:
-    ...     found = norms(batch, torch.tensor([0, 1]))
-    >>> found.norms.shape, list(found.groups)
+    ...     result = norms(batch, torch.tensor([0, 1]))
+    >>> result.norms.shape, list(result.groups)
     (torch.Size([2]), ['embeddings', 'layer 0', 'pooler', 'head'])
     """
 
@@ -226,19 +226,19 @@ class GradientNorms:
             parts = [(torch.arange(size, device=labels.device), dict(batch))]
         slow = ghost.plan.slow
         order = torch.cat([rows for rows, _ in parts]).argsort()
-        found = []
+        done = []
         for rows, part in parts:
             logits, squares = ghost.run(self._forward, part, labels[rows])
             if slow:
                 for name, value in zip(slow, self._slow_squares(slow, part, labels[rows]), strict=True):
                     key = self._bucket[self._chosen[name]]
                     squares[key] = squares[key] + value if key in squares else value
-            found.append((logits, squares))
-        names = {name for _, squares in found for name in squares}
+            done.append((logits, squares))
+        names = {name for _, squares in done for name in squares}
         return (
-            torch.cat([logits for logits, _ in found])[order],
+            torch.cat([logits for logits, _ in done])[order],
             {
-                name: torch.cat([squares.get(name, logits.new_zeros(len(logits))) for logits, squares in found])[order]
+                name: torch.cat([squares.get(name, logits.new_zeros(len(logits))) for logits, squares in done])[order]
                 for name in sorted(names)
             },
         )
@@ -305,11 +305,11 @@ class GradientNorms:
     ) -> bool:
         """Whether ``torch.func`` gets through this model, and to the `expected` squared norms (parameters, B)."""
         try:
-            found = vectorised_squared_norms(self._model, {n: self._chosen[n] for n in slow}, batch, labels)
+            again = vectorised_squared_norms(self._model, {n: self._chosen[n] for n in slow}, batch, labels)
         except RuntimeError:
             # vmap refuses control flow that depends on data; the loop over examples takes anything.
             return False
-        return torch.allclose(found.sum(0).sqrt(), expected.sum(0).sqrt(), rtol=1e-3)
+        return torch.allclose(again.sum(0).sqrt(), expected.sum(0).sqrt(), rtol=1e-3)
 
 
 def gradient_norms(model: nn.Module, batch: Mapping[str, Tensor], labels: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ def backbone(model: nn.Module) -> nn.Module | None:
     """The pre-trained backbone; looks through peft's wrapper, whose own ``base_model`` still holds the head."""
     unwrap = getattr(model, "get_base_model", None)
     unwrapped = unwrap() if callable(unwrap) else model
-    found = getattr(unwrapped, "base_model", None)
-    return found if isinstance(found, nn.Module) and found is not unwrapped else None
+    inner = getattr(unwrapped, "base_model", None)
+    return inner if isinstance(inner, nn.Module) and inner is not unwrapped else None
 
 
 def head_parameters(model: nn.Module) -> frozenset[nn.Parameter]:
@@ -36,12 +36,12 @@ def group_names(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> dic
     embedded = {
         parameter for module in model.modules() if isinstance(module, nn.Embedding) for parameter in module.parameters()
     }
-    found = {
+    groups = {
         parameter: "head" if parameter in head else _group(name, stacks, parameter in embedded)
         for name, parameter in parameters.items()
     }
-    order = _in_order(found.values())
-    return {parameter: group for group in order for parameter, own in found.items() if own == group}
+    order = _in_order(groups.values())
+    return {parameter: group for group in order for parameter, own in groups.items() if own == group}
 
 
 def _group(name: str, stacks: list[str], embedded: bool) -> str:
@@ -56,10 +56,10 @@ def _group(name: str, stacks: list[str], embedded: bool) -> str:
 
 
 def _in_order(groups: Iterable[str]) -> list[str]:
-    places = ("embeddings", "layer", "encoder", "decoder", "pooler", "other", "head")
+    parts = ("embeddings", "layer", "encoder", "decoder", "pooler", "other", "head")
 
-    def place(group: str) -> tuple[int, int]:
+    def rank(group: str) -> tuple[int, int]:
         last = group.split()[-1]
-        return places.index(group.split()[0]), int(last) if last.isdigit() else 0
+        return parts.index(group.split()[0]), int(last) if last.isdigit() else 0
 
-    return sorted(set(groups), key=place)
+    return sorted(set(groups), key=rank)

@@ -86,14 +86,14 @@ def is_shared_lookup(module: nn.Module, inputs: Tensor) -> bool:
 def candidates(model: nn.Module, chosen: Mapping[str, nn.Parameter]) -> dict[nn.Module, Rule]:
     """Modules that own chosen parameters, are of a known class, and are not tampered with by foreign hooks."""
     wanted = set(chosen.values())
-    found = {}
+    rules = {}
     for module in model.modules():
         own = {name for name, parameter in module._parameters.items() if parameter in wanted}
         rule = rule_for(module) if own else None
         altered = module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__
         if rule is not None and own <= rule.kinds.keys() and not altered:
-            found[module] = rule
-    return found
+            rules[module] = rule
+    return rules
 
 
 def make_plan(

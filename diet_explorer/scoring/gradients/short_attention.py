@@ -84,9 +84,9 @@ class _ExplicitAttention(torch.autograd.Function):
         grad = grads[0].reshape(query.shape)
         on_weights = torch.bmm(grad, value.transpose(1, 2)).mul_(weights)
         on_scores = on_weights.sub_(weights * on_weights.sum(-1, keepdim=True)).mul_(ctx.scale)
-        found = (
+        attended = (
             torch.bmm(on_scores, key),
             torch.bmm(on_scores.transpose(1, 2), query),
             torch.bmm(weights.transpose(1, 2), grad),
         )
-        return (*(tensor.view(shape) for tensor in found), None, None)
+        return (*(tensor.view(shape) for tensor in attended), None, None)

@@ -24,7 +24,7 @@ def take_rows(batch: Mapping[str, object], rows: Tensor, batch_size: int) -> dic
 
 
 def real_lengths(batch: Mapping[str, object]) -> Tensor | None:
-    """(B,) index after each example's last attended token; None where that cannot be told from the inputs."""
+    """(B,) index after each example's last attended token; None where the inputs do not say."""
     mask = batch.get("attention_mask")
     if not isinstance(mask, Tensor) or mask.dim() != 2 or not batch.keys() <= _PER_TOKEN:
         return None
