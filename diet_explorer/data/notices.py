@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.report import Notice, ValidationReport
@@ -22,47 +23,44 @@ _MISSING = {"nan", "null", "none", "na", "n/a", "-", "?"}
 
 def find_refusals(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> list[Notice]:
     """Say why a source cannot be imported; empty if it can, or if it was not read to its end."""
+    refusal = _refusal(report, mapping, label_type)
+    return [] if refusal is None else [refusal]
+
+
+def _refusal(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> Notice | None:
     if not report.complete:
-        return []
+        return None
     if not report.rows_read:
-        return [("The source has no rows.", "Give a source with rows below the header.")]
+        return ("The source has no rows.", "Give a source with rows below the header.")
     if not report.rows_kept:
         reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
         worst = max(report.set_aside, key=lambda title: report.set_aside[title])
         remedy = next(reason.remedy for reason in Reason if reason.title == worst)
-        return [(f"None of the {report.rows_read:,} rows can be used: {reasons}.", remedy)]
+        return (f"None of the {report.rows_read:,} rows can be used: {reasons}.", remedy)
     if not report.splits.get(TRAIN):
         names = ", ".join(repr(name) for name in report.splits)
-        return [
-            (
-                f"No usable row is in the train split; column {mapping.split!r} has {names}.",
-                "Name one split train, or leave the split column unmapped.",
-            )
-        ]
+        return (
+            f"No usable row is in the train split; column {mapping.split!r} has {names}.",
+            "Name one split train, or leave the split column unmapped.",
+        )
     labels = len(report.classes)
     if labels == 1:
-        return [
-            (
-                f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}.",
-                "Give rows of at least two classes, or map another label column.",
-            )
-        ]
+        return (
+            f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}.",
+            "Give rows of at least two classes, or map another label column.",
+        )
     if label_type == "number" and labels > MAX_FRACTIONAL_LABELS:
-        return [
-            (
-                f"Column {mapping.label!r} holds numbers with {labels:,} different values, not classes.",
-                "Map a column with class names, or cut the numbers into a few classes first.",
-            )
-        ]
+        return (
+            f"Column {mapping.label!r} holds numbers with {labels:,} different values, not classes.",
+            "Map a column with class names, or cut the numbers into a few classes first.",
+        )
     if labels >= FREE_TEXT_LABELS and labels > FREE_TEXT_SHARE * report.rows_kept:
-        return [
-            (
-                f"Column {mapping.label!r} has {labels:,} different labels in {report.rows_kept:,} rows; it looks like "
-                "free text or an id, not like classes.",
-                "Map the column with the class names.",
-            )
-        ]
-    return []
+        return (
+            f"Column {mapping.label!r} has {labels:,} different labels in {report.rows_kept:,} rows; it looks like "
+            "free text or an id, not like classes.",
+            "Map the column with the class names.",
+        )
+    return None
 
 
 def find_warnings(report: ValidationReport) -> list[Notice]:
@@ -72,92 +70,72 @@ def find_warnings(report: ValidationReport) -> list[Notice]:
     return [*_about_rows(report), *_about_duplicates(report), *_about_classes(report), *_about_length(report)]
 
 
-def _about_rows(report: ValidationReport) -> list[Notice]:
+def _about_rows(report: ValidationReport) -> Iterator[Notice]:
     if not report.set_aside:
-        return []
+        return
     reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
     count = sum(report.set_aside.values())
-    return [
-        (
-            f"{count:,} of {report.rows_read:,} rows cannot be used and are set aside: {reasons}.",
-            "They are listed with their line numbers; correct them in the source and import it again.",
-        )
-    ]
+    yield (
+        f"{count:,} of {report.rows_read:,} rows cannot be used and are set aside: {reasons}.",
+        "They are listed with their line numbers; correct them in the source and import it again.",
+    )
 
 
-def _about_duplicates(report: ValidationReport) -> list[Notice]:
-    notices = []
+def _about_duplicates(report: ValidationReport) -> Iterator[Notice]:
     if report.conflicting_duplicates:
-        notices.append(
-            (
-                f"{report.conflicting_duplicates:,} rows have the same text as another row, but another label.",
-                "At most one of the labels can be right; look at them in the audit.",
-            )
+        yield (
+            f"{report.conflicting_duplicates:,} rows have the same text as another row, but another label.",
+            "At most one of the labels can be right; look at them in the audit.",
         )
     if report.leaked_duplicates:
-        notices.append(
-            (
-                f"{report.leaked_duplicates:,} rows outside train are the same as a row of train, or nearly.",
-                "Accuracy on them says little; remove them from one side.",
-            )
+        yield (
+            f"{report.leaked_duplicates:,} rows outside train are the same as a row of train, or nearly.",
+            "Accuracy on them says little; remove them from one side.",
         )
     if report.near_duplicates > LARGE_SHARE * report.rows_kept:
-        notices.append(
-            (
-                f"{report.near_duplicates:,} of {report.rows_kept:,} rows are the same as another row, or nearly.",
-                "Consider keeping one of each group.",
-            )
+        yield (
+            f"{report.near_duplicates:,} of {report.rows_kept:,} rows are the same as another row, or nearly.",
+            "Consider keeping one of each group.",
         )
-    return notices
 
 
-def _about_classes(report: ValidationReport) -> list[Notice]:
-    notices = []
+def _about_classes(report: ValidationReport) -> Iterator[Notice]:
     in_train = {name: counts.get(TRAIN, 0) for name, counts in report.classes.items()}
     rare = sorted((count, name) for name, count in in_train.items() if count < FEW_ROWS)
     if rare:
         some = ", ".join(f"{name!r} ({count})" for count, name in rare[:5]) + (", ..." if len(rare) > 5 else "")
-        notices.append(
-            (
-                f"Classes with fewer than {FEW_ROWS} training rows: {some}.",
-                "Add rows, or join these classes with others.",
-            )
+        yield (
+            f"Classes with fewer than {FEW_ROWS} training rows: {some}.",
+            "Add rows, or join these classes with others.",
         )
     train_rows = sum(in_train.values())
     largest = max(in_train, key=lambda name: in_train[name])
     if in_train[largest] > DOMINANT_SHARE * train_rows:
         share = in_train[largest] / train_rows
-        notices.append(
-            (
-                f"{share:.0%} of the training rows have the label {largest!r}.",
-                "Compare accuracies with this share, and look at the rare classes one by one.",
-            )
+        yield (
+            f"{share:.0%} of the training rows have the label {largest!r}.",
+            "Compare accuracies with this share, and look at the rare classes one by one.",
         )
     spellings = defaultdict(list)
     for name in in_train:
         spellings[name.casefold()].append(name)
     for names in spellings.values():
         if len(names) > 1:
-            notices.append((f"Labels that differ only in case: {', '.join(map(repr, names))}.", "Spell them alike."))
+            yield f"Labels that differ only in case: {', '.join(map(repr, names))}.", "Spell them alike."
     missing = [name for name in in_train if name.casefold() in _MISSING]
     if missing:
-        notices.append(
-            (
-                f"The label {missing[0]!r} looks like a missing value, but counts as a class.",
-                "Leave the cell empty if the row has no label.",
-            )
+        yield (
+            f"The label {missing[0]!r} looks like a missing value, but counts as a class.",
+            "Leave the cell empty if the row has no label.",
         )
-    return notices
 
 
-def _about_length(report: ValidationReport) -> list[Notice]:
+def _about_length(report: ValidationReport) -> Iterator[Notice]:
     share = report.truncation[DEFAULT_MAX_LENGTH]
     if share <= LARGE_SHARE:
-        return []
+        return
     enough = next((length for length, cut in report.truncation.items() if cut <= LARGE_SHARE), max(report.truncation))
-    return [
-        (
-            f"About {share:.0%} of the rows are longer than {DEFAULT_MAX_LENGTH} tokens and would be cut.",
-            f"Raise the max length to {enough}, or accept that the ends of long texts are not read.",
-        )
-    ]
+    yield (
+        f"About {share:.0%} of the rows are longer than {DEFAULT_MAX_LENGTH} tokens and would be cut.",
+        f"Raise the max length to {enough}, or accept that the ends of long texts are not read.",
+    )

@@ -18,8 +18,6 @@ from diet_explorer.data.set_aside import BadRow, cut, written_row
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 
-__all__ = ["LengthSummary", "ValidationReport", "report_of", "validate"]
-
 LISTED_ROWS = 100
 MAX_LENGTHS = (64, 128, 256, 512)
 # English text gives about 1.3 word pieces per word with the vocabularies of BERT and MiniLM; two tokens frame a text.

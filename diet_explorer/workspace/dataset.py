@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.conflicts import conflicting_labels
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.data.validation import ValidationReport
+from diet_explorer.data.report import ValidationReport
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger

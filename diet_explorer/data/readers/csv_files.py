@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_newlines
-from diet_explorer.data.readers.source import Batch, Source
+from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError
@@ -158,32 +158,21 @@ class CsvSource(Source):
         return line + starts[:-1] + np.cumsum(shift), int(line + starts[-1] + skipped)
 
     def _read_carefully(self, size: int) -> Iterator[Batch]:
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        characters = 0
+        for rows, lines in in_batches(self._careful_rows(), size, BLOCK):
+            columns = (pa.array(cells, pa.string()) for cells in zip(*rows, strict=True))
+            yield pa.table(dict(zip(self._columns, columns, strict=True))), lines
+
+    def _careful_rows(self) -> Iterator[tuple[int, list[str], int]]:
+        """Line, cells and characters of every row that is one; the others are set aside."""
         content = CarefulCsv(self._file.chunks(self._header_bytes), self._delimiter, self._first_line)
         for record in content.records():
-            cells = record.cells
-            if cells is not None and len(cells) == len(self._columns):
-                rows.append(cells)
-                lines.append(record.line)
-                characters += len(record.raw)
+            if record.cells is not None and len(record.cells) == len(self._columns):
+                yield record.line, record.cells, len(record.raw)
             elif not record.raw:
                 self.set_aside(BadRow(record.line, Reason.BLANK_ROW, ""))
             else:
-                reason = Reason.BROKEN_QUOTES if cells is None else Reason.RAGGED_ROW
+                reason = Reason.BROKEN_QUOTES if record.cells is None else Reason.RAGGED_ROW
                 self.set_aside(BadRow(record.line, reason, cut(record.raw)))
-            if len(rows) == size or characters >= BLOCK:
-                yield self._table(rows), np.array(lines)
-                rows, lines, characters = [], [], 0
-        if rows:
-            yield self._table(rows), np.array(lines)
-
-    def _table(self, rows: list[list[str]]) -> pa.Table:
-        columns = zip(*rows, strict=True)
-        return pa.table(
-            {name: pa.array(cells, pa.string()) for name, cells in zip(self._columns, columns, strict=True)}
-        )
 
     def _unreadable(self, error: Exception, line: int) -> BadInputError:
         if "straddling" in str(error):

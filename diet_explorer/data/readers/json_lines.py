@@ -7,10 +7,9 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from diet_explorer.data.readers.source import Batch, Source
+from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError
@@ -64,23 +63,15 @@ class JsonLinesSource(Source):
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
-        rows: list[dict[str, Any]] = []
-        lines: list[int] = []
-        characters = 0
+        for rows, lines in in_batches(self._all_rows(), size, _MAX_CHARACTERS):
+            yield self._table(rows), lines
+        self.fraction_read = 1.0
+
+    def _all_rows(self) -> Iterator[tuple[int, dict[str, Any], int]]:
+        """Line number, object and characters of every line that has one."""
         for first, block in self._blocks():
             for number, row in self._rows(first, block):
-                rows.append(row)
-                lines.append(number)
-                if len(rows) == size:
-                    yield self._table(rows), np.array(lines)
-                    rows, lines, characters = [], [], 0
-            characters += sum(map(len, block))
-            if rows and characters >= _MAX_CHARACTERS:
-                yield self._table(rows), np.array(lines)
-                rows, lines, characters = [], [], 0
-        if rows:
-            yield self._table(rows), np.array(lines)
-        self.fraction_read = 1.0
+                yield number, row, len(block[number - first])
 
     def _blocks(self) -> Iterator[tuple[int, list[str]]]:
         """Number of the first line, and lines."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,29 @@ import pyarrow as pa
 from diet_explorer.data.set_aside import BadRow
 from diet_explorer.errors import BadInputError
 
+T = TypeVar("T")
 Batch = tuple[pa.Table, npt.NDArray[np.int64]]
 
 # Each bad row is kept in memory until it is written; a file with more of them is not a table of this kind.
 MAX_BAD_ROWS = 200_000
+
+
+def in_batches(
+    rows: Iterable[tuple[int, T, int]], size: int, most_characters: int
+) -> Iterator[tuple[list[T], npt.NDArray[np.int64]]]:
+    """Gather ``(line, row, characters)`` to batches ``(rows, lines)`` that end once they are long enough."""
+    batch: list[T] = []
+    lines: list[int] = []
+    characters = 0
+    for line, row, length in rows:
+        batch.append(row)
+        lines.append(line)
+        characters += length
+        if len(batch) == size or characters >= most_characters:
+            yield batch, np.array(lines)
+            batch, lines, characters = [], [], 0
+    if batch:
+        yield batch, np.array(lines)
 
 
 class Source(ABC):

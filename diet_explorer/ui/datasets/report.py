@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from diet_explorer.data.validation import ValidationReport
+from diet_explorer.data.report import ValidationReport
 from diet_explorer.ui.drawing import charts, words
 from diet_explorer.ui.drawing.plain import escape, visible
 

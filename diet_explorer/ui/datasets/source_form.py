@@ -12,7 +12,8 @@ import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
 from diet_explorer.data.readers.opening import Source, open_source
-from diet_explorer.data.validation import ValidationReport, validate
+from diet_explorer.data.report import ValidationReport
+from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
 from diet_explorer.ui.datasets.uploads import drop_upload, keep_upload
 from diet_explorer.ui.shell import library
