@@ -1,4 +1,4 @@
-"""Duplicates that do not agree on a label, found through a real import."""
+"""Duplicates that do not agree on a label, through a real import."""
 
 import csv
 
@@ -33,13 +33,13 @@ def test_conflicts_by_example(tmp_path):
         ("k7", "wide words", "x", "glad"),
     ]
     dataset = imported(tmp_path, rows)
-    found = dataset.conflicts()
-    assert list(found.columns) == COLUMNS
-    assert found["id"].tolist() == ["k0", "k2", "k3", "k6", "k7"]
-    assert found["exact"].tolist() == [True, True, False, True, True]
-    assert found["label"].tolist() == ["sad", "glad", "sad", "sad", "glad"]
-    assert found["group"].nunique() == 2 and found["row"].tolist() == [0, 2, 3, 6, 7]
-    assert found["text"].iloc[1] == rows[2][1]
+    conflicts = dataset.conflicts()
+    assert list(conflicts.columns) == COLUMNS
+    assert conflicts["id"].tolist() == ["k0", "k2", "k3", "k6", "k7"]
+    assert conflicts["exact"].tolist() == [True, True, False, True, True]
+    assert conflicts["label"].tolist() == ["sad", "glad", "sad", "sad", "glad"]
+    assert conflicts["group"].nunique() == 2 and conflicts["row"].tolist() == [0, 2, 3, 6, 7]
+    assert conflicts["text"].iloc[1] == rows[2][1]
 
 
 words = st.sampled_from(["Good", "good", "film", "ＦＩＬＭ", "bad", "bad ", "\u2003Bad"])
@@ -64,10 +64,10 @@ def test_conflicts_of_short_texts_are_exact_ones(rows, paired, tmp_path_factory)
     expected = {
         row
         for row, key in enumerate(plain)
-        if any(other == key and rows[place][2] != rows[row][2] for place, other in enumerate(plain))
+        if any(other == key and rows[other_row][2] != rows[row][2] for other_row, other in enumerate(plain))
     }
-    found = dataset.conflicts()
-    assert set(found.loc[found["exact"], "row"]) == expected
+    conflicts = dataset.conflicts()
+    assert set(conflicts.loc[conflicts["exact"], "row"]) == expected
     groups = dataset.examples().set_index("row")["near_duplicate_group"]
-    whole = {row for row, group in groups.items() if group == group and group in set(found["group"])}
-    assert set(found["row"]) == whole
+    whole = {row for row, group in groups.items() if group == group and group in set(conflicts["group"])}
+    assert set(conflicts["row"]) == whole

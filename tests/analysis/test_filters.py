@@ -121,7 +121,7 @@ def test_every_chip_removes_exactly_one_condition(where):
         ({"length": "1:-2"}, "length='1:-2'"),
     ],
 )
-def test_a_broken_link_is_told(query, message):
+def test_a_broken_link_is_reported(query, message):
     with pytest.raises(BadInputError, match=message):
         ExampleFilter.from_query(query)
 
@@ -136,8 +136,8 @@ def test_a_filter_refuses_nonsense():
 def inside(region: Region, x: float, y: float) -> bool:
     """Even-odd rule, one point and one edge at a time."""
     odd = False
-    for place, (x1, y1) in enumerate(region.points):
-        x2, y2 = region.points[place - 1]
+    for position, (x1, y1) in enumerate(region.points):
+        x2, y2 = region.points[position - 1]
         if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
             odd = not odd
     return odd
@@ -198,8 +198,8 @@ def keep(frame: pd.DataFrame, where: ExampleFilter) -> pd.Series:
     if where.text:
         mask &= frame["text"].str.contains(where.text, regex=False)
     if where.region is not None:
-        places = zip(frame["variability"], frame["confidence"], strict=True)
-        mask &= pd.Series([inside(where.region, x, y) for x, y in places], index=frame.index)
+        points = zip(frame["variability"], frame["confidence"], strict=True)
+        mask &= pd.Series([inside(where.region, x, y) for x, y in points], index=frame.index)
     for entry in where.scores:
         mask &= frame[entry.name].astype(float) >= (-inf if entry.low is None else entry.low)
         mask &= frame[entry.name].astype(float) <= (inf if entry.high is None else entry.high)
@@ -283,8 +283,8 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, wher
     for column, source in (("label", "label_name"), ("predicted", "predicted_name"), *zip(SAME, SAME, strict=True)):
         assert page[column].tolist() == expected[source].tolist()
     assert int(ranking.histogram(by, where, bins=7)["count"].sum()) == len(expected)
-    places = [ranking.position(row, by, where) for row in page["row"]]
-    assert places == list(range(len(expected)))
+    positions = [ranking.position(row, by, where) for row in page["row"]]
+    assert positions == list(range(len(expected)))
     assert {ranking.position(row, by, where) for row in set(frame["row"]) - set(expected["row"])} <= {None}
     assert ranking.page(by, where, limit=3, offset=2)["row"].tolist() == expected["row"].tolist()[2:5]
     grid = ranking.density("variability", "confidence", where, bins=(3, 2))

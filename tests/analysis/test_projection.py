@@ -1,4 +1,4 @@
-"""The embedding map: the same for a seed, near for near, and a place for everyone."""
+"""The embedding map: the same for a seed, near for near, and a position for everyone."""
 
 import os
 from unittest import mock
@@ -19,9 +19,9 @@ def groups(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return (centres[member] + rng.normal(scale=0.5, size=(rows, 8))).astype(np.float16), member
 
 
-def kept_apart(places: np.ndarray, member: np.ndarray) -> float:
-    """Share of examples whose nearest other place belongs to an example of the same group."""
-    distances = ((places[:, None] - places[None]) ** 2).sum(-1)
+def kept_apart(positions: np.ndarray, member: np.ndarray) -> float:
+    """Share of examples whose nearest other position belongs to an example of the same group."""
+    distances = ((positions[:, None] - positions[None]) ** 2).sum(-1)
     np.fill_diagonal(distances, np.inf)
     return float((member[distances.argmin(1)] == member).mean())
 
@@ -36,18 +36,18 @@ def interpreted():
 def test_a_seed_draws_one_map_that_keeps_groups_together_and_places_everyone(monkeypatch):
     monkeypatch.setattr(projection, "TRANSFORM_ROWS", 4)
     vectors, member = groups(24)
-    told: list[tuple[float, str]] = []
+    reported: list[tuple[float, str]] = []
     parameters = MapParameters(neighbors=4)
-    places = project(vectors, parameters, lambda share, words: told.append((share, words)), fit_rows=14)
-    assert places.shape == (24, 2) and places.dtype == np.float32
-    assert kept_apart(places, member) == 1.0
-    shares = [share for share, _ in told]
+    positions = project(vectors, parameters, lambda share, words: reported.append((share, words)), fit_rows=14)
+    assert positions.shape == (24, 2) and positions.dtype == np.float32
+    assert kept_apart(positions, member) == 1.0
+    shares = [share for share, _ in reported]
     assert shares == sorted(shares) and shares[0] == 0.0
-    assert [words for _, words in told][-3:] == ["Placing the other 10 examples"] * 3
-    assert max(share for share, words in told if words.startswith("Laying")) == pytest.approx(14 / 24)
-    assert np.array_equal(places, project(vectors, parameters, lambda share, words: None, fit_rows=14))
+    assert [words for _, words in reported][-3:] == ["Placing the other 10 examples"] * 3
+    assert max(share for share, words in reported if words.startswith("Laying")) == pytest.approx(14 / 24)
+    assert np.array_equal(positions, project(vectors, parameters, lambda share, words: None, fit_rows=14))
     other = project(vectors, MapParameters(neighbors=4, seed=1), lambda share, words: None, fit_rows=14)
-    assert not np.array_equal(places, other) and kept_apart(other, member) == 1.0
+    assert not np.array_equal(positions, other) and kept_apart(other, member) == 1.0
 
 
 def test_everyone_gets_a_place_however_few_or_odd_the_vectors():
@@ -55,8 +55,8 @@ def test_everyone_gets_a_place_however_few_or_odd_the_vectors():
     odd[5:, 0] = 1
     odd[10:, 0] = -1
     for vectors in (*(groups(rows)[0] for rows in (1, 2, 3, 4, 6)), odd):
-        places = project(vectors, MapParameters(3), lambda share, words: None)
-        assert places.shape == (len(vectors), 2) and np.isfinite(places).all()
+        positions = project(vectors, MapParameters(3), lambda share, words: None)
+        assert positions.shape == (len(vectors), 2) and np.isfinite(positions).all()
 
 
 def test_parameters_out_of_range_are_refused():

@@ -82,11 +82,11 @@ def test_near_groups_join_nothing_that_all_pairs_would_not(texts: list[str]) -> 
         if jaccard(texts[a], texts[b]) >= THRESHOLD or normal(texts[a]) == normal(texts[b])
     ]
     heads = components(n, similar)
-    found = find(texts)
-    assert all(heads[a] == heads[b] for a, b in same_group(found.near))
-    assert same_group(found.exact) <= same_group(found.near)
+    groups = find(texts)
+    assert all(heads[a] == heads[b] for a, b in same_group(groups.near))
+    assert same_group(groups.exact) <= same_group(groups.near)
     identical = {(a, b) for a, b in similar if bigrams(texts[a]) == bigrams(texts[b]) != set()}
-    assert identical <= same_group(found.near)
+    assert identical <= same_group(groups.near)
 
 
 @settings(deadline=None)
@@ -112,11 +112,11 @@ def test_texts_with_one_word_changed_are_found() -> None:
         words[rng.randrange(len(words))] = "changed"
         changed.append(" ".join(words))
     groups = find(originals + changed, batch=97).near
-    found = [groups[n] == groups[n + 500] >= 0 for n in range(500)]
+    joined = [groups[n] == groups[n + 500] >= 0 for n in range(500)]
     assert all(jaccard(a, b) >= THRESHOLD for a, b in zip(originals, changed, strict=True))
     # 0.92 of the pairs at the threshold itself, more above it.
-    assert np.mean(found) >= 0.95
-    assert len(set(groups[groups >= 0].tolist())) == sum(found)
+    assert np.mean(joined) >= 0.95
+    assert len(set(groups[groups >= 0].tolist())) == sum(joined)
 
 
 def test_many_copies_of_one_template() -> None:
@@ -126,9 +126,9 @@ def test_many_copies_of_one_template() -> None:
 
 
 def test_groups_are_numbered_by_their_first_texts() -> None:
-    found = find(["alone", "b b b b", "a a a a", "A a A a", "b B b b", "also alone here"])
-    assert found.exact.tolist() == [-1, 0, 1, 1, 0, -1]
-    assert found.near.tolist() == [-1, 0, 1, 1, 0, -1]
+    groups = find(["alone", "b b b b", "a a a a", "A a A a", "b B b b", "also alone here"])
+    assert groups.exact.tolist() == [-1, 0, 1, 1, 0, -1]
+    assert groups.near.tolist() == [-1, 0, 1, 1, 0, -1]
 
 
 def test_unusable_texts_stay_alone() -> None:
@@ -140,9 +140,9 @@ def test_pairs_are_near_only_if_both_sides_are() -> None:
     premise = " ".join(f"word{n}" for n in range(40))
     texts = [premise, premise, premise, premise.replace("word20", "other")]
     pairs = ["it follows so", "nothing follows at all", "it FOLLOWS so", "it follows so"]
-    found = find(texts, pairs)
-    assert found.exact.tolist() == [0, -1, 0, -1]
-    assert found.near.tolist() == [0, -1, 0, 0]
+    groups = find(texts, pairs)
+    assert groups.exact.tolist() == [0, -1, 0, -1]
+    assert groups.near.tolist() == [0, -1, 0, 0]
     assert find(pairs, texts).near.tolist() == [0, -1, 0, 0]
 
 
@@ -152,9 +152,9 @@ def test_sides_are_not_interchangeable() -> None:
 
 def test_texts_without_spaces() -> None:
     long = "今天天气很好我们一起去公园散步然后回家吃晚饭"
-    found = find([long, long.replace("晚饭", "晚餐"), "完全不同的句子在这里"])
-    assert found.exact.tolist() == [-1, -1, -1]
-    assert found.near.tolist() == [0, 0, -1]
+    groups = find([long, long.replace("晚饭", "晚餐"), "完全不同的句子在这里"])
+    assert groups.exact.tolist() == [-1, -1, -1]
+    assert groups.near.tolist() == [0, 0, -1]
 
 
 def test_emoji_are_not_punctuation() -> None:

@@ -21,7 +21,7 @@ from diet_explorer.store.files import Files
 from tests.synthetic import write_dataset
 
 # ligature, sharp s, dotted I, final sigma, accents in one and two characters, soft hyphen, joiners, emoji with a
-# variation selector, flags, scripts with and without spaces, signs of query languages, markup, controls
+# variation selector, flags, scripts with and without spaces, characters of query languages, markup, controls
 HOSTILE = [
     *"aAbé²½ßİςσ_-*\"'()[]{}:^~+!?/\\|&.<>%;#\t\n\u00a0\u2003\x00\ufeff",
     *(
@@ -67,14 +67,14 @@ def slow_match(texts: list[str], terms: list[tuple[str, bool, bool]]) -> bool:
     """Whether texts meet terms (words as written, prefix, negated); a phrase lies in one text."""
     for written, prefix, negated in terms:
         wanted = slow_words(written)
-        found = False
+        matches = False
         for text in texts:
             words = slow_words(text)
             for start in range(len(words) - len(wanted) + 1):
                 part = words[start : start + len(wanted)]
                 last = part[-1].startswith(wanted[-1]) if prefix else part[-1] == wanted[-1]
-                found |= part[:-1] == wanted[:-1] and last
-        if found == negated:
+                matches |= part[:-1] == wanted[:-1] and last
+        if matches == negated:
             return False
     return True
 
@@ -111,20 +111,20 @@ def test_the_index_finds_what_a_slow_matcher_finds(corpus, terms, data):
     search, texts, pairs = corpus
     negations = data.draw(st.lists(st.sampled_from(["-", "NOT "]), min_size=len(terms), max_size=len(terms)))
     expected = [row for row in range(300) if slow_match([texts[row], pairs[row]], terms)]
-    found = search.rows(written_query(terms, negations))
-    assert found.dtype == np.int32 and found.tolist() == expected
+    rows = search.rows(written_query(terms, negations))
+    assert rows.dtype == np.int32 and rows.tolist() == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(query=hostile_texts)
 def test_no_query_is_wrong_and_plain_ones_are_words_that_all_occur(corpus, query):
     search, texts, pairs = corpus
-    found = search.rows(query).tolist()
+    rows = search.rows(query).tolist()
     if not slow_words(query):
-        assert found == []
-    elif not any(sign in query for sign in '-*"') and "NOT" not in query:
+        assert rows == []
+    elif not any(character in query for character in '-*"') and "NOT" not in query:
         terms = [(word, False, False) for word in query.split() if slow_words(word)]
-        assert found == [row for row in range(300) if slow_match([texts[row], pairs[row]], terms)]
+        assert rows == [row for row in range(300) if slow_match([texts[row], pairs[row]], terms)]
 
 
 @settings(max_examples=100, deadline=None)
@@ -132,7 +132,7 @@ def test_no_query_is_wrong_and_plain_ones_are_words_that_all_occur(corpus, query
 def test_hits_are_marked_where_they_are(terms, text):
     terms = [(written, prefix, False) for written, prefix, _ in terms]
     spans = hit_spans(text, written_query(terms, [""] * len(terms)))
-    flat = [place for span in spans for place in span]
+    flat = [end for span in spans for end in span]
     assert flat == sorted(flat) and all(0 <= start < end <= len(text) for start, end in spans)
     assert bool(spans) == any(slow_match([text], [one]) for one in terms)
 
@@ -251,13 +251,13 @@ def test_a_remote_workspace_is_searched_by_an_index_in_the_scratch_folder(tmp_pa
     files = Files("memory://search-test")
     manifest = write_dataset(files, ["one two", "two three"], [0, 1], ["no", "yes"])
     search = TextSearch(files, manifest, tmp_path / "scratch")
-    found: list[list[int]] = []
-    threads = [threading.Thread(target=lambda: found.append(search.rows("three").tolist())) for _ in range(4)]
+    results: list[list[int]] = []
+    threads = [threading.Thread(target=lambda: results.append(search.rows("three").tolist())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [[1]] * 4
+    assert results == [[1]] * 4
     assert (tmp_path / "scratch" / "search" / "made-up" / "format.json").exists()
 
 
