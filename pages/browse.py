@@ -7,7 +7,7 @@ import streamlit as st
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card, draw_pinned
 from diet_explorer.ui.examples.ranked_list import draw_explanation, draw_list, draw_toolbar
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.unscored import scored
@@ -28,7 +28,7 @@ def body(selection: Selection) -> None:
             draw_filters(selection, dataset, run, checkpoint)
             draw_explanation(selection, dataset)
     elif selection.view.beside is not None:
-        total = library.count(run, checkpoint, selection.seed, selection.where)
+        total = questions.count(run, checkpoint, selection.seed, selection.where)
         left, right = st.columns(2, gap="medium")
         with left:
             draw_pinned(selection, dataset, run, checkpoint)

@@ -12,7 +12,7 @@ from diet_explorer.ui.drawing.markup import chip, help_mark
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
-from diet_explorer.ui.shell import exploration
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.unscored import scored
@@ -60,7 +60,7 @@ def _too_early(selection: Selection) -> None:
 
 
 def _reading(selection: Selection, run: Run, checkpoint: float) -> None:
-    counts = exploration.statistics(run, checkpoint, selection.seed).trajectories()
+    counts = questions.statistics(run, checkpoint, selection.seed).trajectories()
     by_kind = counts.groupby("trajectory")["count"].sum()
     total = int(by_kind.sum())
     rows = "".join(

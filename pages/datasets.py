@@ -20,13 +20,13 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import escape, visible
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.empty import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.tabs import draw_faces
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
 _FACES = {"list": "Datasets", "add": "Add a dataset"}
@@ -108,7 +108,7 @@ def _add() -> None:
 
 def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> None:
     bar = st.progress(0.0, text="Importing …")
-    dataset = library.workspace().import_dataset(
+    dataset = open_workspace().import_dataset(
         entry.source,
         text=mapping.text,
         label=mapping.label,

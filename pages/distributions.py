@@ -5,7 +5,6 @@ from __future__ import annotations
 from diet_explorer.ui.distributions.cautions import draw_cautions
 from diet_explorer.ui.distributions.comparison import draw_comparison
 from diet_explorer.ui.distributions.tabs import draw_distribution, draw_scores, draw_stability
-from diet_explorer.ui.shell import exploration
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.tabs import draw_faces
@@ -28,7 +27,7 @@ def body(selection: Selection) -> None:
     face = selection.view.tab if selection.view.tab in _FACES else "distribution"
     draw_faces("distributions-face", _FACES, face)
     if face != "runs":
-        draw_cautions(exploration.warnings(run, checkpoint, selection.seed, selection.score.name))
+        draw_cautions(selection, run, checkpoint)
     if face == "distribution":
         draw_distribution(selection, dataset, run, checkpoint)
     elif face == "stability":

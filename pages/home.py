@@ -9,11 +9,11 @@ from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_list import draw_run_list
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workspace import open_workspace
 
 _RECENT = 6
 
@@ -24,7 +24,7 @@ def body(selection: Selection) -> None:
     with left:
         _start(selection)
         st.subheader("Recent runs", anchor=False)
-        runs = library.workspace().runs()
+        runs = open_workspace().runs()
         if runs:
             draw_run_list(runs[:_RECENT], key="recent")
         else:
@@ -68,7 +68,7 @@ def _start(selection: Selection) -> None:
 @st.fragment(run_every=5)
 def _workers() -> None:
     with error_boundary("worker-error"):
-        workspace = library.workspace()
+        workspace = open_workspace()
         there = bool(living_workers(workspace.settings))
         with st.container(key="worker-status"):
             if there:
@@ -83,7 +83,7 @@ def _workers() -> None:
 
 def _named(sentence: str) -> str:
     """Replace run ids by the names of their datasets."""
-    for run in library.workspace().runs():
+    for run in open_workspace().runs():
         if run.id in sentence:
             sentence = sentence.replace(run.id, run.dataset.name)
     return sentence
@@ -98,8 +98,8 @@ def _state(selection: Selection) -> None:
         '<div class="de-figures">'
         f"<div><b>{len(selection.datasets):,}</b><span>datasets</span></div>"
         f"<div><b>{words.whole(examples)}</b><span>examples</span></div>"
-        f"<div><b>{len(library.workspace().runs()):,}</b><span>runs</span></div></div>"
-        f'<p class="de-quiet de-path">{escape(library.workspace().files.root)}</p>'
+        f"<div><b>{len(open_workspace().runs()):,}</b><span>runs</span></div></div>"
+        f'<p class="de-quiet de-path">{escape(open_workspace().files.root)}</p>'
     )
     st.subheader("Where the scores come from", anchor=False)
     st.html(

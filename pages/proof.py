@@ -9,7 +9,6 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
 from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.empty import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.picker import mirrored_select
@@ -17,6 +16,7 @@ from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.tabs import draw_faces
 from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.proof import Proof
 
 _FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
@@ -31,7 +31,7 @@ def body(selection: Selection) -> None:
     proofs = run.proofs.list()
     chosen = selection.view.proof
     if chosen and chosen not in {proof.id for proof in proofs}:
-        proofs = [library.workspace().proof(chosen), *proofs]
+        proofs = [open_workspace().proof(chosen), *proofs]
     left, right = st.columns([2, 1], gap="medium")
     with left:
         if proofs:

@@ -12,13 +12,13 @@ from diet_explorer.ui.score.cost import draw_estimate
 from diet_explorer.ui.score.run_form import draw_form, fill_form
 from diet_explorer.ui.score.run_list import draw_run_list, settings_words
 from diet_explorer.ui.score.run_progress import draw_progress
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.empty import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.tabs import draw_faces
 from diet_explorer.ui.shell.view import View, change
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
@@ -85,7 +85,7 @@ def _start(dataset: Dataset, config: RunConfig) -> None:
         name: getattr(config, name)
         for name in ("model", "epochs", "seeds", "checkpoints", "grand", "batch_size", "max_length", "learning_rate")
     }
-    run = library.workspace().score(dataset, **settings)
+    run = open_workspace().score(dataset, **settings)
     st.switch_page("pages/score.py", query_params=View(dataset=dataset.id, run=run.id, tab="progress").to_query())
 
 

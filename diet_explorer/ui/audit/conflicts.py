@@ -18,7 +18,7 @@ from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import chip
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.examples.decision_words import done_words, history_html
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
@@ -206,9 +206,9 @@ def _percent(interval: Interval | None) -> str:
 
 def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoint: float, row: int) -> DeckCard:
     history = dataset.ledger.history(row)
-    example = library.card(run, row, checkpoint, selection.seed)[0]
+    example = questions.card(run, row, checkpoint, selection.seed)[0]
     suspect = suspects.suspect(run, stamp, row, checkpoint)
-    head = suspects.suspect_card(selection, dataset, run, stamp, checkpoint, row, hidden=False)
+    head = suspects.suspect_card(run, stamp, row, checkpoint, selection.seed, selection.where.text, hidden=False)
     votes = _votes(dataset.ledger.standing(row), example.label, selection.colours)
     return DeckCard(
         row=row,

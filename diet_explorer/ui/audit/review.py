@@ -14,7 +14,7 @@ from diet_explorer.ui.audit.deck import DeckCard, draw_deck
 from diet_explorer.ui.audit.session import Review, jump, review
 from diet_explorer.ui.audit.side import draw_side
 from diet_explorer.ui.examples.decision_words import history_html
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
@@ -70,9 +70,9 @@ def _card(
     own = [event for event in history if event.annotator == made.who.name]
     hidden = rules.blind or made.queue.is_random(row)
     suspect = None if hidden else suspects.suspect(run, made.stamp, row, checkpoint)
-    example = library.card(run, row, checkpoint, selection.seed)[0]
+    example = questions.card(run, row, checkpoint, selection.seed)[0]
     shown = own if rules.blind else history
-    head = suspects.suspect_card(selection, dataset, run, made.stamp, checkpoint, row, hidden=hidden)
+    head = suspects.suspect_card(run, made.stamp, row, checkpoint, selection.seed, selection.where.text, hidden=hidden)
     return DeckCard(
         row=row,
         name=f"example {example.id}",

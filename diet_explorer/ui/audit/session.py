@@ -13,7 +13,6 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckState, Entry
-from diet_explorer.ui.shell.library import where_key
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -96,7 +95,7 @@ class Review:
 def review(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, who: Identity, by: str) -> Review:
     """The session's review of what is selected; a new one where something else is selected than before."""
     stamp = suspects.evidence_stamp(run)
-    key = (run.id, stamp, by, checkpoint, where_key(selection.where), who)
+    key = (run.id, stamp, by, checkpoint, selection.where, who)
     known: Review | None = st.session_state.get(_REVIEW)
     if known is None or known.key != key:
         made = Review(

@@ -17,7 +17,7 @@ from diet_explorer.ui.drawing.table import TableState, example_cells, examples_t
 from diet_explorer.ui.examples.bulk import draw_bulk
 from diet_explorer.ui.examples.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
@@ -47,7 +47,7 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
             draw_filters(selection, dataset, run, checkpoint)
     where = replace(selection.where, splits=TRAIN_ONLY)  # only these labels are questioned
     selection = replace(selection, view=replace(selection.view, where=where))
-    total = library.count(run, checkpoint, selection.seed, where)
+    total = questions.count(run, checkpoint, selection.seed, where)
     suggested = suspects.suggestion_count(run, where, checkpoint)
     draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
     page = page_of(total, _PAGE, selection.view.page)

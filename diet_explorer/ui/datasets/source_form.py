@@ -16,7 +16,7 @@ from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
 from diet_explorer.ui.datasets.uploads import drop_upload, keep_upload
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.workspace import open_workspace
 
 CHECKED_ROWS = 50_000
 _PREVIEW_ROWS = 20
@@ -140,7 +140,7 @@ def forget_source() -> None:
 
 
 def _uploaded() -> str | None:
-    settings = library.workspace().settings
+    settings = open_workspace().settings
     file = st.file_uploader(
         "File",
         type=_ENDINGS,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 
 from diet_explorer.analysis.comparison import ComparisonSummary
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, safe_csv
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.examples.panel import PAGE_SIZE, draw_card
-from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.asking import asked
 from diet_explorer.ui.shell.empty import empty_state
 from diet_explorer.ui.shell.mirror import mirrored
 from diet_explorer.ui.shell.picker import run_title
@@ -22,6 +26,38 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _ABOVE = 330  # pixels of the window that are not the table
+
+
+class _Pair(NamedTuple):
+    """A score in two runs of one dataset, each at a checkpoint of its own."""
+
+    run: Run
+    other: Run
+    score: str
+    checkpoint: float
+    other_checkpoint: float
+    seed: int | None
+
+
+@asked(entries=16)
+def _compared(pair: _Pair, where: ExampleFilter, limit: int | None, offset: int) -> pd.DataFrame:
+    return pair.run.dynamics.compare(
+        pair.other,
+        pair.score,
+        pair.checkpoint,
+        other_checkpoint=pair.other_checkpoint,
+        seed=pair.seed,
+        where=where,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@asked()
+def _summary(pair: _Pair) -> ComparisonSummary:
+    return pair.run.dynamics.compare_summary(
+        pair.other, pair.score, pair.checkpoint, other_checkpoint=pair.other_checkpoint, seed=pair.seed
+    )
 
 
 def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
@@ -40,21 +76,21 @@ def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint
     with left:
         other = _choose(selection, others)
         there = _same_moment(other, checkpoint)
-        if selection.score.name not in library.score_names(other, there):
+        if selection.score.name not in questions.score_names(other, there):
             st.html(
                 f'<div class="de-empty"><h3>The other run has no {selection.score.title}</h3>'
                 "<p>Choose another score in the sidebar.</p></div>"
             )
             return
         seed = selection.seed if selection.seed in other.landed() else None
-        pair = exploration.Pair(run, other, selection.score.name, checkpoint, there, seed)
+        pair = _Pair(run, other, selection.score.name, checkpoint, there, seed)
         _draw_table(selection, run, pair)
     with right:
         if selection.view.example is not None:
-            total = library.count(run, checkpoint, selection.seed, selection.where)
+            total = questions.count(run, checkpoint, selection.seed, selection.where)
             draw_card(selection, dataset, run, checkpoint, total, narrow=True)
         else:
-            _draw_summary(selection, run, pair, exploration.comparison_summary(pair))
+            _draw_summary(selection, run, pair, _summary(pair))
 
 
 def _choose(selection: Selection, others: list[Run]) -> Run:
@@ -79,15 +115,18 @@ def _same_moment(other: Run, checkpoint: float) -> float:
     return min(other.checkpoints(), key=lambda point: (abs(point - checkpoint), point))
 
 
-def _draw_table(selection: Selection, run: Run, pair: exploration.Pair) -> None:
-    total = library.count(run, pair.checkpoint, selection.seed, selection.where)
+def _draw_table(selection: Selection, run: Run, pair: _Pair) -> None:
+    total = questions.count(run, pair.checkpoint, selection.seed, selection.where)
     page = page_of(total, PAGE_SIZE, selection.view.page)
-    rows = exploration.compared(pair, selection.where, PAGE_SIZE, page.offset)
+    rows = _compared(pair, selection.where, PAGE_SIZE, page.offset)
+    listed = f"{run.id} {pair.other.id} {pair[2:]} {page.number} {selection.where}"
     examples_table(
         "Examples that moved most",
         _head(selection.score),
         _lines(rows, selection),
-        TableState(f"{pair.key} {page.number} {selection.where.to_query()}", selection.view.example, above=_ABOVE),
+        TableState(
+            f"{run.id} {pair.other.id} {pair[2:]} {page.number} {selection.where}", selection.view.example, above=_ABOVE
+        ),
         lambda row: change(example=row),
         key="moved-table",
     )
@@ -123,7 +162,7 @@ def _lines(rows: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
     ]
 
 
-def _draw_summary(selection: Selection, run: Run, pair: exploration.Pair, summary: ComparisonSummary) -> None:
+def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: ComparisonSummary) -> None:
     here, there = catalogue.checkpoint_title(pair.checkpoint), catalogue.checkpoint_title(pair.other_checkpoint)
     figures = [(words.NOT_THERE if summary.spearman is None else f"{summary.spearman:.2f}", "rank correlation")]
     figures += [
@@ -143,7 +182,7 @@ def _draw_summary(selection: Selection, run: Run, pair: exploration.Pair, summar
     with st.container(key="compare-actions", horizontal=True, gap="small"):
         st.download_button(
             "CSV",
-            data=lambda: safe_csv(exploration.compared(pair, selection.where, None, 0)),
+            data=lambda: safe_csv(_compared(pair, selection.where, None, 0)),
             file_name=f"{run.id}-compared-{pair.score}.csv",
             mime="text/csv",
             key="compare-csv",

@@ -12,7 +12,8 @@ from diet_explorer.ui.distributions import charts
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import ACCENT, is_dark
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.asking import asked, landed
 from diet_explorer.ui.shell.mirror import mirrored
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
@@ -79,7 +80,7 @@ def draw_distribution(selection: Selection, dataset: Dataset, run: Run, checkpoi
 def draw_stability(selection: Selection, run: Run, checkpoint: float) -> None:
     """Draw whether the order of the examples has settled: between checkpoints, and between seeds."""
     score = selection.score
-    pairs = exploration.stability(run, score.name, selection.seed)
+    pairs = _stability(run, score.name, selection.seed)
     points = sorted({*pairs["first"], *pairs["second"]})
     if len(points) < 2:
         st.html(
@@ -110,7 +111,7 @@ def draw_stability(selection: Selection, run: Run, checkpoint: float) -> None:
 
 def draw_scores(selection: Selection, run: Run, checkpoint: float) -> None:
     """Draw the chosen score against another one, and how far it agrees with each of the others."""
-    statistics = exploration.statistics(run, checkpoint, selection.seed)
+    statistics = questions.statistics(run, checkpoint, selection.seed)
     own = selection.score
     others = [name for name in statistics.scores if name != own.name]
     if not others:
@@ -132,11 +133,10 @@ def draw_scores(selection: Selection, run: Run, checkpoint: float) -> None:
         up = catalogue.score(other)
         x, y = statistics.score(own.name).edges, statistics.score(other).edges
         box = (float(x[0]), float(x[-1]), float(y[0]), float(y[-1]))
-        ranked = exploration.Ranked(run, checkpoint, selection.seed)
-        rows = library.count(run, checkpoint, selection.seed, selection.where)
+        rows = questions.count(run, checkpoint, selection.seed, selection.where)
         across = int(np.clip(np.sqrt(rows), *_CELLS))
         bins = (across, across * 3 // 4)
-        grid = exploration.density(ranked, own.name, other, selection.where, bins, box)
+        grid = questions.density(run, checkpoint, selection.seed, own.name, other, selection.where, bins, box)
         charts.score_density(
             grid,
             own,
@@ -151,8 +151,13 @@ def draw_scores(selection: Selection, run: Run, checkpoint: float) -> None:
         st.html(_agreement_table(pairs, own))
 
 
+@asked(landed)
+def _stability(run: Run, score: str, seed: int | None) -> pd.DataFrame:
+    return run.dynamics.stability(score, seed)
+
+
 def _with_score(selection: Selection, run: Run) -> list[CheckpointStatistics]:
-    found = [exploration.statistics(run, point, selection.seed) for point in selection.checkpoints]
+    found = [questions.statistics(run, point, selection.seed) for point in selection.checkpoints]
     return [entry for entry in found if selection.score.name in entry.scores]
 
 
@@ -267,7 +272,7 @@ def _overlap_words(pairs: pd.DataFrame, checkpoint: float, last: float) -> str:
 
 
 def _seeds(selection: Selection, run: Run, checkpoint: float) -> None:
-    pairs = exploration.statistics(run, checkpoint, None).between_seeds(selection.score.name)
+    pairs = questions.statistics(run, checkpoint, None).between_seeds(selection.score.name)
     if pairs.empty:
         st.html(
             '<div class="de-read"><p><b>One seed.</b> How much of this order is chance shows only when the training is '

@@ -14,7 +14,7 @@ from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.ui.drawing import charts
 from diet_explorer.ui.drawing.plain import visible
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.mirror import mirrored
 from diet_explorer.ui.shell.refine import refine
 from diet_explorer.ui.shell.selection import Selection
@@ -138,7 +138,7 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
     score, where = selection.score, selection.where
     limits = range_of(where, score)
     others = replace(where, scores=tuple(entry for entry in where.scores if entry.name != score.name))
-    counts = library.histogram(run, score.name, checkpoint, selection.seed, others, BINS)
+    counts = questions.histogram(run, score.name, checkpoint, selection.seed, others, BINS)
     if counts.empty:
         st.caption("No example matches the other conditions.")
     else:
@@ -165,7 +165,7 @@ def _set_range(name: str, low: float | None, high: float | None) -> None:
 
 
 def _metadata_column(dataset: Dataset) -> None:
-    columns = list(library.metadata_types(dataset))
+    columns = list(_metadata_types(dataset))
     st.selectbox(
         "Length or further column",
         [_LENGTH, *columns],
@@ -179,7 +179,7 @@ def _metadata_column(dataset: Dataset) -> None:
 
 def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
     column = st.session_state.get("filter-column")
-    types = library.metadata_types(dataset)
+    types = _metadata_types(dataset)
     if column == _LENGTH:
         length = where.length or LengthRange()
         _range_inputs("filter-length", ("Characters from", "to"), length.low, length.high, _set_length, whole=True)
@@ -206,6 +206,11 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
             label_visibility="collapsed",
             on_change=lambda: _add_value(column, st.session_state[key]),
         )
+
+
+def _metadata_types(dataset: Dataset) -> dict[str, str]:
+    """Further columns of a dataset and their Arrow types."""
+    return {entry["name"]: entry["type"] for entry in dataset.manifest.columns if entry["role"] == "metadata"}
 
 
 def _set_length(low: float | None, high: float | None) -> None:

@@ -12,7 +12,7 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.card import card_html
 from diet_explorer.ui.examples.decision_bar import draw_decision_history, draw_decisions
-from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.dataset import Dataset
@@ -64,7 +64,7 @@ def draw_card(
                 help="Keeps this example on the left, to compare others with it.",
             )
         st.button("Close", key="card-close", shortcut="Esc", on_click=change, kwargs={"example": None, "beside": None})
-    example = library.card(run, row, checkpoint, selection.seed)[0]
+    example = questions.card(run, row, checkpoint, selection.seed)[0]
     draw_decisions(selection, dataset, run, checkpoint, example, with_keys=not narrow)
     draw_example(selection, dataset, run, checkpoint, row, key="card")
 
@@ -82,7 +82,7 @@ def draw_pinned(selection: Selection, dataset: Dataset, run: Run, checkpoint: fl
 
 def draw_example(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, row: int, *, key: str) -> None:
     """Draw one example whole: card, notes on the score, nearest neighbours."""
-    example, percentiles = library.card(run, row, checkpoint, selection.seed)
+    example, percentiles = questions.card(run, row, checkpoint, selection.seed)
     mapping = dataset.manifest.mapping
     notes = score_notes(selection, dataset, checkpoint)
     with st.container(key=key):
@@ -115,7 +115,7 @@ def score_notes(selection: Selection, dataset: Dataset, checkpoint: float | None
 
 
 def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, label: str, *, key: str) -> None:
-    found = exploration.neighbours(run, row)
+    found = run.maps.neighbours(row)
     if found.empty:
         st.html(
             '<h4 class="de-chart-title">Nearest examples</h4>'
@@ -169,7 +169,7 @@ def _find_similar(row: int, example_id: str, found: pd.DataFrame) -> None:
 def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> int | None:
     """Place of the open example in the whole list; None where the filter does not keep it."""
     offset = (selection.view.page - 1) * PAGE_SIZE
-    rows = library.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
+    rows = questions.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
     places = rows.index[rows["row"] == row]
     if len(places):
         return offset + int(places[0])
@@ -178,7 +178,7 @@ def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> in
 
 def _step_to(selection: Selection, run: Run, checkpoint: float, position: int) -> None:
     page, place = divmod(position, PAGE_SIZE)
-    rows = library.ranked(
+    rows = questions.ranked(
         run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page * PAGE_SIZE
     )
     change(example=int(rows["row"].iloc[place]), page=page + 1)

@@ -14,7 +14,7 @@ from diet_explorer.ui.drawing.table import TableState, examples_table, table_hea
 from diet_explorer.ui.examples.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.examples.panel import PAGE_SIZE, score_notes
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.dataset import Dataset
@@ -25,7 +25,7 @@ _LEGEND = len(OKABE_ITO)
 
 def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, *, narrow: bool = False) -> int:
     """Draw search, count and download; `narrow` adds the filters behind a button. Returns the number of matches."""
-    total = library.count(run, checkpoint, selection.seed, selection.where)
+    total = questions.count(run, checkpoint, selection.seed, selection.where)
     with st.container(key="toolbar", horizontal=True, vertical_alignment="center", gap="small"):
         draw_search(selection.where)
         if narrow:
@@ -50,7 +50,7 @@ def draw_list(
 ) -> None:
     """Draw the ranked table with its count and pages; see `TableState` for `above`."""
     page = page_of(total, PAGE_SIZE, selection.view.page)
-    rows = library.ranked(
+    rows = questions.ranked(
         run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page.offset
     )
     if total == 0:

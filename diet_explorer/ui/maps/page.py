@@ -20,7 +20,7 @@ from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card
 from diet_explorer.ui.examples.ranked_list import draw_list
 from diet_explorer.ui.maps.chart import Axes, Colouring, counted_words, draw_map, draw_tools
-from diet_explorer.ui.shell import exploration, library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.mirror import mirrored
 from diet_explorer.ui.shell.refine import refine
 from diet_explorer.ui.shell.selection import Selection
@@ -76,7 +76,7 @@ def draw_map_page(
         _draw_left(selection, dataset, run, checkpoint, kind)
     with right:
         if selection.view.example is not None:
-            total = library.count(run, checkpoint, selection.seed, selection.where)
+            total = questions.count(run, checkpoint, selection.seed, selection.where)
             draw_card(selection, dataset, run, checkpoint, total, narrow=True)
         elif selection.where.region is not None and selection.where.region.map == kind.name:
             draw_selected(selection, dataset, run, checkpoint)
@@ -88,8 +88,8 @@ def draw_map_page(
 def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw the examples inside the region: exact count, what can be done with them, and the table."""
     where = selection.where
-    total = library.count(run, checkpoint, selection.seed, where)
-    whole = library.count(run, checkpoint, selection.seed, replace(where, region=None))
+    total = questions.count(run, checkpoint, selection.seed, where)
+    whole = questions.count(run, checkpoint, selection.seed, replace(where, region=None))
     share = f" · {words.percent(total / whole)} of {words.whole(whole)}" if whole else ""
     with st.container(key="selection-head", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
@@ -126,18 +126,18 @@ def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: 
 def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, kind: MapKind) -> None:
     view, where = selection.view, selection.where
     shown = replace(where, region=None) if where.region and where.region.map == kind.name else where
-    total = library.count(run, checkpoint, selection.seed, shown)
+    total = questions.count(run, checkpoint, selection.seed, shown)
     known = [name for name in kind.colourings if _is_known(name, selection)]
     colour = view.colour if view.colour in known else known[0]
     colouring = _colouring(colour, selection, dataset)
     chart = f"map-{kind.name}"
-    ranked = exploration.Ranked(run, checkpoint, selection.seed)
-    box = view.zoom or _with_margin(exploration.extent(ranked, kind.x, kind.y))
+    ranking = run, checkpoint, selection.seed
+    box = view.zoom or _with_margin(questions.extent(*ranking, kind.x, kind.y))
     whole = total <= MOST_POINTS
     columns = dict.fromkeys([*_COLUMNS, colouring.column])
     limit = MOST_POINTS if whole else _SAMPLE
-    points = exploration.points(ranked, kind.x, kind.y, list(columns), shown, limit, None if whole else view.zoom)
-    grid = None if whole else exploration.density(ranked, kind.x, kind.y, shown, _GRID, box)
+    points = questions.points(*ranking, kind.x, kind.y, tuple(columns), shown, limit, None if whole else view.zoom)
+    grid = None if whole else questions.density(*ranking, kind.x, kind.y, shown, _GRID, box)
     with st.container(key="map-bar", horizontal=True, vertical_alignment="center", gap="small"):
         _choose_colour(known, colour)
         with st.popover("Filters", icon=":material/tune:", key="filters-popover"):

@@ -15,11 +15,11 @@ from diet_explorer.training.config import MAX_SEEDS
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape, visible
 from diet_explorer.ui.prune.planning import policy_of, scored_rule
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary, show_error
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View, change
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.proofs import LEAST_HELD_OUT, MOST_HELD_OUT
 from diet_explorer.workspace.run import Run
@@ -140,7 +140,7 @@ def _size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: Sequen
     drawn = len({share if share is not None else policy.key() for policy, share in choices})
     trainings = (1 + chosen + drawn) * seeds
     each = replace(run.config, seeds=1, grand="off", checkpoints=(float(run.config.epochs),))
-    cost = library.workspace().estimate(dataset, each)
+    cost = open_workspace().estimate(dataset, each)
     splits = dataset.manifest.splits
     evaluated = splits.get(TEST, splits.get(VALIDATION, 0)) / max(dataset.rows, 1)
     seconds = trainings * (cost.seconds_training + cost.seconds_scoring * evaluated)

@@ -14,10 +14,10 @@ from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import change
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.exports import Export
 from diet_explorer.workspace.run import Run
 
@@ -36,7 +36,7 @@ def draw_exports(run: Run, chosen: str | None) -> None:
     chosen : str or None
         Id of the export that the address names.
     """
-    exports = library.workspace().exports(run)
+    exports = open_workspace().exports(run)
     if not exports:
         st.html(
             '<div class="de-empty"><h3>No exports yet</h3><p>Here every export of this run will be listed, with its '
@@ -46,7 +46,7 @@ def draw_exports(run: Run, chosen: str | None) -> None:
         return
     shown = next((export for export in exports if export.id == chosen), exports[0])
     if chosen and shown.id != chosen:
-        shown = library.workspace().export(chosen)
+        shown = open_workspace().export(chosen)
     with st.container(key="export-list", height=_LIST_HEIGHT if len(exports) > 2 else "content", gap=None):
         for export in exports[:_MOST_LISTED]:
             _draw_line(export, is_shown=export.id == shown.id)

@@ -1,22 +1,19 @@
-"""The policy that the address names, and what it would do, cached like the queries in `library`."""
+"""The policy that the address names, and what it would do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import streamlit as st
-
 from diet_explorer.pruning.policies import Policy, PolicyKind
 from diet_explorer.pruning.preview import Preview
-from diet_explorer.ui.shell.library import stamp
+from diet_explorer.ui.shell.asking import asked
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View, change, read_view
 from diet_explorer.workspace.run import Run
 
 DEFAULT_RULE = Policy(drop_hardest=10.0)
 _FIRST_KEEP = 75.0
-_ENTRIES = 64
 _OF_THE_VIEW = ("score", "checkpoint", "run_seed")
 
 
@@ -83,6 +80,7 @@ def open_policy(policy: Policy) -> None:
     change(**shown)
 
 
+@asked(entries=64)
 def planned(run: Run, policy: Policy) -> Planned:
     """What a policy would do.
 
@@ -91,10 +89,5 @@ def planned(run: Run, policy: Policy) -> Planned:
     GuardRailError
         It would leave too little of a class; the message has the numbers.
     """
-    return _planned(run, run.id, stamp(run), policy.key(), policy)
-
-
-@st.cache_data(max_entries=_ENTRIES, show_spinner=False)
-def _planned(_run: Run, run_id: str, stamp: str, key: str, _policy: Policy) -> Planned:
-    plan = _run.pruning.plan(_policy)
+    plan = run.pruning.plan(policy)
     return Planned(plan.policy, plan.preview(), int(plan.material.train.sum()), len(plan.rows))

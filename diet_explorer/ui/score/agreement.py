@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell.asking import asked
 from diet_explorer.workspace.run import Run
 
 
@@ -18,10 +19,10 @@ def draw_agreement(run: Run, progress: RunProgress) -> None:
     if not points:
         return
     checkpoint = run.default_checkpoint()
-    found = library.agreement(run, checkpoint)
-    if found.empty:
+    table = _agreement(run, checkpoint)
+    if table.empty:
         return
-    shares = [name for name in found.columns if name.startswith("top_")]
+    shares = [name for name in table.columns if name.startswith("top_")]
     head = "".join(
         f'<th class="de-figure">worst {words.percent(float(name.removeprefix("top_")))}</th>' for name in shares
     )
@@ -30,7 +31,7 @@ def draw_agreement(run: Run, progress: RunProgress) -> None:
         f'<td class="de-figure">{words.three(entry["spearman"])}</td>'
         + "".join(f'<td class="de-figure">{words.percent(entry[name])}</td>' for name in shares)
         + "</tr>"
-        for entry in found.to_dict("records")
+        for entry in table.to_dict("records")
     )
     scoring = sum(seed.scoring_seconds for seed in progress.seeds)
     spent = scoring + sum(seed.training_seconds for seed in progress.seeds)
@@ -46,6 +47,12 @@ def draw_agreement(run: Run, progress: RunProgress) -> None:
             f'<p class="de-quiet">The columns on the right: how many of the one score’s worst examples are among '
             f"the other’s.{share}</p>"
         )
+
+
+@asked()
+def _agreement(run: Run, checkpoint: float) -> pd.DataFrame:
+    """How far EL2N and the gradient norms agree, over the seeds that have landed."""
+    return run.dynamics.agreement(checkpoint, names=catalogue.PAPER_NAMES)
 
 
 def _title(name: str) -> str:

@@ -7,8 +7,8 @@ import streamlit as st
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
 _CHOICES: dict[GradientMode, str] = {"all": "all parameters", "head": "classifier only", "off": "none"}
@@ -16,7 +16,7 @@ _CHOICES: dict[GradientMode, str] = {"all": "all parameters", "head": "classifie
 
 def draw_estimate(dataset: Dataset, config: RunConfig) -> None:
     """Draw the expected time, what each choice of gradient norms costs, and the button that measures it."""
-    choices = library.workspace().estimates(dataset, config)
+    choices = open_workspace().estimates(dataset, config)
     cost = choices[config.grand]
     scorings = f"{len(config.checkpoints)} × {words.counted(config.seeds, 'seed')}"
     st.html(
@@ -44,7 +44,7 @@ def draw_estimate(dataset: Dataset, config: RunConfig) -> None:
         help="Times a few batches of your own examples with this model; takes about half a minute.",
     ):
         with error_boundary("measure-error"), st.spinner("Timing a few batches of your examples…"):
-            library.workspace().measure(dataset, config)
+            open_workspace().measure(dataset, config)
             st.rerun()
 
 

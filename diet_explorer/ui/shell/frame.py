@@ -10,7 +10,6 @@ import streamlit as st
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.job_line import draw_job_line
 from diet_explorer.ui.shell.navigation import ensure_navigation
@@ -19,6 +18,7 @@ from diet_explorer.ui.shell.picker import draw_picker, run_title
 from diet_explorer.ui.shell.refine import refine
 from diet_explorer.ui.shell.selection import Selection, resolve
 from diet_explorer.ui.shell.view import forget, read_view
+from diet_explorer.ui.shell.workspace import open_workspace
 
 _STYLE = Path(__file__).with_name("style.css")
 _CHIPS = 8
@@ -53,7 +53,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
 
 
 def _resolved() -> Selection | None:
-    library.workspace()  # its errors are no fault of the address
+    open_workspace()  # its errors are no fault of the address
     try:
         return resolve(read_view())
     except DietExplorerError as error:

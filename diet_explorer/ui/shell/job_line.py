@@ -12,9 +12,9 @@ from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import job_bar
-from diet_explorer.ui.shell import library
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 2.0
@@ -44,7 +44,7 @@ def draw_job_line(selection: Selection) -> None:
 
 def active_runs() -> list[Run]:
     """Runs that wait or work, the one at work first."""
-    runs = [run for run in library.workspace().runs() if run.status in ACTIVE]
+    runs = [run for run in open_workspace().runs() if run.status in ACTIVE]
     return sorted(runs, key=lambda run: (run.status != "running", run.record.created_at))
 
 
@@ -64,7 +64,7 @@ def _short_words(progress: RunProgress) -> str:
 def _live_line(seen: str, selected: str | None) -> None:
     with error_boundary("job-error"):
         active = active_runs()
-        chosen = library.workspace().run(selected) if selected else None
+        chosen = open_workspace().run(selected) if selected else None
         if _seen(active, chosen) != seen:
             st.rerun()
         run, others = active[0], len(active) - 1
@@ -87,7 +87,7 @@ def _other_work(run: Run) -> _Work | None:
         drawing = run.maps.progress(which)
         if drawing.is_active:
             return _Work("Drawing an embedding map", drawing.stage, drawing.share, drawing.seconds_left)
-    for export in library.workspace().exports(run)[:1]:
+    for export in open_workspace().exports(run)[:1]:
         writing = export.progress()
         if writing.is_active:
             return _Work("Writing an export", writing.stage, writing.share, writing.seconds_left)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.selection import Selection, resolve
 from diet_explorer.ui.shell.view import read_view, write
 
@@ -26,7 +26,7 @@ def _matches(selection: Selection, where: ExampleFilter, row: int) -> bool:
     run, checkpoint = selection.run, selection.checkpoint
     if run is None or checkpoint is None:
         return False
-    example = library.card(run, row, checkpoint, selection.seed)[0]
+    example = questions.card(run, row, checkpoint, selection.seed)[0]
     if where.ids and example.id not in where.ids:
         return False
-    return library.count(run, checkpoint, selection.seed, replace(where, ids=(example.id,))) > 0
+    return questions.count(run, checkpoint, selection.seed, replace(where, ids=(example.id,))) > 0

@@ -9,8 +9,9 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing.colours import class_colours
-from diet_explorer.ui.shell import library
+from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
@@ -71,7 +72,7 @@ def resolve(view: View) -> Selection:
     NotFoundError
         The link names a dataset, run or seed that is not there.
     """
-    workspace = library.workspace()
+    workspace = open_workspace()
     datasets = workspace.datasets()
     run = workspace.run(view.run) if view.run else None
     if run is not None:
@@ -89,7 +90,7 @@ def resolve(view: View) -> Selection:
         raise NotFoundError(f"The run has no seed {view.seed}.", f"Its seeds go from 0 to {run.config.seeds - 1}.")
     checkpoints = run.checkpoints(view.seed) if run else []
     checkpoint = _checkpoint(view, run, checkpoints)
-    scores = library.score_names(run, checkpoint, view.seed) if run else []
+    scores = questions.score_names(run, checkpoint, view.seed) if run and checkpoint is not None else []
     return Selection(
         view=view,
         datasets=datasets,
