@@ -124,9 +124,7 @@ def _draw_table(selection: Selection, run: Run, pair: _Pair) -> None:
         "Examples that moved most",
         _head(selection.score),
         _lines(rows, selection),
-        TableState(
-            f"{run.id} {pair.other.id} {pair[2:]} {page.number} {selection.where}", selection.view.example, above=_ABOVE
-        ),
+        TableState(listed, selection.view.example, above=_ABOVE),
         lambda row: change(example=row),
         key="moved-table",
     )
