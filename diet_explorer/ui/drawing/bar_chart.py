@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
 _HERE = Path(__file__).parent
@@ -21,13 +21,68 @@ _mount = st.components.v2.component(
 )
 
 
-def draw_bars(figure: go.Figure, title: str, key: str, on_range: Callable[[float, float], None] | None) -> None:
-    """Draw a figure that holds nothing but bars with words for each in ``hovertext``.
+@dataclass(frozen=True)
+class Bars:
+    """Bars side by side; every field has one entry per bar.
+
+    Attributes
+    ----------
+    left, right : sequence of float
+        Where a bar begins and ends on the axis it stands on.
+    height : sequence of float
+    colour, words : sequence of str
+        The words are shown on hover.
+    opacity : sequence of float
+    """
+
+    left: Sequence[float]
+    right: Sequence[float]
+    height: Sequence[float]
+    colour: Sequence[str]
+    words: Sequence[str]
+    opacity: Sequence[float]
+
+    @classmethod
+    def named(cls, width: float, height: Sequence[float], **more: Any) -> Bars:
+        """Bars around 0, 1, 2, …, for names instead of numbers."""
+        middles = range(len(height))
+        return cls([at - width / 2 for at in middles], [at + width / 2 for at in middles], height, **more)
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Layers of bars, each on top of those before it.
+
+    Attributes
+    ----------
+    layers : sequence of Bars
+    base, up : str
+        Titles of the axis that the bars stand on, and of the one along their heights.
+    height : int
+        Of the chart, in pixels.
+    names : sequence of (str, str) or None
+        What stands at 0, 1, 2, … of the base, short and whole; None where it holds numbers.
+    numbers : int or None
+        About how many numbers stand along the heights; None leaves it to the room that there is.
+    horizontal : bool
+        Whether the bars go to the right, the first name on top.
+    """
+
+    layers: Sequence[Bars]
+    base: str
+    up: str
+    height: int
+    names: Sequence[tuple[str, str]] | None = None
+    numbers: int | None = None
+    horizontal: bool = False
+
+
+def draw_bars(chart: BarChart, title: str, key: str, on_range: Callable[[float, float], None] | None) -> None:
+    """Draw the bars.
 
     Parameters
     ----------
-    figure : plotly.graph_objects.Figure
-        Bars up or to the right, stacked where there are several traces; the other axis holds numbers or names.
+    chart : BarChart
     title : str
         For screen readers.
     key : str
@@ -41,60 +96,38 @@ def draw_bars(figure: go.Figure, title: str, key: str, on_range: Callable[[float
         if ends is not None and on_range is not None:
             on_range(float(ends[0]), float(ends[1]))
 
-    data = {"title": title, "brush": on_range is not None, **rectangles(figure)}
-    _mount(key=key, data=data, height=data["height"], on_range_change=dragged)
+    data = {"title": title, "brush": on_range is not None, **rectangles(chart)}
+    _mount(key=key, data=data, height=chart.height, on_range_change=dragged)
 
 
-def rectangles(figure: go.Figure) -> dict[str, Any]:
-    """What the browser draws: corners, colour and words of every bar, and both axes, all of it numbers."""
-    horizontal = figure.data[0].orientation == "h"
-    along, across = (
-        (figure.layout.yaxis, figure.layout.xaxis) if horizontal else (figure.layout.xaxis, figure.layout.yaxis)
-    )
-    names = list(dict.fromkeys(place for trace in figure.data for place in _places(trace, horizontal)))
-    by_name = along.type == "category"
-    gap = float(figure.layout.bargap or 0.0)
-    base = [0.0] * len(names)
+def rectangles(chart: BarChart) -> dict[str, Any]:
+    """What the browser draws: corners, colour, opacity and words of every bar, and both axes."""
+    last = len(chart.names or ()) - 1
+    tops: dict[float, float] = {}
     bars: list[list[Any]] = []
-    ends: list[float] = []
-    for trace in figure.data:
-        values = trace.x if horizontal else trace.y
-        for number, (place, value) in enumerate(zip(_places(trace, horizontal), values, strict=True)):
-            at = names.index(place)
-            middle = float(at if by_name else place)
-            half = (1.0 - gap) / 2 if trace.width is None else float(_nth(trace.width, number)) * (1.0 - gap) / 2
-            ends += [middle - half, middle + half]
-            low, base[at] = base[at], base[at] + float(value)
-            if horizontal:  # the first name is on top
-                middle = len(names) - 1 - middle
-            side, length = [middle - half, middle + half], [low, base[at]]
-            corners = [*length, *side] if horizontal else [*side, *length]
-            opacity = float(_nth(trace.marker.opacity, number) if trace.marker.opacity is not None else 1.0)
-            words = html.unescape(trace.hovertext[number].replace("<br>", "\n"))
-            bars.append([*corners, _nth(trace.marker.color, number), opacity, words])
-    ticks = None
-    low, high = min(ends), max(ends)
-    if by_name:
-        shown = dict(zip(along.tickvals, along.ticktext, strict=True))
-        whole = [html.unescape(name) for name in names]
-        ticks = [
-            [len(names) - 1 - at if horizontal else at, html.unescape(shown[name]), whole[at]]
-            for at, name in enumerate(names)
-        ]
-        low, high = -0.5, len(names) - 0.5
-    first = {"title": html.unescape(along.title.text or ""), "low": low, "high": high, "ticks": ticks}
-    most = max(base, default=0.0) or 1.0
-    second = {"title": html.unescape(across.title.text or ""), "low": 0, "high": most * _HEADROOM, "ticks": None}
-    if across.nticks:
-        second["wanted"] = across.nticks
-    sides = {"across": second, "up": first} if horizontal else {"across": first, "up": second}
-    return {"bars": bars, "horizontal": horizontal, "height": int(figure.layout.height), **sides}
+    for left, right, height, colour, words, opacity in chain.from_iterable(map(_one_by_one, chart.layers)):
+        bottom = tops.get(left, 0.0)
+        tops[left] = bottom + float(height)
+        side, length = [float(left), float(right)], [bottom, tops[left]]
+        corners = [*length, last - side[1], last - side[0]] if chart.horizontal else [*side, *length]
+        bars.append([*corners, colour, float(opacity), words])
+    highest = max(tops.values(), default=0.0) or 1.0
+    up: dict[str, Any] = {"title": chart.up, "low": 0, "high": highest * _HEADROOM, "ticks": None}
+    if chart.numbers:
+        up["wanted"] = chart.numbers
+    base = {"title": chart.base, **_base(chart, last)}
+    sides = {"across": up, "up": base} if chart.horizontal else {"across": base, "up": up}
+    return {"bars": bars, "horizontal": chart.horizontal, "height": chart.height, **sides}
 
 
-def _places(trace: go.Bar, horizontal: bool) -> Sequence[Any]:
-    return list(trace.y if horizontal else trace.x)
+def _one_by_one(layer: Bars) -> Iterator[tuple[Any, ...]]:
+    return zip(layer.left, layer.right, layer.height, layer.colour, layer.words, layer.opacity, strict=True)
 
 
-def _nth(value: Any, number: int) -> Any:
-    """An entry of what may be one value for all bars."""
-    return value if isinstance(value, str | int | float) else value[number]
+def _base(chart: BarChart, last: int) -> dict[str, Any]:
+    if chart.names is None:
+        low = min(min(layer.left) for layer in chart.layers)
+        high = max(max(layer.right) for layer in chart.layers)
+        return {"low": float(low), "high": float(high), "ticks": None}
+    ticks = [[last - at if chart.horizontal else at, short, whole] for at, (short, whole) in enumerate(chart.names)]
+    return {"low": -0.5, "high": last + 0.5, "ticks": ticks}

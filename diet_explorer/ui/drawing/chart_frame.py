@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import wrap
 
@@ -10,13 +11,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from diet_explorer.ui.drawing.bar_chart import draw_bars
+from diet_explorer.ui.drawing.bar_chart import BarChart, draw_bars
+from diet_explorer.ui.drawing.colours import NEUTRAL
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import escape, in_chart
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="images" role="group" aria-label="Chart as an image"></div>'
-_TITLE_SIGNS = 78  # per line of a downloaded chart
+_TITLE_CHARACTERS = 78  # per line of a downloaded chart
 _CONFIG: Mapping[str, object] = {
     "displayModeBar": True,  # style.css hides it; its camera button makes the images
     "modeBarButtons": [["toImage"]],
@@ -57,8 +59,6 @@ def draw_chart(
     table: Callable[[], pd.DataFrame],
     note: str = "",
     config: Mapping[str, object] | None = None,
-    bars: bool = False,
-    on_range: Callable[[float, float], None] | None = None,
 ) -> None:
     """Draw one chart.
 
@@ -75,29 +75,44 @@ def draw_chart(
         Quiet words behind the title.
     config : mapping, optional
         Further settings of the plot.
-    bars : bool
-        The figure holds nothing but bars, which are drawn without plotly; see `draw_bars`.
-    on_range : callable, optional
-        For bars: called with both ends of a range that was dragged across.
     """
+    with _frame(lambda: figure, title, key, table, note):
+        st.plotly_chart(figure, key=f"{key}-plot", config={**_CONFIG, **(config or {})}, alt=title)
+
+
+def draw_bar_chart(
+    chart: BarChart,
+    *,
+    title: str,
+    key: str,
+    table: Callable[[], pd.DataFrame],
+    note: str = "",
+    on_range: Callable[[float, float], None] | None = None,
+) -> None:
+    """Draw a chart that holds nothing but bars; see `draw_chart`, and `draw_bars` for `on_range`."""
+    with _frame(lambda: bar_figure(chart), title, key, table, note):
+        draw_bars(chart, title, f"{key}-bars", on_range)
+
+
+@contextmanager
+def _frame(
+    figure: Callable[[], go.Figure], title: str, key: str, table: Callable[[], pd.DataFrame], note: str
+) -> Iterator[None]:
     with st.container(key=key, gap=None):
         with st.container(key=f"{key}-head", horizontal=True, vertical_alignment="center", gap="small"):
             quiet = f' <span class="de-quiet">{escape(note)}</span>' if note else ""
             st.html(f'<h4 class="de-chart-title">{escape(title)}{quiet}</h4>', width="stretch")
             with st.popover("Download chart", icon=":material/download:", key=f"{key}-download", type="tertiary"):
                 _downloads(figure, title, key, table)
-        if bars:
-            draw_bars(figure, title, f"{key}-bars", on_range)
-        else:
-            st.plotly_chart(figure, key=f"{key}-plot", config={**_CONFIG, **(config or {})}, alt=title)
+        yield
 
 
-def _downloads(figure: go.Figure, title: str, key: str, table: Callable[[], pd.DataFrame]) -> None:
-    lines = wrap(title, _TITLE_SIGNS)
+def _downloads(figure: Callable[[], go.Figure], title: str, key: str, table: Callable[[], pd.DataFrame]) -> None:
+    lines = wrap(title, _TITLE_CHARACTERS)
     _images(key=f"{key}-images", data={"chart": key, "title": "<br>".join(map(in_chart, lines)), "lines": len(lines)})
     st.download_button(
         "Page (HTML)",
-        data=lambda: chart_page(figure, title),
+        data=lambda: chart_page(figure(), title),
         file_name=f"{key}.html",
         mime="text/html",
         key=f"{key}-html",
@@ -115,10 +130,39 @@ def _downloads(figure: go.Figure, title: str, key: str, table: Callable[[], pd.D
     )
 
 
+def bar_figure(chart: BarChart) -> go.Figure:
+    """A chart of bars as plotly draws it, for a downloaded page."""
+    figure = go.Figure()
+    for bars in chart.layers:
+        middles = [(left + right) / 2 for left, right in zip(bars.left, bars.right, strict=True)]
+        figure.add_bar(
+            **({"y": middles, "x": bars.height} if chart.horizontal else {"x": middles, "y": bars.height}),
+            width=[right - left for left, right in zip(bars.left, bars.right, strict=True)],
+            orientation="h" if chart.horizontal else "v",
+            marker={"color": bars.colour, "opacity": bars.opacity, "line": {"width": 0.5, "color": NEUTRAL}},
+            hovertext=["<br>".join(map(in_chart, words.split("\n"))) for words in bars.words],
+            hoverinfo="text",
+        )
+    base, up = axis(in_chart(chart.base)), axis(in_chart(chart.up), nticks=chart.numbers)
+    if chart.names is not None:
+        ends = [-0.5, len(chart.names) - 0.5]
+        base |= {
+            "tickvals": list(range(len(chart.names))),
+            "ticktext": [in_chart(short) for short, _ in chart.names],
+            "tickangle": 0,
+            "automargin": True,
+            "range": ends[::-1] if chart.horizontal else ends,
+        }
+    figure.update_layout(**layout(chart.height, barmode="stack"))
+    figure.update_xaxes(**(up if chart.horizontal else base))
+    figure.update_yaxes(**(base if chart.horizontal else up))
+    return figure
+
+
 def chart_page(figure: go.Figure, title: str) -> bytes:
     """A page of its own that shows the chart without a network, in a light theme."""
     alone = go.Figure(figure)
-    lines = wrap(title, _TITLE_SIGNS)
+    lines = wrap(title, _TITLE_CHARACTERS)
     alone.update_layout(
         template="plotly_white",
         title={"text": "<br>".join(map(in_chart, lines)), "x": 0, "xref": "paper"},

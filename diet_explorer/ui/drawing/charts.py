@@ -10,9 +10,12 @@ import plotly.graph_objects as go
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
+from diet_explorer.ui.drawing.chart_frame import axis, draw_bar_chart, draw_chart, layout
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OTHERS, SECOND, cividis
-from diet_explorer.ui.drawing.plain import in_chart, name_in_chart
+from diet_explorer.ui.drawing.plain import cut_name, visible
+
+_GAP = 0.02  # of a bar's width, between it and the next one
 
 
 def score_histogram(
@@ -34,37 +37,27 @@ def score_histogram(
     on_range : callable
         Called with both ends of the range after a drag.
     """
-    middle = (counts["left"] + counts["right"]) / 2
-    reach = float(counts["right"].iloc[-1] - counts["left"].iloc[0]) or 1.0
-    inside = (middle >= (low if low is not None else -float("inf"))) & (
-        middle <= (high if high is not None else float("inf"))
-    )
-    bars = go.Bar(
-        x=middle,
-        y=counts["count"],
-        width=(counts["right"] - counts["left"]),
-        marker={
-            "color": [cividis((x - counts["left"].iloc[0]) / reach) for x in middle],
-            "opacity": [1.0 if kept else 0.3 for kept in inside],
-            "line": {"width": 0.5, "color": NEUTRAL},
-        },
-        hovertext=[
-            f"{left:.3f} to {right:.3f}<br>{words.counted(number, 'example')}"
-            for left, right, number in counts[["left", "right", "count"]].itertuples(index=False)
+    left, right, width = counts["left"], counts["right"], counts["right"] - counts["left"]
+    middle = (left + right) / 2
+    reach = float(right.iloc[-1] - left.iloc[0]) or 1.0
+    lowest, highest = (-float("inf") if low is None else low), (float("inf") if high is None else high)
+    bars = Bars(
+        left=(left + width * _GAP / 2).tolist(),
+        right=(right - width * _GAP / 2).tolist(),
+        height=counts["count"].tolist(),
+        colour=[cividis((x - left.iloc[0]) / reach) for x in middle],
+        words=[
+            f"{first:.3f} to {last:.3f}\n{words.counted(number, 'example')}"
+            for first, last, number in counts[["left", "right", "count"]].itertuples(index=False)
         ],
-        hoverinfo="text",
+        opacity=[1.0 if lowest <= x <= highest else 0.3 for x in middle],
     )
-    figure = go.Figure(bars)
-    figure.update_layout(**layout(116, bargap=0.02))
-    figure.update_xaxes(**axis(score.axis))
-    figure.update_yaxes(**axis("Examples", nticks=4))
-    draw_chart(
-        figure,
+    draw_bar_chart(
+        BarChart([bars], score.axis, "Examples", height=116, numbers=4),
         title="How many examples?",
         note="Drag to filter",
         key="score-histogram",
         table=lambda: counts,
-        bars=True,
         on_range=on_range,
     )
 
@@ -136,79 +129,70 @@ def class_balance(
     first, rest = (ordered, []) if len(ordered) <= shown + 1 else (ordered[:shown], ordered[shown:])
     rows = first + ([f"{len(rest):,} more classes"] if rest else [])
     splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
-    keys = [in_chart(name) for name in rows]  # the whole names, since two may begin alike
-    figure = go.Figure()
-    for place, split in enumerate(splits):
+    layers = []
+    for number, split in enumerate(splits):
         values = [classes[name].get(split, 0) for name in first]
         values += [sum(classes[name].get(split, 0) for name in rest)] if rest else []
-        figure.add_bar(
-            y=keys,
-            x=values,
-            name=name_in_chart(split),
-            orientation="h",
-            marker={
-                "color": [colours.get(name, OTHERS) for name in rows],
-                "opacity": max(1.0 - 0.4 * place, 0.2),
-                "line": {"width": 0.5, "color": NEUTRAL},
-            },
-            hovertext=[
-                f"{name_in_chart(name)}, {name_in_chart(split)}: {words.counted(value, 'example')}"
-                for name, value in zip(rows, values, strict=True)
-            ],
-            hoverinfo="text",
+        layers.append(
+            Bars.named(
+                0.75,
+                values,
+                colour=[colours.get(name, OTHERS) for name in rows],
+                words=[
+                    f"{cut_name(name)}, {cut_name(split)}: {words.counted(value, 'example')}"
+                    for name, value in zip(rows, values, strict=True)
+                ],
+                opacity=[max(1.0 - 0.4 * number, 0.2)] * len(values),
+            )
         )
-    height = 70 + (26 if len(rows) < 5 else 17) * len(rows)
-    figure.update_layout(**layout(height, barmode="stack", bargap=0.25))
-    figure.update_yaxes(
-        autorange="reversed",
-        fixedrange=True,
-        title=None,
-        type="category",
-        automargin=True,
-        tickvals=keys,
-        ticktext=[name_in_chart(name) for name in rows],
-    )
     shades = f" ({', then paler '.join(splits)})" if 1 < len(splits) < 4 else ""
-    figure.update_xaxes(**axis(in_chart(f"Examples{shades}"), nticks=5))
+    chart = BarChart(
+        layers,
+        "",
+        visible(f"Examples{shades}"),
+        height=70 + (26 if len(rows) < 5 else 17) * len(rows),
+        names=[(cut_name(name), visible(name)) for name in rows],
+        numbers=5,
+        horizontal=True,
+    )
     counts = [(name, split, number) for name, by_split in classes.items() for split, number in by_split.items()]
-    draw_chart(
-        figure,
+    draw_bar_chart(
+        chart,
         title="Are the classes balanced?",
         key=key,
         table=lambda: pd.DataFrame(counts, columns=["label", "split", "count"]),
-        bars=True,
     )
 
 
 def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, key: str) -> None:
     """Texts per bin of length; the bins grow, so each has the same width on screen and carries its limits."""
-    last = max((place for place, number in enumerate(counts) if number), default=0) + 1
+    last = max((at for at, number in enumerate(counts) if number), default=0) + 1
     names = [
-        f"{left:,} or more" if place == len(edges) - 1 else f"{left:,} to {edges[place + 1] - 1:,}"
-        for place, left in enumerate(edges[:last])
+        f"{left:,} or more" if at == len(edges) - 1 else f"{left:,} to {edges[at + 1] - 1:,}"
+        for at, left in enumerate(edges[:last])
     ]
-    figure = go.Figure(
-        go.Bar(
-            x=names,
-            y=list(counts[:last]),
-            marker={"color": ACCENT},
-            hovertext=[
-                f"{name} {unit}<br>{words.counted(number, 'example')}"
-                for name, number in zip(names, counts[:last], strict=True)
-            ],
-            hoverinfo="text",
-        )
+    bars = Bars.named(
+        1.0 - _GAP,
+        list(counts[:last]),
+        colour=[ACCENT] * last,
+        words=[
+            f"{name} {unit}\n{words.counted(number, 'example')}"
+            for name, number in zip(names, counts[:last], strict=True)
+        ],
+        opacity=[1.0] * last,
     )
-    figure.update_layout(**layout(150, bargap=0.02))
-    figure.update_xaxes(
-        **axis(
-            f"Length in {unit}, from",
-            type="category",
-            tickvals=names,
-            ticktext=[f"{left:,}" for left in edges[:last]],
-            tickangle=0,
-        )
-    )
-    figure.update_yaxes(**axis("Examples", nticks=4))
+    starts = [f"{left:,}" for left in edges[:last]]
     limits = pd.DataFrame({f"{unit}_from": edges[:last], "count": counts[:last]})
-    draw_chart(figure, title="How long are the texts?", key=key, table=lambda: limits, bars=True)
+    draw_bar_chart(
+        BarChart(
+            [bars],
+            f"Length in {unit}, from",
+            "Examples",
+            height=150,
+            names=list(zip(starts, names, strict=True)),
+            numbers=4,
+        ),
+        title="How long are the texts?",
+        key=key,
+        table=lambda: limits,
+    )

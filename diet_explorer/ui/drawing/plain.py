@@ -14,7 +14,7 @@ _HIDING = (
 _JOINERS = "\u200c\u200d"  # emoji, Persian and Indic words are spelled with them, between two of their own signs
 _LETTER = f"[^\x00-\x7f{_HIDING}{_JOINERS}]"
 _HIDDEN = re.compile(rf"([{_HIDING}]|\r(?!\n)|(?<!{_LETTER})[{_JOINERS}]|[{_JOINERS}](?!{_LETTER}))\1*")
-_NAME_SIGNS = 40
+_NAME_CHARACTERS = 40
 _PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 _DELETE, _DELETE_PICTURE = 0x7F, 0x2421
 
@@ -38,10 +38,15 @@ def in_chart(text: str) -> str:
     return escape(text).replace("%{", "&#37;{")
 
 
-def name_in_chart(name: str) -> str:
-    """The same for a name, cut where it is so long that it would leave no room for the chart."""
+def cut_name(name: str) -> str:
+    """A name as people see it, cut where it is so long that it would leave no room for a chart."""
     shown = visible(name)
-    return in_chart(shown if len(shown) <= _NAME_SIGNS else f"{shown[:_NAME_SIGNS]}…")
+    return shown if len(shown) <= _NAME_CHARACTERS else f"{shown[:_NAME_CHARACTERS]}…"
+
+
+def name_in_chart(name: str) -> str:
+    """A name, cut where it is too long, for a chart's labels and hover; see `in_chart`."""
+    return in_chart(cut_name(name))
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the browser is told to draw: every bar where its numbers say, whatever plotly would make of it."""
+"""What the browser is told to draw: every bar where its numbers say; and the same bars on a downloaded page."""
 
 import html
 
@@ -7,6 +7,8 @@ import pytest
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing import charts
+from diet_explorer.ui.drawing.bar_chart import rectangles
+from diet_explorer.ui.drawing.chart_frame import bar_figure
 from diet_explorer.ui.drawing.plain import in_chart
 
 HOSTILE = "<b>%{y}</b> & co"
@@ -14,19 +16,19 @@ HOSTILE = "<b>%{y}</b> & co"
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Draws a chart and returns what its figure becomes."""
-    from diet_explorer.ui.drawing.bar_chart import rectangles
-
-    found = []
-    monkeypatch.setattr(charts, "draw_chart", lambda figure, **more: found.append((rectangles(figure), more)))
-    return found
+    """The charts that were drawn, as the browser gets them, with what goes along."""
+    calls = []
+    monkeypatch.setattr(
+        charts, "draw_bar_chart", lambda chart, **more: calls.append((rectangles(chart), {"chart": chart, **more}))
+    )
+    return calls
 
 
 def test_bars_of_a_histogram(drawn):
     counts = pd.DataFrame({"left": [0.0, 0.5, 1.0], "right": [0.5, 1.0, 1.5], "count": [1_000, 0, 20]})
     charts.score_histogram(counts, catalogue.score("el2n"), 0.4, 1.1, on_range=lambda low, high: None)
-    ((data, more),) = drawn
-    assert more["bars"] and not data["horizontal"]
+    ((data, _),) = drawn
+    assert not data["horizontal"]
     assert (data["across"]["low"], data["across"]["high"]) == pytest.approx((0.0, 1.5), abs=0.01)
     assert data["up"]["low"] == 0 and data["up"]["high"] > 1_000
     for bar, entry in zip(data["bars"], counts.itertuples(), strict=True):
@@ -38,18 +40,23 @@ def test_bars_of_a_histogram(drawn):
 def test_stacked_bars_of_classes(drawn):
     classes = {"good": {"train": 5, "test": 2}, HOSTILE: {"train": 7, "test": 4}}
     charts.class_balance(classes, {}, key="check")
-    ((data, _),) = drawn
+    ((data, more),) = drawn
     assert data["horizontal"]
     named = {label: at for at, label, _ in data["up"]["ticks"]}
     assert named == {HOSTILE: 1, "good": 0}, "the largest class is on top, its name as it is"
-    found = {(round((bar[2] + bar[3]) / 2), bar[6]): bar[:2] for bar in data["bars"]}
-    assert found == {
+    spans = {(round((bar[2] + bar[3]) / 2), bar[6]): bar[:2] for bar in data["bars"]}
+    assert spans == {
         (1, f"{HOSTILE}, train: 7 examples"): [0, 7],
         (1, f"{HOSTILE}, test: 4 examples"): [7, 11],
         (0, "good, train: 5 examples"): [0, 5],
         (0, "good, test: 2 examples"): [5, 7],
     }
-    assert html.unescape(in_chart(HOSTILE)) == HOSTILE
+    page = bar_figure(more["chart"])
+    assert list(page.layout.yaxis.ticktext) == [in_chart(HOSTILE), "good"], "plotly reads no name as markup"
+    assert [html.unescape(words) for trace in page.data for words in trace.hovertext] == [
+        bar[6] for bar in data["bars"]
+    ]
+    assert [list(trace.x) for trace in page.data] == [[7, 5], [4, 2]]
 
 
 def test_bars_of_lengths(drawn):
