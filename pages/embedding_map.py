@@ -30,7 +30,7 @@ def body(selection: Selection) -> None:
     which: Representation = "initial" if selection.view.map == "initial" else "tuned"
     draw_faces("map-which", _TITLES, which, field="map")
     progress = run.maps.progress(which)
-    if progress.is_active or (progress.drawn is None and progress.state != "done"):
+    if progress.is_active or (progress.drawn is None and progress.state != "succeeded"):
         draw_map_job(run, which, progress)
         return
     name: MapName = "embedding-initial" if which == "initial" else "embedding-tuned"
@@ -60,7 +60,7 @@ def _reading(selection: Selection, run: Run, which: Representation) -> None:
         "example.</p></div>"
     )
     with st.popover("Draw it again", icon=":material/tune:", key="map-again"):
-        draw_settings(run, which, words_of="Draw again")
+        draw_settings(run, which, label="Draw again")
 
 
 run_page("Embedding map", "See which examples the model takes for alike, and which stand among strangers.", body)

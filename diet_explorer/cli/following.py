@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 from diet_explorer.cli import output as out
 from diet_explorer.errors import JobFailedError
-from diet_explorer.jobs.export_progress import ExportProgress
-from diet_explorer.jobs.map_progress import MapProgress
 from diet_explorer.jobs.processes import Child, worker_child
+from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import P
 from diet_explorer.workspace.workspace import Workspace
@@ -49,14 +48,14 @@ def keep_alive(child: Child | None) -> None:
         raise JobFailedError(f"The worker does not stay alive: {words}", f"See {child.log_path}.")
 
 
-def follow(progress: Callable[[], P], in_words: Callable[[P], tuple[str, str]], child: Child | None) -> P:
+def follow(progress: Callable[[], P], describe: Callable[[P], tuple[str, str]], child: Child | None) -> P:
     """Show how far something is until it ends, and give how it ended.
 
     Parameters
     ----------
     progress : callable
         Reads how far it is.
-    in_words : callable
+    describe : callable
         What `LiveLine.show` takes: a line that is rewritten, and a milestone.
     child : Child or None
         A worker of our own, which is kept alive.
@@ -68,14 +67,14 @@ def follow(progress: Callable[[], P], in_words: Callable[[P], tuple[str, str]], 
     """
     line = out.LiveLine()
     try:
-        while (found := progress()).is_active:
-            line.show(*in_words(found))
+        while (current := progress()).is_active:
+            line.show(*describe(current))
             keep_alive(child)
             time.sleep(FOLLOW_SECONDS)
-        line.show(*in_words(found))
+        line.show(*describe(current))
     finally:
         line.close()
-    return found
+    return current
 
 
 def time_left(seconds: float | None) -> str:
@@ -83,6 +82,6 @@ def time_left(seconds: float | None) -> str:
     return "" if seconds is None else f" · {out.duration(seconds)} left"
 
 
-def in_stages(progress: MapProgress | ExportProgress) -> tuple[str, str]:
+def in_stages(progress: JobProgress) -> tuple[str, str]:
     """A job with stages, in words for `follow`."""
-    return f"{progress.share:.0%} · {progress.stage}{time_left(progress.seconds_left)}", progress.state
+    return f"{progress.share:.0%} · {progress.stage}{time_left(progress.seconds_left)}", progress.label

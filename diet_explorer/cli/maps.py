@@ -7,7 +7,7 @@ from typing import Any
 
 from diet_explorer.cli.following import follow, in_stages, some_worker
 from diet_explorer.errors import JobCancelledError, JobFailedError
-from diet_explorer.jobs.map_progress import MapProgress
+from diet_explorer.jobs.kinds.map import MapProgress
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace

@@ -133,7 +133,7 @@ def exports_command(
         if as_json:
             out.print_json(export_facts(export))
         else:
-            out.print_line(f"{export.id} is {export.status}: {export.folder}")
+            out.print_line(f"{export.id} is {export.progress().label}: {export.folder}")
         return
     from diet_explorer.cli.finding import find_run
 
@@ -144,7 +144,7 @@ def exports_command(
         out.print_line("No exports yet. Make one with: diet-explorer prune RUN --policy window --drop-hardest 2")
     else:
         rows = [
-            (export.id, export.status, out.ago(export.created_at), export.options.format, export.folder)
+            (export.id, export.progress().label, out.ago(export.created_at), export.options.format, export.folder)
             for export in exports
         ]
         out.print_table(("export", "status", "asked", "format", "folder"), rows)
@@ -219,7 +219,7 @@ def _print_export(export: Export, plan: PrunePlan, place: Workspace, as_json: bo
         return
     out.print_line(plan.policy.describe())
     _print_counts(plan)
-    if export.status == "done":
+    if export.status == "succeeded":
         out.print_line(f"Wrote {export.folder} ({export.id})")
     else:
         from diet_explorer.jobs.slots import workers_in_words

@@ -13,7 +13,7 @@ from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspac
 from diet_explorer.errors import BadInputError, NotFoundError
 
 if TYPE_CHECKING:
-    from diet_explorer.jobs.push_progress import PushProgress
+    from diet_explorer.jobs.kinds.push import PushProgress
     from diet_explorer.workspace.exports import Export
     from diet_explorer.workspace.workspace import Workspace
 
@@ -59,7 +59,7 @@ def find_export(workspace: Workspace, name: str) -> Export:
     """
     exports = workspace.exports()
     if name == LAST:
-        matches = [entry for entry in exports if entry.status == "done"][:1]
+        matches = [entry for entry in exports if entry.status == "succeeded"][:1]
     else:
         matches = [
             entry for entry in exports if entry.id == name or entry.folder.rstrip("/") == str(Path(name).absolute())

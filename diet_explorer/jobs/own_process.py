@@ -1,66 +1,52 @@
-"""The work of a job in a process of its own: it can be ended at any moment and gives its memory back."""
+"""The process that does the work of one job: ``python -m diet_explorer.jobs.own_process KIND``.
+
+What to do comes as one line of JSON on the standard input, so that a secret in it stands on no disk, in no list of
+processes and in no environment. What comes of the work stands in the job's progress file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-from diet_explorer.config import sharing_cores
-from diet_explorer.errors import JobCancelledError
+from diet_explorer.config import load_settings
+from diet_explorer.errors import DietExplorerError, JobCancelledError
+from diet_explorer.jobs.job import BackgroundJob, failure
+from diet_explorer.jobs.progress import JobReporter
+from diet_explorer.jobs.registry import kind_named
+from diet_explorer.store.files import Files
 
-POLL_SECONDS = 0.5
+
+def main() -> None:
+    """Read what to do, do it, and write down how it ended."""
+    task: dict[str, Any] = json.loads(sys.stdin.readline())
+    kind = kind_named(sys.argv[1])
+    os.nice(kind.niceness)
+    settings = load_settings(**task["settings"])
+    make: Callable[..., BackgroundJob[Any, Any]] = kind
+    job = make(settings, Files(settings.home), *task["arguments"])
+    job.secret = task["secret"]
+    status = job.status()
+    if status.job == task["job"]:
+        _carry_out(job, JobReporter(job.save, status), lambda: job.is_stopped(task["job"]))
 
 
-def run_in_own_process(
-    module: str, request: Mapping[str, object], folder: Path, stopped: Callable[[], bool], poll: float = POLL_SECONDS
-) -> str | None:
-    """Run ``python -m MODULE REQUEST`` to its end; it ends with this process, too.
-
-    Parameters
-    ----------
-    module : str
-    request : mapping
-        Plain data.
-    folder : Path
-        Gets the process's output, ``output.log``.
-    stopped : callable
-        Whether the job was cancelled.
-    poll : float
-        Seconds between looks.
-
-    Returns
-    -------
-    str or None
-        Where it ended badly, its status and last words, such as "ended with status -9: it gave no reason".
-
-    Raises
-    ------
-    JobCancelledError
-        It was stopped; the process is gone.
-    """
-    output = folder / "output.log"
-    with output.open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, json.dumps(request)],
-            env=sharing_cores(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+def _carry_out(job: BackgroundJob[Any, Any], report: JobReporter[Any], stop: Callable[[], bool]) -> None:
     try:
-        while child.poll() is None:
-            if stopped():
-                raise JobCancelledError("The job was cancelled.", "Start it again.")
-            time.sleep(poll)
-    finally:
-        child.kill()
-        child.wait()
-    if child.returncode == 0:
-        return None
-    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"ended with status {child.returncode}: {lines[-1][:200] if lines else 'it gave no reason'}"
+        report.end("succeeded", **job.work(report, stop))
+    except JobCancelledError:
+        report.end("cancelled")
+    except DietExplorerError as error:
+        report.end("failed", **failure(error))
+    except Exception as error:  # noqa: BLE001  the user reads of it, and the details are written down
+        job.note_unforeseen(error)
+        reason = type(error).__name__ if job.secret else f"{type(error).__name__}: {str(error)[:200]}"
+        message = f"The {job.words.noun} met an error that was not foreseen ({reason})."
+        report.end("failed", error=message, remedy=job.words.unforeseen, kind=type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()

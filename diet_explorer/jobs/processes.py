@@ -1,7 +1,8 @@
-"""Child processes that are kept alive, end with their parent, and write their output to a log file."""
+"""Child processes, which end with their parent and write their output to a log: kept alive, or doing one job."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -9,10 +10,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from diet_explorer.config import Settings
+from diet_explorer.config import Settings, sharing_cores
+from diet_explorer.errors import JobCancelledError
+from diet_explorer.jobs.job import BackgroundJob
 from diet_explorer.store.files import explained
 
 LONGEST_PAUSE = 30.0
@@ -40,7 +46,7 @@ class Child:
     def __init__(self, name: str, module: str, arguments: list[str], settings: Settings) -> None:
         self.name = name
         self.log_path = settings.home_folder / "logs" / f"{name}.log"
-        self._command = [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments]
+        self._command = _guarded(module, *arguments)
         self._environment = {**os.environ, **_variables(settings)}
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -114,21 +120,101 @@ class Child:
         return "\n".join(text.splitlines()[-lines:])
 
 
+class OwnProcess:
+    """The process that does the work of one job; see `jobs.own_process`.
+
+    Parameters
+    ----------
+    job : BackgroundJob
+    job_id : str
+        Of its request.
+    output : Path
+        Gets what the process writes.
+    secret : str, optional
+        What the work needs and no file may hold.
+
+    Raises
+    ------
+    WorkspaceError
+        The output cannot be written.
+    """
+
+    def __init__(self, job: BackgroundJob[Any, Any], job_id: str, output: Path, secret: str | None = None) -> None:
+        task = {
+            "settings": job.settings.model_dump(mode="json", exclude_none=True),
+            "arguments": job.arguments,
+            "job": job_id,
+            "secret": secret,
+        }
+        self._output = output
+        with explained("write", str(output)), output.open("wb") as log:
+            # a session of its own: Ctrl-C in the terminal reaches only the parent
+            self._process = subprocess.Popen(
+                _guarded("diet_explorer.jobs.own_process", job.kind),
+                env=sharing_cores(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError), self._process.stdin:  # a process that dies at once reads nothing
+            self._process.stdin.write(f"{json.dumps(task)}\n".encode())
+
+    def wait(self, stopped: Callable[[], bool] | None = None, poll: float = 0.5) -> str | None:
+        """Wait for its end.
+
+        Parameters
+        ----------
+        stopped : callable, optional
+            Whether the job was cancelled; asked every `poll` seconds.
+        poll : float
+
+        Returns
+        -------
+        str or None
+            Where it ended badly, its status and last words, such as "ended with status -9: it gave no reason".
+
+        Raises
+        ------
+        JobCancelledError
+            It was stopped; the process is gone.
+        """
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(None if stopped is None else poll)
+                    break
+                if stopped is not None and stopped():
+                    raise JobCancelledError("The job was cancelled.", "Start it again.")
+        finally:
+            self._process.kill()
+            self._process.wait()
+        if self._process.returncode == 0:
+            return None
+        lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"ended with status {self._process.returncode}: {lines[-1][:200] if lines else 'it gave no reason'}"
+
+
 def worker_child(settings: Settings) -> Child:
     """A worker for this workspace, not started yet."""
     return Child("worker", "diet_explorer.cli", ["worker"], settings)
 
 
 def listen_for_the_end() -> threading.Event:
-    """An event that is set when this process is told to end (SIGINT, SIGTERM)."""
-    told = threading.Event()
+    """An event that is set when somebody asks this process to end (SIGINT, SIGTERM)."""
+    ending = threading.Event()
 
     def hear(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+        ending.set()
 
     signal.signal(signal.SIGINT, hear)
     signal.signal(signal.SIGTERM, hear)
-    return told
+    return ending
+
+
+def _guarded(module: str, *arguments: str) -> Sequence[str]:
+    return [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments]
 
 
 def _variables(settings: Settings) -> dict[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -17,9 +18,6 @@ from diet_explorer.store.files import explained
 JOB_FORMAT = "1"
 """Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
 
-SCORE_WORKFLOW = "score_run"
-MAP_WORKFLOW = "draw_map"
-EXPORT_WORKFLOW = "write_export"
 QUEUE_POLL_SECONDS = 0.5
 
 
@@ -31,18 +29,32 @@ def application_name(settings: Settings) -> str:
     """
     if settings.jobs_url is None:
         return "diet-explorer"
-    place = str(settings.home_folder) if settings.home_is_local else settings.home.rstrip("/")
-    return f"diet-explorer-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+    workspace = str(settings.home_folder) if settings.home_is_local else settings.home.rstrip("/")
+    return f"diet-explorer-{hashlib.sha256(workspace.encode()).hexdigest()[:12]}"
 
 
-def map_queue(settings: Settings) -> str:
-    """Name of the queue of embedding maps, which do not wait for runs, nor runs for them."""
-    return f"{application_name(settings)}-maps"
+@dataclass(frozen=True)
+class Route:
+    """Where a kind of job waits for a worker.
+
+    Attributes
+    ----------
+    workflow : str
+        Name of what a worker does for it.
+    line : str
+        Kinds of jobs in different lines do not wait for each other.
+    """
+
+    workflow: str
+    line: str = ""
+
+    def queue(self, settings: Settings) -> str:
+        """Name of the queue in the jobs database."""
+        name = application_name(settings)
+        return f"{name}-{self.line}" if self.line else name
 
 
-def export_queue(settings: Settings) -> str:
-    """Name of the queue of exports, which wait for each other only."""
-    return f"{application_name(settings)}-exports"
+SCORE = Route("score_run")
 
 
 def checked_jobs_url(settings: Settings) -> str:
@@ -78,10 +90,10 @@ def jobs_database_errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        place = make_url(settings.dbos_url).render_as_string(hide_password=True)
+        address = make_url(settings.dbos_url).render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         raise WorkspaceError(
-            f"The jobs database {place} cannot be used: {reason}.",
+            f"The jobs database {address} cannot be used: {reason}.",
             "Check that it is reachable, that this user may write it and that the disk is not full "
             "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_JOBS_URL).",
         ) from error

@@ -6,21 +6,16 @@ which only read stay quick.
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 from diet_explorer.config import Settings
 from diet_explorer.jobs.protocol import (
-    EXPORT_WORKFLOW,
     JOB_FORMAT,
-    MAP_WORKFLOW,
-    SCORE_WORKFLOW,
+    Route,
     application_name,
     checked_jobs_url,
-    export_queue,
     jobs_database_errors,
     keep_dbos_off_the_console,
-    map_queue,
 )
 
 if TYPE_CHECKING:
@@ -43,37 +38,33 @@ class JobQueue:
         self._settings = settings
         self._open_client: DBOSClient | None = None
 
-    def submit_score(self, run_id: str) -> str:
-        """Put a run at the end of the queue and return the id of its job.
+    def submit(self, route: Route, job: str, *arguments: str) -> None:
+        """Put a job at the end of its queue.
+
+        Parameters
+        ----------
+        route : Route
+            Of its kind.
+        job : str
+            Its id, a new one.
+        *arguments : str
+            What it is about.
 
         Raises
         ------
         WorkspaceError
             The jobs database cannot be reached or written.
         """
-        workflow_id = f"score-{run_id}-{uuid.uuid4().hex[:8]}"
-        self._enqueue(SCORE_WORKFLOW, application_name(self._settings), workflow_id, run_id)
-        return workflow_id
-
-    def submit_map(self, workflow_id: str, run_id: str, which: str) -> None:
-        """Put the drawing of an embedding map at the end of its queue.
-
-        Raises
-        ------
-        WorkspaceError
-            The jobs database cannot be reached or written.
-        """
-        self._enqueue(MAP_WORKFLOW, map_queue(self._settings), workflow_id, run_id, which)
-
-    def submit_export(self, workflow_id: str, export_id: str) -> None:
-        """Put the writing of an export at the end of its queue.
-
-        Raises
-        ------
-        WorkspaceError
-            The jobs database cannot be reached or written.
-        """
-        self._enqueue(EXPORT_WORKFLOW, export_queue(self._settings), workflow_id, export_id)
+        with jobs_database_errors(self._settings):
+            self._client.enqueue(
+                {
+                    "workflow_name": route.workflow,
+                    "queue_name": route.queue(self._settings),
+                    "workflow_id": job,
+                    "app_version": JOB_FORMAT,
+                },
+                *arguments,
+            )
 
     def cancel(self, workflow_id: str) -> None:
         """Take a job out of the queue, or make its worker stop at the next batch.
@@ -88,18 +79,6 @@ class JobQueue:
         if self._open_client is not None:
             self._open_client.destroy()
             self._open_client = None
-
-    def _enqueue(self, workflow: str, queue: str, workflow_id: str, *arguments: str) -> None:
-        with jobs_database_errors(self._settings):
-            self._client.enqueue(
-                {
-                    "workflow_name": workflow,
-                    "queue_name": queue,
-                    "workflow_id": workflow_id,
-                    "app_version": JOB_FORMAT,
-                },
-                *arguments,
-            )
 
     @property
     def _client(self) -> DBOSClient:

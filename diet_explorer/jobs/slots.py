@@ -1,4 +1,4 @@
-"""The places of this machine's workers: who is alive, under which name, and busy with what.
+"""The slots of this machine's workers: who is alive, under which name, and busy with what.
 
 Every worker holds the lock of one slot for as long as it lives; the system drops the lock when the process ends,
 however it ends. The slot gives the worker its stable name in the jobs database, so that the next holder of the slot,
@@ -7,21 +7,22 @@ or any other worker of this machine, finds the work that a killed one left behin
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock
+
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
+from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 
 MAX_SLOTS = 64
 NO_WORKER = "No worker is running: start one with `diet-explorer worker`."
@@ -39,20 +40,20 @@ class WorkerInfo:
 
 
 class WorkerSlot:
-    """One worker's place, held from construction to `release`.
+    """One worker's slot, held from construction to `release`.
 
     Parameters
     ----------
     settings : Settings
     slot : int, optional
-        Which place; the first free one by default.
+        Which slot; the first free one by default.
 
     Raises
     ------
     BadInputError
-        The place asked for is taken, or does not exist.
+        The slot asked for is taken, or does not exist.
     WorkspaceError
-        The folder of the places cannot be written, or all are taken.
+        The folder of the slots cannot be written, or all are taken.
     """
 
     def __init__(self, settings: Settings, slot: int | None = None) -> None:
@@ -72,38 +73,33 @@ class WorkerSlot:
         return _executor_id(self._machine, self.slot)
 
     def set_run(self, run_id: str | None) -> None:
-        """Tell onlookers which run this worker is busy with."""
+        """Let onlookers know which run this worker is busy with."""
         self._info = WorkerInfo(self.slot, self._info.host, self._info.pid, self._info.since, run_id)
         self._write()
 
     @contextmanager
     def abandoned(self) -> Iterator[list[str]]:
         """Names of this machine's workers that are gone; their slots stay locked during the block."""
-        held: list[tuple[int, int]] = []
-        try:
+        with ExitStack() as held:
+            numbers = []
             for path in self._folder.glob("slot-*.lock"):
                 number = int(path.stem.removeprefix("slot-"))
-                lock = None if number == self.slot else _try_lock(path)
+                lock = None if number == self.slot else try_lock(path)
                 if lock is not None:
-                    held.append((number, lock))
-            yield [_executor_id(self._machine, number) for number, _ in held]
-        finally:
-            for _, lock in held:
-                os.close(lock)
+                    held.callback(lock.release)
+                    numbers.append(number)
+            yield [_executor_id(self._machine, number) for number in numbers]
 
     def release(self) -> None:
-        """Leave the place."""
+        """Leave the slot."""
         _info_path(self._folder, self.slot).unlink(missing_ok=True)
-        os.close(self._lock)
+        self._lock.release()
 
-    def _claim(self, candidates: range | list[int]) -> tuple[int, int]:
+    def _claim(self, candidates: range | list[int]) -> tuple[int, FileLock]:
         for number in candidates:
-            # onlookers hold a free lock for an instant, so one refusal does not mean that the place is taken
-            for _ in range(5):
-                lock = _try_lock(_lock_path(self._folder, number))
-                if lock is not None:
-                    return number, lock
-                time.sleep(0.02)
+            lock = try_lock(_lock_path(self._folder, number), ONLOOKER_TRIES)
+            if lock is not None:
+                return number, lock
         if len(candidates) == 1:
             raise BadInputError(f"The worker slot {candidates[0]} is taken.", "Leave out --slot to get a free one.")
         raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
@@ -117,15 +113,12 @@ class WorkerSlot:
 
 def living_workers(settings: Settings) -> list[WorkerInfo]:
     """This machine's workers on this workspace, by slot."""
-    found = []
-    for path in sorted(_folder(settings).glob("slot-*.json")):
-        lock = _try_lock(path.with_suffix(".lock"), fcntl.LOCK_SH)
-        if lock is not None:
-            os.close(lock)
-            continue
-        with suppress(FileNotFoundError):  # the worker left between the two looks
-            found.append(WorkerInfo(**json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(found, key=lambda worker: worker.slot)
+    workers = []
+    for path in _folder(settings).glob("slot-*.json"):
+        if is_locked(path.with_suffix(".lock")):
+            with suppress(FileNotFoundError):  # the worker left between the two looks
+                workers.append(WorkerInfo(**json.loads(path.read_text(encoding="utf-8"))))
+    return sorted(workers, key=lambda worker: worker.slot)
 
 
 def workers_in_words(settings: Settings) -> str:
@@ -168,17 +161,6 @@ def _machine_name(folder: Path) -> str:
             os.link(temporary, path)
         temporary.unlink()
     return path.read_text(encoding="utf-8")
-
-
-def _try_lock(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
-    """The descriptor of a lock, or None if somebody holds it; closing it frees the lock."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _now() -> str:

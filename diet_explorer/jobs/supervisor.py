@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import json
 import logging
@@ -19,6 +18,7 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.processes import Child, listen_for_the_end, worker_child
 from diet_explorer.store.files import explained
+from diet_explorer.store.locks import try_lock
 
 TICK_SECONDS = 0.25
 MAX_DEATHS_AT_START = 2
@@ -29,14 +29,14 @@ logger = logging.getLogger("diet_explorer.app")
 def run_app(
     settings: Settings, *, announce: Callable[[str], None], meanwhile: Callable[[], None] | None = None
 ) -> None:
-    """Run the browser app and a worker until this process is told to end.
+    """Run the browser app and a worker until somebody asks this process to end.
 
     Parameters
     ----------
     settings : Settings
         `host` and `port` say where to listen; port 0 takes any free one.
     announce : callable
-        Told the address as soon as the app answers there.
+        Called with the address as soon as the app answers there.
     meanwhile : callable, optional
         Done while the two start.
 
@@ -49,7 +49,7 @@ def run_app(
     """
     with _only_app(settings) as publish:
         settings = settings.model_copy(update={"port": _usable_port(settings)})
-        told = listen_for_the_end()
+        ending = listen_for_the_end()
         _log_to_file(settings)
         server = Child("streamlit", "streamlit", _server_arguments(settings), settings)
         worker = worker_child(settings)
@@ -60,10 +60,10 @@ def run_app(
             worker.start()
             if meanwhile is not None:
                 meanwhile()
-            _wait_until_it_answers(settings, server, worker, told)
-            if not told.is_set():
+            _wait_until_it_answers(settings, server, worker, ending)
+            if not ending.is_set():
                 announce(url)
-            while not told.wait(TICK_SECONDS):
+            while not ending.wait(TICK_SECONDS):
                 server.keep_alive()
                 worker.keep_alive()
         finally:
@@ -89,31 +89,29 @@ def app_script() -> Path:
 
 @contextmanager
 def _only_app(settings: Settings) -> Iterator[Callable[[str], None]]:
-    """Hold the workspace's app lock; the value tells others the address of this app."""
+    """Hold the workspace's app lock; the value publishes the address of this app."""
     folder = settings.home_folder
     note = folder / "app.json"
     with explained("write", str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "app.lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            place = json.loads(note.read_text(encoding="utf-8"))["url"] if note.exists() else "another address"
-            raise WorkspaceError(
-                f"This workspace is already open at {place}.",
-                "Use that one, stop it first, or choose another workspace with --workspace.",
-            ) from None
+        lock = try_lock(folder / "app.lock")
+    if lock is None:
+        address = json.loads(note.read_text(encoding="utf-8"))["url"] if note.exists() else "another address"
+        raise WorkspaceError(
+            f"This workspace is already open at {address}.",
+            "Use that one, stop it first, or choose another workspace with --workspace.",
+        )
 
-        def publish(url: str) -> None:
-            temporary = note.with_suffix(".tmp")
-            temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-            temporary.replace(note)
+    def publish(url: str) -> None:
+        temporary = note.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        temporary.replace(note)
 
-        try:
-            yield publish
-        finally:
-            note.unlink(missing_ok=True)
+    try:
+        yield publish
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
 
 
 def _usable_port(settings: Settings) -> int:
@@ -144,8 +142,8 @@ def _server_arguments(settings: Settings) -> list[str]:
     return ["run", str(app_script()), *(f"--{name}={value}" for name, value in options.items())]
 
 
-def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, told: threading.Event) -> None:
-    while not told.wait(TICK_SECONDS):
+def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, ending: threading.Event) -> None:
+    while not ending.wait(TICK_SECONDS):
         if server.pid is not None and _answers(settings):
             return
         server.keep_alive()

@@ -20,7 +20,7 @@ class Progress(Protocol):
 P = TypeVar("P", bound=Progress)
 
 
-def wait_while_active(progress: Callable[[], P], timeout: float | None, in_words: Callable[[P], str]) -> P:
+def wait_while_active(progress: Callable[[], P], timeout: float | None, describe: Callable[[P], str]) -> P:
     """How something ended that waits or runs now.
 
     Parameters
@@ -29,7 +29,7 @@ def wait_while_active(progress: Callable[[], P], timeout: float | None, in_words
         Reads how far it is.
     timeout : float or None
         Seconds; None waits for ever.
-    in_words : callable
+    describe : callable
         Says how far it is, for the error.
 
     Raises
@@ -38,8 +38,8 @@ def wait_while_active(progress: Callable[[], P], timeout: float | None, in_words
         It is not done in time; it goes on.
     """
     end = None if timeout is None else time.monotonic() + timeout
-    while (found := progress()).is_active:
+    while (current := progress()).is_active:
         if end is not None and time.monotonic() > end:
-            raise TimeoutError(f"{in_words(found)}; it goes on.")
+            raise TimeoutError(f"{describe(current)}; it goes on.")
         time.sleep(POLL_SECONDS)
-    return found
+    return current

@@ -1,6 +1,6 @@
 """The process that does the jobs: one run at a time, and beside it one embedding map and one export.
 
-The latter two work in processes of their own.
+It loads torch and the like when the first run comes; maps and exports are made by processes of their own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
+    SCORE,
     application_name,
     checked_jobs_url,
-    export_queue,
     jobs_database_errors,
     keep_dbos_off_the_console,
-    map_queue,
 )
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.store.database import open_database
@@ -43,7 +42,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     ----------
     settings : Settings
     slot : int, optional
-        Which of the machine's places to take; the first free one by default.
+        Which of the machine's slots to take; the first free one by default.
     announce : callable
         Prints one line for people.
 
@@ -54,27 +53,28 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     """
     url = checked_jobs_url(settings)
     runs = RunRecords(open_database(settings))
-    place = WorkerSlot(settings, slot)
-    _log_to_file(settings, place.slot)
-    told = listen_for_the_end()
+    held = WorkerSlot(settings, slot)
+    _log_to_file(settings, held.slot)
+    ending = listen_for_the_end()
     os.environ.update(sharing_cores(os.environ))
 
     from dbos import DBOS, DBOSPortableJSONSerializer
 
-    import diet_explorer.scoring.seed_run  # noqa: F401  the first run must not wait for torch
-    from diet_explorer.jobs.export_workflow import declare_export_workflow
-    from diet_explorer.jobs.map_workflow import declare_map_workflow
-    from diet_explorer.jobs.workflows import Workbench, declare_workflows
+    from diet_explorer.jobs import workflow
+    from diet_explorer.jobs.context import WorkerContext
+    from diet_explorer.jobs.kinds import score
+    from diet_explorer.jobs.registry import queued_kinds
 
     def busy(run_id: str | None) -> None:
-        place.set_run(run_id)
+        held.set_run(run_id)
         logger.info("works on run %s", run_id or "none")
         announce(f"Working on run {run_id}." if run_id else "Waiting for runs.")
 
-    bench = Workbench(settings, Files(settings.home), runs, busy)
-    declare_workflows(bench)
-    declare_map_workflow(bench)
-    declare_export_workflow(bench)
+    context = WorkerContext(settings, Files(settings.home), runs, busy)
+    kinds = queued_kinds()
+    score.declare(context)
+    for kind in kinds:
+        workflow.declare(context, kind)
     with jobs_database_errors(settings):
         name = application_name(settings)
         DBOS(
@@ -83,21 +83,21 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
                 "system_database_url": url,
                 "serializer": DBOSPortableJSONSerializer(),
                 "application_version": JOB_FORMAT,
-                "executor_id": place.executor_id,
+                "executor_id": held.executor_id,
                 "log_level": "WARNING",
             }
         )
         DBOS.launch()
-        for queue in (name, map_queue(settings), export_queue(settings)):
-            DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
-    logger.info("ready as %s", place.executor_id)
-    announce(f"Worker {place.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
-    while not told.wait(TAKE_OVER_SECONDS):
-        with place.abandoned() as executors:
+        for route in (SCORE, *(kind.route for kind in kinds)):
+            DBOS.register_queue(route.queue(settings), worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+    logger.info("ready as %s", held.executor_id)
+    announce(f"Worker {held.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
+    while not ending.wait(TAKE_OVER_SECONDS):
+        with held.abandoned() as executors:
             if executors:
                 for job in DBOS.list_workflows(executor_id=executors, status="PENDING", application_name=name):
                     DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
-    place.release()
+    held.release()
     sys.stdout.flush()
     # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
     os._exit(0)

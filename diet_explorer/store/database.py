@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from sqlalchemy.orm import Session
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
+from diet_explorer.store.locks import wait_for_lock
 
 BUSY_SECONDS = 30
 _CAUSES = {
@@ -92,20 +91,19 @@ def writing(engine: Engine, key: str) -> Iterator[Session]:
 def _turn(engine: Engine) -> Iterator[None]:
     """Wait for one's turn to write to SQLite.
 
-    Writers that find it locked sleep and try again, and some of many have no luck for seconds; the system wakes who
-    waits for a file lock, in turn, and frees the lock of a process that is killed.
+    Writers that find it locked sleep and try again, ever longer, and some of many have no luck for seconds; who waits
+    for a lock file looks every millisecond, and the system frees the lock of a process that is killed.
     """
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:":
         yield
         return
     with explained("write", f"{path}.turn"):
-        descriptor = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = wait_for_lock(f"{path}.turn")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _engine(address: str) -> Engine:

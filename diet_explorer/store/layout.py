@@ -217,9 +217,9 @@ class PushPaths:
         return f"{self.folder}/status.json"
 
     @property
-    def cancelled(self) -> str:
-        """Whether somebody asked it to stop, JSON."""
-        return f"{self.folder}/cancelled.json"
+    def request(self) -> str:
+        """What was asked for but the token, JSON."""
+        return f"{self.folder}/request.json"
 
     @property
     def lock(self) -> str:

@@ -14,6 +14,7 @@ from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
@@ -186,7 +187,9 @@ class RunCore:
     def submit(self) -> None:
         """Put the queued run into the job queue; where that fails, the run says so instead of waiting for ever."""
         try:
-            self.context.records.set_workflow(self.id, self.context.jobs.submit_score(self.id))
+            job = f"score-{self.id}-{uuid.uuid4().hex[:8]}"
+            self.context.jobs.submit(SCORE, job, self.id)
+            self.context.records.set_workflow(self.id, job)
         except DietExplorerError as error:
             self.context.records.set_status(self.id, "failed", error=error.message, remedy=error.remedy)
             raise

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from diet_explorer.errors import BadInputError
-from diet_explorer.jobs.export_process import plan_of
-from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
+from diet_explorer.jobs.kinds.export import ExportJob, ExportRequest, plan_of
 from diet_explorer.pruning.export.manifest import ExportOptions, read_manifest, scores_sha256
 from diet_explorer.pruning.export.writing import check_target, write_export
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.layout import Layout
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
 from diet_explorer.workspace.dataset import Dataset
@@ -40,7 +40,7 @@ def new_request(
     now = datetime.now(UTC)
     export_id = f"export-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     remote = folder is not None and "://" in str(folder)
-    own = ExportFiles(context.files, export_id).data_folder
+    own = Layout(context.files).export(export_id).data
     target = own if folder is None else str(folder) if remote else str(Path(folder).absolute())
     check_target(context.files, target)
     return ExportRequest(
@@ -68,9 +68,9 @@ def write_request(
     plan = plan_of(request, context.files, context.records, ledger)
     tell = progress or (lambda share, words: None)
     write_export(context.files, plan, request.folder, request.id, tell=tell, expected=expected)
-    state = ExportFiles(context.files, request.id)
-    state.save(ExportProgress("done", "Done", 1.0))
-    state.save_request(request)
+    job = ExportJob(context.settings, context.files, request.id)
+    job.end(request.id, "succeeded")
+    job.save_request(request)
 
 
 def replay_export(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
-from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
-from diet_explorer.jobs.push import PushJob
-from diet_explorer.jobs.push_progress import PushProgress
+from diet_explorer.jobs.kinds.export import ExportJob, ExportRequest
+from diet_explorer.jobs.kinds.push import PushJob, PushProgress
+from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
 from diet_explorer.pruning.export.manifest import MANIFEST_NAME, ExportOptions
@@ -32,7 +31,7 @@ class Export:
     def __init__(self, context: Context, export_id: str) -> None:
         self._context = context
         self.id = export_id
-        self._files = ExportFiles(context.files, export_id)
+        self._job = ExportJob(context.settings, context.files, export_id)
 
     def __repr__(self) -> str:
         return f"Export({self.id!r}, {self.status})"
@@ -40,16 +39,16 @@ class Export:
     @cached_property
     def request(self) -> ExportRequest:
         """What was asked for."""
-        return self._files.request()
+        return self._job.asked()
 
     @property
     def is_listed(self) -> bool:
         """Whether it was asked for in full; one that is written without a job is only listed when it is done."""
-        return self._files.exists()
+        return self._job.request() is not None
 
     def checked(self) -> Export:
         """Itself; NotFoundError where there is no such export."""
-        self._files.request()
+        self._job.asked()
         return self
 
     @property
@@ -83,13 +82,13 @@ class Export:
         return self.request.by
 
     @property
-    def status(self) -> str:
-        """queued, running, done, failed or cancelled."""
+    def status(self) -> JobState:
+        """queued, running, succeeded, failed or cancelled."""
         return self.progress().state
 
-    def progress(self) -> ExportProgress:
+    def progress(self) -> JobProgress:
         """How far it is."""
-        return self._files.load()
+        return self._job.progress()
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -102,7 +101,7 @@ class Export:
         """
         path = f"{self.folder}/{MANIFEST_NAME}"
         if not self._context.files.exists(path):
-            remedy = "Export again." if self.status == "done" else "Wait until it is done."
+            remedy = "Export again." if self.status == "succeeded" else "Wait until it is done."
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
         found: dict[str, Any] = self._context.files.read_json(path)
         return found
@@ -135,9 +134,10 @@ class Export:
             It has ended.
         """
         self._context.allow("lead", "cancel an export", by)
-        if not self.progress().is_active:
-            raise BadInputError(f"The export {self.id} has ended ({self.status}).", "There is nothing to cancel.")
-        self._files.save_request(replace(self._files.request(), cancelled=True))
+        progress = self.progress()
+        if not progress.is_active:
+            raise BadInputError(f"The export {self.id} has ended ({progress.label}).", "There is nothing to cancel.")
+        self._job.cancel()
         return self
 
     def push(

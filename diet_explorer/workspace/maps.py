@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import Any, get_args
 
 import pandas as pd
 
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
-from diet_explorer.jobs.map_progress import MapProgress, MapProgressFiles, MapRequest, MapStatus
+from diet_explorer.jobs.kinds.map import MapJob, MapProgress, MapRequest
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import parquet
 from diet_explorer.store.runs import ACTIVE
@@ -88,22 +87,22 @@ class Maps:
         if progress.is_active:
             raise BadInputError("The map is being drawn already.", "Wait for it, or cancel it.")
         self._check_embeddings(which)
-        files = self._map_files(which)
-        job = f"map-{self._run.id}-{which}-{uuid.uuid4().hex[:8]}"
-        files.save_request(MapRequest(job, parameters))
+        job = self._job(which)
+        job_id = f"map-{self._run.id}-{which}-{uuid.uuid4().hex[:8]}"
+        job.save_request(MapRequest(id=job_id, parameters=parameters))
         if progress.drawn == parameters:
-            files.save_status(MapStatus(job, "done", share=1.0))
-            return self.progress(which)
+            job.end(job_id, "succeeded")
+            return job.progress()
         try:
-            self._run.context.jobs.submit_map(job, self._run.id, which)
+            self._run.context.jobs.submit(MapJob.route, job_id, *job.arguments)
         except DietExplorerError as error:
-            files.save_status(MapStatus(job, "failed", error=error.message, remedy=error.remedy))
+            job.end(job_id, "failed", error)
             raise
-        return self.progress(which)
+        return job.progress()
 
     def progress(self, which: Representation = "tuned") -> MapProgress:
         """How far the drawing of a map is, and with which parameters the map that is there was drawn."""
-        return self._map_files(which).load()
+        return self._job(which).progress()
 
     def stamp(self) -> str:
         """Changes whenever a map is drawn with other parameters; a key for caches."""
@@ -118,16 +117,15 @@ class Maps:
             It is neither waiting nor being drawn.
         """
         self._run.context.allow("lead", "cancel jobs")
-        files = self._map_files(which)
-        request = files.request()
-        if request is None or not files.load().is_active:
+        job = self._job(which)
+        if not job.progress().is_active:
             raise BadInputError("No map is being drawn.", "Draw it with the button or `diet-explorer map`.")
-        files.save_request(replace(request, cancelled=True))
+        job.cancel()
 
-    def _map_files(self, which: Representation) -> MapProgressFiles:
+    def _job(self, which: Representation) -> MapJob:
         if which not in get_args(Representation):
             raise NotFoundError(f"There are no {which!r} embeddings.", "Choose tuned or initial.")
-        return MapProgressFiles(self._run.context.files, self._run.id, which)
+        return MapJob(self._run.context.settings, self._run.context.files, self._run.id, which)
 
     def _check_embeddings(self, which: Representation) -> None:
         if EmbeddingFiles(self._run.context.files, self._run.id).has_vectors(which):

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.errors import DietExplorerError, NotFoundError
-from diet_explorer.jobs.export_progress import ExportFiles, ExportProgress, ExportRequest
+from diet_explorer.jobs.kinds.export import ExportJob, ExportRequest
 from diet_explorer.pruning.export.formats import ExportFormat
 from diet_explorer.pruning.export.manifest import ExportOptions, class_counts
 from diet_explorer.pruning.material import Population, hardness_of, material_of, no_scores
@@ -162,12 +162,12 @@ class PrunePlan:
             The jobs database cannot be reached or written.
         """
         request = self._request(folder, ExportOptions(format, all_rows, neutralise_formulas), by)
-        state = ExportFiles(self._context.files, request.id)
-        state.save_request(request)
+        job = ExportJob(self._context.settings, self._context.files, request.id)
+        job.save_request(request)
         try:
-            self._context.jobs.submit_export(request.id, request.id)
+            self._context.jobs.submit(ExportJob.route, request.id, *job.arguments)
         except DietExplorerError as error:
-            state.save(ExportProgress("failed", "Failed", error=error.message, remedy=error.remedy))
+            job.end(request.id, "failed", error)
             raise
         return Export(self._context, request.id)
 

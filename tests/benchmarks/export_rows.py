@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from diet_explorer import Workspace
-from diet_explorer.jobs.export_process import plan_of
-from diet_explorer.jobs.export_progress import ExportRequest
+from diet_explorer.jobs.kinds.export import ExportRequest, plan_of
 from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy

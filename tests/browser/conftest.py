@@ -73,15 +73,16 @@ class LiveApp:
         alive = (process for process in self.processes()[1:] if process.status() != psutil.STATUS_ZOMBIE)
         return next(process for process in alive if "worker" in process.cmdline())
 
-    def job_process(self, module: str) -> psutil.Process:
+    def job_process(self, kind: str) -> psutil.Process:
         """The process of its own in which the worker does a job, once it is there."""
 
         def found() -> psutil.Process | None:
-            every = psutil.process_iter(["cmdline"])
-            ours = (process for process in every if str(self.home) in " ".join(process.info["cmdline"] or ()))
-            return next((process for process in ours if module in process.info["cmdline"]), None)
+            family = {process.pid for process in self.processes()}
+            own = ["diet_explorer.jobs.own_process", kind]
+            every = (process for process in psutil.process_iter(["cmdline"]) if process.pid in family)
+            return next((process for process in every if (process.info["cmdline"] or [])[-2:] == own), None)
 
-        process: psutil.Process = until(found, f"{module} runs")
+        process: psutil.Process = until(found, f"the process of the {kind} runs")
         return process
 
     def kill(self, process: psutil.Process) -> None:

@@ -164,7 +164,7 @@ def exported(page, app, run, plan):
 
 def cancelled_export(page, app, run):
     page.locator(".st-key-start-export button").click()
-    writing = app.job_process("diet_explorer.jobs.export_process")
+    writing = app.job_process("export")
     writing.suspend()
     page.locator(".st-key-cancel-export button").click()
     expect(page.locator(".st-key-export-details")).to_contain_text("was cancelled; nothing is left of it")

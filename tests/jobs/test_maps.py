@@ -31,7 +31,7 @@ def stage_reached(run: Run, words: str) -> None:
 
 def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
     """The processes that draw maps for a worker."""
-    return [child for child in psutil.Process(worker.pid).children() if "map_process" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(worker.pid).children() if "own_process map" in " ".join(child.cmdline())]
 
 
 def gone(processes: list[psutil.Process]) -> None:
@@ -77,7 +77,7 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     second = launch("worker", home=home)
     tiny_runs.until(lambda: not run.maps.progress().is_active, "the map is drawn")
     progress = run.maps.progress()
-    assert (progress.state, progress.share, progress.drawn) == ("done", 1.0, MapParameters())
+    assert (progress.state, progress.share, progress.drawn) == ("succeeded", 1.0, MapParameters())
     drawn = pq.read_table(store.map_path("tuned"))
     assert drawn["row"].to_pylist() == list(range(60))
     places = np.column_stack([drawn["x"].to_numpy(), drawn["y"].to_numpy()])
@@ -100,7 +100,7 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert refused.returncode == 2 and "No map is being drawn" in refused.stderr
     again = tiny_runs.inside("map", run.id, home=home)  # the one that is there is not drawn again
     assert again.returncode == 0 and store.map_path("tuned") in again.stdout
-    assert run.maps.progress().state == "done"
+    assert run.maps.progress().state == "succeeded"
 
     Path(store.vectors_path("tuned")).write_bytes(b"PAR1 nothing of the kind PAR1")
     failed = tiny_runs.inside("map", run.id, "--neighbors", "7", home=home)

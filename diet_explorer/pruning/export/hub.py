@@ -4,7 +4,7 @@ Large files go up first and one by one; what is there already is not sent again.
 files and the card in place at once, and takes away what an earlier push put there. Until that commit the dataset on
 the Hub stays as it was, so a push may be cut off at any moment.
 
-Meant for a process of its own (`jobs.push_process`): it sets the HTTP client that `huggingface_hub` uses everywhere.
+Meant for a process of its own (`jobs.kinds.push`): it sets the HTTP client that `huggingface_hub` uses everywhere.
 """
 
 from __future__ import annotations

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.jobs.map_progress import MapProgress
+from diet_explorer.jobs.kinds.map import MapProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.unscored import skeleton
 from diet_explorer.workspace.run import Run
 
-_EVERY_SECONDS = 1.0
 _TITLES: dict[Representation, str] = {"tuned": "after training", "initial": "before training"}
 _EXPLANATIONS: dict[Representation, str] = {
     "tuned": "Near each other is what the trained model takes for alike. An example among those of another class may "
@@ -41,10 +39,10 @@ def draw_map_job(run: Run, which: Representation, progress: MapProgress) -> None
             "Drawing it runs in the background and takes from half a minute for a few thousand examples to some "
             "minutes for many.</p></div>"
         )
-        draw_settings(run, which, words_of="Draw the map")
+        draw_settings(run, which, label="Draw the map")
 
 
-def draw_settings(run: Run, which: Representation, *, words_of: str) -> None:
+def draw_settings(run: Run, which: Representation, *, label: str) -> None:
     """Draw the settings and the button that queues the job."""
     with st.form(key=f"map-settings-{which}", border=False):
         first, second, third = st.columns(3, gap="small")
@@ -60,9 +58,7 @@ def draw_settings(run: Run, which: Representation, *, words_of: str) -> None:
             "Least distance", 0.0, 1.0, 0.1, 0.05, help="How closely points may be packed.", key=f"map-distance-{which}"
         )
         seed = third.number_input("Seed", 0, 9999, 0, help="The same seed draws the same map.", key=f"map-seed-{which}")
-        if st.form_submit_button(
-            words_of, type="primary", icon=":material/scatter_plot:", disabled=run.status in ACTIVE
-        ):
+        if st.form_submit_button(label, type="primary", icon=":material/scatter_plot:", disabled=run.status in ACTIVE):
             with error_boundary("map-start-error"):
                 run.maps.draw(which, neighbors=int(neighbors), min_dist=float(distance), seed=int(seed))
                 st.rerun()
@@ -73,21 +69,13 @@ def draw_settings(run: Run, which: Representation, *, words_of: str) -> None:
 def _watch(run: Run, which: Representation) -> None:
     left, right = st.columns([11, 9], gap="medium")
     with left:
-        st.fragment(_live, run_every=_EVERY_SECONDS)(run, which)
+        watch_job(
+            "map",
+            lambda: run.maps.progress(which),
+            lambda progress: f"Map {_TITLES[which]}: {progress.stage or 'starting'}",
+            lambda: run.maps.cancel(which),
+            label="Cancel",
+        )
         st.html(skeleton(400))
     with right:
         st.html(skeleton(520))
-
-
-def _live(run: Run, which: Representation) -> None:
-    with error_boundary("map-progress-error"):
-        progress = run.maps.progress(which)
-        if not progress.is_active:
-            st.rerun()
-        title = f"Map {_TITLES[which]}: {progress.stage or 'starting'}"
-        figure = words.share_done(progress.share, progress.seconds_left)
-        with st.container(key="map-progress", gap="small"):
-            st.html(job_bar(title, figure, progress.share))
-            if st.button("Cancel", key="cancel-map", icon=":material/stop:"):
-                run.maps.cancel(which)
-                st.rerun()

@@ -10,18 +10,17 @@ from pathlib import Path
 import streamlit as st
 
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import change
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.exports import Export
 from diet_explorer.workspace.run import Run
 
-_EVERY_SECONDS = 1.0
 _MOST_LISTED = 100
 _LIST_HEIGHT = 190
 _MOST_ZIPPED = 200_000_000  # bytes; the server holds a download in memory
@@ -63,7 +62,7 @@ def _draw_line(export: Export, *, is_shown: bool) -> None:
         facts = (
             format_title(export.options.format),
             options,
-            export.status,
+            export.progress().label,
             words.moment(export.created_at),
             export.by,
         )
@@ -85,7 +84,13 @@ def _draw_line(export: Export, *, is_shown: bool) -> None:
 def _draw_details(export: Export) -> None:
     progress = export.progress()
     if progress.is_active:
-        st.fragment(_live, run_every=_EVERY_SECONDS)(export)
+        watch_job(
+            "export",
+            export.progress,
+            lambda progress: progress.stage,
+            lambda: export.cancel(by=person()),
+            label="Cancel export",
+        )
         return
     if progress.state == "failed":
         st.error(
@@ -148,18 +153,6 @@ def _zipped(folder: Path, name: str) -> Callable[[], bytes]:
         return stream.getvalue()
 
     return made
-
-
-def _live(export: Export) -> None:
-    with error_boundary("export-progress-error"):
-        progress = export.progress()
-        if not progress.is_active:
-            st.rerun()
-        figure = words.share_done(progress.share, progress.seconds_left)
-        st.html(job_bar(progress.stage, figure, progress.share))
-        if st.button("Cancel export", key="cancel-export", icon=":material/stop:"):
-            export.cancel(by=person())
-            st.rerun()
 
 
 def _files_html(files: list[dict[str, object]]) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.jobs.push_progress import PushProgress
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.markup import job_bar
+from diet_explorer.jobs.kinds.push import PushProgress
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
 from diet_explorer.workspace.exports import Export
 
-_EVERY_SECONDS = 1.0
-_MOST_SIGNS = 200
+_MOST_CHARACTERS = 200
 
 
 def draw_hub(export: Export) -> None:
@@ -22,14 +20,20 @@ def draw_hub(export: Export) -> None:
     with st.container(key="hub", gap="small"):
         st.html('<h4 class="de-chart-title">Push to the Hugging Face Hub</h4>')
         if progress.is_active:
-            st.fragment(_live, run_every=_EVERY_SECONDS)(export)
+            watch_job(
+                "push",
+                export.push_progress,
+                lambda progress: f"{progress.repo}: {progress.stage}",
+                lambda: export.cancel_push(by=person()),
+                label="Cancel push",
+            )
             return
         _draw_outcome(progress)
         _draw_form(export, progress)
 
 
 def _draw_outcome(progress: PushProgress) -> None:
-    if progress.state == "done":
+    if progress.state == "succeeded":
         seen = "only its owner can see it" if progress.private else "everybody can see it"
         st.html(
             f'<p role="status">Pushed to <a href="{escape(progress.url or "")}" target="_blank">'
@@ -57,7 +61,7 @@ def _draw_form(export: Export, progress: PushProgress) -> None:
             progress.repo,
             key=f"hub-repo-{progress.repo}",
             placeholder="owner/name",
-            max_chars=_MOST_SIGNS,
+            max_chars=_MOST_CHARACTERS,
             help="Made if it is not there. A card that is there is merged, not replaced.",
         )
         token = right.text_input(
@@ -74,16 +78,4 @@ def _draw_form(export: Export, progress: PushProgress) -> None:
     if done:
         with error_boundary("hub-error"):
             export.push(repo.strip(), private=private, token=token.strip() or None, by=person(), wait=False)
-            st.rerun()
-
-
-def _live(export: Export) -> None:
-    with error_boundary("hub-progress-error"):
-        progress = export.push_progress()
-        if not progress.is_active:
-            st.rerun()
-        title = f"{progress.repo}: {progress.stage}"
-        st.html(job_bar(title, words.share_done(progress.share), progress.share))
-        if st.button("Cancel push", key="cancel-push", icon=":material/stop:"):
-            export.cancel_push(by=person())
             st.rerun()

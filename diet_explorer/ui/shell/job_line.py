@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import get_args
 
 import streamlit as st
 
+from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
@@ -19,16 +19,6 @@ from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 2.0
 _TRAININGS = {"proof": "Proof", "folds": "Folds", "noise": "Noise check"}
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What is done beside the scoring of runs: in words, what exactly, how much of it, and how long it still takes."""
-
-    title: str
-    stage: str
-    share: float
-    seconds_left: float | None = None
 
 
 def draw_job_line(selection: Selection) -> None:
@@ -75,25 +65,26 @@ def _live_line(seen: str, selected: str | None) -> None:
             st.html(job_bar(title, _short_words(progress), progress.share, progress_words(progress)))
 
 
-def _other_work(run: Run) -> _Work | None:
-    """A further training of a run, a map that is drawn, or its newest export while it is written or pushed."""
+def _other_work(run: Run) -> tuple[str, JobProgress] | None:
+    """A further training of a run, a map that is drawn, or its newest export while it is written or pushed; titled."""
     trainings = [child for child in run.children() if child.status in ACTIVE]
     if trainings:
         first = next((child for child in trainings if child.status == "running"), trainings[0])
         progress = first.progress()
         left = words.counted(len(trainings), "training")
-        return _Work(f"{_TRAININGS[first.record.origin]}: {left} left", first.name, progress.share)
+        title = f"{_TRAININGS[first.record.origin]}: {left} left"
+        return title, JobProgress(state="running", stage=first.name, share=progress.share)
     for which in get_args(Representation):
         drawing = run.maps.progress(which)
         if drawing.is_active:
-            return _Work("Drawing an embedding map", drawing.stage, drawing.share, drawing.seconds_left)
+            return "Drawing an embedding map", drawing
     for export in open_workspace().exports(run)[:1]:
         writing = export.progress()
         if writing.is_active:
-            return _Work("Writing an export", writing.stage, writing.share, writing.seconds_left)
+            return "Writing an export", writing
         pushing = export.push_progress()
         if pushing.is_active:
-            return _Work(f"Pushing to {pushing.repo}", pushing.stage, pushing.share)
+            return f"Pushing to {pushing.repo}", pushing
     return None
 
 
@@ -104,7 +95,9 @@ def _live_work(run: Run) -> None:
             st.rerun()
             return
         with st.container(key="job-line"):
-            st.html(job_bar(work.title, words.share_done(work.share, work.seconds_left), work.share, work.stage))
+            title, progress = work
+            figure = words.share_done(progress.share, progress.seconds_left)
+            st.html(job_bar(title, figure, progress.share, progress.stage))
 
 
 def _seen(active: list[Run], selected: Run | None) -> str:

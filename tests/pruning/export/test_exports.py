@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from diet_explorer import Workspace
 from diet_explorer.cli.app import app
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
-from diet_explorer.jobs.export_progress import ExportFiles
-from diet_explorer.jobs.export_workflow import _write
-from diet_explorer.jobs.workflows import Workbench
+from diet_explorer.jobs.context import WorkerContext
+from diet_explorer.jobs.kinds.export import ExportJob
+from diet_explorer.jobs.progress import JobProgress
+from diet_explorer.jobs.workflow import carry_out
 from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
@@ -130,7 +131,7 @@ def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace
     assert event.id > manifest["decisions"]["position"]
     assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "out")
     assert [found.id for found in workspace.exports(run)][1] == export.id
-    assert workspace.export(export.id).status == "done"
+    assert workspace.export(export.id).status == "succeeded"
 
 
 def test_all_rows_with_why_and_their_scores(run, tmp_path):
@@ -239,30 +240,30 @@ def submitted(run, workspace, folder):
         folder=folder,
         by=None,
     )
-    ExportFiles(workspace.context.files, request.id).save_request(request)
-    return workspace.export(request.id), Workbench(
-        workspace.settings, workspace.context.files, workspace.context.records, lambda _: None
-    )
+    job = ExportJob(workspace.settings, workspace.context.files, request.id)
+    job.save_request(request)
+    context = WorkerContext(workspace.settings, workspace.context.files, workspace.context.records, lambda _: None)
+    return workspace.export(request.id), job, lambda: carry_out(context, job)
 
 
 def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, workspace, tmp_path):
-    export, bench = submitted(run, workspace, tmp_path / "out")
+    export, job, work = submitted(run, workspace, tmp_path / "out")
     assert export.status == "queued"
     leftover = Path(f"{export.folder}.{export.id}.tmp")
     leftover.mkdir()
     (leftover / "train.parquet").write_bytes(b"half")
-    assert _write(bench, export.id) == "done" and export.wait().status == "done"
+    assert work() == "succeeded" and export.wait().status == "succeeded"
     assert not leftover.exists()
     run.pruning.plan(Policy(drop_hardest=5)).export(tmp_path / "direct", format="parquet")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "direct")
-    ExportFiles(workspace.context.files, export.id).save(export.progress().__class__("running", starts=1))
-    assert _write(bench, export.id) == "done"  # killed after the end, before it was noted
+    job.save(JobProgress(state="running", job=export.id, starts=1))
+    assert work() == "succeeded"  # killed after the end, before it was noted
 
 
 def test_a_cancelled_job_leaves_nothing(run, workspace, tmp_path):
-    export, bench = submitted(run, workspace, tmp_path / "out")
+    export, _, work = submitted(run, workspace, tmp_path / "out")
     ended = []
-    thread = threading.Thread(target=lambda: ended.append(_write(bench, export.id)))
+    thread = threading.Thread(target=lambda: ended.append(work()))
     thread.start()
     while export.status == "queued":
         time.sleep(0.01)
@@ -325,7 +326,7 @@ def test_the_command_line_writes_the_same(run, workspace, tmp_path, capsys):
     run.pruning.plan(Policy(drop_hardest=5)).export(tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
     found = prune("--from-manifest", str(tmp_path / "one" / "manifest.json"), "--output", str(tmp_path / "three"))
-    assert found["state"] == "done" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")
+    assert found["state"] == "succeeded" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")
     words = shlex.split(json.loads((tmp_path / "one" / "manifest.json").read_text())["command"])
     assert words[:2] == ["diet-explorer", "prune"] and words[-2:] == ["--output", "DIR"]
     prune(*words[2:-1], str(tmp_path / "four"))

@@ -18,8 +18,7 @@ import pytest
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, HubError, HubTokenError, JobCancelledError, NotFoundError
-from diet_explorer.jobs.push import PushJob
-from diet_explorer.jobs.push_progress import PushProgress
+from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.pruning.export.formats import (
     EXPORT_FORMATS,
     CsvWriter,
@@ -73,7 +72,7 @@ def push_process() -> int:
     """The process of this test's push."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         parent = int(stat.read_text().rpartition(")")[2].split()[1]) if stat.exists() else 0
-        if parent == os.getpid() and b"push_process" in (stat.parent / "cmdline").read_bytes():
+        if parent == os.getpid() and b"own_process" in (stat.parent / "cmdline").read_bytes():
             return int(stat.parent.name)
     raise AssertionError("there is no push under way")
 
@@ -87,7 +86,7 @@ def test_killed_push_leaves_the_old_revision_and_is_resumed(hub: LoopbackHub, jo
     job.start(first, "ann/reviews", token=TOKEN)
     done = job.wait()
     repository = hub.repositories["ann/reviews"]
-    assert (done.state, done.private, repository.private, done.share) == ("done", True, True, 1.0)
+    assert (done.state, done.private, repository.private, done.share) == ("succeeded", True, True, 1.0)
     assert (done.url, done.commit) == (f"{hub.url}/datasets/ann/reviews", repository.head.oid)
     before = hub.files("ann/reviews")
 
@@ -245,7 +244,7 @@ def test_export_of_a_remote_workspace(hub: LoopbackHub, job: PushJob, tmp_path: 
     (tmp_path / "elsewhere" / "exports").mkdir(parents=True)
     folder = exported(tmp_path / "elsewhere" / "exports" / "export-2")
     remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
-    assert remote.wait().state == "done"
+    assert remote.wait().state == "succeeded"
     found = hub.files("ann/far")
     assert {name: found[name] for name in found.keys() - {"README.md", ".gitattributes"}} == {
         path.name: path.read_bytes() for path in folder.iterdir()

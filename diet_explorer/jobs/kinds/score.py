@@ -1,4 +1,4 @@
-"""What a job does, as durable steps: begin, prepare, one step per seed, finish.
+"""Scoring a run, as durable steps: begin, prepare, one step per seed, finish.
 
 A step that ended is never done again, also not after a kill; a step that was cut off starts anew, and a seed's step
 then goes on from the last checkpoint on disk. Steps do not raise for things that may happen to users (a model that
@@ -7,34 +7,26 @@ cannot be loaded, a full disk): they return an outcome in plain words, which is 
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
 from dbos import DBOS
 
-from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
-from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
-from diet_explorer.jobs.protocol import SCORE_WORKFLOW
+from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerContext, alone
+from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
-from diet_explorer.store.files import Files, explained
+from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
-
-STOP_POLL_SECONDS = 0.5
-MAX_STARTS = 10
-"""After so many starts of one job the worker is taken to be killed by the job itself, mostly for want of memory."""
 
 ALL_LINES = 1_000_000
 _TAKEN = "taken"
@@ -54,46 +46,27 @@ _DONE: Outcome = {"state": "done", "error": None, "remedy": None}
 _STOPPED: Outcome = {"state": "stopped", "error": None, "remedy": None}
 
 
-@dataclass(frozen=True)
-class Workbench:
-    """What a worker has at hand for its jobs.
-
-    Attributes
-    ----------
-    settings : Settings
-    files : Files
-        The workspace's files.
-    runs : RunRecords
-    busy : callable
-        Told the id of the run in work, and None afterwards.
-    """
-
-    settings: Settings
-    files: Files
-    runs: RunRecords
-    busy: Callable[[str | None], None]
-
-
-def declare_workflows(bench: Workbench) -> None:
-    """Register this program's jobs with the job library; call it once, before the library is launched."""
+def declare(context: WorkerContext) -> None:
+    """Register the job with the job library; call it once, before the library is launched."""
     # an instant's trouble of the explorer database must not fail a run that took hours
     record_step = DBOS.step(retries_allowed=True, interval_seconds=1.0, max_attempts=5)
 
     @record_step
     def begin(run_id: str, workflow_id: str) -> int:
-        if not bench.runs.set_status(run_id, "running", only_from={"queued", "running"}):
+        if not context.runs.set_status(run_id, "running", only_from={"queued", "running"}):
             return 0
-        bench.runs.set_workflow(run_id, workflow_id)
-        return RunConfig.from_json(bench.runs.get(run_id).config).seeds
+        context.runs.set_workflow(run_id, workflow_id)
+        return RunConfig.from_json(context.runs.get(run_id).config).seeds
 
     @DBOS.step()
     def prepare(run_id: str, workflow_id: str) -> Outcome:
         from diet_explorer.scoring.seed_run import prepare_run
 
-        return _in_words(bench, run_id, workflow_id, None, prepare_run)
+        return _translate_errors(context, run_id, workflow_id, None, prepare_run)
 
     @DBOS.step()
     def train_and_score(run_id: str, workflow_id: str, number: int) -> Outcome:
+        from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
         from diet_explorer.scoring.seed_run import run_seed
 
         def work(
@@ -111,29 +84,29 @@ def declare_workflows(bench: Workbench) -> None:
             if missing and manifest.rows < EXACT_ROWS:  # more are found when the embedding map is drawn
                 store_neighbours(embeddings, manifest, "tuned")
 
-        return _in_words(bench, run_id, workflow_id, number, work)
+        return _translate_errors(context, run_id, workflow_id, number, work)
 
     @record_step
     def finish(run_id: str, outcome: Outcome) -> str:
-        log = ProgressFiles(bench.files, run_id).log
+        log = ProgressFiles(context.files, run_id).log
         if outcome["state"] == "failed":
-            changed = bench.runs.set_status(
+            changed = context.runs.set_status(
                 run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from={"running"}
             )
             if changed:
                 log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
-        elif bench.runs.set_status(run_id, "succeeded", only_from={"running"}):
-            shutil.rmtree(bench.settings.scratch_folder / run_id, ignore_errors=True)
+        elif context.runs.set_status(run_id, "succeeded", only_from={"running"}):
+            shutil.rmtree(context.settings.scratch_folder / run_id, ignore_errors=True)
             log("succeeded", "The run has ended well.")
         return outcome["state"]
 
-    @DBOS.workflow(name=SCORE_WORKFLOW, max_recovery_attempts=None)
+    @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
     def score_run(run_id: str) -> str:
         workflow_id = str(DBOS.workflow_id)
-        bench.busy(run_id)
+        context.busy(run_id)
         try:
-            if _note_start(bench, run_id, workflow_id) > MAX_STARTS:
-                return _give_up(bench, run_id)
+            if _note_start(context, run_id, workflow_id) > MAX_STARTS:
+                return _give_up(context, run_id)
             seeds = begin(run_id, workflow_id)
             if not seeds:
                 return "stopped"
@@ -143,7 +116,7 @@ def declare_workflows(bench: Workbench) -> None:
                     outcome = train_and_score(run_id, workflow_id, number)
             return "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
         finally:
-            bench.busy(None)
+            context.busy(None)
 
 
 class StopSignal:
@@ -185,20 +158,20 @@ class StopSignal:
         return job is not None and job.status == "CANCELLED"
 
 
-def _in_words(
-    bench: Workbench, run_id: str, workflow_id: str, number: int | None, work: Callable[..., None]
+def _translate_errors(
+    context: WorkerContext, run_id: str, workflow_id: str, number: int | None, work: Callable[..., None]
 ) -> Outcome:
     """Do one step's work, that of the run's first, second, … seed or of none, and say how it ended."""
-    scratch = bench.settings.scratch_folder
-    log = ProgressFiles(bench.files, run_id).log
-    should_stop = StopSignal(bench.runs, run_id, workflow_id)
+    scratch = context.settings.scratch_folder
+    log = ProgressFiles(context.files, run_id).log
+    should_stop = StopSignal(context.runs, run_id, workflow_id)
     seed = None
     try:
-        config = RunConfig.from_json(bench.runs.get(run_id).config)
+        config = RunConfig.from_json(context.runs.get(run_id).config)
         seed = None if number is None else config.seed_numbers[number]
-        manifest = DatasetManifest.load(bench.files, config.dataset_id)
+        manifest = DatasetManifest.load(context.files, config.dataset_id)
         with alone(scratch / run_id, should_stop):
-            work(bench.files, scratch, run_id, config, manifest, should_stop=should_stop)
+            work(context.files, scratch, run_id, config, manifest, should_stop=should_stop)
     except JobCancelledError:
         log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
         return _STOPPED
@@ -215,41 +188,23 @@ def _in_words(
     return _DONE
 
 
-@contextmanager
-def alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Wait until nobody else on this machine works in a folder: a cancelled job needs a moment to stop."""
-    with explained("write", str(folder)):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    with lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if should_stop():
-                    raise JobCancelledError("The run was cancelled.", "Resume it to go on.") from None
-                time.sleep(STOP_POLL_SECONDS)
-        yield
-
-
-def _note_start(bench: Workbench, run_id: str, workflow_id: str) -> int:
+def _note_start(context: WorkerContext, run_id: str, workflow_id: str) -> int:
     """Write into the run's log that a worker takes it up, and count how often that was so in this job."""
-    progress = ProgressFiles(bench.files, run_id)
+    progress = ProgressFiles(context.files, run_id)
     earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == workflow_id]
     again = " again, from its last checkpoint" if earlier else ""
     progress.log(_TAKEN, f"A worker takes up the run{again}.", job=workflow_id, host=socket.gethostname())
     return len(earlier) + 1
 
 
-def _give_up(bench: Workbench, run_id: str) -> str:
+def _give_up(context: WorkerContext, run_id: str) -> str:
     error = f"The worker was killed {MAX_STARTS} times during this run."
     remedy = (
         "Most often the machine is short of memory: start a new run with a smaller batch size or max length, "
         "or resume this one."
     )
-    bench.runs.set_status(run_id, "failed", error=error, remedy=remedy, only_from={"queued", "running"})
-    ProgressFiles(bench.files, run_id).log("failed", f"{error} {remedy}", level="error")
+    context.runs.set_status(run_id, "failed", error=error, remedy=remedy, only_from={"queued", "running"})
+    ProgressFiles(context.files, run_id).log("failed", f"{error} {remedy}", level="error")
     return "failed"
 
 

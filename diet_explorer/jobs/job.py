@@ -1,0 +1,185 @@
+"""What every kind of background job has: a request, its progress, and its work.
+
+Both are small files, so that a reader needs no connection to the job database: the request is written by whoever asks
+or cancels, the progress by the job. `jobs.workflow` queues, runs, cancels and takes up again any kind of job that
+derives from `QueuedJob`; `jobs.own_process` is the process that does the work of one.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import DietExplorerError, NotFoundError
+from diet_explorer.jobs.progress import JobProgress, JobReporter, JobState, ended
+from diet_explorer.jobs.protocol import Route
+from diet_explorer.store.files import Files
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What is asked of a job: its id, and whether it was cancelled since."""
+
+    id: str
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class JobWords:
+    """How people are told of a kind of job.
+
+    Attributes
+    ----------
+    noun, verb : str
+        Such as "map" and "drew".
+    short_of_memory, unforeseen : str
+        What to do when its process was ended by the system, and after an error that was not foreseen.
+    """
+
+    noun: str
+    verb: str
+    short_of_memory: str
+    unforeseen: str
+
+
+R = TypeVar("R", bound=JobRequest)
+P = TypeVar("P", bound=JobProgress)
+
+
+class BackgroundJob(ABC, Generic[R, P]):
+    """The last job of one kind for one thing, such as the map of a run.
+
+    Parameters
+    ----------
+    settings : Settings
+    files : Files
+        The workspace's files.
+    arguments : tuple of str
+        What it is about; with them any process can make this object again.
+    request_path, status_path : str
+    """
+
+    kind: ClassVar[str]
+    words: ClassVar[JobWords]
+    niceness: ClassVar[int] = 0
+    progress_type: type[P]
+
+    def __init__(
+        self, settings: Settings, files: Files, arguments: tuple[str, ...], request_path: str, status_path: str
+    ) -> None:
+        self.settings = settings
+        self.files = files
+        self.arguments = arguments
+        self.secret: str | None = None
+        """What the work needs and no file may hold; known to its process alone."""
+        self._request_path = request_path
+        self._status_path = status_path
+
+    @classmethod
+    @abstractmethod
+    def read_request(cls, value: dict[str, Any]) -> R:
+        """Rebuild a request from its file."""
+
+    @abstractmethod
+    def work(self, report: JobReporter[P], stop: Callable[[], bool]) -> dict[str, Any]:
+        """Do what was asked for, in a process of its own.
+
+        Parameters
+        ----------
+        report : JobReporter
+        stop : callable
+            Whether the job was cancelled. A worker ends the process of a cancelled job by itself.
+
+        Returns
+        -------
+        dict
+            Further attributes of the progress at the end.
+        """
+
+    def note_unforeseen(self, error: Exception) -> None:
+        """Write down the details of an error that was not foreseen: by default into the process's output."""
+        sys.stderr.write(self.without_secret("".join(traceback.format_exception(error))))
+
+    def without_secret(self, text: str) -> str:
+        """A text in which the secret is made unreadable."""
+        return text.replace(self.secret, "***") if self.secret else text
+
+    def request(self) -> R | None:
+        """What was asked for last."""
+        try:
+            return self.read_request(self.files.read_json(self._request_path))
+        except NotFoundError:
+            return None
+
+    def save_request(self, request: R) -> None:
+        """Write down what is asked for."""
+        self.files.write_json(self._request_path, asdict(request))
+
+    def cancel(self) -> P:
+        """Ask the job to stop, if it is active, and give how far it is."""
+        request = self.request()
+        if request is not None and self.progress().is_active:
+            self.save_request(replace(request, cancelled=True))
+        return self.progress()
+
+    def is_stopped(self, job: str) -> bool:
+        """Whether a job was cancelled, or another one was asked for since."""
+        request = self.request()
+        return request is None or request.id != job or request.cancelled
+
+    def status(self) -> P:
+        """What the last job that was begun says of itself."""
+        try:
+            return self.progress_type(**self.files.read_json(self._status_path))
+        except NotFoundError:
+            return self.progress_type()
+
+    def save(self, progress: P) -> None:
+        """Write down how far it is."""
+        self.files.write_json(self._status_path, asdict(progress))
+
+    def end(self, job: str, state: JobState, error: DietExplorerError | None = None) -> None:
+        """Write down how a job ended that had no process of its own."""
+        self.save(ended(self.progress_type(job=job), state, **({} if error is None else failure(error))))
+
+    def progress(self) -> P:
+        """How far the job is that was asked for last."""
+        request, status = self.request(), self.status()
+        if request is None:
+            return self.progress_type()
+        if status.job != request.id:
+            status = self.progress_type(job=request.id, state="queued", stage="Waiting for a worker")
+        if request.cancelled and status.is_active:
+            return replace(status, state="cancelled", stage="Cancelled", seconds_left=None)
+        return status
+
+
+class QueuedJob(BackgroundJob[R, P]):
+    """A job that waits for a worker, which runs it, cancels it, and takes it up again after a kill."""
+
+    route: ClassVar[Route]
+    poll_seconds: ClassVar[float] = 0.5
+    """How often its worker looks whether it was cancelled."""
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Its folder for temporary files."""
+        return self.settings.scratch_folder / "-".join((self.kind, *self.arguments))
+
+    @abstractmethod
+    def is_complete(self) -> bool:
+        """Whether what was asked for is there; asked when a job that was cut off is taken up again."""
+
+    def clean_up(self) -> None:
+        """Remove what a job that was cancelled or has failed left half done."""
+
+
+def failure(error: DietExplorerError) -> dict[str, str]:
+    """What a job's progress says of an error."""
+    return {"error": error.message, "remedy": error.remedy, "kind": type(error).__name__}

@@ -1,0 +1,160 @@
+"""Drawing an embedding map, with the embeddings and neighbours that it needs and that stay when a job is cut off."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
+from diet_explorer.analysis.projection import FIT_ROWS, MapParameters, store_map
+from diet_explorer.config import Settings
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import NotFoundError
+from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
+from diet_explorer.jobs.progress import JobProgress, JobReporter
+from diet_explorer.jobs.protocol import Route
+from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.database import open_database
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.runs import RunRecords
+from diet_explorer.training.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapRequest(JobRequest):
+    """What is asked of a map."""
+
+    parameters: MapParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapProgress(JobProgress):
+    """How far a map is; a job that failed or was cancelled leaves an earlier map in place.
+
+    Attributes
+    ----------
+    which : {"initial", "tuned"}
+    parameters : MapParameters or None
+        Those of the last job; None if there was none.
+    drawn : MapParameters or None
+        Those of the map that is there; None if there is none.
+    """
+
+    which: Representation = "tuned"
+    parameters: MapParameters | None = None
+    drawn: MapParameters | None = None
+
+
+class MapJob(QueuedJob[MapRequest, MapProgress]):
+    """The drawing of one map of a run.
+
+    Parameters
+    ----------
+    settings : Settings
+    files : Files
+    run_id : str
+    which : {"initial", "tuned"}
+    """
+
+    kind = "map"
+    words = JobWords(
+        noun="map",
+        verb="drew",
+        short_of_memory="Most often the machine is short of memory: close other programs, or draw the map on a larger "
+        "machine.",
+        unforeseen="The run's log has the details.",
+    )
+    route = Route("draw_map", "maps")
+    niceness = 10  # a run that is being scored beside it goes first
+    progress_type = MapProgress
+
+    def __init__(self, settings: Settings, files: Files, run_id: str, which: Representation) -> None:
+        paths = Layout(files).run(run_id)
+        super().__init__(settings, files, (run_id, which), paths.map_request(which), paths.map_status(which))
+        self._run_id = run_id
+        self._which: Representation = which
+        self._embeddings = EmbeddingFiles(files, run_id)
+
+    @classmethod
+    def read_request(cls, value: dict[str, Any]) -> MapRequest:
+        """Rebuild a request from its file."""
+        return MapRequest(**{**value, "parameters": MapParameters(**value["parameters"])})
+
+    def progress(self) -> MapProgress:
+        """How far the map is, and with which parameters it is and was drawn."""
+        request, drawn = self.request(), self._drawn()
+        last = replace(super().progress(), which=self._which, drawn=drawn)
+        if request is not None:
+            return replace(last, parameters=request.parameters)
+        return last if drawn is None else replace(last, state="succeeded", share=1.0)
+
+    def is_complete(self) -> bool:
+        """Whether the map is there with the parameters that were asked for."""
+        request = self.request()
+        return request is not None and self._drawn() == request.parameters
+
+    def note_unforeseen(self, error: Exception) -> None:
+        """Write the details into the run's log."""
+        details = "".join(traceback.format_exception(error))
+        ProgressFiles(self.files, self._run_id).log("error", str(error), level="error", traceback=details)
+
+    def work(self, report: JobReporter[MapProgress], stop: Callable[[], bool]) -> dict[str, Any]:
+        """Do what is missing: embeddings, neighbours, and the map itself."""
+        request = self.request()
+        assert request is not None
+        config = RunConfig.from_json(RunRecords(open_database(self.settings)).get(self._run_id).config)
+        manifest = DatasetManifest.load(self.files, config.dataset_id)
+        store, which = self._embeddings, self._which
+        embed, find_neighbours = not store.has_vectors(which), not store.has_neighbours(which)
+        stages = _Stages(report, expected_seconds(manifest.rows, embed=embed, find_neighbours=find_neighbours))
+        if embed:
+            stages.report("embedding", 0.0, "Loading the model")
+            from diet_explorer.scoring.representations import store_initial_embeddings
+
+            def embedded(done: int) -> None:
+                words = f"Embedded {done:,} of {manifest.rows:,} examples"
+                stages.report("embedding", done / manifest.rows, words)
+
+            store_initial_embeddings(store, config, manifest, self.scratch_folder, embedded)
+        if find_neighbours:
+            stages.report("neighbours", 0.0, f"Finding the neighbours of {manifest.rows:,} examples")
+            store_neighbours(store, manifest, which)
+        store_map(store, which, request.parameters, partial(stages.report, "layout"))
+        return {}
+
+    def _drawn(self) -> MapParameters | None:
+        try:
+            value = self.files.read_json(self._embeddings.parameters_path(self._which))
+        except NotFoundError:
+            return None
+        return MapParameters(value["neighbors"], value["min_dist"], value["seed"])
+
+
+def expected_seconds(rows: int, *, embed: bool, find_neighbours: bool) -> dict[str, float]:
+    """The stages ahead, with roughly the seconds that each takes on two cores with a small model."""
+    seconds = {}
+    if embed:
+        seconds["embedding"] = 10.0 + 0.004 * rows
+    if find_neighbours:
+        seconds["neighbours"] = 2e-8 * rows**2 if rows < EXACT_ROWS else 60.0 + 0.0008 * rows
+    fitted = min(rows, FIT_ROWS)
+    seconds["layout"] = 15.0 + 0.002 * fitted + 0.001 * (rows - fitted)
+    return seconds
+
+
+class _Stages:
+    """Reports the share of the whole that a share of one stage is, by the seconds that each is expected to take."""
+
+    def __init__(self, report: JobReporter[MapProgress], seconds: dict[str, float]) -> None:
+        self._report = report
+        self._seconds = seconds
+
+    def report(self, stage: str, share: float, words: str) -> None:
+        names = list(self._seconds)
+        before = sum(self._seconds[name] for name in names[: names.index(stage)])
+        self._report((before + share * self._seconds[stage]) / sum(self._seconds.values()), words)

@@ -1,0 +1,300 @@
+"""Pushing an export to the Hub.
+
+Not a job of the durable queue: that would keep its arguments, and a token must be kept nowhere. Whoever asks for a push
+starts a process of its own, hands it the token through a pipe, and may go: a page that is drawn anew, or another one,
+reads the progress from a file. If the process that asked ends, so does the push, and the dataset on the Hub is as it
+was; to push again is to go on, since large files that are there are not sent again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+import diet_explorer.errors as errors
+from diet_explorer.config import Settings
+from diet_explorer.errors import BadInputError, DietExplorerError, HubError, JobCancelledError
+from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
+from diet_explorer.jobs.processes import OwnProcess
+from diet_explorer.jobs.progress import JobProgress, JobReporter
+from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.hub import (
+    HubPush,
+    check_is_there,
+    check_repo_name,
+    fetch_export,
+    found_token,
+    read_manifest,
+)
+from diet_explorer.pruning.export.writing import is_remote
+from diet_explorer.store.files import Files, explained
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+
+POLL_SECONDS = 0.2
+STOP_POLL_SECONDS = 0.25
+_ENDING_TRIES = 500  # a push that has written down its end holds the lock for a moment more
+_NO_PROOF = CardProof()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushRequest(JobRequest):
+    """What is asked of a push: from which folder to which dataset of the Hub, and what its card is to say."""
+
+    folder: str
+    repo: str
+    private: bool
+    proof: CardProof
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushProgress(JobProgress):
+    """How far a push is; interrupted means that its process is gone: pushing again goes on where it was.
+
+    Attributes
+    ----------
+    repo : str
+        ``OWNER/NAME``.
+    private : bool
+        As asked for; once done, as the dataset is.
+    bytes_sent, bytes_total : int
+        Of the export's files; what the Hub has already counts as sent in the end.
+    url, commit : str or None
+        Address and revision, once done.
+    """
+
+    repo: str = ""
+    private: bool = True
+    bytes_sent: int = 0
+    bytes_total: int = 0
+    url: str | None = None
+    commit: str | None = None
+
+
+class PushJob(BackgroundJob[PushRequest, PushProgress]):
+    """The push of one export.
+
+    Parameters
+    ----------
+    settings : Settings
+    files : Files
+        The workspace's files.
+    export_id : str
+    """
+
+    kind = "push"
+    words = JobWords(
+        noun="push", verb="pushed", short_of_memory="Push again.", unforeseen="The push's log has the details."
+    )
+    progress_type = PushProgress
+
+    def __init__(self, settings: Settings, files: Files, export_id: str) -> None:
+        paths = Layout(files).push(export_id)
+        super().__init__(settings, files, (export_id,), paths.request, paths.status)
+        self._export_id = export_id
+        self._folder = settings.home_folder / "pushes" / export_id
+
+    @classmethod
+    def read_request(cls, value: dict[str, Any]) -> PushRequest:
+        """Rebuild a request from its file."""
+        return PushRequest(**{**value, "proof": CardProof(**value["proof"])})
+
+    @property
+    def log_path(self) -> Path:
+        """Where the process writes what it has to say beside its progress."""
+        return self._folder / "push.log"
+
+    @property
+    def _lock_path(self) -> Path:
+        return self._folder / "lock"
+
+    def start(
+        self,
+        folder: str | Path,
+        repo: str,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        proof: CardProof = _NO_PROOF,
+    ) -> PushProgress:
+        """Begin to push a finished export; returns at once.
+
+        Parameters
+        ----------
+        folder : str or Path
+            With ``manifest.json`` and the files that it names. In a remote workspace a URL, whose files are fetched
+            first.
+        repo : str
+            ``OWNER/NAME``; made if it is not there.
+        private : bool
+            Who may see it. A push that is to be private is refused by a dataset that is public.
+        token : str, optional
+            By default that of the environment (HF_TOKEN) or of the Hub's own login.
+        proof : CardProof
+            For the card.
+
+        Raises
+        ------
+        BadInputError
+            The name cannot be one, or a push of this export goes on already.
+        NotFoundError, HubError
+            The folder is no finished export, or was changed.
+        """
+        check_repo_name(repo)
+        path = str(folder)
+        if is_remote(path):
+            check_is_there(self.files, path)
+        else:
+            path = str(Path(path.removeprefix("file://")).absolute())
+            read_manifest(Path(path))
+        lock = self._locked()
+        try:
+            request = PushRequest(
+                id=f"push-{uuid.uuid4().hex[:8]}", folder=path, repo=repo, private=private, proof=proof
+            )
+            begun = PushProgress(job=request.id, state="running", stage="Starting", repo=repo, private=private)
+            self.save_request(request)
+            self.save(begun)
+            process = OwnProcess(self, request.id, self.log_path, secret=token)
+        except BaseException:
+            lock.release()
+            raise
+        threading.Thread(target=_hold, args=(lock, process), daemon=True).start()
+        return begun
+
+    def progress(self) -> PushProgress:
+        """How far the last push is."""
+        status = self.status()
+        if status.is_active and not is_locked(self._lock_path):
+            status = self.status()  # it may have ended between the two looks
+            if status.is_active:
+                return replace(status, state="interrupted", seconds_left=None)
+        return status
+
+    def wait(self, follow: Callable[[PushProgress], None] | None = None) -> PushProgress:
+        """Wait for the end of the push.
+
+        Parameters
+        ----------
+        follow : callable, optional
+            Called with the progress a few times a second.
+
+        Raises
+        ------
+        HubError, BadInputError, NotFoundError
+            In plain words why it failed.
+        JobCancelledError
+            It was cancelled.
+        """
+        while (progress := self.progress()).is_active:
+            if follow is not None:
+                follow(progress)
+            time.sleep(POLL_SECONDS)
+        if progress.state == "failed":
+            raise _typed(progress)
+        if progress.state == "cancelled":
+            raise JobCancelledError("The push was cancelled; the Hub has what it had before.", "Push again to go on.")
+        if progress.state == "interrupted":
+            raise HubError(
+                f"The process that pushed to {progress.repo} was ended; the Hub has what it had before.",
+                f"Push again to go on: what is up is not sent again. Its log is {self.log_path}.",
+            )
+        return progress
+
+    def _locked(self) -> FileLock:
+        """The lock that says that a push goes on."""
+        with explained("write", str(self._folder)):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = try_lock(self._lock_path, ONLOOKER_TRIES if self.progress().is_active else _ENDING_TRIES)
+        if lock is None:
+            raise BadInputError("This export is being pushed already.", "Wait for its end, or cancel that push.")
+        return lock
+
+    def work(self, report: JobReporter[PushProgress], stop: Callable[[], bool]) -> dict[str, Any]:
+        """Push; a commit that has begun comes to its end, also when somebody cancels."""
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+        request = self.request()
+        assert request is not None
+        committing = threading.Lock()
+        threading.Thread(target=_end_when_cancelled, args=(stop, report, committing), daemon=True).start()
+
+        size = 0
+
+        def sent(stage: str, count: int, total: int) -> None:
+            nonlocal size
+            size = total or size  # where it is not said it is the earlier one
+            share = count / size if size else 0.0
+            report(share, stage, seconds_left=None, bytes_sent=count, bytes_total=size)
+
+        self.secret = found_token(self.secret)
+        with self._local_export(request, sent) as folder:
+            pushed = HubPush(
+                folder,
+                request.repo,
+                private=request.private,
+                token=self.secret,
+                proof=request.proof,
+                report=sent,
+                committing=_Committing(committing),
+            ).run()
+        return {"url": pushed.url, "commit": pushed.commit, "private": pushed.private}
+
+    @contextmanager
+    def _local_export(self, request: PushRequest, report: Callable[[str, int, int], None]) -> Iterator[Path]:
+        """The export's folder; of one that lies elsewhere a copy, which is gone at the end."""
+        if not is_remote(request.folder):
+            yield Path(request.folder)
+            return
+        report("Fetching", 0, 0)
+        copy = self.settings.scratch_folder / "fetched" / self._export_id
+        shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
+        try:
+            yield fetch_export(self.files, request.folder, copy)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+class _Committing:
+    """Holds off the end of the process from the commit on; given back only if the commit was refused."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._lock.release()
+
+
+def _end_when_cancelled(
+    stop: Callable[[], bool], report: JobReporter[PushProgress], committing: threading.Lock
+) -> None:
+    """End the process when somebody cancels. At once is safe: until the commit nothing on the Hub is changed."""
+    while not stop():
+        time.sleep(STOP_POLL_SECONDS)
+    with committing:
+        report.end("cancelled")
+        os._exit(0)
+
+
+def _hold(lock: FileLock, process: OwnProcess) -> None:
+    process.wait()
+    lock.release()
+
+
+def _typed(progress: PushProgress) -> DietExplorerError:
+    kind = getattr(errors, progress.kind or "", HubError)
+    typed: type[DietExplorerError] = kind if issubclass(kind, DietExplorerError) else HubError
+    return typed(progress.error or "The push failed.", progress.remedy or "Push again.")

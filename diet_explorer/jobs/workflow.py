@@ -1,0 +1,77 @@
+"""A background job as one durable step: any kind whose work is done by a process of its own.
+
+Such a process can be ended at any moment and gives its memory back. A job that was cut off, because its worker was
+killed, is taken up again by the next worker.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from dbos import DBOS
+
+from diet_explorer.errors import DietExplorerError, JobCancelledError, JobFailedError
+from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, alone
+from diet_explorer.jobs.job import QueuedJob, failure
+from diet_explorer.jobs.processes import OwnProcess
+from diet_explorer.jobs.progress import ended
+
+Job = QueuedJob[Any, Any]
+
+
+def declare(context: WorkerContext, kind: type[Job]) -> None:
+    """Register a kind of job with the job library; call it once, before the library is launched."""
+    make: Callable[..., Job] = kind
+
+    @DBOS.step(name=kind.kind)
+    def work(*arguments: str) -> str:
+        return carry_out(context, make(context.settings, context.files, *arguments))
+
+    @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
+    def run(*arguments: str) -> str:
+        return work(*arguments)
+
+
+def carry_out(context: WorkerContext, job: Job) -> str:
+    """Do what was asked for last, or go on with it, and give the state it ended in."""
+    request, status = job.request(), job.status()
+    if request is None:
+        return "cancelled"
+    starts = status.starts + 1 if status.job == request.id else 1
+    begun = job.progress_type(job=request.id, state="running", stage="Starting", starts=starts)
+    try:
+        _work(context, job, begun)
+    except JobCancelledError:
+        job.clean_up()
+        return "cancelled"
+    except DietExplorerError as error:
+        job.clean_up()
+        job.save(ended(begun, "failed", **failure(error)))
+    return str(job.status().state)
+
+
+def _work(context: WorkerContext, job: Job, begun: Any) -> None:
+    def stopped() -> bool:
+        return job.is_stopped(begun.job)
+
+    scratch = job.scratch_folder
+    with alone(scratch, stopped):
+        if stopped():
+            raise JobCancelledError("The job was cancelled.", "Start it again.")
+        if begun.starts > 1 and job.is_complete():  # it was cut off right after the end
+            job.save(ended(begun, "succeeded"))
+            return
+        job.save(begun)
+        words = job.words
+        if begun.starts > MAX_STARTS:
+            raise JobFailedError(
+                f"The worker was killed {MAX_STARTS} times while it {words.verb} this {words.noun}.",
+                words.short_of_memory,
+            )
+        process = OwnProcess(job, begun.job, scratch / "output.log")
+        reason = process.wait(stopped, job.poll_seconds)
+        if reason is not None:
+            raise JobFailedError(f"The process that {words.verb} the {words.noun} {reason}.", words.short_of_memory)
+        shutil.rmtree(scratch, ignore_errors=True)
