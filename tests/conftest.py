@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.forked import ForkedWorker
+from tests.gate import Gate
 
+Command = subprocess.Popen[str] | ForkedWorker
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
 
 
@@ -42,17 +46,30 @@ def dataset(workspace: Workspace, sentences: Path) -> Dataset:
 
 
 @pytest.fixture
-def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts commands that are killed, children and all, when the test ends."""
-    started: list[subprocess.Popen[str]] = []
+def gate(tmp_path: Path) -> Gate:
+    """Holds what `launch` starts where the test says so."""
+    return Gate(tmp_path / "gate")
 
-    def start(*arguments: str, home: Path, **variables: str) -> subprocess.Popen[str]:
-        process = tiny_runs.start(*arguments, home=home, **variables)
-        started.append(process)
-        return process
+
+@pytest.fixture
+def launch(gate: Gate, tmp_path: Path) -> Iterator[Callable[..., Command]]:
+    """Starts commands that are killed, children and all, when the test ends."""
+    started: list[Command] = []
+
+    def start(verb: str, *arguments: str, home: Path, **variables: str) -> Command:
+        environment = tiny_runs.environment(home, **gate.environment, **variables)
+        if verb == "worker":
+            started.append(ForkedWorker([*arguments], environment, tmp_path / f"worker-{len(started)}.log"))
+        else:
+            started.append(tiny_runs.start(verb, *arguments, environment=environment))
+        return started[-1]
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    for command in started:
+        if command.poll() is None:
+            os.killpg(command.pid, signal.SIGKILL)
+        if isinstance(command, ForkedWorker):
+            command.wait()
+            sys.stdout.write(command.log.read_text(encoding="utf-8"))
+        else:
+            command.communicate()

@@ -19,7 +19,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
-from tests.tiny_runs import save_sentences, save_tiny_model, until
+from tests.tiny_runs import save_sentences, save_tiny_model
+from tests.waiting import until
 
 expect.set_options(timeout=60_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.store.runs import ACTIVE
 from tests.browser.conftest import LiveApp, known_as, settled
-from tests.tiny_runs import ENDLESS, LONG, further, queue, score_bytes, until
+from tests.tiny_runs import ENDLESS, LONG, further, queue, score_bytes
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 SETTINGS = {**LONG, "epochs": 12, "checkpoints": (*range(9), 10, 12)}

@@ -19,6 +19,7 @@ from diet_explorer.scoring.catalogue import RECORDED_NAMES
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 COLUMNS = ["--text", "sentence", "--label", "mood", "--id", "key"]
@@ -195,7 +196,7 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     options = [part for name, value in endless.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     options += ["--checkpoints", ",".join(map(str, tiny_runs.ENDLESS["checkpoints"]))]
     score = launch("score", "last", "--model", str(model), *options, home=home)
-    run = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 2 else None, "the run was queued")
+    run = until(lambda: workspace.runs()[0] if len(workspace.runs()) == 2 else None, "the run was queued")
     tiny_runs.landed(run, 1.0)
     score.send_signal(signal.SIGINT)
     assert score.wait(60) == 130
@@ -208,10 +209,10 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     landed = run.landed()
 
     launch("worker", home=home)
-    tiny_runs.until(lambda: living_workers(workspace.settings), "a worker is there, so that nobody brings his own")
+    until(lambda: living_workers(workspace.settings), "a worker is there, so that nobody brings his own")
     assert answer(home, "resume", run.id)["status"] in ("queued", "running")
     follower = launch("score", "last", "--model", str(model), *options, home=home)
-    second = tiny_runs.until(lambda: workspace.runs()[0] if len(workspace.runs()) == 3 else None, "another was queued")
+    second = until(lambda: workspace.runs()[0] if len(workspace.runs()) == 3 else None, "another was queued")
     tiny_runs.further(run, landed)
     assert answer(home, "cancel", run.id)["status"] == "cancelled"
     tiny_runs.landed(second, 1.0)

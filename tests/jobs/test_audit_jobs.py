@@ -17,6 +17,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 
@@ -36,7 +37,7 @@ def test_folds_and_noise_checks_belong_to_their_run(
     folds = run.audit.folds(3, 2)
     with pytest.raises(BadInputError, match="under way already"):
         run.audit.folds(3)
-    tiny_runs.until(lambda: 2 in folds.landed(), "the third fold has begun to land")
+    until(lambda: 2 in folds.landed(), "the third fold has begun to land")
     os.killpg(worker.pid, signal.SIGKILL)
     assert "oos" not in {entry.name for entry in run.audit.witnesses() if entry.available}, (
         "folds count when all are there"

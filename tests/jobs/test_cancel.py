@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +13,14 @@ from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
-CANCEL_SECONDS = 5.0
 
 
 def test_cancel_and_resume_while_others_wait(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     assert workers_in_words(workspace.settings) == NO_WORKER
     first = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
@@ -34,21 +34,20 @@ def test_cancel_and_resume_while_others_wait(
     with pytest.raises(BadInputError, match="cannot be cancelled: it has ended"):
         second.cancel()
 
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     launch("worker", home=workspace.settings.home_folder)
-    tiny_runs.landed(first, 1.0)
+    gate.reached("steps")
     assert workers_in_words(workspace.settings) == f"1 worker, busy with {first.id}"
     assert third.refresh().status == "queued"
     with pytest.raises(BadInputError, match="cannot be resumed: it is running"):
         first.resume()
 
-    begun = time.monotonic()
     first.cancel()
     with pytest.raises(JobCancelledError, match="resume"):
-        first.wait(CANCEL_SECONDS)
-    free_for_third = lambda: living_workers(workspace.settings)[0].run_id != first.id  # noqa: E731
-    tiny_runs.until(free_for_third, "the worker let go of the cancelled run", CANCEL_SECONDS)
-    assert time.monotonic() - begun < CANCEL_SECONDS
-    assert first.landed() == {0: [0.0, 1.0]}
+        first.wait()
+    gate.open("steps")
+    until(lambda: living_workers(workspace.settings)[0].run_id != first.id, "the worker let go of the cancelled run")
+    assert first.landed() == {0: [0.0, 1.0]}, "it stops where it is told to"
     with pytest.raises(BadInputError, match="cannot be cancelled: it has ended"):
         first.cancel()
 
@@ -67,21 +66,24 @@ def test_cancel_and_resume_while_others_wait(
 
 
 def test_a_run_cancelled_and_resumed_at_once_goes_on(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
-    for slot in ("0", "1"):  # the second worker would take up the resumed run while the first still holds it
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
+    for slot in ("0", "1"):
         launch("worker", "--slot", slot, home=home)
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     run.cancel()
     run.resume()
-    assert tiny_runs.ended(run) == "succeeded"
-    assert run.landed() == {0: [0.0, 1.0, 20.0]}
-    tiny_runs.until(
-        lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)),
-        "both workers are free",
+    until(
+        lambda: [worker.run_id for worker in living_workers(workspace.settings)] == [run.id, run.id],
+        "the other worker takes up the resumed run while the first still holds it",
     )
+    gate.open("steps")
+    assert tiny_runs.ended(run) == "succeeded"
+    assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
+    until(lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both workers are free")
     assert run.refresh().status == "succeeded"
 
 

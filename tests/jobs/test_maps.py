@@ -21,12 +21,13 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 
 
 def stage_reached(run: Run, words: str) -> None:
-    tiny_runs.until(lambda: run.maps.progress().stage.startswith(words), f"the map's stage is {words!r}")
+    until(lambda: run.maps.progress().stage.startswith(words), f"the map's stage is {words!r}")
 
 
 def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -35,7 +36,7 @@ def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def gone(processes: list[psutil.Process]) -> None:
-    tiny_runs.until(lambda: not any(tiny_runs.is_alive(process.pid) for process in processes), "the process has ended")
+    until(lambda: not any(tiny_runs.is_alive(process.pid) for process in processes), "the process has ended")
 
 
 def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
@@ -62,7 +63,7 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
         run.maps.draw(neighbors=5)
     stage_reached(run, "Preparing")
     beside = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
-    tiny_runs.until(lambda: beside.refresh().status != "queued", "a run begins while the map is drawn")
+    until(lambda: beside.refresh().status != "queued", "a run begins while the map is drawn")
     assert run.maps.progress().is_active
 
     children = drawers(first)
@@ -75,7 +76,7 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
 
     second = launch("worker", home=home)
-    tiny_runs.until(lambda: not run.maps.progress().is_active, "the map is drawn")
+    until(lambda: not run.maps.progress().is_active, "the map is drawn")
     progress = run.maps.progress()
     assert (progress.state, progress.share, progress.drawn) == ("succeeded", 1.0, MapParameters())
     drawn = pq.read_table(store.map_path("tuned"))

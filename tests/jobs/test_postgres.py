@@ -13,6 +13,8 @@ from sqlalchemy import create_engine, text
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 
@@ -34,7 +36,9 @@ def database(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
 
 
-def test_runs_on_postgresql(server: str, sentences: Path, model: Path, tmp_path: Path, launch: Launch) -> None:
+def test_runs_on_postgresql(
+    server: str, sentences: Path, model: Path, tmp_path: Path, gate: Gate, launch: Launch
+) -> None:
     jobs = database(server, "jobs")
     places = []
     for name in ("one", "two"):
@@ -45,17 +49,19 @@ def test_runs_on_postgresql(server: str, sentences: Path, model: Path, tmp_path:
     (first, run, explorer), (_, other, _) = places
 
     variables = {"DIET_EXPLORER_DATABASE_URL": explorer, "DIET_EXPLORER_JOBS_URL": jobs}
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     worker = launch("worker", home=first.settings.home_folder, **variables)
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     worker.kill()
     worker.wait()
     launch("worker", home=first.settings.home_folder, **variables)
-    tiny_runs.until(lambda: sum(line["event"] == "taken" for line in run.log()) == 2, "the run was taken up again")
+    until(lambda: sum(line["event"] == "taken" for line in run.log()) == 2, "the run was taken up again")
     run.cancel()
     with pytest.raises(Exception, match="was cancelled"):
-        run.wait(5)
+        run.wait(60)
+    gate.open("steps")
     assert tiny_runs.ended(run.resume()) == "succeeded"
-    assert run.landed() == {0: [0.0, 1.0, 20.0]}
+    assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
     assert other.refresh().status == "queued", "a worker took a run of another workspace"
     assert not list(first.settings.home_folder.glob("*.sqlite"))
 

@@ -18,6 +18,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.waiting import until
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
 TRAIN, TEST = 60, 30
@@ -53,7 +54,7 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
         proof.wait(60)
     one = proof.cells[1]
     proof.resume(one)
-    tiny_runs.until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended", LONGEST)
+    until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended", LONGEST)
     assert proof.progress().done >= 4
     proof.resume().wait(LONGEST)
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 
@@ -25,21 +26,22 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def test_a_killed_run_ends_with_the_same_bytes(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     killed = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
     undisturbed = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
 
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     first = launch("worker", home=home)
-    tiny_runs.landed(killed, 1.0)
-    time.sleep(0.3)  # some steps into the epoch after the checkpoint
+    gate.reached("steps")
     kill(first)
     assert killed.refresh().status == "running"
     assert killed.landed() == {0: [0.0, 1.0]}
     before = tiny_runs.score_bytes(killed)
     assert living_workers(workspace.settings) == []
 
+    gate.open("steps")
     launch("worker", home=home)
     assert tiny_runs.ended(killed) == "succeeded"
     assert tiny_runs.ended(undisturbed) == "succeeded"
@@ -47,7 +49,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
     after = tiny_runs.score_bytes(killed)
     assert after == tiny_runs.score_bytes(undisturbed)
     assert before.items() <= after.items(), "a file that had landed was written differently"
-    assert killed.landed() == {0: [0.0, 1.0, 20.0]}
+    assert killed.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
     taken = [line["message"] for line in killed.log(1000) if line["event"] == "taken"]
     assert taken == ["A worker takes up the run.", "A worker takes up the run again, from its last checkpoint."]
     assert not (workspace.settings.scratch_folder / killed.id).exists()
@@ -56,17 +58,19 @@ def test_a_killed_run_ends_with_the_same_bytes(
 
 
 def test_a_living_worker_takes_over_from_one_that_is_gone(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     workers = {slot: launch("worker", "--slot", str(slot), home=home) for slot in (0, 3)}
-    tiny_runs.until(lambda: len(living_workers(workspace.settings)) == 2, "two workers are there")
+    until(lambda: len(living_workers(workspace.settings)) == 2, "two workers are there")
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     busy = {worker.run_id: worker.slot for worker in living_workers(workspace.settings)}
     assert busy.keys() == {run.id, None}
 
     kill(workers[busy[run.id]])
+    gate.open("steps")
     assert run.refresh().status == "running"
     assert tiny_runs.ended(run) == "succeeded"
     assert [worker.slot for worker in living_workers(workspace.settings)] == [busy[None]]
@@ -74,13 +78,12 @@ def test_a_living_worker_takes_over_from_one_that_is_gone(
 
 
 def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_resumed(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    workflow = run.refresh().record.workflow_id
     for _ in range(10):
-        ProgressFiles(workspace.context.files, run.id).log(
-            "taken", "A worker takes up the run.", job=run.refresh().record.workflow_id
-        )
+        ProgressFiles(workspace.context.files, run.id).log("taken", "A worker takes up the run.", job=workflow)
     home = workspace.settings.home_folder
     worker = launch("worker", home=home)
     assert tiny_runs.ended(run) == "failed"
@@ -88,12 +91,14 @@ def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_res
     assert run.remedy is not None and "memory" in run.remedy
     assert run.landed() == {}
 
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     run.resume()
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     worker.send_signal(signal.SIGTERM)  # told to stop, it leaves at once
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
     assert living_workers(workspace.settings) == []
     assert run.refresh().status == "running"
+    gate.open("steps")
     launch("worker", home=home)
     assert tiny_runs.ended(run) == "succeeded"
 

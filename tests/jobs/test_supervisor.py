@@ -17,6 +17,8 @@ from diet_explorer.jobs.slots import living_workers
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
+from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
 
@@ -44,18 +46,19 @@ def answers(url: str) -> bool:
 
 
 def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
-    run = tiny_runs.queue(workspace, dataset.id, model, {**tiny_runs.LONG, "epochs": 60, "checkpoints": (0, 1, 20, 60)})
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     app, url = open_app(launch, home)
     assert url.startswith("http://127.0.0.1:") and answers(url)
 
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     (worker,) = living_workers(workspace.settings)
     assert worker.run_id == run.id
     os.kill(worker.pid, signal.SIGKILL)
-    tiny_runs.landed(run, 20.0)
+    until(lambda: run.landed() == {0: [0.0, 1.0, 2.0]}, "a worker that was started again goes on with the run")
     (restarted,) = living_workers(workspace.settings)
     assert restarted.pid != worker.pid
     assert app.poll() is None and answers(url)
@@ -66,16 +69,17 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
     assert len(family) == 2
     app.kill()
     app.wait()
-    tiny_runs.until(lambda: all_gone(family), "the children of the killed app were gone", 10)
+    until(lambda: all_gone(family), "the children of the killed app were gone")
     assert run.refresh().status == "running"
 
+    gate.open("steps")
     again, _ = open_app(launch, home)
     assert tiny_runs.ended(run) == "succeeded"
-    assert run.landed() == {0: [0.0, 1.0, 20.0, 60.0]}
+    assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
 
     family = children(again)
     again.send_signal(signal.SIGTERM)
-    assert again.wait(20) == 0
+    assert again.wait(60) == 0
     assert all_gone(family)
     assert not (home / "app.json").exists()
     assert living_workers(workspace.settings) == []
@@ -100,7 +104,7 @@ def test_one_app_per_workspace_and_one_per_port(workspace: Workspace, tmp_path: 
     assert not (tmp_path / "other" / "app.json").exists()
 
     app.send_signal(signal.SIGINT)
-    assert app.wait(20) == 0
+    assert app.wait(60) == 0
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", int(port)))
     again, _ = open_app(launch, home)
@@ -113,9 +117,9 @@ def test_sample_opens_with_one_run_of_the_sample(tmp_path: Path, launch: Launch)
     workspace = Workspace(home)
     (dataset,) = workspace.datasets()
     (run,) = workspace.runs(dataset)
-    tiny_runs.until(lambda: run.refresh().status == "running", "the sample's run has started")
+    until(lambda: run.refresh().status == "running", "the sample's run has started")
     app.send_signal(signal.SIGTERM)
-    assert app.wait(20) == 0
+    assert app.wait(60) == 0
 
     again, _ = open_app(launch, home, "--sample")
     assert [entry.id for entry in workspace.runs()] == [run.id], "the sample is not scored twice"

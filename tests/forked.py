@@ -1,0 +1,67 @@
+"""Worker processes that need not load torch anew: forked from one that has loaded what a worker loads, and no more.
+
+They are processes like any other, with an environment, an output and a process group of their own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import runpy
+import signal
+import sys
+from pathlib import Path
+from unittest import mock
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.forked_modules"])
+
+
+class ForkedWorker:
+    """``diet-explorer worker`` in a process forked from one that has loaded its modules.
+
+    Parameters
+    ----------
+    arguments : list of str
+        After ``worker``.
+    environment : dict
+    log : Path
+        Gets what it prints.
+    """
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        with mock.patch.dict(os.environ, environment):  # of the process that is forked from, where there is none yet
+            multiprocessing.forkserver.ensure_running()
+        self._process = _CONTEXT.Process(target=_work, args=(arguments, environment, str(log)))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+        self.log = log
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end and return the exit status; None if it has not ended in time."""
+        self._process.join(timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _work(arguments: list[str], environment: dict[str, str], log: str) -> None:
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["diet-explorer", "worker", *arguments]
+    runpy.run_module("diet_explorer.cli", run_name="__main__")
