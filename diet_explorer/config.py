@@ -39,6 +39,8 @@ class Settings(BaseSettings):
         Where the browser app listens.
     upload_limit_mb : int
         Largest file that the app accepts as an upload, in megabytes.
+    bundled_model : str or None
+        Folder of a model that stands in for the bundled one, for tests and demonstrations where a small one must do.
     leads, annotators : str
         E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
         everybody else who signs in may look.
@@ -54,6 +56,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65535)
     upload_limit_mb: int = Field(default=2048, ge=1)
+    bundled_model: str | None = None
     leads: str = ""
     annotators: str = ""
 

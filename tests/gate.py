@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from tests.waiting import until
@@ -13,8 +14,9 @@ SITE = Path(__file__).parent / "gate_site"
 class Gate:
     """Holds processes that are started with its environment; see `gate_site/sitecustomize.py`.
 
-    A closed gate holds what comes to it, also processes that are started later; names are modules, whose import is
-    held, or ``steps``, which holds trainings.
+    A closed gate holds what comes to it, also processes that are started later. Names are those of modules, whose
+    import is held, ``steps``, which holds each training after so many steps, and ``trainings``, which holds a process
+    after so many trainings.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,10 +26,10 @@ class Gate:
         self.environment = {"TEST_GATE": str(folder), "PYTHONPATH": os.pathsep.join(paths)}
 
     def close(self, name: str, after: int = 0) -> None:
-        """Hold the import of a module, or with ``steps`` every training after so many steps of its process."""
+        """Hold what comes here from now on; what is held already goes on until it comes here again."""
         (self._folder / f"{name}.reached").unlink(missing_ok=True)
         temporary = self._folder / f"{name}.new"
-        temporary.write_text(str(after))
+        temporary.write_text(f"{after} {time.monotonic_ns()}")
         temporary.replace(self._folder / f"{name}.closed")
 
     def reached(self, name: str) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from diet_explorer.config import load_settings
 from diet_explorer.errors import ModelError
 from diet_explorer.store.files import file_sha256
 from diet_explorer.training.config import BUNDLED
@@ -52,9 +53,10 @@ def locate_model(name: str) -> ModelSource:
     ModelError
         The bundled model is not installed or damaged; the folder holds no usable model; the name is no Hub id.
     """
-    if name == BUNDLED:
+    own = load_settings().bundled_model if name == BUNDLED else None
+    if name == BUNDLED and own is None:
         return ModelSource(name, str(_bundled_folder()), True)
-    folder = Path(name).expanduser()
+    folder = Path(own or name).expanduser()
     if folder.is_dir():
         _check_folder(folder)
         return ModelSource(name, str(folder.absolute()), True)

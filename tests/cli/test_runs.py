@@ -19,6 +19,7 @@ from diet_explorer.scoring.catalogue import RECORDED_NAMES
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
 from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
@@ -185,19 +186,19 @@ def test_scores_writes_the_long_table(
 
 
 def test_interrupting_cancels_a_run_that_nobody_else_carries(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     queued = tiny_runs.inside("score", dataset.id, "--model", str(model), "--no-wait", home=home)
     assert queued.returncode == 0 and "No worker is running: start one with `diet-explorer worker`." in queued.stdout
     assert tiny_runs.inside("cancel", "last", home=home).returncode == 0
 
-    endless = {name: value for name, value in tiny_runs.ENDLESS.items() if name != "checkpoints"}
-    options = [part for name, value in endless.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    options += ["--checkpoints", ",".join(map(str, tiny_runs.ENDLESS["checkpoints"]))]
+    options = [part for name, value in tiny_runs.LONG.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    options[options.index("--checkpoints") + 1] = ",".join(map(str, tiny_runs.LONG["checkpoints"]))
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
     score = launch("score", "last", "--model", str(model), *options, home=home)
     run = until(lambda: workspace.runs()[0] if len(workspace.runs()) == 2 else None, "the run was queued")
-    tiny_runs.landed(run, 1.0)
+    gate.reached("steps")
     score.send_signal(signal.SIGINT)
     assert score.wait(60) == 130
     assert score.stderr is not None
@@ -206,22 +207,23 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     assert "Traceback" not in errors
     assert run.refresh().status == "cancelled"
     assert living_workers(workspace.settings) == []
-    landed = run.landed()
+    assert run.landed() == {0: [0.0, 1.0]}
 
     launch("worker", home=home)
     until(lambda: living_workers(workspace.settings), "a worker is there, so that nobody brings his own")
     assert answer(home, "resume", run.id)["status"] in ("queued", "running")
     follower = launch("score", "last", "--model", str(model), *options, home=home)
     second = until(lambda: workspace.runs()[0] if len(workspace.runs()) == 3 else None, "another was queued")
-    tiny_runs.further(run, landed)
+    until(lambda: run.landed() == {0: [0.0, 1.0, 2.0]}, "the resumed run has gone on")
     assert answer(home, "cancel", run.id)["status"] == "cancelled"
-    tiny_runs.landed(second, 1.0)
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
+    until(lambda: second.landed() == {0: [0.0, 1.0]}, "the worker goes on with the next run")
     follower.send_signal(signal.SIGINT)
     assert follower.wait(60) == 130
     assert follower.stderr is not None
     assert f"The run goes on in its worker. Cancel it with: diet-explorer cancel {second.id}" in follower.stderr.read()
-    tiny_runs.further(second, second.landed())
-    assert second.refresh().status == "running"
+    gate.open("steps")
+    assert tiny_runs.ended(second) == "succeeded"
 
 
 def test_a_failed_job_ends_the_command_with_1(workspace: Workspace, dataset: Dataset, tmp_path: Path) -> None:

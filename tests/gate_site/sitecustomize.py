@@ -1,9 +1,11 @@
 """What is different in processes that tests start; Python loads this by itself where the folder is on its path.
 
 They are held where a test says so: a file `NAME.closed` in the folder `TEST_GATE` holds the import of the module NAME;
-one named `steps.closed` holds a training after as many steps as it says. `NAME.reached` tells the test that a process
-waits there, until the file is gone. And they have no `peft`, as with most users: transformers would load it for every
-training, which takes nearly as long as torch itself.
+`steps.closed` holds a training after as many steps as it says, `trainings.closed` the first step of a training after so
+many trainings of the process. `NAME.reached` tells the test that a process waits, until the file is gone or another.
+
+And they have no `peft`, as with most users: transformers would load it for every training, which takes nearly as long
+as torch itself.
 """
 
 import os
@@ -20,39 +22,53 @@ def note(name: str) -> Path:
     return Path(os.environ.get("TEST_GATE", "nowhere"), name)
 
 
-def closed(name: str, steps: int) -> bool:
-    """Whether the gate is closed for what is about to happen."""
+def closing(name: str, count: int) -> str:
+    """What the gate that is closed for this says, which changes when it is closed anew; empty if it is not closed."""
     try:
-        return steps >= int(note(f"{name}.closed").read_text())
+        text = note(f"{name}.closed").read_text()
     except FileNotFoundError:
-        return False
+        return ""
+    return text if count >= int(text.split()[0]) else ""
 
 
-def hold(name: str, steps: int = 0) -> None:
+def hold(name: str, count: int = 0) -> None:
     """Wait while the gate is closed."""
-    if not closed(name, steps):
+    text = closing(name, count)
+    if not text:
         return
     begun = time.monotonic()
     note(f"{name}.reached").touch()
-    while closed(name, steps) or time.monotonic() < begun + LEAST_SECONDS:
+    while closing(name, count) == text or time.monotonic() < begun + LEAST_SECONDS:
         time.sleep(0.02)
 
 
 class Imports(MetaPathFinder):
     """Finds nothing: it holds imports, and sees to it that trainings count their steps."""
 
-    steps = 0
-
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         hold(name)
         if name == "transformers.trainer":
             from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-            register_optimizer_step_pre_hook(self.stepped)
+            register_optimizer_step_pre_hook(Steps())
 
-    def stepped(self, *_: object) -> None:
-        hold("steps", Imports.steps)
-        Imports.steps += 1
+
+class Steps:
+    """Counts the steps of each training, which has an optimizer of its own, and the trainings of this process."""
+
+    def __init__(self) -> None:
+        self.optimizer: object = None
+        self.trainings = 0
+        self.steps = 0
+
+    def __call__(self, optimizer: object, *_: object) -> None:
+        if optimizer is not self.optimizer:
+            self.optimizer = optimizer
+            self.steps = 0
+            hold("trainings", self.trainings)
+            self.trainings += 1
+        hold("steps", self.steps)
+        self.steps += 1
 
 
 sys.meta_path.insert(0, Imports())

@@ -17,13 +17,13 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
-from tests.waiting import until
+from tests.gate import Gate
 
 Launch = Callable[..., subprocess.Popen[str]]
 
 
 def test_folds_and_noise_checks_belong_to_their_run(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
@@ -34,14 +34,17 @@ def test_folds_and_noise_checks_belong_to_their_run(
     worker = launch("worker", home=home)
     assert tiny_runs.ended(run) == "succeeded"
 
+    gate.close("trainings", after=3)  # that of the run and those of two folds
     folds = run.audit.folds(3, 2)
     with pytest.raises(BadInputError, match="under way already"):
         run.audit.folds(3)
-    until(lambda: 2 in folds.landed(), "the third fold has begun to land")
+    gate.reached("trainings")
+    assert folds.landed() == {seed: [1.0, 2.0] for seed in (0, 1)}
     os.killpg(worker.pid, signal.SIGKILL)
     assert "oos" not in {entry.name for entry in run.audit.witnesses() if entry.available}, (
         "folds count when all are there"
     )
+    gate.open("trainings")
     launch("worker", home=home)
     assert tiny_runs.ended(folds) == "succeeded"
     assert [entry.id for entry in workspace.runs()] == [run.id]

@@ -18,16 +18,12 @@ from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.workspace.dataset import Dataset
-from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
 from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
-
-
-def stage_reached(run: Run, words: str) -> None:
-    until(lambda: run.maps.progress().stage.startswith(words), f"the map's stage is {words!r}")
 
 
 def drawers(worker: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -40,7 +36,7 @@ def gone(processes: list[psutil.Process]) -> None:
 
 
 def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
-    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
 ) -> None:
     home = workspace.settings.home_folder
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
@@ -58,10 +54,12 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert run.maps.neighbour_agreement(7) == pytest.approx(same.mean())
 
     assert run.maps.progress().state == "absent"
+    gate.close("umap")
     assert run.maps.draw().parameters == MapParameters()
     with pytest.raises(BadInputError, match="drawn already"):
         run.maps.draw(neighbors=5)
-    stage_reached(run, "Preparing")
+    gate.reached("umap")
+    assert run.maps.progress().stage.startswith("Preparing")
     beside = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
     until(lambda: beside.refresh().status != "queued", "a run begins while the map is drawn")
     assert run.maps.progress().is_active
@@ -75,6 +73,7 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert not (folder / "maps").exists() and run.maps.progress().state == "running"
     assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
 
+    gate.open("umap")
     second = launch("worker", home=home)
     until(lambda: not run.maps.progress().is_active, "the map is drawn")
     progress = run.maps.progress()
@@ -89,9 +88,10 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert tiny_runs.ended(beside) == "succeeded"
 
     bytes_before = Path(store.map_path("tuned")).read_bytes()
+    gate.close("umap")
     queued = tiny_runs.inside("map", run.id, "--neighbors", "5", "--no-wait", "--json", home=home)
     assert json.loads(queued.stdout)["state"] == "queued"
-    stage_reached(run, "Preparing")
+    gate.reached("umap")
     children = drawers(second)
     cancelled = tiny_runs.inside("map", run.id, "--cancel", "--json", home=home)
     assert json.loads(cancelled.stdout)["state"] == "cancelled" == run.maps.progress().state

@@ -18,6 +18,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
+from tests.gate import Gate
 from tests.waiting import until
 
 SETTINGS = {"epochs": 2, "checkpoints": (1, 2), "batch_size": 16, "max_length": 16, "grand": "off"}
@@ -38,10 +39,11 @@ def scored(workspace: Workspace, tmp_path: Path, model: Path, launch: Callable[.
     return tiny_runs.queue(workspace, dataset.id, model, SETTINGS, seeds=3).wait(LONGEST)
 
 
-def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> None:
+def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run, gate: Gate) -> None:
     wrong = scored.dataset.examples([7])["label"][0]
     new = next(name for name in scored.dataset.classes if name != wrong)
     scored.dataset.decide([7], "relabel", annotator="ann", label=new)
+    gate.close("steps")
     proof = scored.proofs.start([BALANCED, Policy("decisions")], [50], seeds=3)
     kept = scored.pruning.plan(BALANCED.at_fraction(50)).rows
     assert [(arm.kind, arm.size) for arm in proof.arms] == [
@@ -54,6 +56,7 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run) -> Non
         proof.wait(60)
     one = proof.cells[1]
     proof.resume(one)
+    gate.open("steps")
     until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended", LONGEST)
     assert proof.progress().done >= 4
     proof.resume().wait(LONGEST)

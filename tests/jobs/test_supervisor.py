@@ -23,9 +23,9 @@ from tests.waiting import until
 Launch = Callable[..., subprocess.Popen[str]]
 
 
-def open_app(launch: Launch, home: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+def open_app(launch: Launch, home: Path, *arguments: str, **variables: str) -> tuple[subprocess.Popen[str], str]:
     """Start the app on a free port and return it with its address, once it answers."""
-    app = launch("app", "--port", "0", "--json", *arguments, home=home)
+    app = launch("app", "--port", "0", "--json", *arguments, home=home, **variables)
     assert app.stdout is not None and app.stderr is not None
     line = app.stdout.readline()
     assert line, app.stderr.read()
@@ -111,9 +111,10 @@ def test_one_app_per_workspace_and_one_per_port(workspace: Workspace, tmp_path: 
     assert again.poll() is None
 
 
-def test_sample_opens_with_one_run_of_the_sample(tmp_path: Path, launch: Launch) -> None:
+def test_sample_opens_with_one_run_of_the_sample(tmp_path: Path, model: Path, gate: Gate, launch: Launch) -> None:
     home = tmp_path / "home"
-    app, _ = open_app(launch, home, "--sample")
+    gate.close("steps")
+    app, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
     workspace = Workspace(home)
     (dataset,) = workspace.datasets()
     (run,) = workspace.runs(dataset)
@@ -121,7 +122,7 @@ def test_sample_opens_with_one_run_of_the_sample(tmp_path: Path, launch: Launch)
     app.send_signal(signal.SIGTERM)
     assert app.wait(60) == 0
 
-    again, _ = open_app(launch, home, "--sample")
+    again, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
     assert [entry.id for entry in workspace.runs()] == [run.id], "the sample is not scored twice"
     run.cancel()
     assert again.poll() is None

@@ -19,6 +19,16 @@ def test_the_bundled_model_is_there_and_is_the_right_one():
     assert file_sha256(Path(source.location) / "model.safetensors") == BUNDLED_SHA256
 
 
+def test_another_model_may_stand_in_for_the_bundled_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIET_EXPLORER_BUNDLED_MODEL", str(tmp_path))
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        locate_model("bundled")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").touch()
+    source = locate_model("bundled")
+    assert (source.name, source.location, source.is_local) == ("bundled", str(tmp_path), True)
+
+
 def test_wrong_weights_of_the_bundled_model_are_refused(tmp_path):
     fake = tmp_path / "model.safetensors"
     fake.write_bytes(b"not the model")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.pruning.export.formats import EXPORT_FORMATS, ExportFormat
@@ -131,7 +132,10 @@ def model_sha256(model: str) -> str | None:
     None where the weights are not on this machine, or are no safetensors.
     """
     if model == "bundled":
-        return BUNDLED_SHA256
+        stand_in = load_settings().bundled_model
+        if stand_in is None:
+            return BUNDLED_SHA256
+        model = stand_in
     path = Path(model) / _WEIGHTS
     if not path.is_file() and not Path(model).exists():
         from huggingface_hub import try_to_load_from_cache
