@@ -82,7 +82,7 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
 
 
 def _title(proof: Proof) -> str:
-    policies = sum(arm.kind == "policy" for arm in proof.arms)
+    policies = sum(variant.kind == "policy" for variant in proof.variants)
     number = words.counted(policies, "choice")
     return f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S} · {number} × {proof.seeds} seeds"
 

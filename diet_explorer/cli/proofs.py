@@ -67,7 +67,7 @@ def prove_command(
         if as_json:
             out.print_json(proof_facts(proof))
         else:
-            words = f"{len(proof.cells)} trainings. {workers_in_words(place.settings)}"
+            words = f"{len(proof.trainings)} trainings. {workers_in_words(place.settings)}"
             out.print_line(f"Queued {proof.id}: {words} See diet-explorer proof {proof.id}")
         return
     out.note(f"Proving with {found.id} as {proof.id}")
@@ -188,9 +188,9 @@ def print_proof(proof: Proof, as_json: bool) -> None:
     out.print_table(columns, rows)
     for words in proof.verdicts():
         out.print_line(words)
-    for entry in progress.cells:
+    for entry in progress.trainings:
         if entry.error:
-            out.note(f"{entry.title}, seed {entry.cell.seed}: {entry.error} {entry.remedy or ''}")
+            out.note(f"{entry.title}, seed {entry.training.seed}: {entry.error} {entry.remedy or ''}")
 
 
 def proof_facts(proof: Proof) -> dict[str, Any]:
@@ -212,15 +212,15 @@ def proof_facts(proof: Proof) -> dict[str, Any]:
         "arms": table.where(table.notna(), None).to_dict("records"),
         "trainings": [
             {
-                "arm": entry.cell.arm,
+                "arm": entry.training.variant,
                 "title": entry.title,
-                "seed": entry.cell.seed,
-                "run": entry.cell.run_id,
+                "seed": entry.training.seed,
+                "run": entry.training.run_id,
                 "status": entry.status,
                 "error": entry.error,
                 "remedy": entry.remedy,
             }
-            for entry in progress.cells
+            for entry in progress.trainings
         ],
     }
 

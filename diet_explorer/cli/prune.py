@@ -17,7 +17,7 @@ from diet_explorer.scoring import catalogue
 
 if TYPE_CHECKING:
     from diet_explorer.workspace.exports import Export
-    from diet_explorer.workspace.prune_plan import PrunePlan
+    from diet_explorer.workspace.pruning import RunPlan
     from diet_explorer.workspace.workspace import Workspace
 
 _KINDS = " ".join(f"{kind}: {note}" for kind, note in KIND_NOTES.items())
@@ -168,9 +168,7 @@ def export_facts(export: Export) -> dict[str, Any]:
 def _replay(place: Workspace, manifest: Path, run: str | None, output: Path | None, as_json: bool) -> None:
     if run is not None:
         raise BadInputError("--from-manifest says which run it is about.", "Leave the run out.")
-    from diet_explorer.workspace.export_requests import replay_export
-
-    export = replay_export(place.context, manifest, output)
+    export = place.export_again(manifest, output)
     if as_json:
         out.print_json(export_facts(export))
     else:
@@ -185,7 +183,7 @@ def _follow(export: Export, place: Workspace) -> None:
     export.wait()
 
 
-def _print_preview(plan: PrunePlan, as_json: bool) -> None:
+def _print_preview(plan: RunPlan, as_json: bool) -> None:
     found = plan.preview()
     if as_json:
         frames = {
@@ -205,7 +203,7 @@ def _print_preview(plan: PrunePlan, as_json: bool) -> None:
         out.print_line(f"Expected wrong labels: {found.noise.before:.1%} before, {found.noise.after:.1%} after.")
 
 
-def _print_counts(plan: PrunePlan) -> None:
+def _print_counts(plan: RunPlan) -> None:
     rows = [
         (entry.split, entry.label, f"{entry.before:,}", f"{entry.dropped:,}", f"{entry.kept:,}")
         for entry in plan.counts().itertuples()
@@ -213,7 +211,7 @@ def _print_counts(plan: PrunePlan) -> None:
     out.print_table(("split", "label", "before", "dropped", "kept"), rows)
 
 
-def _print_export(export: Export, plan: PrunePlan, place: Workspace, as_json: bool) -> None:
+def _print_export(export: Export, plan: RunPlan, place: Workspace, as_json: bool) -> None:
     if as_json:
         out.print_json({**export_facts(export), "kept": len(plan.rows), "dropped": plan.dropped})
         return

@@ -10,11 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.pruning.export.manifest import class_counts
-from diet_explorer.pruning.material import Population
-from diet_explorer.pruning.policies import Policy
-from diet_explorer.pruning.selection import REASONS, TOO_EASY, TOO_HARD, Material, Selection
+from diet_explorer.pruning.plan import Plan
+from diet_explorer.pruning.selection import TOO_EASY, TOO_HARD
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
@@ -91,7 +88,7 @@ class Preview:
     Attributes
     ----------
     counts : pandas.DataFrame
-        ``split, label, before, dropped, moved_out, moved_in, kept``; see `class_counts`.
+        ``split, label, before, dropped, moved_out, moved_in, kept``; see `Plan.counts`.
     reasons : pandas.DataFrame
         ``reason, rows`` over the training split.
     histogram : pandas.DataFrame
@@ -125,28 +122,15 @@ class Preview:
 
 
 def preview_of(
-    files: Files,
-    manifest: DatasetManifest,
-    population: Population,
-    material: Material,
-    policy: Policy,
-    selection: Selection,
-    ranking: pa.RecordBatch | None,
-    suspects: NDArray[np.integer] | None,
-    *,
-    bins: int = 60,
-    examples: int = 5,
+    plan: Plan, files: Files, suspects: NDArray[np.integer] | None, *, bins: int = 60, examples: int = 5
 ) -> Preview:
-    """Count and look up what a page shows of a policy.
+    """Count and look up what a page shows of a plan.
 
     Parameters
     ----------
-    files, manifest, population, material
-        The dataset.
-    policy, selection
-        What is asked for, and what comes of it.
-    ranking : pyarrow.RecordBatch or None
-        Of the policy's checkpoint.
+    plan : Plan
+    files : Files
+        The workspace, for texts.
     suspects : int array or None
         Training rows from the most suspicious on.
     bins : int
@@ -154,43 +138,39 @@ def preview_of(
     examples : int
         How many are shown on each side of each cut.
     """
-    rows = ExampleRows(files, manifest)
-    train, keep = material.train, selection.keep
-    reasons = np.bincount(selection.reasons[train], minlength=len(REASONS))
-    names = population.order.split_names
-    states = np.array(DECISION_STATES)
+    rows, material, keep = ExampleRows(files, plan.manifest), plan.material, plan.selection.keep
+    train = material.train
     decided = [
-        (state, int(np.count_nonzero(here & keep)), int(np.count_nonzero(here & ~keep)))
-        for state, here in ((states[code], train & (material.states == code)) for code in range(len(states)))
+        (state, int(np.count_nonzero(having & keep)), int(np.count_nonzero(having & ~keep)))
+        for state, having in ((state, train & (material.states == code)) for code, state in enumerate(DECISION_STATES))
     ]
     changing = [DECISION_STATES.index(state) for state in _WRONG]
     return Preview(
-        counts=pd.DataFrame(class_counts(material, selection, population.order.splits, names, manifest.classes)),
-        reasons=pd.DataFrame(
-            [(REASONS[code], int(count)) for code, count in enumerate(reasons) if count], columns=["reason", "rows"]
-        ),
-        histogram=_histogram(policy, material, selection, bins),
-        cuts=tuple(_cuts(policy, material, selection, manifest)),
+        counts=plan.counts(),
+        reasons=plan.reasons(),
+        histogram=_histogram(plan, bins),
+        cuts=tuple(_cuts(plan)),
         lengths=_lengths(rows.lengths(), train, train & keep),
-        boundary=_boundary(policy, material, selection, manifest, rows, examples),
+        boundary=_boundary(plan, rows, examples),
         decisions=pd.DataFrame(decided, columns=["state", "kept", "dropped"]),
         suspects=_suspects(suspects, keep),
-        noise=None if ranking is None else _noise(policy, material, selection, ranking),
+        noise=None if plan.ranking is None else _noise(plan, plan.ranking),
         ignored_decisions=int(np.count_nonzero(~train & np.isin(material.states, changing))),
     )
 
 
-def _scores(policy: Policy, material: Material) -> NDArray[np.floating]:
+def _scores(plan: Plan) -> NDArray[np.floating]:
     """The score as its catalogue has it, from the hardness."""
-    return material.hardness if catalogue.score(policy.score).worst == "high" else -material.hardness
+    hardness = plan.material.hardness
+    return hardness if catalogue.score(plan.policy.score).worst == "high" else -hardness
 
 
-def _histogram(policy: Policy, material: Material, selection: Selection, bins: int) -> pd.DataFrame:
-    known = material.train & np.isfinite(material.hardness)
+def _histogram(plan: Plan, bins: int) -> pd.DataFrame:
+    known = plan.material.train & np.isfinite(plan.material.hardness)
     if not known.any():
         return pd.DataFrame({"left": [], "right": [], "kept": [], "dropped": []})
-    values = _scores(policy, material)[known].astype(np.float64)
-    keep = selection.keep[known]
+    values = _scores(plan)[known].astype(np.float64)
+    keep = plan.selection.keep[known]
     edges = np.linspace(values.min(), values.max(), bins + 1)
     if edges[0] == edges[-1]:
         edges = np.array([edges[0], edges[0] + 1.0])
@@ -198,44 +178,37 @@ def _histogram(policy: Policy, material: Material, selection: Selection, bins: i
     return pd.DataFrame({"left": edges[:-1], "right": edges[1:], "kept": kept, "dropped": dropped})
 
 
-def _cuts(policy: Policy, material: Material, selection: Selection, manifest: DatasetManifest) -> list[Cut]:
-    values = _scores(policy, material)
-    found = []
+def _cuts(plan: Plan) -> list[Cut]:
+    values, selection = _scores(plan), plan.selection
+    cuts = []
     for end, code in _ENDS:
         gone = np.flatnonzero(selection.reasons == code)
         if not len(gone):
             continue
         labels = selection.labels[gone]
-        groups = np.unique(labels).tolist() if policy.kind == "class_balanced" else [None]
+        groups = np.unique(labels).tolist() if plan.policy.kind == "class_balanced" else [None]
         for label in groups:
-            here = gone if label is None else gone[labels == label]
-            hardness = material.hardness[here]
-            last = here[np.argmin(hardness) if code == TOO_HARD else np.argmax(hardness)]
-            found.append(Cut(end, float(values[last]), None if label is None else manifest.classes[label]))
-    return found
+            group = gone if label is None else gone[labels == label]
+            hardness = plan.material.hardness[group]
+            last = group[np.argmin(hardness) if code == TOO_HARD else np.argmax(hardness)]
+            cuts.append(Cut(end, float(values[last]), None if label is None else plan.manifest.classes[label]))
+    return cuts
 
 
-def _boundary(
-    policy: Policy,
-    material: Material,
-    selection: Selection,
-    manifest: DatasetManifest,
-    rows: ExampleRows,
-    examples: int,
-) -> pd.DataFrame:
+def _boundary(plan: Plan, rows: ExampleRows, examples: int) -> pd.DataFrame:
+    material, selection = plan.material, plan.selection
     kept = np.flatnonzero(material.train & selection.keep & np.isfinite(material.hardness))
     parts: list[tuple[str, str, NDArray[np.int64]]] = []
     for end, code in _ENDS:
         gone = np.flatnonzero(selection.reasons == code)
         if not len(gone):
             continue
-        sign = 1.0 if code == TOO_HARD else -1.0
-        keys = sign * material.hardness
+        keys = material.hardness if code == TOO_HARD else -material.hardness
         parts.append((end, "dropped", _least(gone, keys, material.tie_order, examples)))
         parts.append((end, "kept", _least(kept, -keys, material.tie_order, examples)))
     chosen = np.concatenate([part for _, _, part in parts]) if parts else np.empty(0, dtype=np.int64)
     texts = rows.of(chosen).to_pandas()
-    classes = np.array(manifest.classes, dtype=object)
+    classes = np.array(plan.manifest.classes, dtype=object)
     frame = pd.DataFrame(
         {
             "end": [end for end, _, part in parts for _ in part],
@@ -246,7 +219,7 @@ def _boundary(
     for name in texts.columns:
         frame[name] = texts[name]
     frame["label"] = classes[selection.labels[chosen]]
-    frame["score"] = _scores(policy, material)[chosen]
+    frame["score"] = _scores(plan)[chosen]
     return frame
 
 
@@ -275,35 +248,37 @@ def _lengths(lengths: NDArray[np.int32], before: NDArray[np.bool_], after: NDArr
 
 
 def _suspects(suspects: NDArray[np.integer] | None, keep: NDArray[np.bool_]) -> pd.DataFrame:
-    found = []
-    for share in SUSPECT_SHARES if suspects is not None and len(suspects) else ():
-        worst = suspects[: max(round(len(suspects) * share), 1)] if suspects is not None else ()
-        kept = int(np.count_nonzero(keep[worst]))
-        found.append((share, kept, len(worst) - kept))
-    return pd.DataFrame(found, columns=["worst", "kept", "dropped"])
+    lines = []
+    if suspects is not None and len(suspects):
+        for share in SUSPECT_SHARES:
+            worst = suspects[: max(round(len(suspects) * share), 1)]
+            kept = int(np.count_nonzero(keep[worst]))
+            lines.append((share, kept, len(worst) - kept))
+    return pd.DataFrame(lines, columns=["worst", "kept", "dropped"])
 
 
-def _noise(policy: Policy, material: Material, selection: Selection, ranking: pa.RecordBatch) -> NoiseEstimate | None:
+def _noise(plan: Plan, ranking: pa.RecordBatch) -> NoiseEstimate | None:
+    material, selection = plan.material, plan.selection
     rows = ranking["row"].to_numpy()
-    here = material.train[rows]
-    rows = rows[here]
+    in_train = material.train[rows]
+    rows = rows[in_train]
     if not len(rows):
         return None
-    contradicts = ranking["disagree"].to_numpy(zero_copy_only=False)[here]
+    contradicts = ranking["disagree"].to_numpy(zero_copy_only=False)[in_train]
     states = material.states[rows]
     right, wrong = (np.isin(states, [DECISION_STATES.index(state) for state in kind]) for kind in (_RIGHT, _WRONG))
     chance, words = np.zeros(len(rows)), []
     for kind, what, otherwise in ((contradicts, "contradicts", 1.0), (~contradicts, "agrees with", 0.0)):
-        reviewed, found = int(np.count_nonzero(kind & (right | wrong))), int(np.count_nonzero(kind & wrong))
-        chance[kind] = found / reviewed if reviewed >= LEAST_REVIEWED else otherwise
+        reviewed, errors = int(np.count_nonzero(kind & (right | wrong))), int(np.count_nonzero(kind & wrong))
+        chance[kind] = errors / reviewed if reviewed >= LEAST_REVIEWED else otherwise
         if reviewed >= LEAST_REVIEWED:
-            words.append(f"{found:,} of {reviewed:,} reviewed labels that the model {what} were wrong")
+            words.append(f"{errors:,} of {reviewed:,} reviewed labels that the model {what} were wrong")
         else:
             taken = "wrong" if otherwise else "right"
             words.append(f"labels that the model {what} count as {taken}: only {reviewed:,} of them are reviewed")
     chance[right], chance[wrong] = 0.0, 1.0
     keep = selection.keep[rows]
-    remaining = np.where(wrong & policy.use_decisions, 0.0, chance)[keep]
+    remaining = np.where(wrong & plan.policy.use_decisions, 0.0, chance)[keep]
     given = selection.labels[rows] == material.labels[rows]
     return NoiseEstimate(
         before=float(chance.mean()),

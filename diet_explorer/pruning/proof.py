@@ -1,7 +1,7 @@
 """Proof by retraining: which trainings it takes, and what their results say. Pure functions of arrays and numbers.
 
-A proof has *arms*, ways to choose training examples, and *cells*, one training per arm and seed. All cells of a seed
-begin with the same weights and take the same number of optimisation steps as full data does, so that an arm of fewer
+A proof has *variants*, ways to choose training examples, and one training per variant and seed. All trainings of a seed
+begin with the same weights and take the same number of optimisation steps as full data does, so that a variant of fewer
 examples sees each of them more often.
 """
 
@@ -23,7 +23,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import MAX_SEEDS, RunConfig
 
-ArmKind = Literal["full", "random", "policy"]
+VariantKind = Literal["full", "random", "policy"]
 Measure = Literal["accuracy", "macro_f1", "loss"]
 MEASURES: tuple[Measure, ...] = ("accuracy", "macro_f1", "loss")
 LEAST_SEEDS = 3
@@ -31,7 +31,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One way to choose training examples.
 
     Attributes
@@ -46,7 +46,7 @@ class Arm:
         The kept share that was asked for, in per cent; None where the policy has a size of its own, and for full data.
     """
 
-    kind: ArmKind
+    kind: VariantKind
     size: int
     policy: Policy | None = None
     fraction: float | None = None
@@ -64,8 +64,8 @@ class Arm:
         return {**asdict(self), "policy": None if self.policy is None else self.policy.to_json()}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Arm:
-        """Rebuild an arm from `to_json`'s result."""
+    def from_json(cls, value: Mapping[str, Any]) -> Variant:
+        """Rebuild a variant from `to_json`'s result."""
         policy = value["policy"]
         return cls(**{**value, "policy": None if policy is None else Policy.from_json(policy)})
 
@@ -130,19 +130,19 @@ def choices_of(policies: Sequence[Policy], fractions: Sequence[float]) -> list[t
     for fraction in fractions:
         if not 1 <= fraction < 100:
             raise BadInputError(f"The kept share is {fraction:g}.", "Give it in per cent, from 1 to below 100.")
-    found: dict[Policy, float | None] = {}
+    choices: dict[Policy, float | None] = {}
     for fraction in sorted({float(fraction) for fraction in fractions}, reverse=True):
         for policy in policies:
             if policy.uses("keep") or policy.uses("drop_easiest"):
-                found.setdefault(policy.at_fraction(fraction), fraction)
+                choices.setdefault(policy.at_fraction(fraction), fraction)
     for policy in policies:
         if not fractions or not (policy.uses("keep") or policy.uses("drop_easiest")):
-            found.setdefault(policy, None)
-    return list(found.items())
+            choices.setdefault(policy, None)
+    return list(choices.items())
 
 
-def arms_of(chosen: Sequence[tuple[Policy, float | None, int]], full: int) -> list[Arm]:
-    """The arms of a proof: full data, then random of every size that a policy has, always, and the policies.
+def variants_of(chosen: Sequence[tuple[Policy, float | None, int]], full: int) -> list[Variant]:
+    """The variants of a proof: full data, then random of every size that a policy has, always, and the policies.
 
     Parameters
     ----------
@@ -152,15 +152,15 @@ def arms_of(chosen: Sequence[tuple[Policy, float | None, int]], full: int) -> li
     full : int
         Training examples of full data.
     """
-    arms = [Arm("full", full)]
+    variants = [Variant("full", full)]
     drawn = {full}  # as many as there are is full data, however they are drawn
     for policy, fraction, size in chosen:
         if size not in drawn:
             drawn.add(size)
-            arms.append(Arm("random", size, fraction=fraction))
+            variants.append(Variant("random", size, fraction=fraction))
         if policy.kind != "random":
-            arms.append(Arm("policy", size, policy, fraction))
-    return arms
+            variants.append(Variant("policy", size, policy, fraction))
+    return variants
 
 
 def checked_seeds(seeds: int) -> int:
@@ -176,7 +176,7 @@ def checked_seeds(seeds: int) -> int:
     return seeds
 
 
-def cell_config(config: RunConfig, full: int, seed: int) -> RunConfig:
+def training_config(config: RunConfig, full: int, seed: int) -> RunConfig:
     """Settings of one training: the run's own, with the steps that it takes on `full` training examples."""
     return replace(
         config,
@@ -190,7 +190,7 @@ def cell_config(config: RunConfig, full: int, seed: int) -> RunConfig:
     ).validated()
 
 
-def cell_key(
+def training_key(
     content_hash: str,
     config: RunConfig,
     rows: NDArray[np.integer],
@@ -204,7 +204,7 @@ def cell_key(
     content_hash : str
         Of the dataset.
     config : RunConfig
-        Of the training, see `cell_config`.
+        Of the training, see `training_config`.
     rows, labels : int arrays (n,)
         What is trained on.
     evaluated : int array (m,)
@@ -227,13 +227,11 @@ def evaluate(labels: NDArray[np.integer], predicted: NDArray[np.integer], losses
     losses : array (n,)
         Cross-entropy of each example, in nats.
     """
-    count = int(max(labels.max(), predicted.max())) + 1
-    right = np.bincount(labels[labels == predicted], minlength=count)
-    sizes = np.bincount(labels, minlength=count) + np.bincount(predicted, minlength=count)
-    occurring = sizes > 0
+    from sklearn.metrics import f1_score
+
     return Figures(
         accuracy=float(np.mean(labels == predicted)),
-        macro_f1=float(np.mean(2 * right[occurring] / sizes[occurring])),
+        macro_f1=float(f1_score(labels, predicted, average="macro", zero_division=0)),
         loss=float(np.mean(losses, dtype=np.float64)),
     )
 
@@ -264,15 +262,15 @@ def paired_difference(
     return mean_interval([getattr(first[seed], measure) - getattr(second[seed], measure) for seed in shared])
 
 
-def results_table(arms: Sequence[Arm], results: Sequence[Mapping[int, Figures]], seeds: int) -> pd.DataFrame:
-    """One line per arm: its results over the seeds that are done, and how it compares.
+def results_table(variants: Sequence[Variant], results: Sequence[Mapping[int, Figures]], seeds: int) -> pd.DataFrame:
+    """One line per variant: its results over the seeds that are done, and how it compares.
 
     Parameters
     ----------
-    arms : sequence of Arm
-        As `arms_of` gives them.
+    variants : sequence of Variant
+        As `variants_of` gives them.
     results : sequence of mapping of int to Figures
-        For each arm the seeds that are done, and their results.
+        For each variant the seeds that are done, and their results.
     seeds : int
         How many there will be.
 
@@ -283,61 +281,61 @@ def results_table(arms: Sequence[Arm], results: Sequence[Mapping[int, Figures]],
         ``kept`` (training examples), ``share`` (per cent of full data), ``seeds`` (done); ``accuracy, macro_f1, loss``
         as means with ``_low`` and ``_high``; ``vs_random, vs_full``: paired differences of accuracy with ``_low`` and
         ``_high`` (positive: better than random of the same size, than full data; NaN where there is nothing to compare
-        with); ``verdict`` in words. Nothing is corrected for comparing many arms.
+        with); ``verdict`` in words. Nothing is corrected for comparing many variants.
     """
-    full = next(number for number, arm in enumerate(arms) if arm.kind == "full")
-    drawn = {arm.size: number for number, arm in enumerate(arms) if arm.kind == "random"}
+    full = next(number for number, variant in enumerate(variants) if variant.kind == "full")
+    drawn = {variant.size: number for number, variant in enumerate(variants) if variant.kind == "random"}
     lines = []
-    for arm, found in zip(arms, results, strict=True):
-        other = drawn.get(arm.size, full)
-        intervals = {name: mean_interval([getattr(entry, name) for entry in found.values()]) for name in MEASURES}
+    for variant, figures in zip(variants, results, strict=True):
+        other = drawn.get(variant.size, full)
+        intervals = {name: mean_interval([getattr(entry, name) for entry in figures.values()]) for name in MEASURES}
         against = {
-            "vs_random": paired_difference(found, results[other]) if arm.kind == "policy" else _NOTHING,
-            "vs_full": paired_difference(found, results[full]) if arm.kind != "full" else _NOTHING,
+            "vs_random": paired_difference(figures, results[other]) if variant.kind == "policy" else _NOTHING,
+            "vs_full": paired_difference(figures, results[full]) if variant.kind != "full" else _NOTHING,
         }
         line: dict[str, Any] = {
-            "title": arm.title,
-            "kind": arm.kind,
-            "policy": None if arm.policy is None else arm.policy.describe(),
-            "fraction": nan if arm.fraction is None else arm.fraction,
-            "kept": arm.size,
-            "share": 100 * arm.size / arms[full].size,
-            "seeds": len(found),
+            "title": variant.title,
+            "kind": variant.kind,
+            "policy": None if variant.policy is None else variant.policy.describe(),
+            "fraction": nan if variant.fraction is None else variant.fraction,
+            "kept": variant.size,
+            "share": 100 * variant.size / variants[full].size,
+            "seeds": len(figures),
         }
         for name, interval in (*intervals.items(), *against.items()):
             line |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        accuracy = intervals["accuracy"]
-        line["verdict"] = verdict(arm, arms[full].size, accuracy, against["vs_random"], against["vs_full"], seeds)
+        compared = (intervals["accuracy"], against["vs_random"], against["vs_full"])
+        line["verdict"] = verdict(variant, variants[full].size, *compared, seeds)
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def verdict(arm: Arm, full: int, accuracy: Interval, vs_random: Interval, vs_full: Interval, seeds: int) -> str:
-    """One sentence on an arm in plain words; "no difference seen" where the interval holds 0.
+def verdict(variant: Variant, full: int, accuracy: Interval, vs_random: Interval, vs_full: Interval, seeds: int) -> str:
+    """One sentence on a variant in plain words; "no difference seen" where the interval holds 0.
 
     Parameters
     ----------
-    arm : Arm
+    variant : Variant
     full : int
         Training examples of full data.
     accuracy : Interval
         In [0, 1].
     vs_random, vs_full : Interval
-        Paired differences of accuracy; positive where the arm is better. `vs_random` counts for policies only.
+        Paired differences of accuracy; positive where the variant is better. `vs_random` counts for policies only.
     seeds : int
         How many there will be.
     """
-    name = f"{arm.title}, {arm.size:,} of {full:,} training examples ({100 * arm.size / full:.1f} %)"
-    if arm.kind == "full":
+    name = f"{variant.title}, {variant.size:,} of {full:,} training examples ({100 * variant.size / full:.1f} %)"
+    if variant.kind == "full":
         name = f"Full data, {full:,} training examples"
     if not accuracy.seeds:
         return f"{name}: no training is done yet."
     over = f"over {seeds} seeds" if accuracy.seeds == seeds else f"over {accuracy.seeds} of {seeds} seeds so far"
     reached = f"{name}, reaches an accuracy of {100 * accuracy.mean:.1f} % {over}"
     compared = []
-    if arm.kind == "policy" and arm.size != full:  # random of all is full data
+    if variant.kind == "policy" and variant.size != full:  # random of all is full data
         compared.append(_difference(vs_random, "random of the same size"))
-    if arm.kind != "full":
+    if variant.kind != "full":
         compared.append(_difference(vs_full, "full data"))
     return f"{reached}{': ' if compared else ''}{'; '.join(compared)}."
 
@@ -345,24 +343,24 @@ def verdict(arm: Arm, full: int, accuracy: Interval, vs_random: Interval, vs_ful
 def _notes(policy: Policy) -> list[str]:
     """What tells a policy from others of its kind, apart from the share that it keeps."""
     plain = Policy(policy.kind)
-    found = []
+    notes = []
     if policy.needs_scores:
         when = "" if policy.checkpoint is None else f" {catalogue.checkpoint_title(policy.checkpoint)}"
         seed = "" if policy.run_seed is None else f", seed {policy.run_seed}"
-        found.append(f"{catalogue.score(policy.score).title}{when}{seed}")
+        notes.append(f"{catalogue.score(policy.score).title}{when}{seed}")
     if policy.drop_hardest:
-        found.append(f"without the hardest {policy.drop_hardest:g} %")
+        notes.append(f"without the hardest {policy.drop_hardest:g} %")
     if policy.strata != plain.strata:
-        found.append(f"{policy.strata} strata")
+        notes.append(f"{policy.strata} strata")
     if policy.seed != plain.seed:
-        found.append(f"draw {policy.seed}")
+        notes.append(f"draw {policy.seed}")
     if policy.minimum_per_class != plain.minimum_per_class:
-        found.append(f"at least {policy.minimum_per_class:,} per class")
+        notes.append(f"at least {policy.minimum_per_class:,} per class")
     if not policy.use_decisions:
-        found.append("decisions left out")
+        notes.append("decisions left out")
     if policy.deduplicate and policy.kind != "duplicates":
-        found.append("without near-duplicates")
-    return found
+        notes.append("without near-duplicates")
+    return notes
 
 
 def _difference(interval: Interval, other: str) -> str:

@@ -8,7 +8,7 @@ Layout::
     exports/<export id>/                  see `ExportPaths`
     pushes/<export id>/                   see `PushPaths`
     proofs/<proof id>.json                what a proof is made of
-    proofs/cells/<key>.json               a training of proofs: the run that it is, and its result
+    proofs/trainings/<key>.json           a training of proofs: the run that it is, and its result
     measurements/<dataset id>-<key>.json  seconds per example of a model on this machine
 """
 
@@ -285,7 +285,7 @@ class Layout:
 
     def proof_training(self, key: str) -> str:
         """A training of proofs, JSON."""
-        return self._files.path("proofs", "cells", f"{key}.json")
+        return self._files.path("proofs", "trainings", f"{key}.json")
 
     def measurement(self, dataset_id: str, key: str) -> str:
         """Seconds per example of a model on this machine, JSON."""

@@ -1,27 +1,39 @@
-"""One export of a workspace: what was asked for, how far it is, what came of it."""
+"""Exports of a workspace: writes them now or as jobs, finds them again, and knows how far each is."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
-from diet_explorer.jobs.kinds.export import ExportJob, ExportRequest
+from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.kinds.export import ExportJob, ExportJobRequest
 from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
-from diet_explorer.pruning.export.manifest import MANIFEST_NAME, ExportOptions
+from diet_explorer.pruning.export.folder import check_target
+from diet_explorer.pruning.export.manifest import MANIFEST_NAME, read_manifest, scores_sha256
+from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
+from diet_explorer.pruning.export.writing import Report, write_export
+from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.runs import RunRecord
+from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.proof import list_proofs
+
+_OTHER_WORKSPACE = "Open the workspace that the export came from, or a copy of it."
 
 
 class Export:
-    """One export. Made by `PrunePlan`, found by `Workspace`.
+    """One export. Made by `RunPlan`, found by `Workspace`.
 
     Attributes
     ----------
@@ -37,19 +49,14 @@ class Export:
         return f"Export({self.id!r}, {self.status})"
 
     @cached_property
-    def request(self) -> ExportRequest:
+    def request(self) -> ExportJobRequest:
         """What was asked for."""
         return self._job.asked()
 
     @property
-    def is_listed(self) -> bool:
-        """Whether it was asked for in full; one that is written without a job is only listed when it is done."""
+    def exists(self) -> bool:
+        """Whether it was asked for in full; one that is written without a job is there when it is done."""
         return self._job.request() is not None
-
-    def checked(self) -> Export:
-        """Itself; NotFoundError where there is no such export."""
-        self._job.asked()
-        return self
 
     @property
     def run_id(self) -> str:
@@ -103,8 +110,8 @@ class Export:
         if not self._context.files.exists(path):
             remedy = "Export again." if self.status == "succeeded" else "Wait until it is done."
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
-        found: dict[str, Any] = self._context.files.read_json(path)
-        return found
+        manifest: dict[str, Any] = self._context.files.read_json(path)
+        return manifest
 
     def wait(self, timeout: float | None = None) -> Export:
         """Block until it ends.
@@ -116,9 +123,7 @@ class Export:
         TimeoutError
             It is not done in so many seconds; it goes on.
         """
-        progress = wait_while_active(
-            self.progress, timeout, lambda found: f"The export {self.id} is still {found.state}"
-        )
+        progress = wait_while_active(self.progress, timeout, lambda now: f"The export {self.id} is still {now.state}")
         if progress.state == "failed":
             raise JobFailedError(progress.error or "The export failed.", progress.remedy or "Export again.")
         if progress.state == "cancelled":
@@ -179,3 +184,133 @@ class Export:
 
     def _push_job(self) -> PushJob:
         return PushJob(self._context.settings, self._context.files, self.id)
+
+
+class Exports:
+    """The exports of a workspace.
+
+    Parameters
+    ----------
+    context : Context
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(self, run_id: str | None = None) -> list[Export]:
+        """Exports of all runs, or of one run, newest first; those of whichever state."""
+        exports = [
+            Export(self._context, name) for name in self._context.files.list(Layout(self._context.files).exports)
+        ]
+        chosen = [export for export in exports if export.exists and run_id in (None, export.run_id)]
+        return sorted(chosen, key=lambda export: export.created_at, reverse=True)
+
+    def get(self, export_id: str) -> Export:
+        """An export by its id; NotFoundError where there is none."""
+        export = Export(self._context, export_id)
+        _ = export.request
+        return export
+
+    def write(
+        self,
+        run: RunRecord,
+        plan: Plan,
+        options: ExportOptions,
+        folder: str | Path | None = None,
+        *,
+        by: Identity | str | None = None,
+        progress: Report | None = None,
+        expected: dict[str, Any] | None = None,
+    ) -> Export:
+        """Write a plan now; it is listed when it is there.
+
+        Parameters
+        ----------
+        run : RunRecord
+            The run that was planned with.
+        plan : Plan
+        options : ExportOptions
+        folder : str or Path, optional
+            A new or empty folder; by default one of the workspace.
+        by : Identity or str, optional
+            Who exports.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening.
+        expected : dict, optional
+            A manifest: the new one must be the same.
+
+        Raises
+        ------
+        BadInputError
+            The folder is not empty.
+        WorkspaceError
+            The folder cannot be written; nothing is left there.
+        JobFailedError
+            What came out is not what was expected.
+        """
+        files = self._context.files
+        request = self._request(ExportRequest.of(run.id, plan, options), folder, by)
+        report = progress or (lambda share, words: None)
+        write_export(files, run, plan, options, request.folder, request.id, report=report, expected=expected)
+        job = ExportJob(self._context.settings, files, request.id)
+        job.end(request.id, "succeeded")
+        job.save_request(request)
+        return Export(self._context, request.id)
+
+    def submit(
+        self,
+        run: RunRecord,
+        plan: Plan,
+        options: ExportOptions,
+        folder: str | Path | None = None,
+        *,
+        by: Identity | str | None = None,
+    ) -> Export:
+        """Queue the writing of a plan; returns at once. Parameters as for `write`.
+
+        Raises
+        ------
+        BadInputError
+            The folder is not empty.
+        WorkspaceError
+            The jobs database cannot be reached or written.
+        """
+        request = self._request(ExportRequest.of(run.id, plan, options), folder, by)
+        job = ExportJob(self._context.settings, self._context.files, request.id)
+        job.save_request(request)
+        try:
+            self._context.jobs.submit(ExportJob.route, request.id, request.id)
+        except DietExplorerError as error:
+            job.end(request.id, "failed", error)
+            raise
+        return Export(self._context, request.id)
+
+    def write_again(
+        self, manifest: str | Path, folder: str | Path | None = None, *, by: Identity | str | None = None
+    ) -> Export:
+        """Write an export again from its manifest, with the same bytes; see `Workspace.export_again`."""
+        expected = read_manifest(manifest)
+        request, scores = ExportRequest.from_manifest(expected), expected["scores"]
+        dataset = Dataset.load(self._context, request.dataset_id)
+        if dataset.manifest.content_hash != expected["dataset"]["content_hash"]:
+            raise BadInputError(f"The dataset {dataset.id} has other content than the manifest says.", _OTHER_WORKSPACE)
+        run = self._context.records.get(request.run_id)
+        if request.checkpoint is not None:
+            ranking = ScoreFiles(self._context.files, run.id).read_ranking(request.policy.run_seed, request.checkpoint)
+            absent = not set(scores["names"]) <= set(ranking.schema.names)
+            if absent or scores_sha256(ranking, scores["names"]) != scores["sha256"]:
+                raise BadInputError(f"The run {run.id} has other scores than the manifest says.", _OTHER_WORKSPACE)
+        plan = request.plan(self._context.files, dataset.ledger)
+        return self.write(run, plan, request.options, folder, by=by, expected=expected)
+
+    def _request(self, what: ExportRequest, folder: str | Path | None, by: Identity | str | None) -> ExportJobRequest:
+        """What is asked of a new export; says now if its folder cannot be used, or if who asks may not."""
+        who, files = self._context.allow("lead", "write an export", by), self._context.files
+        now = datetime.now(UTC)
+        export_id = f"export-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        if folder is None:
+            target = Layout(files).export(export_id).data
+        else:
+            target = str(folder) if "://" in str(folder) else str(Path(folder).absolute())
+        check_target(files, target)
+        return ExportJobRequest(**vars(what), id=export_id, folder=target, by=who.name, created_at=now.isoformat())

@@ -13,8 +13,8 @@ import pandas as pd
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import wait_while_active
-from diet_explorer.pruning.cells import CellFiles
-from diet_explorer.pruning.proof import Arm, Figures, results_table
+from diet_explorer.pruning.proof import Figures, Variant, results_table
+from diet_explorer.pruning.trainings import TrainingResults
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
@@ -25,31 +25,31 @@ _LATEST = 3  # trainings whose time says how long the others will take
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training of a proof: an arm and a seed.
+class Training:
+    """One training of a proof: a variant and a seed.
 
     Attributes
     ----------
-    arm : int
-        Position in `Proof.arms`.
+    variant : int
+        Position in `Proof.variants`.
     seed : int
     key : str
-        Equal keys, equal results; see `cell_key`.
+        Equal keys, equal results; see `training_key`.
     run_id : str
-        The run that carries it: a further training of the proof's run, or that run itself.
+        The run that it is: a further training for the proof's run, or that run itself.
     """
 
-    arm: int
+    variant: int
     seed: int
     key: str
     run_id: str
 
 
 @dataclass(frozen=True)
-class CellProgress:
+class TrainingProgress:
     """How far one training is: `share` in [0, 1]; `error` and `remedy` if it failed."""
 
-    cell: Cell
+    training: Training
     title: str
     status: Status
     share: float
@@ -68,7 +68,7 @@ class ProofProgress:
     total: int
     share: float
     seconds_left: float | None
-    cells: list[CellProgress]
+    trainings: list[TrainingProgress]
 
     @property
     def is_active(self) -> bool:
@@ -84,16 +84,16 @@ class Proof:
     id, run_id : str
     created_at : datetime
     seeds : int
-        Trainings per arm; seeds are 0, 1, ….
+        Trainings per variant; seeds are 0, 1, ….
     steps : int
         Optimisation steps of every training.
     evaluated_on : str
         Split whose examples the results are taken over, or ``held out``.
     evaluated : int
         How many examples that is.
-    arms : list of Arm
+    variants : list of Variant
         Full data first.
-    cells : list of Cell
+    trainings : list of Training
     """
 
     def __init__(self, context: Context, record: dict[str, Any]) -> None:
@@ -105,44 +105,44 @@ class Proof:
         self.steps: int = record["steps"]
         self.evaluated_on: str = record["evaluated_on"]
         self.evaluated: int = record["evaluated"]
-        self.arms = [Arm.from_json(entry) for entry in record["arms"]]
-        self.cells = [Cell(**entry) for entry in record["cells"]]
+        self.variants = [Variant.from_json(entry) for entry in record["variants"]]
+        self.trainings = [Training(**entry) for entry in record["trainings"]]
 
     def __repr__(self) -> str:
-        return f"Proof({self.id!r}, {len(self.arms)} arms × {self.seeds} seeds)"
+        return f"Proof({self.id!r}, {len(self.variants)} variants × {self.seeds} seeds)"
 
     def progress(self) -> ProofProgress:
         """How far it is, per training."""
-        cells = [self._cell_progress(cell) for cell in self.cells]
-        done = sum(entry.status == "succeeded" for entry in cells)
+        trainings = [self._training_progress(training) for training in self.trainings]
+        done = sum(entry.status == "succeeded" for entry in trainings)
         return ProofProgress(
             proof_id=self.id,
-            status=_overall([entry.status for entry in cells]),
+            status=_overall([entry.status for entry in trainings]),
             done=done,
-            total=len(cells),
-            share=sum(entry.share for entry in cells) / len(cells),
-            seconds_left=self._seconds_left(cells),
-            cells=cells,
+            total=len(trainings),
+            share=sum(entry.share for entry in trainings) / len(trainings),
+            seconds_left=self._seconds_left(trainings),
+            trainings=trainings,
         )
 
     def table(self) -> pd.DataFrame:
-        """Results so far, one line per arm; see `results_table` for the columns."""
-        return results_table(self.arms, self.results(), self.seeds)
+        """Results so far, one line per variant; see `results_table` for the columns."""
+        return results_table(self.variants, self.results(), self.seeds)
 
     def verdicts(self) -> list[str]:
-        """One sentence per arm, in their order, full data first."""
+        """One sentence per variant, in their order, full data first."""
         return [str(words) for words in self.table()["verdict"]]
 
     def results(self) -> list[dict[int, Figures]]:
-        """For each arm the seeds that are done, and their results on the examples that no training saw."""
-        found: list[dict[int, Figures]] = [{} for _ in self.arms]
-        for cell in self.cells:
-            figures = self._store.figures(cell.key)
+        """For each variant the seeds that are done, and their results on the examples that no training saw."""
+        results: list[dict[int, Figures]] = [{} for _ in self.variants]
+        for training in self.trainings:
+            figures = self._results.figures(training.key)
             if figures is not None:
-                found[cell.arm][cell.seed] = figures
-        return found
+                results[training.variant][training.seed] = figures
+        return results
 
-    def cancel(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> None:
+    def cancel(self, training: Training | None = None, *, by: Identity | str | None = None) -> None:
         """Stop its trainings, or one of them, within seconds; what is done stays, and `resume` goes on from there.
 
         A training that another proof shares stops for that one too.
@@ -153,12 +153,12 @@ class Proof:
             `by` is somebody who may not.
         """
         self._context.allow("lead", "cancel a proof", by)
-        for run in self._runs(cell):
+        for run in self._runs(training):
             if run.status in ACTIVE:
                 with suppress(BadInputError):  # it has ended since it was looked at
                     run.cancel()
 
-    def resume(self, cell: Cell | None = None, *, by: Identity | str | None = None) -> Proof:
+    def resume(self, training: Training | None = None, *, by: Identity | str | None = None) -> Proof:
         """Queue cancelled and failed trainings again, or one of them; each goes on from its last checkpoint.
 
         Raises
@@ -167,7 +167,7 @@ class Proof:
             `by` is somebody who may not.
         """
         self._context.allow("lead", "resume a proof", by)
-        for run in self._runs(cell):
+        for run in self._runs(training):
             take_up(run)
         return self
 
@@ -187,11 +187,11 @@ class Proof:
             It is not done in time; it goes on.
         """
         progress = wait_while_active(
-            self.progress, timeout, lambda found: f"The proof {self.id} has done {found.done} of {found.total}"
+            self.progress, timeout, lambda now: f"The proof {self.id} has done {now.done} of {now.total}"
         )
-        failed = next((entry for entry in progress.cells if entry.status == "failed"), None)
+        failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
         if failed is not None:
-            what = f"{failed.title}, seed {failed.cell.seed}"
+            what = f"{failed.title}, seed {failed.training.seed}"
             raise JobFailedError(f"{what}: {failed.error or 'the training failed.'}", failed.remedy or "Read its log.")
         if progress.status == "cancelled":
             raise JobCancelledError(
@@ -200,29 +200,30 @@ class Proof:
         return self
 
     @cached_property
-    def _store(self) -> CellFiles:
-        return CellFiles(self._context.files, self._context.records.get(self.run_id).dataset_id)
+    def _results(self) -> TrainingResults:
+        return TrainingResults(self._context.files, self._context.records.get(self.run_id).dataset_id)
 
-    def _runs(self, cell: Cell | None) -> list[RunCore]:
-        """The runs of its cells that a proof may stop and start; one that people scored may serve as a cell too."""
-        ids = dict.fromkeys(entry.run_id for entry in self.cells if cell in (None, entry))
+    def _runs(self, training: Training | None) -> list[RunCore]:
+        """The runs that it may stop and start: not one that people scored and that serves as a training too."""
+        ids = dict.fromkeys(entry.run_id for entry in self.trainings if training in (None, entry))
         runs = [RunCore(self._context, run_id) for run_id in ids]
         return [run for run in runs if run.record.origin == "proof"]
 
-    def _cell_progress(self, cell: Cell) -> CellProgress:
-        title = self.arms[cell.arm].title
-        if self._store.figures(cell.key) is not None:
-            return CellProgress(cell, title, "succeeded", 1.0, 0.0)
-        run = RunCore(self._context, cell.run_id)
+    def _training_progress(self, training: Training) -> TrainingProgress:
+        title = self.variants[training.variant].title
+        if self._results.figures(training.key) is not None:
+            return TrainingProgress(training, title, "succeeded", 1.0, 0.0)
+        run = RunCore(self._context, training.run_id)
         if run.status != "running":
             share = 1.0 if run.status == "succeeded" else 0.0
-            return CellProgress(cell, title, run.record.status, share, None, run.error, run.remedy)
-        found = run.progress()
-        return CellProgress(cell, title, run.record.status, found.share, found.seconds_left)
+            return TrainingProgress(training, title, run.record.status, share, None, run.error, run.remedy)
+        progress = run.progress()
+        return TrainingProgress(training, title, run.record.status, progress.share, progress.seconds_left)
 
-    def _seconds_left(self, cells: list[CellProgress]) -> float | None:
-        active = [entry for entry in cells if entry.status in ACTIVE]
-        records = (self._context.records.get(entry.cell.run_id) for entry in cells if entry.status == "succeeded")
+    def _seconds_left(self, trainings: list[TrainingProgress]) -> float | None:
+        active = [entry for entry in trainings if entry.status in ACTIVE]
+        done = [entry.training.run_id for entry in trainings if entry.status == "succeeded"]
+        records = map(self._context.records.get, done)
         took = [_seconds(record) for record in records if record.parent_id is not None and record.finished_at]
         known = [entry.seconds_left for entry in active if entry.seconds_left is not None]
         each = sum(took[-_LATEST:]) / len(took[-_LATEST:]) if took else max(known, default=None)

@@ -2,30 +2,111 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from pathlib import Path
 
-from diet_explorer.errors import BadInputError
+import numpy as np
+from numpy.typing import NDArray
+
+from diet_explorer.errors import NotFoundError
+from diet_explorer.pruning.export.formats import ExportFormat
+from diet_explorer.pruning.export.request import ExportOptions
 from diet_explorer.pruning.material import Population, load_population
+from diet_explorer.pruning.plan import Plan, plan
 from diet_explorer.pruning.policies import Policy
+from diet_explorer.pruning.preview import Preview, preview_of
+from diet_explorer.pruning.shelf import PolicyShelf, SavedPolicy
 from diet_explorer.review.annotators import Identity
+from diet_explorer.workspace.audit import Audit
 from diet_explorer.workspace.core import RunCore
+from diet_explorer.workspace.exports import Export, Exports
 from diet_explorer.workspace.finding import find, missing
-from diet_explorer.workspace.prune_plan import PrunePlan
 
-NAME_LENGTH = 100
 _DEFAULT = Policy()
 _SAVED = "Saved with this run"
 
 
-@dataclass(frozen=True)
-class SavedPolicy:
-    """A policy with a name, saved with a run."""
+@dataclass(frozen=True, eq=False, repr=False)
+class RunPlan(Plan):
+    """What a policy does to the dataset of a run, to be looked at and exported. Made by `Pruning.plan`.
 
-    name: str
-    policy: Policy
-    saved_at: datetime
+    Attributes
+    ----------
+    run : RunCore
+    """
+
+    run: RunCore
+
+    def preview(self, bins: int = 60, examples: int = 5) -> Preview:
+        """What a page shows before anything is written; see `Preview`."""
+        return preview_of(self, self.run.context.files, self._suspects(), bins=bins, examples=examples)
+
+    def export(
+        self,
+        folder: str | Path | None = None,
+        *,
+        format: ExportFormat = "csv",
+        all_rows: bool = False,
+        neutralise_formulas: bool = False,
+        by: Identity | str | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Export:
+        """Write the pruned set; returns when it is there.
+
+        Parameters
+        ----------
+        folder : str or Path, optional
+            A new or empty folder; by default one of the workspace.
+        format : {"csv", "jsonl", "parquet", "datasets"}
+        all_rows : bool
+            Dropped rows too, each with ``keep``, ``reason``, ``original_label`` and its scores.
+        neutralise_formulas : bool
+            In CSV, put an apostrophe before texts that a spreadsheet would run as a formula.
+        by : Identity or str, optional
+            Who exports.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening.
+
+        Raises
+        ------
+        BadInputError
+            The folder is not empty, or an option does not fit.
+        WorkspaceError
+            The folder cannot be written; nothing is left there.
+        """
+        options = ExportOptions(format, all_rows, neutralise_formulas)
+        return Exports(self.run.context).write(self.run.record, self, options, folder, by=by, progress=progress)
+
+    def submit_export(
+        self,
+        folder: str | Path | None = None,
+        *,
+        format: ExportFormat = "csv",
+        all_rows: bool = False,
+        neutralise_formulas: bool = False,
+        by: Identity | str | None = None,
+    ) -> Export:
+        """Queue the writing of the pruned set as it is planned now; returns at once. Parameters as for `export`.
+
+        Raises
+        ------
+        BadInputError
+            The folder is not empty, or an option does not fit.
+        WorkspaceError
+            The jobs database cannot be reached or written.
+        """
+        options = ExportOptions(format, all_rows, neutralise_formulas)
+        return Exports(self.run.context).submit(self.run.record, self, options, folder, by=by)
+
+    def _suspects(self) -> NDArray[np.int32] | None:
+        if self.checkpoint is None:
+            return None
+        try:
+            return Audit(self.run).order(checkpoint=self.checkpoint)
+        except NotFoundError:  # before training there is nothing to suspect by
+            return None
 
 
 class Pruning:
@@ -33,8 +114,9 @@ class Pruning:
 
     def __init__(self, run: RunCore) -> None:
         self._run = run
+        self._shelf = PolicyShelf(run.context.files, run.id)
 
-    def plan(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> PrunePlan:
+    def plan(self, policy: Policy = _DEFAULT, *, decisions_at: int | None = None) -> RunPlan:
         """What a policy would do; nothing is written.
 
         Parameters
@@ -53,16 +135,26 @@ class Pruning:
         NotFoundError
             There are no scores of that checkpoint or seed.
         """
+        run, policy = self._run, self.resolved(policy)
         point = policy.checkpoint
-        if policy.needs_scores:
-            point = self._run.default_checkpoint(policy.run_seed) if point is None else point
-            self._run.ranking(point, policy.run_seed).columns.score(
-                policy.score
-            )  # says what there is, where this is not
-            policy = replace(policy, checkpoint=point)
-        elif self._run.checkpoints():
-            point = self._run.default_checkpoint()
-        return PrunePlan(self._run, self.population, policy, point, decisions_at)
+        if not policy.needs_scores and run.checkpoints():
+            point = run.default_checkpoint()
+        made = plan(run.context.files, run.dataset.ledger, run.id, policy, point, decisions_at, self.population)
+        return RunPlan(**{entry.name: getattr(made, entry.name) for entry in fields(made)}, run=run)
+
+    def resolved(self, policy: Policy) -> Policy:
+        """The policy with its checkpoint, where it uses one: by default the run's.
+
+        Raises
+        ------
+        NotFoundError
+            There are no such scores of that checkpoint or seed; the message says which there are.
+        """
+        if not policy.needs_scores:
+            return policy
+        point = self._run.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
+        self._run.ranking(point, policy.run_seed).columns.score(policy.score)  # says what there is, where this is not
+        return replace(policy, checkpoint=point)
 
     def save_policy(self, name: str, policy: Policy, *, by: Identity | str | None = None) -> SavedPolicy:
         """Keep a policy under a name; one of the same name is replaced.
@@ -73,26 +165,11 @@ class Pruning:
             The name is empty or too long.
         """
         self._run.context.allow("lead", "save a policy", by)
-        name = name.strip()
-        if not name or len(name) > NAME_LENGTH:
-            raise BadInputError(
-                f"A policy's name has {len(name)} characters.", f"Give it a name of 1 to {NAME_LENGTH} characters."
-            )
-        saved = SavedPolicy(name, policy, datetime.now(UTC))
-        value = {"name": name, "policy": policy.to_json(), "saved_at": saved.saved_at.isoformat()}
-        self._run.context.files.write_json(self._run.store.paths.policy(name), value)
-        return saved
+        return self._shelf.save(name, policy)
 
     def policies(self) -> list[SavedPolicy]:
         """Saved policies, newest first."""
-        files = self._run.context.files
-        folder = self._run.store.paths.policies
-        values = [files.read_json(f"{folder}/{name}") for name in files.list(folder)]
-        found = [
-            SavedPolicy(value["name"], Policy.from_json(value["policy"]), datetime.fromisoformat(value["saved_at"]))
-            for value in values
-        ]
-        return sorted(found, key=lambda saved: saved.saved_at, reverse=True)
+        return self._shelf.list()
 
     def saved_policy(self, name: str) -> SavedPolicy:
         """A saved policy by its name or the beginning of its name.
@@ -110,9 +187,9 @@ class Pruning:
         names = [saved.name for saved in self.policies()]
         if name not in names:
             raise missing("saved policy", name, names, _SAVED)
-        self._run.context.files.remove_file(self._run.store.paths.policy(name))
+        self._shelf.delete(name)
 
     @cached_property
     def population(self) -> Population:
-        """Ids, labels, splits and duplicates of the dataset, read once."""
+        """Labels, splits and duplicates of the dataset, read once."""
         return load_population(self._run.context.files, self._run.dataset.manifest)

@@ -24,7 +24,7 @@ from diet_explorer.training.models import locate_model
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore, create_record
 from diet_explorer.workspace.dataset import Dataset
-from diet_explorer.workspace.exports import Export
+from diet_explorer.workspace.exports import Export, Exports
 from diet_explorer.workspace.finding import find
 from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
 from diet_explorer.workspace.run import Run
@@ -284,10 +284,7 @@ class Workspace:
     def exports(self, run: Run | str | None = None) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state."""
         run_id = None if run is None else (run if isinstance(run, Run) else self.run(run)).id
-        ids = self.context.files.list(Layout(self.context.files).exports)
-        listed = [export for export in (Export(self.context, export_id) for export_id in ids) if export.is_listed]
-        chosen = [export for export in listed if run_id in (None, export.run_id)]
-        return sorted(chosen, key=lambda export: export.created_at, reverse=True)
+        return Exports(self.context).list(run_id)
 
     def export(self, name: str) -> Export:
         """An export by its id, its folder, or the beginning of its id.
@@ -301,10 +298,34 @@ class Workspace:
             "export",
             name,
             self.exports,
-            load=lambda export_id: Export(self.context, export_id).checked(),
+            load=Exports(self.context).get,
             is_called=lambda export: export.folder.rstrip("/") in (name, str(Path(name).absolute())),
             remedy="Make one with `diet-explorer prune`. Exports here",
         )
+
+    def export_again(
+        self, manifest: str | Path, folder: str | Path | None = None, *, by: Identity | str | None = None
+    ) -> Export:
+        """Write an export again from its manifest, with the same bytes.
+
+        Parameters
+        ----------
+        manifest : str or Path
+            ``manifest.json``, or the folder that has it; of an export of this workspace, or of one that this is a copy
+            of.
+        folder : str or Path, optional
+            A new or empty folder; by default one of the workspace.
+        by : Identity or str, optional
+            Who exports.
+
+        Raises
+        ------
+        NotFoundError, BadInputError
+            The manifest, or the dataset or run that it names, is not there or has other content.
+        JobFailedError
+            The bytes would differ; the message says where, and nothing is left.
+        """
+        return Exports(self.context).write_again(manifest, folder, by=by)
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""

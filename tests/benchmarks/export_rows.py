@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from diet_explorer import Workspace
-from diet_explorer.jobs.kinds.export import ExportRequest, plan_of
-from diet_explorer.pruning.export.manifest import ExportOptions
+from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy
 
@@ -61,22 +60,20 @@ def _case(home: str, database: str, run_id: str, number: str) -> None:
     """One export, measured from the start of the process."""
     form, all_rows = CASES[int(number)]
     workspace = Workspace(home, database_url=f"sqlite:///{database}")
-    dataset = workspace.run(run_id).dataset
+    run = workspace.run(run_id)
+    dataset = run.dataset
     with tempfile.TemporaryDirectory() as folder:
         request = ExportRequest(
-            id="export-benchmark",
             run_id=run_id,
             dataset_id=dataset.id,
             policy=Policy(drop_hardest=2, drop_easiest=10, deduplicate=True, checkpoint=1.0),
             checkpoint=1.0,
             decisions_at=dataset.ledger.position(),
             options=ExportOptions(form, all_rows, neutralise_formulas=form == "csv"),
-            folder=f"{folder}/out",
-            by="benchmark",
-            created_at="2026-01-01T00:00:00+00:00",
         )
-        plan = plan_of(request, workspace.context.files, workspace.context.records, dataset.ledger)
-        manifest = write_export(workspace.context.files, plan, request.folder, request.id)
+        files = workspace.context.files
+        plan = request.plan(files, dataset.ledger)
+        manifest = write_export(files, run.record, plan, request.options, f"{folder}/out", "export-benchmark")
         seconds = time.time() - _started()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(

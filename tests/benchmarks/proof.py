@@ -155,11 +155,11 @@ def known_proofs(workspace: Workspace) -> dict[str, Proof]:
 
 
 def report(workspace: Workspace, proofs: dict[str, Proof]) -> str:
-    """Tables of all arms and what they say on the claims, as Markdown."""
+    """Tables of all variants and what they say on the claims, as Markdown."""
     lines = []
     for name, proof in proofs.items():
         run = workspace.run(proof.run_id)
-        done = f"{proof.progress().done} of {len(proof.cells)} trainings"
+        done = f"{proof.progress().done} of {len(proof.trainings)} trainings"
         lines += [f"\n{name}: {run.name}, {proof.steps} steps each, {proof.evaluated:,} test examples, {done}"]
         lines += ["| training examples | n | seeds | accuracy, % | loss | to random | to full data |"]
         lines += ["|---|---:|---:|---:|---:|---:|---:|"]
@@ -207,14 +207,18 @@ def claims(workspace: Workspace, proofs: dict[str, Proof]) -> list[str]:
 
 
 def policy_number(proof: Proof, checkpoint: float) -> int:
-    """The arm whose policy reads the scores of a checkpoint."""
-    return next(n for n, arm in enumerate(proof.arms) if arm.policy is not None and arm.policy.checkpoint == checkpoint)
+    """The variant whose policy reads the scores of a checkpoint."""
+    return next(
+        n
+        for n, variant in enumerate(proof.variants)
+        if variant.policy is not None and variant.policy.checkpoint == checkpoint
+    )
 
 
 def against_random(proof: Proof, number: int) -> Interval:
-    """Paired difference of an arm to random of its size."""
-    results, size = proof.results(), proof.arms[number].size
-    drawn = next(n for n, arm in enumerate(proof.arms) if arm.kind == "random" and arm.size == size)
+    """Paired difference of a variant to random of its size."""
+    results, size = proof.results(), proof.variants[number].size
+    drawn = next(n for n, variant in enumerate(proof.variants) if variant.kind == "random" and variant.size == size)
     return paired_difference(results[number], results[drawn])
 
 
@@ -294,10 +298,11 @@ def shares_table(proofs: dict[str, Proof]) -> pd.DataFrame:
     frames = []
     for name in ("small share", "large share"):
         if name in proofs:
-            table, arms = proofs[name].table(), proofs[name].arms
+            table, variants = proofs[name].table(), proofs[name].variants
             kinds = {"full": SERIES[0][0], "random": SERIES[1][0]}
             table["series"] = [
-                kinds.get(arm.kind) or names[arm.policy.checkpoint if arm.policy else None] for arm in arms
+                kinds.get(variant.kind) or names[variant.policy.checkpoint if variant.policy else None]
+                for variant in variants
             ]
             frames.append(table.assign(x=table["share"]))
     table = pd.concat(frames) if frames else pd.DataFrame()

@@ -183,7 +183,7 @@ def proving(page, run, plan):
     page.locator(".st-key-start-proof button").click()
     expect(page.locator(".st-key-proof-progress")).to_contain_text("of 9 trainings done")
     (proof,) = run.proofs.list()
-    assert [(arm.kind, arm.size) for arm in proof.arms] == [
+    assert [(variant.kind, variant.size) for variant in proof.variants] == [
         ("full", TEST_FROM),
         ("random", len(plan.rows)),
         ("policy", len(plan.rows)),

@@ -46,15 +46,17 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run, gate: 
     gate.close("steps")
     proof = scored.proofs.start([BALANCED, Policy("decisions")], [50], seeds=3)
     kept = scored.pruning.plan(BALANCED.at_fraction(50)).rows
-    assert [(arm.kind, arm.size) for arm in proof.arms] == [
+    assert [(variant.kind, variant.size) for variant in proof.variants] == [
         ("full", TRAIN), ("random", len(kept)), ("policy", len(kept)), ("policy", TRAIN),
     ]  # fmt: skip
-    assert {cell.run_id for cell in proof.cells if cell.arm == 0} == {scored.id}  # nothing is trained twice
+    assert {training.run_id for training in proof.trainings if training.variant == 0} == {
+        scored.id
+    }  # nothing is trained twice
     proof.cancel()
     assert proof.progress().status == "cancelled"
     with pytest.raises(JobCancelledError, match="--resume"):
         proof.wait(60)
-    one = proof.cells[1]
+    one = proof.trainings[1]
     proof.resume(one)
     gate.open("steps")
     until(lambda: workspace.run(one.run_id).status == "succeeded", "the first training ended", LONGEST)
@@ -62,29 +64,29 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run, gate: 
     proof.resume().wait(LONGEST)
 
     again = workspace.proof(proof.id)
-    assert [entry.status for entry in again.progress().cells] == ["succeeded"] * 12
+    assert [entry.status for entry in again.progress().trainings] == ["succeeded"] * 12
     pd.testing.assert_frame_equal(again.table(), proof.table())
     steps = -(-TRAIN // 16) * 2
     drawn = []
-    for cell in proof.cells:
-        run, arm = workspace.run(cell.run_id), proof.arms[cell.arm]
-        (progress,) = (entry for entry in run.progress().seeds if entry.seed == cell.seed)
+    for training in proof.trainings:
+        run, variant = workspace.run(training.run_id), proof.variants[training.variant]
+        (progress,) = (entry for entry in run.progress().seeds if entry.seed == training.seed)
         assert progress.step == progress.total_steps == steps == proof.steps
-        scores = pq.read_table(run.store.paths.scores(cell.seed, 2.0)).to_pandas()
+        scores = pq.read_table(run.store.paths.scores(training.seed, 2.0)).to_pandas()
         scores = scores[scored.dataset.examples(scores["row"].tolist())["split"].to_numpy() == "test"]
         assert len(scores) == TEST == proof.evaluated
-        figures = proof.results()[cell.arm][cell.seed]
+        figures = proof.results()[training.variant][training.seed]
         assert figures.accuracy == pytest.approx((scores["label"] == scores["predicted"]).mean())
         assert figures.loss == pytest.approx(scores["loss"].astype(float).mean(), rel=1e-6)
-        if arm.kind != "full":
-            rows, labels = RunRows(workspace.context.files, run.id).read_training(cell.seed)
-            assert len(set(rows)) == arm.size and rows.max() < TRAIN
+        if variant.kind != "full":
+            rows, labels = RunRows(workspace.context.files, run.id).read_training(training.seed)
+            assert len(set(rows)) == variant.size and rows.max() < TRAIN
             given = scored.dataset.examples(rows.tolist())["label"].map(scored.dataset.classes.index)
             changed = set(rows[labels != given.to_numpy()])
-            assert changed == ({7} & set(rows) if arm.kind == "policy" else set())
-            drawn += [frozenset(rows)] if arm.kind == "random" else []
+            assert changed == ({7} & set(rows) if variant.kind == "policy" else set())
+            drawn += [frozenset(rows)] if variant.kind == "random" else []
     assert len(set(drawn)) == 3  # another subset for each seed
-    rows, _ = RunRows(workspace.context.files, proof.cells[2].run_id).read_training(0)
+    rows, _ = RunRows(workspace.context.files, proof.trainings[2].run_id).read_training(0)
     assert rows.tolist() == kept.tolist()
 
     before = {run.id for run in scored.children("proof")}
@@ -108,7 +110,7 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run, gate: 
     assert printed.returncode == 0 and proof.verdicts()[2] in printed.stdout
     refused = tiny_runs.inside("prove", scored.id, "--policies", "hardest", "--seeds", "2", home=home)
     assert refused.returncode == 2 and "number of seeds is 2" in refused.stderr
-    with pytest.raises(NotFoundError, match=r"no scores after 0\.5 epochs"):
+    with pytest.raises(NotFoundError, match=r"no scores at checkpoint 0\.5"):
         scored.proofs.start([Policy("hardest", checkpoint=0.5)], [50])
 
 
@@ -140,10 +142,10 @@ def test_without_a_test_split_a_part_is_held_out(
     proof = held.proofs.start([BALANCED], [40], seeds=3)
     assert (proof.evaluated_on, proof.evaluated) == ("held out", len(held_out))
     kept = held.pruning.plan(BALANCED.at_fraction(40)).rows
-    assert [arm.size for arm in proof.arms] == [len(learned), len(kept), len(kept)]
-    assert kept.tolist() == RunRows(workspace.context.files, proof.cells[2].run_id).read_training(0)[0].tolist()
-    for cell in proof.cells:
-        lists = RunRows(workspace.context.files, cell.run_id)
-        assert np.isin(lists.read_training(cell.seed)[0], learned).all()
+    assert [variant.size for variant in proof.variants] == [len(learned), len(kept), len(kept)]
+    assert kept.tolist() == RunRows(workspace.context.files, proof.trainings[2].run_id).read_training(0)[0].tolist()
+    for training in proof.trainings:
+        lists = RunRows(workspace.context.files, training.run_id)
+        assert np.isin(lists.read_training(training.seed)[0], learned).all()
         assert lists.read_scored().tolist() == held_out.tolist()
     proof.cancel()

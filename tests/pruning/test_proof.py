@@ -1,4 +1,4 @@
-"""Arms, keys, intervals and verdicts of a proof, against scipy, scikit-learn and counting by hand."""
+"""Variants, keys, intervals and verdicts of a proof, against scipy, scikit-learn and counting by hand."""
 
 import math
 from dataclasses import replace
@@ -13,17 +13,17 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import (
-    Arm,
     Figures,
-    arms_of,
-    cell_config,
-    cell_key,
+    Variant,
     checked_seeds,
     choices_of,
     evaluate,
     mean_interval,
     paired_difference,
     results_table,
+    training_config,
+    training_key,
+    variants_of,
 )
 from diet_explorer.training.config import RunConfig
 
@@ -80,12 +80,14 @@ def test_paired_differences_use_the_seeds_that_both_have():
     st.integers(100, 300),
 )
 def test_random_is_drawn_along_at_every_size(chosen, full):
-    arms = arms_of([(Policy(kind, keep=size), float(size), size) for kind, size in chosen], full)
-    assert [arm.kind for arm in arms].count("full") == 1 and arms[0].size == full
-    drawn = [arm.size for arm in arms if arm.kind == "random"]
+    variants = variants_of([(Policy(kind, keep=size), float(size), size) for kind, size in chosen], full)
+    assert [variant.kind for variant in variants].count("full") == 1 and variants[0].size == full
+    drawn = [variant.size for variant in variants if variant.kind == "random"]
     assert sorted(drawn) == sorted({size for _, size in chosen})
-    assert [arm.size for arm in arms if arm.kind == "policy"] == [size for kind, size in chosen if kind != "random"]
-    assert [Arm.from_json(arm.to_json()) for arm in arms] == arms
+    assert [variant.size for variant in variants if variant.kind == "policy"] == [
+        size for kind, size in chosen if kind != "random"
+    ]
+    assert [Variant.from_json(variant.to_json()) for variant in variants] == variants
 
 
 def test_choices():
@@ -143,15 +145,15 @@ def test_titles_tell_policies_apart_and_shares_not():
         WINDOW,
         Policy("window"),
     ]
-    titles = [Arm("policy", 5, policy).title for policy in policies]
+    titles = [Variant("policy", 5, policy).title for policy in policies]
     assert len(set(titles)) == len(policies)
     assert titles[1] == "Keep the hardest (EL2N after epoch 1)"
-    assert [Arm("policy", 5, policy.at_fraction(30)).title for policy in policies] == titles
+    assert [Variant("policy", 5, policy.at_fraction(30)).title for policy in policies] == titles
 
 
 @given(full=st.integers(1, 5000), seed=st.integers(0, 50))
-def test_every_cell_takes_the_steps_of_full_data(full, seed):
-    config = cell_config(CONFIG, full, seed)
+def test_every_training_takes_the_steps_of_full_data(full, seed):
+    config = training_config(CONFIG, full, seed)
     assert config.steps(1) == config.steps(full) == (CONFIG.steps(full)[1] / 3, CONFIG.steps(full)[1])
     assert config.checkpoint_steps(7) == {CONFIG.steps(full)[1]: [3.0]}
     assert list(config.seed_numbers) == [seed]
@@ -159,31 +161,31 @@ def test_every_cell_takes_the_steps_of_full_data(full, seed):
 
 def test_a_key_changes_with_all_that_a_result_depends_on():
     rows, labels, evaluated = np.arange(4), np.array([0, 1, 0, 1]), np.arange(4, 6)
-    config = cell_config(CONFIG, 40, 0)
+    config = training_config(CONFIG, 40, 0)
     keys = [
-        cell_key("a", config, rows, labels, evaluated),
-        cell_key("b", config, rows, labels, evaluated),
-        cell_key("a", cell_config(CONFIG, 40, 1), rows, labels, evaluated),
-        cell_key("a", cell_config(CONFIG, 60, 0), rows, labels, evaluated),
-        cell_key("a", replace(config, learning_rate=1e-5), rows, labels, evaluated),
-        cell_key("a", config, rows + 1, labels, evaluated),
-        cell_key("a", config, rows, labels[::-1], evaluated),
-        cell_key("a", config, rows, labels, evaluated + 1),
-        cell_key("a", config, rows[:3], labels[:3], np.array([3, 4, 5])),
+        training_key("a", config, rows, labels, evaluated),
+        training_key("b", config, rows, labels, evaluated),
+        training_key("a", training_config(CONFIG, 40, 1), rows, labels, evaluated),
+        training_key("a", training_config(CONFIG, 60, 0), rows, labels, evaluated),
+        training_key("a", replace(config, learning_rate=1e-5), rows, labels, evaluated),
+        training_key("a", config, rows + 1, labels, evaluated),
+        training_key("a", config, rows, labels[::-1], evaluated),
+        training_key("a", config, rows, labels, evaluated + 1),
+        training_key("a", config, rows[:3], labels[:3], np.array([3, 4, 5])),
     ]
     assert len(set(keys)) == len(keys)
     same = replace(config, dataset_id="imported again under another name")
-    assert cell_key("a", same, rows.astype(np.int16), labels, evaluated) == keys[0]
+    assert training_key("a", same, rows.astype(np.int16), labels, evaluated) == keys[0]
 
 
 def test_table_and_verdicts():
-    arms = arms_of([(replace(HARDEST, keep=50), 50.0, 50), (WINDOW, None, 95)], 100)
-    assert [(arm.kind, arm.size) for arm in arms] == [
+    variants = variants_of([(replace(HARDEST, keep=50), 50.0, 50), (WINDOW, None, 95)], 100)
+    assert [(variant.kind, variant.size) for variant in variants] == [
         ("full", 100), ("random", 50), ("policy", 50), ("random", 95), ("policy", 95),
     ]  # fmt: skip
     full, drawn = [0.90, 0.91, 0.92], [0.80, 0.83, 0.82]
     results = [full, drawn, [0.71, 0.735, 0.725], [0.89, 0.9, 0.93], [0.9101, 0.9199, 0.9301]]
-    table = results_table(arms, [outcomes(values) for values in results], 3)
+    table = results_table(variants, [outcomes(values) for values in results], 3)
     hardest, window = table.iloc[2], table.iloc[4]
     for name, other in (("vs_random", drawn), ("vs_full", full)):
         expected = stats.ttest_rel(results[2], other).confidence_interval(0.95)
@@ -201,13 +203,17 @@ def test_table_and_verdicts():
     assert table["vs_full"].isna().tolist() == [True, False, False, False, False]
     assert table["loss"].tolist() == pytest.approx([1 - np.mean(values) for values in results])
 
-    whole = results_table([arms[0], Arm("policy", 100, Policy("decisions"))], [outcomes(full), outcomes(full)], 3)
+    whole = results_table(
+        [variants[0], Variant("policy", 100, Policy("decisions"))], [outcomes(full), outcomes(full)], 3
+    )
     assert whole.loc[1, "verdict"] == (
         "Decisions only, 100 of 100 training examples (100.0 %), reaches an accuracy of 91.0 % over 3 seeds: "
         "no difference seen from full data (+0.0 points, 95 % interval +0.0 to +0.0)."
     )
 
-    begun = results_table(arms, [outcomes(full), {}, outcomes(drawn[:1]), outcomes(full[:2]), outcomes(full[:2])], 3)
+    begun = results_table(
+        variants, [outcomes(full), {}, outcomes(drawn[:1]), outcomes(full[:2]), outcomes(full[:2])], 3
+    )
     assert begun["seeds"].tolist() == [3, 0, 1, 2, 2]
     assert "no training is done yet" in begun.loc[1, "verdict"]
     assert "1 of 3 seeds so far: not yet compared with random" in begun.loc[2, "verdict"]

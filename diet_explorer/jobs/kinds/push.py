@@ -28,6 +28,7 @@ from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.folder import is_remote
 from diet_explorer.pruning.export.hub import (
     HubPush,
     check_is_there,
@@ -36,7 +37,6 @@ from diet_explorer.pruning.export.hub import (
     found_token,
     read_manifest,
 )
-from diet_explorer.pruning.export.writing import is_remote
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.pruning.export.formats import features_of, with_features
-from diet_explorer.pruning.export.manifest import ExportOptions
-from diet_explorer.pruning.selection import REASONS, Material, Selection
+from diet_explorer.pruning.export.request import ExportOptions
+from diet_explorer.pruning.plan import Plan
+from diet_explorer.pruning.selection import REASONS
+from diet_explorer.store.scores import ranked_scores
 
 _TAKEN = "_diet_explorer"
 _NOTHING_RANKED = pa.record_batch({"row": pa.array([], pa.int32())})
@@ -22,14 +24,8 @@ class ExportColumns:
 
     Parameters
     ----------
-    manifest : DatasetManifest
+    plan : Plan
     options : ExportOptions
-    selection : Selection
-    material : Material
-    ranking : pyarrow.RecordBatch or None
-        Where scores come from.
-    scores : list of str
-        Those to write.
     stored : pyarrow.Schema
         Of the stored examples.
 
@@ -39,20 +35,12 @@ class ExportColumns:
         Of the rows that `build` returns.
     """
 
-    def __init__(
-        self,
-        manifest: DatasetManifest,
-        options: ExportOptions,
-        selection: Selection,
-        material: Material,
-        ranking: pa.RecordBatch | None,
-        scores: list[str],
-        stored: pa.Schema,
-    ) -> None:
+    def __init__(self, plan: Plan, options: ExportOptions, stored: pa.Schema) -> None:
+        manifest, selection, material = plan.manifest, plan.selection, plan.material
         self._selection = selection
         self._given = material.labels
         self._classes = pa.array(manifest.classes, pa.string())
-        self._ranking = _NOTHING_RANKED if ranking is None else ranking
+        self._ranking = _NOTHING_RANKED if plan.ranking is None else plan.ranking
         self._ranked_rows = self._ranking["row"].to_numpy()
         self._as_codes = options.format == "datasets" or (
             options.format == "parquet" and manifest.label_type == "class label"
@@ -73,7 +61,7 @@ class ExportColumns:
         label_type = self._label_type(manifest, options)
         added = [("keep", pa.bool_()), ("reason", pa.string())] if options.all_rows else []
         added += [("original_label", label_type)] if options.all_rows or relabelled else []
-        added += [(name, pa.float32()) for name in scores]
+        added += [(name, pa.float32()) for name in ranked_scores(self._ranking)] if options.all_rows else []
         for name, kind in added:
             own = name
             while own in taken:

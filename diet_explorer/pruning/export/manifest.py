@@ -1,6 +1,6 @@
 """`manifest.json` of an export: all that decided its bytes, and their hashes.
 
-It holds no time and no place, so that an export made again from it is the same to the last byte.
+It holds no time and no path, so that an export made again from it is the same to the last byte.
 """
 
 from __future__ import annotations
@@ -21,47 +21,21 @@ import pyarrow as pa
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.pruning.export.formats import EXPORT_FORMATS, ExportFormat
+from diet_explorer.pruning.export.request import ExportRequest
+from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.pruning.selection import Material, Selection
+from diet_explorer.pruning.selection import REASONS
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.store.files import file_sha256
+from diet_explorer.store.files import Files, file_sha256
 from diet_explorer.store.runs import RunRecord
+from diet_explorer.store.scores import ScoreFiles, ranked_scores
 from diet_explorer.training.models import BUNDLED_SHA256
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 _LIBRARIES = ("pyarrow", "numpy", "duckdb", "datasets", "torch", "transformers")
 _WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """How rows are written.
-
-    Attributes
-    ----------
-    format : {"csv", "jsonl", "parquet", "datasets"}
-    all_rows : bool
-        Dropped rows too, each with the columns ``keep``, ``reason``, ``original_label`` and its scores.
-    neutralise_formulas : bool
-        In CSV, put an apostrophe before texts that a spreadsheet would run as a formula.
-    """
-
-    format: ExportFormat = "csv"
-    all_rows: bool = False
-    neutralise_formulas: bool = False
-
-    def __post_init__(self) -> None:
-        if self.format not in EXPORT_FORMATS:
-            raise BadInputError(
-                f"There is no export format {self.format!r}.", f"Choose one of: {', '.join(EXPORT_FORMATS)}."
-            )
-        if self.neutralise_formulas and self.format != "csv":
-            raise BadInputError(
-                f"Formulas are neutralised in CSV only, not in {self.format}.", "Leave the option out, or choose csv."
-            )
 
 
 @dataclass(frozen=True)
@@ -85,18 +59,18 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     BadInputError
         It is damaged, or a newer version of the program wrote it.
     """
-    place = Path(path)
-    place = place / MANIFEST_NAME if place.is_dir() else place
+    path = Path(path)
+    path = path / MANIFEST_NAME if path.is_dir() else path
     try:
-        value: dict[str, Any] = json.loads(place.read_bytes())
+        value: dict[str, Any] = json.loads(path.read_bytes())
         written = int(value["format_version"])
     except FileNotFoundError as error:
-        raise NotFoundError(f"There is no manifest {place}.", "Give the manifest.json of a finished export.") from error
+        raise NotFoundError(f"There is no manifest {path}.", "Give the manifest.json of a finished export.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"{place} is not the manifest of an export.", "Give an export's manifest.json.") from error
+        raise BadInputError(f"{path} is not the manifest of an export.", "Give an export's manifest.json.") from error
     if written > FORMAT_VERSION:
         raise BadInputError(
-            f"{place} has format version {written}, newer than {FORMAT_VERSION}.", "Upgrade diet-explorer."
+            f"{path} has format version {written}, newer than {FORMAT_VERSION}.", "Upgrade diet-explorer."
         )
     return value
 
@@ -104,6 +78,35 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
 def manifest_bytes(manifest: dict[str, Any]) -> bytes:
     """How a manifest is written."""
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def plan_facts(files: Files, run: RunRecord, plan: Plan, request: ExportRequest) -> dict[str, Any]:
+    """The part of a manifest that says what an export was made from, and how it is made again."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "program": {"name": "diet-explorer", "version": version("diet-explorer")},
+        "libraries": library_versions(),
+        "command": prune_command(request),
+        "replay": f"diet-explorer prune --from-manifest {MANIFEST_NAME} --output DIR",
+        "dataset": dataset_facts(plan.manifest),
+        "run": run_facts(run, _seeds(files, request)),
+        "scores": score_facts(request, plan.ranking),
+        "policy": plan.policy.to_json(),
+        "policy_words": plan.policy.describe(),
+        "decisions": decision_facts(plan),
+        "options": asdict(request.options),
+    }
+
+
+def row_facts(plan: Plan) -> dict[str, Any]:
+    """The part of a manifest that counts rows."""
+    reasons = np.bincount(plan.selection.reasons, minlength=len(REASONS))
+    relabelled = plan.selection.keep & (plan.selection.labels != plan.material.labels)
+    return {
+        "counts": plan.counts().to_dict("records"),
+        "reasons": {words: int(reasons[code]) for code, words in enumerate(REASONS) if reasons[code]},
+        "relabelled": int(np.count_nonzero(relabelled)),
+    }
 
 
 def dataset_facts(manifest: DatasetManifest) -> dict[str, Any]:
@@ -165,17 +168,19 @@ def run_facts(run: RunRecord, seeds: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def score_facts(
-    policy: Policy, ranking: pa.RecordBatch | None, checkpoint: float | None, names: Sequence[str]
-) -> dict[str, Any]:
+def score_facts(request: ExportRequest, ranking: pa.RecordBatch | None) -> dict[str, Any]:
     """Which scores an export hangs on, and the hash of their values; `name` is None where its policy needs none."""
+    policy = request.policy
     entry = catalogue.score(policy.score) if policy.needs_scores else None
+    names = [] if entry is None else [entry.name]
+    if request.options.all_rows and ranking is not None:
+        names = ranked_scores(ranking)
     return {
         "name": None if entry is None else entry.name,
         "title": None if entry is None else entry.title,
-        "checkpoint": checkpoint,
+        "checkpoint": request.checkpoint,
         "seed": policy.run_seed,
-        "names": list(names),
+        "names": names,
         "sha256": None if ranking is None or not names else scores_sha256(ranking, names),
     }
 
@@ -189,8 +194,9 @@ def scores_sha256(ranking: pa.RecordBatch, names: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def decision_facts(material: Material, position: int, used: bool) -> dict[str, Any]:
+def decision_facts(plan: Plan) -> dict[str, Any]:
     """Which decisions an export rests on: the ledger's position, and what held for the training split there."""
+    material = plan.material
     states = np.where(material.train, material.states, 0)
     decided = np.flatnonzero(states)
     digest = hashlib.sha256(decided.astype("<i4").tobytes())
@@ -198,46 +204,17 @@ def decision_facts(material: Material, position: int, used: bool) -> dict[str, A
     digest.update(material.new_labels[decided].astype("<i4").tobytes())
     counts = np.bincount(states, minlength=len(DECISION_STATES))
     return {
-        "used": used,
-        "position": position,
+        "used": plan.policy.use_decisions,
+        "position": plan.decisions_at,
         "sha256": digest.hexdigest(),
         "counts": {state: int(counts[code]) for code, state in enumerate(DECISION_STATES) if code},
     }
 
 
-def class_counts(
-    material: Material, selection: Selection, splits: np.ndarray, split_names: Sequence[str], classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Rows of each split and class before and after.
-
-    Returns
-    -------
-    list of dict
-        ``split, label, before, dropped, moved_out, moved_in, kept``: by their given labels, those that were there,
-        those dropped, and kept ones relabelled to another class and from another class; `kept` is what remains.
-    """
-    width = len(classes)
-    given = splits.astype(np.int64) * width + material.labels
-    now = splits.astype(np.int64) * width + selection.labels
-    moved = selection.keep & (given != now)
-    total = len(split_names) * width
-    columns = {
-        "before": np.bincount(given, minlength=total),
-        "dropped": np.bincount(given[~selection.keep], minlength=total),
-        "moved_out": np.bincount(given[moved], minlength=total),
-        "moved_in": np.bincount(now[moved], minlength=total),
-        "kept": np.bincount(now[selection.keep], minlength=total),
-    }
-    return [
-        {"split": split, "label": label} | {name: int(values[place * width + code]) for name, values in columns.items()}
-        for place, split in enumerate(split_names)
-        for code, label in enumerate(classes)
-    ]
-
-
-def prune_command(run_id: str, policy: Policy, position: int, options: ExportOptions) -> str:
+def prune_command(request: ExportRequest) -> str:
     """The command line that makes the export again in the same workspace; the output folder is the user's choice."""
-    words = ["diet-explorer", "prune", run_id, "--policy", policy.kind]
+    policy, options = request.policy, request.options
+    words = ["diet-explorer", "prune", request.run_id, "--policy", policy.kind]
     for name, default in Policy.__dataclass_fields__.items():
         value = getattr(policy, name)
         if name in ("kind", "use_decisions", "deduplicate") or value is None or value == default.default:
@@ -245,7 +222,7 @@ def prune_command(run_id: str, policy: Policy, position: int, options: ExportOpt
         words += [f"--{name.replace('_', '-')}", str(value).removesuffix(".0")]
     words += [] if policy.use_decisions else ["--no-decisions"]
     words += ["--deduplicate"] if policy.deduplicate else []
-    words += ["--decisions-at", str(position), "--format", options.format]
+    words += ["--decisions-at", str(request.decisions_at), "--format", options.format]
     words += ["--all-rows"] if options.all_rows else []
     words += ["--neutralise-formulas"] if options.neutralise_formulas else []
     return f"{shlex.join(words)} --output DIR"
@@ -262,3 +239,11 @@ def different_libraries(manifest: dict[str, Any]) -> str:
     now, then = library_versions(), manifest.get("libraries", {})
     changed = [f"{name} was {then[name]}, is {now[name]}" for name in now if then.get(name, now[name]) != now[name]]
     return "; ".join(changed)
+
+
+def _seeds(files: Files, request: ExportRequest) -> list[int]:
+    """Seeds of the run that the scores are of."""
+    if request.checkpoint is None:
+        return []
+    seed = request.policy.run_seed
+    return ScoreFiles(files, request.run_id).ranked_seeds(request.checkpoint) if seed is None else [seed]

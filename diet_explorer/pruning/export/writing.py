@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +20,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
+from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.pruning.export.columns import ExportColumns
+from diet_explorer.pruning.export.folder import check_target, new_folder
 from diet_explorer.pruning.export.formats import (
     CsvWriter,
     DatasetsSplitWriter,
@@ -36,87 +31,38 @@ from diet_explorer.pruning.export.formats import (
     RowWriter,
 )
 from diet_explorer.pruning.export.manifest import (
-    FORMAT_VERSION,
     MANIFEST_NAME,
     ExportedFile,
-    ExportOptions,
-    class_counts,
-    dataset_facts,
-    decision_facts,
     different_libraries,
-    library_versions,
     manifest_bytes,
-    prune_command,
+    plan_facts,
     result_sha256,
-    run_facts,
-    score_facts,
+    row_facts,
 )
-from diet_explorer.pruning.material import Population
-from diet_explorer.pruning.policies import Policy
-from diet_explorer.pruning.selection import REASONS, Material, Selection
+from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
+from diet_explorer.pruning.plan import Plan
+from diet_explorer.pruning.selection import REASONS
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import RunRecord
-from diet_explorer.store.scores import ranked_scores
 
 BATCH_ROWS = 32_768
 DROPPED_NAME = "dropped.csv"
 _DROPPED_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "split", "label", "reason", "detail")])
-Tell = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class ExportPlan:
-    """All that decides the bytes of an export.
-
-    Attributes
-    ----------
-    manifest : DatasetManifest
-    population : Population
-    material : Material
-    run : RunRecord
-    policy : Policy
-        Its checkpoint is a number wherever it uses one.
-    selection : Selection
-        Of that policy.
-    decisions_at : int
-        The ledger's last event that counts.
-    ranking : pyarrow.RecordBatch or None
-        What is written as scores; None without any.
-    checkpoint : float or None
-        Of that ranking, in epochs.
-    seeds : tuple of int
-        Seeds of the run that the scores are of.
-    options : ExportOptions
-    """
-
-    manifest: DatasetManifest
-    population: Population
-    material: Material
-    run: RunRecord
-    policy: Policy
-    selection: Selection
-    decisions_at: int
-    ranking: pa.RecordBatch | None
-    checkpoint: float | None
-    seeds: tuple[int, ...]
-    options: ExportOptions
-
-    @property
-    def scores(self) -> list[str]:
-        """Names of the scores that the export hangs on."""
-        if self.options.all_rows and self.ranking is not None:
-            return ranked_scores(self.ranking)
-        return [self.policy.score] if self.policy.needs_scores else []
+_TAKEN_NAMES = ("dropped", "manifest", "dataset_dict")
+Report = Callable[[float, str], None]
+"""Called with the share done in [0, 1] and a word on what is happening."""
 
 
 def write_export(
     files: Files,
-    plan: ExportPlan,
+    run: RunRecord,
+    plan: Plan,
+    options: ExportOptions,
     folder: str,
     export_id: str,
     *,
-    tell: Tell = lambda share, words: None,
+    report: Report = lambda share, words: None,
     stopped: Callable[[], bool] = lambda: False,
     expected: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -126,13 +72,16 @@ def write_export(
     ----------
     files : Files
         The workspace.
-    plan : ExportPlan
+    run : RunRecord
+        The run that was planned with.
+    plan : Plan
+    options : ExportOptions
     folder : str
         A local folder, or one of a remote workspace.
     export_id : str
         Names the temporary folder, so that a job that starts again removes what it left before.
-    tell : callable
-        Told the share done in [0, 1] and a word on what is happening.
+    report : callable
+        See `Report`.
     stopped : callable
         Whether to give up; asked at every batch.
     expected : dict, optional
@@ -155,129 +104,94 @@ def write_export(
         The folder cannot be written.
     """
     check_target(files, folder)
-    with explained("write", folder), _new_folder(files, folder, export_id) as place:
-        built = _Building(files, plan, place, tell, stopped)
-        built.write_rows()
-        tell(1.0, "Hashing what was written")
-        manifest = built.manifest()
+    request = ExportRequest.of(run.id, plan, options)
+    with explained("write", folder), new_folder(files, folder, export_id, last=MANIFEST_NAME) as path:
+        data = _DataFiles(files, plan, options, path)
+        data.write(report, stopped)
+        report(1.0, "Hashing what was written")
+        manifest = {
+            **plan_facts(files, run, plan, request),
+            "neutralised_cells": data.neutralised,
+            **row_facts(plan),
+            **data.facts(),
+        }
         if expected is not None:
             _check_same(manifest, expected)
-        (place / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+        (path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
     return manifest
 
 
-def check_target(files: Files, folder: str) -> None:
-    """Say before the work that a folder cannot become an export.
+class _DataFiles:
+    """The data files of one export, and the list of what was dropped, in a local folder."""
 
-    Raises
-    ------
-    BadInputError
-        It is a file, or has something in it.
-    """
-    place = Path(folder)
-    taken = files.exists(folder) if is_remote(folder) else place.exists() and (place.is_file() or any(place.iterdir()))
-    if taken:
-        raise BadInputError(f"{folder} is there already and not empty.", "Name a new folder, or empty it first.")
-
-
-class _Building:
-    """One export while it is written to a local folder."""
-
-    def __init__(self, files: Files, plan: ExportPlan, place: Path, tell: Tell, stopped: Callable[[], bool]) -> None:
+    def __init__(self, files: Files, plan: Plan, options: ExportOptions, folder: Path) -> None:
         self._files = files
         self._plan = plan
-        self._place = place
-        self._tell = tell
-        self._stopped = stopped
-        self._names = safe_names(plan.population.order.split_names)
-        self._split_names = pa.array(plan.population.order.split_names, pa.string())
-        self._neutralised = 0
+        self._options = options
+        self._folder = folder
+        self.neutralised = 0
+        split_names = plan.population.order.split_names
+        self._names = safe_names(split_names)
+        self._split_names = pa.array(split_names, pa.string())
+        keep = plan.selection.keep
+        self._written = np.ones_like(keep) if options.all_rows else keep
         with files.open_read(Layout(files).dataset(plan.manifest.id).examples) as stream:
-            stored = pq.read_schema(stream)
-        scores = plan.scores if plan.options.all_rows else []
-        self._columns = ExportColumns(
-            plan.manifest, plan.options, plan.selection, plan.material, plan.ranking, scores, stored
-        )
+            self._columns = ExportColumns(plan, options, pq.read_schema(stream))
         self._stays = self._ids_that_stay()
 
-    def write_rows(self) -> None:
-        """Write all data files, and the list of dropped rows."""
+    def write(self, report: Report, stopped: Callable[[], bool]) -> None:
+        """Write all of them; what is called is as for `write_export`."""
         splits, keep = self._plan.population.order.splits, self._plan.selection.keep
-        written = self._written()
         writers = [self._writer(name) for name in self._names]
         dropped = self._csv(DROPPED_NAME, _DROPPED_SCHEMA)
-        for batch, start in self._batches():
-            here = slice(start, start + batch.num_rows)
+        for batch, start in self._batches(report, stopped):
+            part = slice(start, start + batch.num_rows)
             for code, writer in enumerate(writers):
-                chosen = np.flatnonzero(written[here] & (splits[here] == code))
+                chosen = np.flatnonzero(self._written[part] & (splits[part] == code))
                 if len(chosen):
                     writer.write(self._columns.build(batch.take(pa.array(chosen)), start + chosen))
-            gone = np.flatnonzero(~keep[here])
+            gone = np.flatnonzero(~keep[part])
             if len(gone):
                 dropped.write(self._dropped(batch["id"].take(pa.array(gone)), start + gone))
         for writer in [*writers, dropped]:
             writer.close()
-            self._neutralised += writer.neutralised
-        if self._plan.options.format == "datasets":
-            (self._place / "dataset_dict.json").write_text(json.dumps({"splits": self._names}), encoding="utf-8")
+            self.neutralised += writer.neutralised
+        if self._options.format == "datasets":
+            (self._folder / "dataset_dict.json").write_text(json.dumps({"splits": self._names}), encoding="utf-8")
 
-    def manifest(self) -> dict[str, Any]:
-        """What was written, and from what."""
-        plan = self._plan
-        files = self._files_written()
-        reasons = np.bincount(plan.selection.reasons, minlength=len(REASONS))
-        relabelled = plan.selection.keep & (plan.selection.labels != plan.material.labels)
-        splits, names = plan.population.order.splits, plan.population.order.split_names
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of their columns and of each file."""
+        files = self._exported_files()
         return {
-            "format_version": FORMAT_VERSION,
-            "program": {"name": "diet-explorer", "version": version("diet-explorer")},
-            "libraries": library_versions(),
-            "command": prune_command(plan.run.id, plan.policy, plan.decisions_at, plan.options),
-            "replay": f"diet-explorer prune --from-manifest {MANIFEST_NAME} --output DIR",
-            "dataset": dataset_facts(plan.manifest),
-            "run": run_facts(plan.run, plan.seeds),
-            "scores": score_facts(plan.policy, plan.ranking, plan.checkpoint, plan.scores),
-            "policy": plan.policy.to_json(),
-            "policy_words": plan.policy.describe(),
-            "decisions": decision_facts(plan.material, plan.decisions_at, plan.policy.use_decisions),
-            "options": asdict(plan.options),
-            "neutralised_cells": self._neutralised,
-            "counts": class_counts(plan.material, plan.selection, splits, names, plan.manifest.classes),
-            "reasons": {words: int(reasons[code]) for code, words in enumerate(REASONS) if reasons[code]},
-            "relabelled": int(np.count_nonzero(relabelled)),
             "columns": self._columns.facts(),
             "features": self._columns.features(),
             "files": [asdict(entry) for entry in files],
             "result_sha256": result_sha256(files),
         }
 
-    def _written(self) -> NDArray[np.bool_]:
-        keep = self._plan.selection.keep
-        return np.ones_like(keep) if self._plan.options.all_rows else keep
-
-    def _batches(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+    def _batches(self, report: Report, stopped: Callable[[], bool]) -> Iterator[tuple[pa.RecordBatch, int]]:
         total, start = self._plan.manifest.rows, 0
         with self._files.open_read(Layout(self._files).dataset(self._plan.manifest.id).examples) as stream:
             reader = pq.ParquetFile(stream, pre_buffer=False)  # a buffer ahead would hold the whole file
             for batch in reader.iter_batches(BATCH_ROWS):
-                if self._stopped():
+                if stopped():
                     raise JobCancelledError("The export was cancelled; nothing is left of it.", "Export it again.")
-                self._tell(start / total, f"Writing row {start:,} of {total:,}")
+                report(start / total, f"Writing row {start:,} of {total:,}")
                 yield batch, start
                 start += batch.num_rows
 
     def _writer(self, name: str) -> RowWriter:
-        schema, form = self._columns.schema, self._plan.options.format
+        schema, form = self._columns.schema, self._options.format
         if form == "csv":
             return self._csv(f"{name}.csv", schema)
         if form == "jsonl":
-            return JsonLinesWriter(self._place / f"{name}.jsonl", schema)
+            return JsonLinesWriter(self._folder / f"{name}.jsonl", schema)
         if form == "parquet":
-            return ParquetRowWriter(self._place / f"{name}.parquet", schema)
-        return DatasetsSplitWriter(self._place / name, schema)
+            return ParquetRowWriter(self._folder / f"{name}.parquet", schema)
+        return DatasetsSplitWriter(self._folder / name, schema)
 
     def _csv(self, name: str, schema: pa.Schema) -> CsvWriter:
-        return CsvWriter(self._place / name, schema, neutralise_formulas=self._plan.options.neutralise_formulas)
+        return CsvWriter(self._folder / name, schema, neutralise_formulas=self._options.neutralise_formulas)
 
     def _ids_that_stay(self) -> pa.StringArray:
         """Of each row that goes for a near-duplicate, the id of the one that stays; null elsewhere."""
@@ -293,12 +207,12 @@ class _Building:
         columns = [ids, self._split_names.take(pa.array(splits)), labels, reasons, self._stays.take(pa.array(rows))]
         return pa.record_batch(columns, schema=_DROPPED_SCHEMA)
 
-    def _files_written(self) -> list[ExportedFile]:
-        splits, written = self._plan.population.order.splits, self._written()
-        rows = {name: int(np.count_nonzero(written & (splits == code))) for code, name in enumerate(self._names)}
-        found = []
-        for path in sorted(entry for entry in self._place.rglob("*") if entry.is_file()):
-            inside = path.relative_to(self._place)
+    def _exported_files(self) -> list[ExportedFile]:
+        splits = self._plan.population.order.splits
+        rows = {name: int(np.count_nonzero(self._written & (splits == code))) for code, name in enumerate(self._names)}
+        files = []
+        for path in sorted(entry for entry in self._folder.rglob("*") if entry.is_file()):
+            inside = path.relative_to(self._folder)
             split = inside.parts[0] if len(inside.parts) > 1 else inside.stem
             is_data = split in rows and path.suffix not in (".json",)
             count = rows[split] if is_data else None
@@ -307,66 +221,20 @@ class _Building:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             own = split if is_data else None
-            found.append(ExportedFile(inside.as_posix(), own, count, path.stat().st_size, digest))
-        return found
+            files.append(ExportedFile(inside.as_posix(), own, count, path.stat().st_size, digest))
+        return files
 
 
 def safe_names(splits: Sequence[str]) -> list[str]:
     """Names of splits as files and the `datasets` library can have them, each once and none that of another file."""
-    found: list[str] = []
+    names: list[str] = []
     for split in splits:
         name = base = re.sub(r"[^A-Za-z0-9_]", "_", split) or "split"
         number = 2
-        while name.lower() in {"dropped", "manifest", "dataset_dict", *(other.lower() for other in found)}:
+        while name.lower() in {*_TAKEN_NAMES, *(other.lower() for other in names)}:
             name, number = f"{base}_{number}", number + 1
-        found.append(name)
-    return found
-
-
-def temporary_folder(folder: str, export_id: str) -> Path:
-    """Where an export to a local folder is built."""
-    return Path(f"{folder.rstrip('/')}.{export_id}.tmp")
-
-
-@contextmanager
-def _new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
-    """A local folder whose content becomes `folder` when the block ends well; nothing of it is left otherwise."""
-    if is_remote(folder):
-        with tempfile.TemporaryDirectory(prefix="diet-explorer-") as local:
-            yield Path(local)
-            paths = [entry for entry in Path(local).rglob("*") if entry.is_file()]
-            for path in sorted(paths, key=lambda entry: entry.name == MANIFEST_NAME):  # the manifest goes last
-                with (
-                    files.atomic_writer(f"{folder}/{path.relative_to(local).as_posix()}") as stream,
-                    path.open("rb") as own,
-                ):
-                    shutil.copyfileobj(own, stream)
-        return
-    temporary = temporary_folder(folder, export_id)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        for path in temporary.rglob("*"):
-            _sync(path)
-        _sync(temporary)
-        temporary.rename(folder)
-        _sync(temporary.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def is_remote(folder: str) -> bool:
-    """Whether a folder lies elsewhere: an fsspec URL."""
-    return "://" in folder and not folder.startswith("file://")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        names.append(name)
+    return names
 
 
 def _check_same(made: dict[str, Any], expected: dict[str, Any]) -> None:

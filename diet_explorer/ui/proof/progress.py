@@ -10,7 +10,7 @@ from diet_explorer.ui.drawing.markup import bar, job_bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.person import person
-from diet_explorer.workspace.proof import CellProgress, Proof, ProofProgress
+from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
 _EVERY_SECONDS = 2.0
 _HEIGHT = 500
@@ -22,9 +22,9 @@ def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:
     if progress.is_active:
         st.fragment(_live, run_every=_EVERY_SECONDS)(proof, progress.done)
         return
-    failed = next((entry for entry in progress.cells if entry.status == "failed"), None)
+    failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
     if failed is not None:
-        what = f"{failed.title}, seed {failed.cell.seed}: {failed.error or 'the training failed.'}"
+        what = f"{failed.title}, seed {failed.training.seed}: {failed.error or 'the training failed.'}"
         st.error(
             f"**{as_text(what)}**\n\n{as_text(failed.remedy or 'Resume it.')}",
             icon=":material/error:",
@@ -65,32 +65,32 @@ def draw_trainings(proof: Proof) -> None:
 
 def _trainings(proof: Proof) -> None:
     with error_boundary("trainings-error"):
-        cells: dict[int, list[CellProgress]] = {}
-        for entry in proof.progress().cells:
-            cells.setdefault(entry.cell.arm, []).append(entry)
-        for place, arm in enumerate(proof.arms):
-            with st.container(key=f"training-{place}"):
+        trainings: dict[int, list[TrainingProgress]] = {}
+        for entry in proof.progress().trainings:
+            trainings.setdefault(entry.training.variant, []).append(entry)
+        for position, variant in enumerate(proof.variants):
+            with st.container(key=f"training-{position}"):
                 columns = st.columns([3, *[2] * proof.seeds], gap="small", vertical_alignment="center")
-                share = arm.size / proof.arms[0].size
+                share = variant.size / proof.variants[0].size
                 columns[0].html(
-                    f'{escape(arm.title)}<br><span class="de-quiet">{words.whole(arm.size)} examples · '
+                    f'{escape(variant.title)}<br><span class="de-quiet">{words.whole(variant.size)} examples · '
                     f"{words.percent(share)}</span>"
                 )
-                for column, entry in zip(columns[1:], cells[place], strict=True):
+                for column, entry in zip(columns[1:], trainings[position], strict=True):
                     with column:
-                        _draw_cell(proof, entry, f"{place}-{entry.cell.seed}")
+                        _draw_training(proof, entry, f"{position}-{entry.training.seed}")
 
 
-def _draw_cell(proof: Proof, entry: CellProgress, key: str) -> None:
+def _draw_training(proof: Proof, entry: TrainingProgress, key: str) -> None:
     hint = f' title="{escape(entry.error)}"' if entry.error else ""
     share = f" {words.percent(entry.share)}" if entry.status == "running" else ""
     st.html(
-        f'<div class="de-job"{hint}><p><span>seed {entry.cell.seed}</span><b>{_STATES[entry.status]}{share}</b></p>'
+        f'<div class="de-job"{hint}><p><span>seed {entry.training.seed}</span><b>{_STATES[entry.status]}{share}</b></p>'
         f"{bar(entry.share)}</div>"
     )
     if entry.status in ACTIVE and st.button("Cancel", key=f"cancel-cell-{key}", type="tertiary"):
-        proof.cancel(entry.cell, by=person())
+        proof.cancel(entry.training, by=person())
         st.rerun()
     if entry.status in ("failed", "cancelled") and st.button("Resume", key=f"resume-cell-{key}", type="tertiary"):
-        proof.resume(entry.cell, by=person())
+        proof.resume(entry.training, by=person())
         st.rerun()

@@ -25,11 +25,9 @@ from diet_explorer.jobs.context import WorkerContext
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.jobs.workflow import carry_out
-from diet_explorer.pruning.export.manifest import ExportOptions
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.training.config import RunConfig
-from diet_explorer.workspace.export_requests import new_request, replay_export
 from tests.synthetic import write_scores
 
 ROWS = 240
@@ -126,7 +124,7 @@ def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace
         assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["bytes"], entry["sha256"])
     assert str(tmp_path) not in json.dumps(manifest)
     event = run.dataset.decide([5], "exclude", annotator="late")  # what comes later changes nothing
-    replay_export(workspace.context, tmp_path / "out" / "manifest.json", tmp_path / "again")
+    workspace.export_again(tmp_path / "out" / "manifest.json", tmp_path / "again")
     run.dataset.undo("late")
     assert event.id > manifest["decisions"]["position"]
     assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "out")
@@ -178,7 +176,7 @@ def test_manifests_replay_to_the_same_bytes(run, workspace, tmp_path, kind, shar
     for name in ("one", "two"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
     run.pruning.plan(policy).export(tmp_path / "one", format=form, all_rows=all_rows)
-    replay_export(workspace.context, tmp_path / "one", tmp_path / "two")
+    workspace.export_again(tmp_path / "one", tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
@@ -188,7 +186,7 @@ def test_a_manifest_that_does_not_fit_is_refused_and_leaves_nothing(run, workspa
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"policy": Policy("random", keep=50, seed=1).to_json()}))
     with pytest.raises(JobFailedError, match=r"dropped\.csv.*differ"):
-        replay_export(workspace.context, path, tmp_path / "again")
+        workspace.export_again(path, tmp_path / "again")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out"]
     with pytest.raises(BadInputError, match="not empty"):
         run.pruning.plan().export(tmp_path / "out")
@@ -228,22 +226,11 @@ def test_a_killed_export_never_looks_complete(workspace, tmp_path, delay):
 
 
 def submitted(run, workspace, folder):
-    """What `submit_export` asks for, without a worker that would take it up."""
-    request = new_request(
-        workspace.context,
-        run_id=run.id,
-        dataset_id=run.dataset.id,
-        policy=run.pruning.plan(Policy(drop_hardest=5)).policy,
-        checkpoint=1.0,
-        decisions_at=run.dataset.ledger.position(),
-        options=ExportOptions("parquet"),
-        folder=folder,
-        by=None,
-    )
-    job = ExportJob(workspace.settings, workspace.context.files, request.id)
-    job.save_request(request)
+    """A queued export, its job, and the work that a worker would do; there is no worker that would take it up."""
+    export = run.pruning.plan(Policy(drop_hardest=5)).submit_export(folder, format="parquet")
+    job = ExportJob(workspace.settings, workspace.context.files, export.id)
     context = WorkerContext(workspace.settings, workspace.context.files, workspace.context.records, lambda _: None)
-    return workspace.export(request.id), job, lambda: carry_out(context, job)
+    return export, job, lambda: carry_out(context, job)
 
 
 def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, workspace, tmp_path):

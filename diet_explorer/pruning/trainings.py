@@ -2,7 +2,7 @@
 
 Layout of the workspace::
 
-    proofs/cells/<key>.json    run, seed, checkpoint, split, and the result once it was looked at
+    proofs/trainings/<key>.json    run, seed, checkpoint, split, and the result once it was looked at
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 
 
-class CellFiles:
-    """Which run carries a training, and what came of it; see `cell_key` for the keys.
+class TrainingResults:
+    """Which run is a training of proofs, and what came of it; see `training_key` for the keys.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class CellFiles:
         self._dataset_id = dataset_id
 
     def write(self, key: str, run_id: str, seed: int, checkpoint: float, split: str | None) -> None:
-        """Say which run carries a training.
+        """Say which run a training is.
 
         Parameters
         ----------
@@ -48,25 +48,25 @@ class CellFiles:
         self._files.write_json(self._path(key), value)
 
     def run_id(self, key: str) -> str | None:
-        """The run that carries a training; None where none does."""
+        """The run that a training is; None where it was never asked for."""
         path = self._path(key)
         return str(self._files.read_json(path)["run_id"]) if self._files.exists(path) else None
 
     def figures(self, key: str) -> Figures | None:
         """The result of a training; None as long as it is not done."""
-        cell = self._files.read_json(self._path(key))
-        if cell["figures"] is not None:
-            return Figures(**cell["figures"])
-        store = ScoreFiles(self._files, cell["run_id"])
-        if not store.has_scores(cell["seed"], cell["checkpoint"]):
+        training = self._files.read_json(self._path(key))
+        if training["figures"] is not None:
+            return Figures(**training["figures"])
+        store = ScoreFiles(self._files, training["run_id"])
+        if not store.has_scores(training["seed"], training["checkpoint"]):
             return None
-        scores = store.read_scores(cell["seed"], cell["checkpoint"], ["row", "label", "predicted", "loss"])
-        if cell["split"] is not None:
+        scores = store.read_scores(training["seed"], training["checkpoint"], ["row", "label", "predicted", "loss"])
+        if training["split"] is not None:
             order = read_example_order(self._files, self._dataset_id)
-            scores = scores.filter(pa.array(order.in_split(cell["split"])[scores["row"].to_numpy()]))
-        found = evaluate(*(scores[name].to_numpy() for name in ("label", "predicted", "loss")))
-        self._files.write_json(self._path(key), {**cell, "figures": asdict(found)})
-        return found
+            scores = scores.filter(pa.array(order.in_split(training["split"])[scores["row"].to_numpy()]))
+        figures = evaluate(*(scores[name].to_numpy() for name in ("label", "predicted", "loss")))
+        self._files.write_json(self._path(key), {**training, "figures": asdict(figures)})
+        return figures
 
     def _path(self, key: str) -> str:
         return Layout(self._files).proof_training(key)
