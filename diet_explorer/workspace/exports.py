@@ -15,8 +15,8 @@ from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
-from diet_explorer.pruning.export.folder import check_target
-from diet_explorer.pruning.export.manifest import MANIFEST_NAME, read_manifest, scores_sha256
+from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target
+from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import Report, write_export
 from diet_explorer.pruning.plan import Plan

@@ -14,8 +14,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.jobs.protocol import Route
-from diet_explorer.pruning.export.folder import temporary_folder
-from diet_explorer.pruning.export.manifest import MANIFEST_NAME
+from diet_explorer.pruning.export.folder import MANIFEST_NAME, temporary_folder
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy

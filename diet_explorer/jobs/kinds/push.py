@@ -28,15 +28,8 @@ from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.pruning.export.card_text import CardProof
-from diet_explorer.pruning.export.folder import is_remote
-from diet_explorer.pruning.export.hub import (
-    HubPush,
-    check_is_there,
-    check_repo_name,
-    fetch_export,
-    found_token,
-    read_manifest,
-)
+from diet_explorer.pruning.export.folder import check_finished, checked_export, fetch_export, is_remote
+from diet_explorer.pruning.export.hub import HubPush, check_repo_name, hub_token
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
@@ -153,10 +146,10 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         check_repo_name(repo)
         path = str(folder)
         if is_remote(path):
-            check_is_there(self.files, path)
+            check_finished(self.files, path)
         else:
             path = str(Path(path.removeprefix("file://")).absolute())
-            read_manifest(Path(path))
+            checked_export(Path(path))
         lock = self._locked()
         try:
             request = PushRequest(
@@ -236,7 +229,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             share = count / size if size else 0.0
             report(share, stage, seconds_left=None, bytes_sent=count, bytes_total=size)
 
-        self.secret = found_token(self.secret)
+        self.secret = hub_token(self.secret)
         with self._local_export(request, sent) as folder:
             pushed = HubPush(
                 folder,

@@ -1,16 +1,21 @@
-"""The folder of an export: it has a temporary name until it is complete, so that nothing half done looks like one."""
+"""Folders of exports: a new one has a temporary name until it is complete, so that nothing half done looks like one."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import Files
+from diet_explorer.errors import BadInputError, HubError, NotFoundError
+from diet_explorer.store.files import Files, explained
+
+MANIFEST_NAME = "manifest.json"
+"""What is written last: a folder without it is no finished export."""
 
 
 def is_remote(folder: str) -> bool:
@@ -38,7 +43,7 @@ def temporary_folder(folder: str, export_id: str) -> Path:
 
 
 @contextmanager
-def new_folder(files: Files, folder: str, export_id: str, last: str) -> Iterator[Path]:
+def new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
     """A local folder whose content becomes `folder` when the block ends well; nothing of it is left otherwise.
 
     Parameters
@@ -49,14 +54,12 @@ def new_folder(files: Files, folder: str, export_id: str, last: str) -> Iterator
         A local folder, or one of a remote workspace.
     export_id : str
         Names the temporary folder, so that a job that starts again removes what it left before.
-    last : str
-        Name of the file that says that all is there; to a remote folder it is copied last.
     """
     if is_remote(folder):
         with tempfile.TemporaryDirectory(prefix="diet-explorer-") as local:
             yield Path(local)
             paths = [entry for entry in Path(local).rglob("*") if entry.is_file()]
-            for path in sorted(paths, key=lambda entry: entry.name == last):
+            for path in sorted(paths, key=lambda entry: entry.name == MANIFEST_NAME):
                 target = f"{folder}/{path.relative_to(local).as_posix()}"
                 with files.atomic_writer(target) as stream, path.open("rb") as own:
                     shutil.copyfileobj(own, stream)
@@ -73,6 +76,59 @@ def new_folder(files: Files, folder: str, export_id: str, last: str) -> Iterator
         _sync(temporary.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def checked_export(folder: Path) -> dict[str, Any]:
+    """The manifest of a local folder that is a finished export with all of its files.
+
+    Raises
+    ------
+    NotFoundError
+        The folder is no finished export.
+    HubError
+        A file is missing, or is not the one that was exported.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_bytes())
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first."
+        ) from error
+    for entry in manifest["files"]:
+        path = folder / entry["path"]
+        if not path.is_file() or path.stat().st_size != entry["bytes"]:
+            raise HubError(f"The export's file {path} is missing or was changed.", "Export again, then push that.")
+    return manifest
+
+
+def check_finished(files: Files, folder: str) -> None:
+    """Refuse a folder of a remote workspace that is no finished export.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    if not files.exists(f"{folder}/{MANIFEST_NAME}"):
+        raise NotFoundError(f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first.")
+
+
+def fetch_export(files: Files, folder: str, target: Path) -> Path:
+    """Copy an export of a remote workspace into the local folder `target`, and return that.
+
+    Raises
+    ------
+    NotFoundError
+        It is no finished export, or a file of it is gone.
+    """
+    check_finished(files, folder)
+    names = [entry["path"] for entry in files.read_json(f"{folder}/{MANIFEST_NAME}")["files"]]
+    with explained("write", str(target)):
+        for name in [*names, MANIFEST_NAME]:
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with files.open_read(f"{folder}/{name}") as source, path.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+    return target
 
 
 def _sync(path: Path) -> None:

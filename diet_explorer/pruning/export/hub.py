@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,16 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diet_explorer.errors import BadInputError, HubError, HubNameClashError, HubTokenError, NotFoundError
+from diet_explorer.errors import BadInputError, HubNameClashError, HubTokenError
 from diet_explorer.pruning.export.card import CARD_NAME, has_configs, merged_card
 from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.export.folder import MANIFEST_NAME, checked_export
 from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, chain, in_plain_words, status_of
-from diet_explorer.store.files import Files, explained
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, HfApi
 
-MANIFEST_NAME = "manifest.json"
 PROGRAM = "diet-explorer"
 DATA_ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".json", ".arrow", ".txt", ".zip", ".gz", ".zst")
 LONGEST_WAIT = 900.0
@@ -41,7 +39,7 @@ ANSWER_SECONDS, CONNECT_SECONDS = 120.0, 15.0
 
 _NAME = re.compile(r"(?=.{3,96}$)[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
 Report = Callable[[str, int, int], None]
-"""Told what is happening in words, and how many bytes of how many are up."""
+"""Called with what is happening in words, and how many bytes of how many are up."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def check_repo_name(repo: str) -> None:
         )
 
 
-def found_token(given: str | None) -> str:
+def hub_token(given: str | None) -> str:
     """The token given, else that of the environment or of the Hub's own login.
 
     Raises
@@ -93,59 +91,6 @@ def found_token(given: str | None) -> str:
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise HubTokenError("What was given as a token for the Hub is none.", LOG_IN)
     return token
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an export's folder, all of whose files are there.
-
-    Raises
-    ------
-    NotFoundError
-        The folder is no finished export.
-    HubError
-        A file is missing, or is not the one that was exported.
-    """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_bytes())
-    except FileNotFoundError as error:
-        raise NotFoundError(
-            f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first."
-        ) from error
-    for entry in manifest["files"]:
-        path = folder / entry["path"]
-        if not path.is_file() or path.stat().st_size != entry["bytes"]:
-            raise HubError(f"The export's file {path} is missing or was changed.", "Export again, then push that.")
-    return manifest
-
-
-def check_is_there(files: Files, folder: str) -> None:
-    """Refuse a folder of a remote workspace that is no finished export.
-
-    Raises
-    ------
-    NotFoundError
-    """
-    if not files.exists(f"{folder}/{MANIFEST_NAME}"):
-        raise NotFoundError(f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first.")
-
-
-def fetch_export(files: Files, folder: str, target: Path) -> Path:
-    """Copy an export of a remote workspace into the local folder `target`, and return that.
-
-    Raises
-    ------
-    NotFoundError
-        It is no finished export, or a file of it is gone.
-    """
-    check_is_there(files, folder)
-    names = [entry["path"] for entry in files.read_json(f"{folder}/{MANIFEST_NAME}")["files"]]
-    with explained("write", str(target)):
-        for name in [*names, MANIFEST_NAME]:
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with files.open_read(f"{folder}/{name}") as source, path.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
-    return target
 
 
 class HubPush:
@@ -198,7 +143,7 @@ class HubPush:
             In plain words why not; the dataset on the Hub is then as it was.
         """
         check_repo_name(self._repo)
-        manifest = read_manifest(self._folder)
+        manifest = checked_export(self._folder)
         api = _client(self._token)
         waits = collisions = 0
         while True:
@@ -216,50 +161,52 @@ class HubPush:
                     raise in_plain_words(error, self._repo, self._token) from error
 
     def _attempt(self, api: HfApi, manifest: dict[str, Any]) -> Pushed:
-        from huggingface_hub.errors import RepositoryNotFoundError
+        from huggingface_hub import CommitOperationAdd
 
         total = sum(entry["bytes"] for entry in manifest["files"])
         self._up = 0
-        self._report("Connecting to the Hub", 0, total)
-        api.whoami()
-        try:
-            found = api.dataset_info(self._repo)
-        except RepositoryNotFoundError:
-            self._report("Creating the dataset on the Hub", 0, total)
-            api.create_repo(self._repo, repo_type="dataset", private=self._private)
-            found = api.dataset_info(self._repo)
-        if self._private and not found.private:
-            raise HubNameClashError(
-                f"The dataset {self._repo} is public on the Hub, and this push was to be private.",
-                "Push to another name, make that dataset private in its settings, or push as public.",
-            )
-        head = str(found.sha)
-        there = {entry.rfilename for entry in found.siblings or []}
+        repository = self._repository(api, total)
+        head = str(repository.sha)
+        there = {entry.rfilename for entry in repository.siblings or []}
         card = self._download(api, CARD_NAME, head).decode() if CARD_NAME in there else None
         own = self._own_files(api, head) if MANIFEST_NAME in there else set()
         self._check_clash(manifest, there, own, card)
         text = merged_card(card, manifest, self._repo, self._proof)
-        additions = self._additions(manifest, text, total)
-        api.preupload_lfs_files(
-            self._repo,
-            [entry for entry in additions if entry.path_in_repo != CARD_NAME],
-            repo_type="dataset",
-            free_memory=False,
-        )
+        files = self._additions(manifest, total)
+        api.preupload_lfs_files(self._repo, files, repo_type="dataset", free_memory=False)
         with self._committing:
             self._report("Putting the new revision in place", total, total)
             commit = api.create_commit(
                 self._repo,
-                [*additions, *self._deletions(manifest, there & own)],
+                [*files, CommitOperationAdd(CARD_NAME, text.encode()), *self._deletions(manifest, there & own)],
                 repo_type="dataset",
                 commit_message=f"Pruned with {PROGRAM}: {manifest['policy_words']}"[:200],
                 parent_commit=head,
             )
         address = f"{api.endpoint}/datasets/{self._repo}"
-        return Pushed(address, str(commit.oid), bool(found.private))
+        return Pushed(address, str(commit.oid), bool(repository.private))
+
+    def _repository(self, api: HfApi, total: int) -> DatasetInfo:
+        """The dataset on the Hub, made if it is not there; refused where it is public and was to be private."""
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        self._report("Connecting to the Hub", 0, total)
+        api.whoami()
+        try:
+            repository = api.dataset_info(self._repo)
+        except RepositoryNotFoundError:
+            self._report("Creating the dataset on the Hub", 0, total)
+            api.create_repo(self._repo, repo_type="dataset", private=self._private)
+            repository = api.dataset_info(self._repo)
+        if self._private and not repository.private:
+            raise HubNameClashError(
+                f"The dataset {self._repo} is public on the Hub, and this push was to be private.",
+                "Push to another name, make that dataset private in its settings, or push as public.",
+            )
+        return repository
 
     def _own_files(self, api: HfApi, head: str) -> set[str]:
-        """What an earlier push put there, by the manifest beside it."""
+        """Files that an earlier push put there, by the manifest beside them."""
         try:
             earlier = json.loads(self._download(api, MANIFEST_NAME, head))
             if earlier["program"]["name"] != PROGRAM:
@@ -286,7 +233,8 @@ class HubPush:
                 "Export in that format (a dataset is loaded in one format), or push to another name.",
             )
 
-    def _additions(self, manifest: dict[str, Any], card: str, total: int) -> list[CommitOperationAdd]:
+    def _additions(self, manifest: dict[str, Any], total: int) -> list[CommitOperationAdd]:
+        """All files of the export; what the client library reads of them is reported, once it begins to send."""
         from huggingface_hub import CommitOperationAdd
 
         def sent(count: int) -> None:
@@ -300,7 +248,7 @@ class HubPush:
             stream = _CountedFile(self._folder / path)
             additions.append(CommitOperationAdd(path, stream))
             stream.on_read = sent
-        return [*additions, CommitOperationAdd(CARD_NAME, card.encode())]
+        return additions
 
     def _deletions(self, manifest: dict[str, Any], earlier: set[str]) -> list[CommitOperationDelete]:
         from huggingface_hub import CommitOperationDelete
@@ -321,7 +269,7 @@ class HubPush:
 
 
 class _CountedFile(io.BufferedReader):
-    """A file that tells how much of it is read, which shows how much of it has gone up."""
+    """A file that reports how much of it is read, which shows how much of it has gone up."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))

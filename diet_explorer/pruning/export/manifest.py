@@ -21,6 +21,7 @@ import pyarrow as pa
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.pruning.export.folder import MANIFEST_NAME
 from diet_explorer.pruning.export.request import ExportRequest
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
@@ -32,7 +33,6 @@ from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.scores import ScoreFiles, ranked_scores
 from diet_explorer.training.models import BUNDLED_SHA256
 
-MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 _LIBRARIES = ("pyarrow", "numpy", "duckdb", "datasets", "torch", "transformers")
 _WEIGHTS = "model.safetensors"

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.pruning.export.columns import ExportColumns
-from diet_explorer.pruning.export.folder import check_target, new_folder
+from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target, new_folder
 from diet_explorer.pruning.export.formats import (
     CsvWriter,
     DatasetsSplitWriter,
@@ -31,7 +31,6 @@ from diet_explorer.pruning.export.formats import (
     RowWriter,
 )
 from diet_explorer.pruning.export.manifest import (
-    MANIFEST_NAME,
     ExportedFile,
     different_libraries,
     manifest_bytes,
@@ -105,7 +104,7 @@ def write_export(
     """
     check_target(files, folder)
     request = ExportRequest.of(run.id, plan, options)
-    with explained("write", folder), new_folder(files, folder, export_id, last=MANIFEST_NAME) as path:
+    with explained("write", folder), new_folder(files, folder, export_id) as path:
         data = _DataFiles(files, plan, options, path)
         data.write(report, stopped)
         report(1.0, "Hashing what was written")
