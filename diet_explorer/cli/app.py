@@ -1,4 +1,4 @@
-"""The command line: the same verbs as the library.
+"""The command line as a whole: its commands, and its errors as exit codes.
 
 Heavy imports wait until a command runs, so that ``--help`` answers at once.
 """
@@ -12,10 +12,8 @@ from typing import Annotated
 
 import typer
 
-from diet_explorer.cli import audit, proofs, prune, push, rank, review, runs, score
+from diet_explorer.cli import audit, data, maps, proofs, prune, push, rank, review, runs, score, serve
 from diet_explorer.cli import output as out
-from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
-from diet_explorer.config import load_settings
 from diet_explorer.errors import DietExplorerError
 
 INTERRUPTED = 130
@@ -85,29 +83,8 @@ def options(
     """Score every example of a text-classification set while a transformer learns it."""
 
 
-@app.command("app")
-def app_command(
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: 8501.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Open with the sample imported and being scored.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Open the browser app, with a worker that does the jobs."""
-    place = open_workspace(workspace)  # one that cannot be used is said now, not by a page
-    from diet_explorer.cli.data import score_sample
-    from diet_explorer.jobs.supervisor import run_app
-
-    def announce(url: str) -> None:
-        if as_json:
-            out.print_event({"url": url})
-        else:
-            out.print_line(f"diet-explorer is open at {url} (stop it with Ctrl-C)")
-
-    settings = load_settings(home=workspace, port=port)
-    run_app(settings, announce=announce, meanwhile=(lambda: score_sample(place)) if sample else None)
-
-
-app.command("import")(score.import_command)
+app.command("app")(serve.app_command)
+app.command("import")(data.import_command)
 app.command("score")(score.score_command)
 app.command("runs")(runs.runs_command)
 app.command("status")(runs.status_command)
@@ -129,27 +106,8 @@ app.command("proofs")(proofs.proofs_command)
 app.command("decide")(review.decide_command)
 app.command("undo")(review.undo_command)
 app.command("agreement")(review.agreement_command)
-app.add_typer(review.decisions_app, name="decisions")
 app.command("export-cartography")(rank.export_cartography_command)
 app.command("import-cartography")(rank.import_cartography_command)
-app.command("map")(runs.map_command)
-
-
-@app.command("worker")
-def worker_command(
-    slot: Annotated[
-        int | None, typer.Option(help="Which of this machine's places. Default: the first free one.")
-    ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Do the jobs of a workspace, one at a time, until stopped."""
-    from diet_explorer.jobs.worker import run_worker
-
-    def announce(line: str) -> None:
-        if as_json:
-            out.print_event({"event": line})
-        else:
-            out.print_line(line)
-
-    run_worker(open_workspace(workspace).settings, slot=slot, announce=announce)
+app.command("map")(maps.map_command)
+app.command("worker")(serve.worker_command)
+app.add_typer(review.decisions_app, name="decisions")

@@ -1,19 +1,55 @@
-"""Datasets on the command line: importing a file with its columns, and saying what came of it."""
+"""The command that brings data in: import. `app` registers it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from diet_explorer.cli import output as out
-from diet_explorer.data.readers.opening import open_source
+from diet_explorer.cli.options import (
+    EncodingOption,
+    IdOption,
+    JsonOption,
+    LabelOption,
+    SplitOption,
+    TextOption,
+    TextPairOption,
+    WorkspaceOption,
+    open_workspace,
+)
 from diet_explorer.errors import BadInputError
-from diet_explorer.training.config import GradientMode
-from diet_explorer.training.cost import CostEstimate
-from diet_explorer.workspace.dataset import Dataset
-from diet_explorer.workspace.sample import SAMPLE_SETTINGS
-from diet_explorer.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from diet_explorer.workspace.dataset import Dataset
+    from diet_explorer.workspace.workspace import Workspace
+
+
+def import_command(
+    location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
+    text: TextOption = None,
+    label: LabelOption = None,
+    text_pair: TextPairOption = None,
+    id_column: IdOption = None,
+    split: SplitOption = None,
+    name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
+    encoding: EncodingOption = None,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a dataset and report what its rows are like."""
+    dataset = import_file(open_workspace(home), location, text, label, text_pair, id_column, split, name, encoding)
+    if as_json:
+        out.print_json(dataset.manifest.to_json())
+        return
+    splits = ", ".join(f"{name} {rows:,}" for name, rows in dataset.manifest.splits.items())
+    out.print_line(f"Imported {dataset.id}: {dataset.rows:,} examples ({splits}), {len(dataset.classes)} classes")
+    aside = dataset.set_aside()
+    if len(aside):
+        first = aside.iloc[0]
+        out.print_line(f"Set aside: {len(aside):,} rows, the first in line {first['line']}: {first['reason']}")
+    out.print_line(f"Next: diet-explorer score {dataset.id}")
 
 
 def names_a_file(data: str) -> bool:
@@ -23,7 +59,7 @@ def names_a_file(data: str) -> bool:
 
 
 def import_file(
-    place: Workspace,
+    workspace: Workspace,
     location: str,
     text: str | None,
     label: str | None,
@@ -40,6 +76,8 @@ def import_file(
     BadInputError
         The file or a column cannot be used, or a needed column is not named.
     """
+    from diet_explorer.data.readers.opening import open_source
+
     source = open_source(location, encoding=encoding)
     if text is None or label is None:
         missing = " and ".join(flag for flag, value in (("--text", text), ("--label", label)) if value is None)
@@ -47,7 +85,7 @@ def import_file(
         raise BadInputError(f"Importing {location} needs {missing}.", f"Its columns are: {columns}.")
     line = out.LiveLine()
     try:
-        return place.import_dataset(
+        return workspace.import_dataset(
             source,
             text=text,
             label=label,
@@ -59,35 +97,3 @@ def import_file(
         )
     finally:
         line.close()
-
-
-def score_sample(place: Workspace) -> None:
-    """Import the sample, and queue its scoring unless that was done before."""
-    dataset = place.import_sample()
-    if not place.runs(dataset):
-        place.score(dataset, **SAMPLE_SETTINGS)
-
-
-def print_dataset(dataset: Dataset) -> None:
-    """Print what an import found."""
-    splits = ", ".join(f"{name} {rows:,}" for name, rows in dataset.manifest.splits.items())
-    out.print_line(f"Imported {dataset.id}: {dataset.rows:,} examples ({splits}), {len(dataset.classes)} classes")
-    aside = dataset.set_aside()
-    if len(aside):
-        first = aside.iloc[0]
-        out.print_line(f"Set aside: {len(aside):,} rows, the first in line {first['line']}: {first['reason']}")
-
-
-def print_estimates(choices: Mapping[GradientMode, CostEstimate], *, as_json: bool) -> None:
-    """Print what each choice of gradient norms costs."""
-    if as_json:
-        out.print_json({mode: {**asdict(cost), "seconds_total": cost.seconds_total} for mode, cost in choices.items()})
-        return
-    out.print_table(
-        ("--grand", "training", "scoring", "in all"),
-        [
-            (mode, *map(out.duration, (cost.seconds_training, cost.seconds_scoring, cost.seconds_total)))
-            for mode, cost in choices.items()
-        ],
-    )
-    out.print_line(f"{next(iter(choices.values())).basis}.")

@@ -34,6 +34,14 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_result(value: object, line: str, *, as_json: bool) -> None:
+    """Print what came of a command: one JSON document for programs, else one line for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_line(line)
+
+
 def note(text: str) -> None:
     """Print one line that accompanies the work, to standard error, so that results can be piped."""
     sys.stderr.write(text + "\n")

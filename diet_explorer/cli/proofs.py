@@ -1,4 +1,4 @@
-"""Commands about proofs: prove, proof, proofs. `cli` registers them."""
+"""Commands about proofs: prove, proof, proofs. `app` registers them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diet_explorer.cli import output as out
-from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, open_workspace
+from diet_explorer.cli.finding import find_proof, find_run
+from diet_explorer.cli.options import JsonOption, RunArgument, WaitOption, WorkspaceOption, open_workspace
+from diet_explorer.cli.runs import run_facts, wait_for_run
 from diet_explorer.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -16,12 +18,11 @@ if TYPE_CHECKING:
     from diet_explorer.workspace.run import Run
     from diet_explorer.workspace.workspace import Workspace
 
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, with a worker of its own.")]
 ProofArgument = Annotated[str, typer.Argument(metavar="PROOF", help="Id, beginning of an id, or: last.")]
 
 
 def prove_command(
-    run: RunArgument,
+    name: RunArgument,
     policies: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,68 +44,65 @@ def prove_command(
         ),
     ] = None,
     wait: WaitOption = True,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train again on what policies keep, on random of the same size and on all, and compare on the test split."""
     shares = _fractions(fractions)
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run, run_facts, wait_for
+    workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
-    found = find_run(place, run)
+    run = find_run(workspace, name)
     if hold_out is not None:
-        held = found.proofs.hold_out(hold_out)
+        held = run.proofs.hold_out(hold_out)
         if wait:
-            wait_for(held, place)
-        if as_json:
-            out.print_json(run_facts(held.refresh()))
-        else:
-            out.print_line(f"{held.name}: {held.refresh().status}. Next: diet-explorer prove {held.id} --policies …")
+            wait_for_run(held, workspace)
+        line = f"{held.name}: {held.refresh().status}. Next: diet-explorer prove {held.id} --policies …"
+        out.print_result(run_facts(held), line, as_json=as_json)
         return
-    proof = found.proofs.start(_policies(found, policies or []), shares, seeds)
+    proof = run.proofs.start(_policies(run, policies or []), shares, seeds)
     if not wait:
         if as_json:
-            out.print_json(proof_facts(proof))
+            out.print_json(_proof_facts(proof))
         else:
-            words = f"{len(proof.trainings)} trainings. {workers_in_words(place.settings)}"
+            words = f"{len(proof.trainings)} trainings. {workers_in_words(workspace.settings)}"
             out.print_line(f"Queued {proof.id}: {words} See diet-explorer proof {proof.id}")
         return
-    out.note(f"Proving with {found.id} as {proof.id}")
-    follow_proof(proof, place)
-    print_proof(proof, as_json)
+    out.note(f"Proving with {run.id} as {proof.id}")
+    _follow_proof(proof, workspace)
+    _print_proof(proof, as_json)
 
 
 def proof_command(
-    proof: ProofArgument,
+    name: ProofArgument,
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop its trainings; what is done stays.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Queue cancelled and failed trainings again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, with a worker of its own.")] = False,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how far a proof is and what it says; cancel or resume it."""
     if cancel and (resume or wait):
         raise BadInputError("--cancel stands alone.", "Leave out --resume and --wait.")
-    place = open_workspace(workspace)
-    found = find_proof(place, proof)
+    workspace = open_workspace(home)
+    proof = find_proof(workspace, name)
     if cancel:
-        found.cancel()
+        proof.cancel()
     if resume:
-        found.resume()
+        proof.resume()
     if wait:
-        follow_proof(found, place)
-    print_proof(found, as_json)
+        _follow_proof(proof, workspace)
+    _print_proof(proof, as_json)
 
 
-def proofs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def proofs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the proofs, newest first."""
-    found = open_workspace(workspace).proofs()
+    proofs = open_workspace(home).proofs()
     if as_json:
-        out.print_json([proof_facts(proof) for proof in found])
+        out.print_json([_proof_facts(proof) for proof in proofs])
         return
     rows = []
-    for proof in found:
+    for proof in proofs:
         progress = proof.progress()
         done = f"{progress.done} of {progress.total}"
         rows.append((proof.id, progress.status, done, out.ago(proof.created_at), proof.run_id))
@@ -114,15 +112,7 @@ def proofs_command(workspace: WorkspaceOption = None, as_json: JsonOption = Fals
         out.print_line("No proofs yet. Start one with: diet-explorer prove RUN --policies window:hardest=5")
 
 
-def find_proof(workspace: Workspace, name: str) -> Proof:
-    """The proof of that id or beginning of an id; ``last`` is the newest."""
-    matches = [proof for proof in workspace.proofs() if proof.id.startswith(name)]
-    if name == "last" and (newest := workspace.proofs()[:1]):
-        return newest[0]
-    return matches[0] if name and len(matches) == 1 else workspace.proof(name)
-
-
-def follow_proof(proof: Proof, workspace: Workspace) -> None:
+def _follow_proof(proof: Proof, workspace: Workspace) -> None:
     """Show a proof's progress until it ends, with a worker of our own where there is none.
 
     On Ctrl-C the trainings go on in a worker that does not belong to this command, and are cancelled otherwise.
@@ -155,10 +145,10 @@ def follow_proof(proof: Proof, workspace: Workspace) -> None:
     proof.wait()
 
 
-def print_proof(proof: Proof, as_json: bool) -> None:
+def _print_proof(proof: Proof, as_json: bool) -> None:
     """Print results so far, for people or as JSON."""
     if as_json:
-        out.print_json(proof_facts(proof))
+        out.print_json(_proof_facts(proof))
         return
     progress = proof.progress()
     where = f"{proof.evaluated:,} examples ({proof.evaluated_on})"
@@ -193,7 +183,7 @@ def print_proof(proof: Proof, as_json: bool) -> None:
             out.note(f"{entry.title}, seed {entry.training.seed}: {entry.error} {entry.remedy or ''}")
 
 
-def proof_facts(proof: Proof) -> dict[str, Any]:
+def _proof_facts(proof: Proof) -> dict[str, Any]:
     """A proof in plain values, for JSON."""
     progress = proof.progress()
     table = proof.table().astype(object)
@@ -237,11 +227,11 @@ def _policies(run: Run, texts: list[str]) -> list[Policy]:
     from diet_explorer.pruning.policies import Policy
 
     saved = {entry.name: entry.policy for entry in run.pruning.policies()}
-    found = []
+    policies: list[Policy] = []
     for text in texts:
         parts = [text] if text in saved else [part.strip() for part in text.split(",") if part.strip()]
-        found += [saved[part] if part in saved else Policy.from_text(part) for part in parts]
-    return found
+        policies += [saved[part] if part in saved else Policy.from_text(part) for part in parts]
+    return policies
 
 
 def _percent(row: dict[Any, Any], name: str, sign: str = "") -> str:

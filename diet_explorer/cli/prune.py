@@ -1,4 +1,4 @@
-"""Commands that make a smaller set: prune and exports. `cli` registers them."""
+"""Commands that make a smaller set: prune and exports. `app` registers them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diet_explorer.cli import output as out
+from diet_explorer.cli.finding import find_export, find_run
 from diet_explorer.cli.options import CheckpointOption, JsonOption, ScoreOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.export.formats import ExportFormat
@@ -28,7 +29,7 @@ KeepOption = Annotated[float, typer.Option(metavar="PERCENT", help="For hardest,
 
 
 def prune_command(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, beginning of an id, name, or: last.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, beginning of an id, name, or: last.")] = None,
     policy: Annotated[PolicyKind, typer.Option(help=_KINDS)] = "window",
     saved: Annotated[str | None, typer.Option(metavar="NAME", help="A policy saved with the run, instead.")] = None,
     drop_hardest: DropHardestOption = 0.0,
@@ -60,19 +61,17 @@ def prune_command(
         Path | None, typer.Option(metavar="FILE", help="Write an export again from its manifest.json, byte for byte.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Write now, or only queue the job.")] = True,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Drop examples by a policy, and export what stays."""
-    place = open_workspace(workspace)
+    workspace = open_workspace(home)
     if from_manifest is not None:
-        _replay(place, from_manifest, run, output, as_json)
+        _replay(workspace, from_manifest, name, output, as_json)
         return
-    if run is None:
+    if name is None:
         raise BadInputError("No run is named.", "Give the run whose scores count, or --from-manifest.")
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
+    run = find_run(workspace, name)
     asked = Policy(
         kind=policy,
         drop_hardest=drop_hardest,
@@ -91,10 +90,10 @@ def prune_command(
     if saved is not None:
         if asked != _DEFAULT:
             raise BadInputError("--saved names a whole policy.", "Leave out the other options of the policy.")
-        asked = found.pruning.saved_policy(saved).policy
-    plan = found.pruning.plan(asked, decisions_at=decisions_at)
+        asked = run.pruning.saved_policy(saved).policy
+    plan = run.pruning.plan(asked, decisions_at=decisions_at)
     if save is not None:
-        found.pruning.save_policy(save, plan.policy)
+        run.pruning.save_policy(save, plan.policy)
     if preview:
         _print_preview(plan, as_json)
         return
@@ -112,34 +111,31 @@ def prune_command(
             line.close()
     else:
         export = plan.submit_export(output, format=form, all_rows=all_rows, neutralise_formulas=neutralise_formulas)
-    _print_export(export, plan, place, as_json)
+    _print_export(export, plan, workspace, as_json)
 
 
 def exports_command(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only this run's.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only this run's.")] = None,
     cancel: Annotated[str | None, typer.Option(metavar="EXPORT", help="Stop one instead.")] = None,
     follow: Annotated[str | None, typer.Option(metavar="EXPORT", help="Wait for the end of one instead.")] = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the exports, newest first."""
-    place = open_workspace(workspace)
+    workspace = open_workspace(home)
     if cancel is not None or follow is not None:
-        export = place.export(cancel or follow or "")
+        export = find_export(workspace, cancel or follow or "")
         if cancel is not None:
             export.cancel()
         else:
-            _follow(export, place)
-        if as_json:
-            out.print_json(export_facts(export))
-        else:
-            out.print_line(f"{export.id} is {export.progress().label}: {export.folder}")
+            _follow(export, workspace)
+        out.print_result(
+            _export_facts(export), f"{export.id} is {export.progress().label}: {export.folder}", as_json=as_json
+        )
         return
-    from diet_explorer.cli.finding import find_run
-
-    exports = place.exports(None if run is None else find_run(place, run))
+    exports = workspace.exports(None if name is None else find_run(workspace, name))
     if as_json:
-        out.print_json([export_facts(export) for export in exports])
+        out.print_json([_export_facts(export) for export in exports])
     elif not exports:
         out.print_line("No exports yet. Make one with: diet-explorer prune RUN --policy window --drop-hardest 2")
     else:
@@ -150,7 +146,7 @@ def exports_command(
         out.print_table(("export", "status", "asked", "format", "folder"), rows)
 
 
-def export_facts(export: Export) -> dict[str, Any]:
+def _export_facts(export: Export) -> dict[str, Any]:
     """An export in plain values, for JSON."""
     return {
         "id": export.id,
@@ -165,42 +161,39 @@ def export_facts(export: Export) -> dict[str, Any]:
     }
 
 
-def _replay(place: Workspace, manifest: Path, run: str | None, output: Path | None, as_json: bool) -> None:
+def _replay(workspace: Workspace, manifest: Path, run: str | None, output: Path | None, as_json: bool) -> None:
     if run is not None:
         raise BadInputError("--from-manifest says which run it is about.", "Leave the run out.")
-    export = place.export_again(manifest, output)
-    if as_json:
-        out.print_json(export_facts(export))
-    else:
-        out.print_line(f"Wrote the same bytes again: {export.folder}")
+    export = workspace.export_again(manifest, output)
+    out.print_result(_export_facts(export), f"Wrote the same bytes again: {export.folder}", as_json=as_json)
 
 
-def _follow(export: Export, place: Workspace) -> None:
+def _follow(export: Export, workspace: Workspace) -> None:
     from diet_explorer.cli.following import follow, in_stages, some_worker
 
-    with some_worker(place) as child:
+    with some_worker(workspace) as child:
         follow(export.progress, in_stages, child)
     export.wait()
 
 
 def _print_preview(plan: RunPlan, as_json: bool) -> None:
-    found = plan.preview()
+    preview = plan.preview()
     if as_json:
         frames = {
-            name: getattr(found, name).to_dict("records")
+            name: getattr(preview, name).to_dict("records")
             for name in ("counts", "reasons", "histogram", "boundary", "decisions", "suspects")
         }
-        lengths = {name: getattr(found.lengths, name).to_dict("records") for name in ("summary", "histogram")}
+        lengths = {name: getattr(preview.lengths, name).to_dict("records") for name in ("summary", "histogram")}
         facts = {"policy": plan.policy.to_json(), "decisions_at": plan.decisions_at, **frames, "lengths": lengths}
-        facts |= {"cuts": [asdict(cut) for cut in found.cuts], "ignored_decisions": found.ignored_decisions}
-        out.print_json(facts | {"noise": None if found.noise is None else asdict(found.noise)})
+        facts |= {"cuts": [asdict(cut) for cut in preview.cuts], "ignored_decisions": preview.ignored_decisions}
+        out.print_json(facts | {"noise": None if preview.noise is None else asdict(preview.noise)})
         return
     out.print_line(plan.policy.describe())
     _print_counts(plan)
     for reason, rows in plan.reasons().itertuples(index=False):
         out.print_line(f"{rows:>9,}  {reason}")
-    if found.noise is not None:
-        out.print_line(f"Expected wrong labels: {found.noise.before:.1%} before, {found.noise.after:.1%} after.")
+    if preview.noise is not None:
+        out.print_line(f"Expected wrong labels: {preview.noise.before:.1%} before, {preview.noise.after:.1%} after.")
 
 
 def _print_counts(plan: RunPlan) -> None:
@@ -211,9 +204,9 @@ def _print_counts(plan: RunPlan) -> None:
     out.print_table(("split", "label", "before", "dropped", "kept"), rows)
 
 
-def _print_export(export: Export, plan: RunPlan, place: Workspace, as_json: bool) -> None:
+def _print_export(export: Export, plan: RunPlan, workspace: Workspace, as_json: bool) -> None:
     if as_json:
-        out.print_json({**export_facts(export), "kept": len(plan.rows), "dropped": plan.dropped})
+        out.print_json({**_export_facts(export), "kept": len(plan.rows), "dropped": plan.dropped})
         return
     out.print_line(plan.policy.describe())
     _print_counts(plan)
@@ -222,4 +215,4 @@ def _print_export(export: Export, plan: RunPlan, place: Workspace, as_json: bool
     else:
         from diet_explorer.jobs.slots import workers_in_words
 
-        out.print_line(f"Queued {export.id}. {workers_in_words(place.settings)}")
+        out.print_line(f"Queued {export.id}. {workers_in_words(workspace.settings)}")

@@ -1,4 +1,4 @@
-"""Commands that look at scores: rank, stability, compare, and training dynamics in and out. `cli` registers them."""
+"""Commands that look at scores: rank, stability, compare, and training dynamics in and out. `app` registers them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import typer
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.cli import output as out
-from diet_explorer.cli.filter_flags import with_filter_flags
+from diet_explorer.cli.finding import find_dataset, find_run
 from diet_explorer.cli.options import (
     CheckpointOption,
     JsonOption,
     RunArgument,
     ScoreOption,
     SeedOption,
+    TopOption,
     WorkspaceOption,
     open_workspace,
+    with_filter_flags,
 )
+from diet_explorer.cli.runs import run_facts
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 
@@ -31,33 +34,29 @@ if TYPE_CHECKING:
 TEXT_WIDTH = 100
 AgreementOf = Literal["checkpoints", "seeds", "scores"]
 OtherRunArgument = Annotated[str, typer.Argument(metavar="OTHER", help="Another run of the same dataset.")]
-TopOption = Annotated[int, typer.Option(min=1, help="How many examples.")]
 
 
 @with_filter_flags
 def rank_command(
-    run: RunArgument,
+    name: RunArgument,
     by: ScoreOption = catalogue.DEFAULT_SCORE,
     checkpoint: CheckpointOption = None,
     seed: SeedOption = None,
     top: TopOption = 50,
     *,
     where: ExampleFilter,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List examples from the worst on, all or those that a filter keeps."""
     score = catalogue.score(by)
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
-    point = _checkpoint(found, checkpoint, seed)
-    frame = found.ranked(by, point, seed=seed, where=where, limit=top)
-    warnings = found.dynamics.warnings(point, seed, by)
+    run = find_run(open_workspace(home), name)
+    point = _checkpoint(run, checkpoint, seed)
+    frame = run.ranked(by, point, seed=seed, where=where, limit=top)
+    warnings = run.dynamics.warnings(point, seed, by)
     if as_json:
-        facts = {"run": found.id, "by": by, "checkpoint": point, "seed": seed, "filter": where.to_query()}
-        facts |= {"count": found.count(where, point, seed=seed), "warnings": [asdict(entry) for entry in warnings]}
+        facts = {"run": run.id, "by": by, "checkpoint": point, "seed": seed, "filter": where.to_query()}
+        facts |= {"count": run.count(where, point, seed=seed), "warnings": [asdict(entry) for entry in warnings]}
         out.print_json({**facts, "examples": _records(frame)})
         return
     whose = "mean over seeds" if seed is None else f"seed {seed}"
@@ -70,27 +69,24 @@ def rank_command(
 
 
 def stability_command(
-    run: RunArgument,
+    name: RunArgument,
     by: ScoreOption = catalogue.DEFAULT_SCORE,
     between: Annotated[AgreementOf, typer.Option(help="What is compared.")] = "checkpoints",
     checkpoint: Annotated[float | None, typer.Option(help="For seeds and scores. Default: 1.")] = None,
     seed: SeedOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how far checkpoints, seeds or scores rank the training examples alike."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
+    run = find_run(open_workspace(home), name)
     if between == "checkpoints":
-        frame = found.dynamics.stability(by, seed)
+        frame = run.dynamics.stability(by, seed)
     elif between == "seeds":
-        frame = found.dynamics.seed_stability(by, checkpoint)
+        frame = run.dynamics.seed_stability(by, checkpoint)
     else:
-        frame = found.dynamics.agreement(checkpoint, seed=seed)
+        frame = run.dynamics.agreement(checkpoint, seed=seed)
     if as_json:
-        out.print_json({"run": found.id, "by": None if between == "scores" else by, "agreement": _records(frame)})
+        out.print_json({"run": run.id, "by": None if between == "scores" else by, "agreement": _records(frame)})
         return
     shares = [name for name in frame.columns if name.startswith("top_")]
     head = [between[:-1], "and", "Spearman", *(f"worst {float(name[4:]):.0%}" for name in shares)]
@@ -105,21 +101,19 @@ def stability_command(
 
 
 def compare_command(
-    run: RunArgument,
+    name: RunArgument,
     other: OtherRunArgument,
     by: ScoreOption = catalogue.DEFAULT_SCORE,
     checkpoint: CheckpointOption = None,
     other_checkpoint: Annotated[float | None, typer.Option(help="Of the other run. Default: the same.")] = None,
     seed: SeedOption = None,
     top: TopOption = 50,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the training examples that moved most between two runs of a dataset."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    here, there = find_run(place, run), find_run(place, other)
+    workspace = open_workspace(home)
+    here, there = find_run(workspace, name), find_run(workspace, other)
     point = _checkpoint(here, checkpoint, seed)
     frame = here.dynamics.compare(there, by, point, other_checkpoint, seed=seed, limit=top)
     summary = here.dynamics.compare_summary(there, by, point, other_checkpoint, seed=seed)
@@ -146,40 +140,31 @@ def compare_command(
 
 
 def export_cartography_command(
-    run: RunArgument,
+    name: RunArgument,
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Gets dynamics_epoch_0.jsonl and so on.")],
     seed: Annotated[int | None, typer.Option(help="Which seed. Default: the first.")] = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write training dynamics in Dataset Cartography's format."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
-    written = [str(path) for path in found.dynamics.export_cartography(output, seed)]
-    if as_json:
-        out.print_json({"run": found.id, "written": written})
-    else:
-        out.print_line("\n".join(f"Wrote {path}" for path in written))
+    run = find_run(open_workspace(home), name)
+    written = [str(path) for path in run.dynamics.export_cartography(output, seed)]
+    lines = "\n".join(f"Wrote {path}" for path in written)
+    out.print_result({"run": run.id, "written": written}, lines, as_json=as_json)
 
 
 def import_cartography_command(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Id or name; its ids are the files' guids.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds dynamics_epoch_0.jsonl and so on.")],
     name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import training dynamics of Dataset Cartography's format as a run."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_dataset, run_facts
-
-    run = place.import_cartography(find_dataset(place, dataset), folder, name=name)
-    if as_json:
-        out.print_json(run_facts(run))
-    else:
-        out.print_line(f"Imported {len(run.checkpoints())} epochs as {run.id}. See diet-explorer rank {run.id}")
+    workspace = open_workspace(home)
+    run = workspace.import_cartography(find_dataset(workspace, dataset), folder, name=name)
+    line = f"Imported {len(run.checkpoints())} epochs as {run.id}. See diet-explorer rank {run.id}"
+    out.print_result(run_facts(run), line, as_json=as_json)
 
 
 def _checkpoint(run: Run, checkpoint: float | None, seed: int | None) -> float:

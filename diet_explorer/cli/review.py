@@ -1,4 +1,4 @@
-"""Commands about decisions: decide, undo, the ledger in and out, agreement. `cli` registers them."""
+"""Commands about decisions: decide, undo, the ledger in and out, agreement. `app` registers them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.cli import output as out
+from diet_explorer.cli.finding import find_dataset, find_run
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from diet_explorer.review.agreement import Interval
     from diet_explorer.store.decisions import DecisionEvent
     from diet_explorer.workspace.dataset import Dataset
+    from diet_explorer.workspace.run import Run
 
 SHOWN_IDS = 3
 MOST_IDS = 1000
@@ -55,18 +58,19 @@ def decide_command(
     ] = None,
     uid: UidOption = None,
     annotator: AnnotatorOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decide about one example or several; nothing is overwritten, and undo takes it back."""
-    dataset, who = _dataset(workspace, name), annotator or getpass.getuser()
+    workspace = open_workspace(home)
+    dataset, who = find_dataset(workspace, name), annotator or getpass.getuser()
     rows = dataset.rows_of(ids)
     if suggesting is not None:
         if action or label or adjudicate:
             raise BadInputError(
                 "Suggestions are accepted as they are.", "Give --accept-suggestions without an action and a label."
             )
-        event = _accept(workspace, dataset, suggesting, ids, who, note, uid)
+        event = _accept(find_run(workspace, suggesting), dataset, ids, who, note, uid)
         _print_event(dataset, event, as_json, _accepted_words(dataset, event, len(rows)))
         return
     if action is None:
@@ -86,11 +90,11 @@ def undo_command(
     name: DatasetArgument,
     uid: UidOption = None,
     annotator: AnnotatorOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take back an annotator's latest decision."""
-    dataset = _dataset(workspace, name)
+    dataset = find_dataset(open_workspace(home), name)
     event = dataset.undo(annotator or getpass.getuser(), uid=uid)
     if event is None:
         raise BadInputError("There is nothing to undo.", "Name the annotator whose decision it was with --annotator.")
@@ -100,11 +104,11 @@ def undo_command(
 def agreement_command(
     name: DatasetArgument,
     seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how far annotators agree: raw, Cohen's κ of each pair, Krippendorff's α, with 95 % intervals."""
-    agreement = _dataset(workspace, name).ledger.agreement(seed=seed)
+    agreement = find_dataset(open_workspace(home), name).ledger.agreement(seed=seed)
     if as_json:
         out.print_json(asdict(agreement))
         return
@@ -126,11 +130,11 @@ def list_command(
     annotator: ByOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List decisions, the newest first, and what holds now."""
-    dataset = _dataset(workspace, name)
+    dataset = find_dataset(open_workspace(home), name)
     events = dataset.ledger.events(annotator, since, until, top)
     if as_json:
         facts = {"dataset": dataset.id, "counts": dataset.ledger.counts(), "conflicts": len(dataset.ledger.conflicts())}
@@ -157,35 +161,31 @@ def export_command(
     annotator: ByOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the ledger as JSON Lines, one event a line."""
-    dataset = _dataset(workspace, name)
+    dataset = find_dataset(open_workspace(home), name)
     target = sys.stdout if output == STANDARD else Path(output)
     count = dataset.export_decisions(target, annotator=annotator, since=since, until=until)
     if output == STANDARD:
         return
-    if as_json:
-        out.print_json({"dataset": dataset.id, "events": count, "output": str(Path(output).absolute())})
-    else:
-        out.print_line(f"Wrote {count:,} events to {output}")
+    facts = {"dataset": dataset.id, "events": count, "output": str(Path(output).absolute())}
+    out.print_result(facts, f"Wrote {count:,} events to {output}", as_json=as_json)
 
 
 @decisions_app.command("import")
 def import_command(
     name: DatasetArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="What an export wrote; - reads standard input.")],
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add the events of an exported ledger; those that are here already stay as they are."""
-    dataset = _dataset(workspace, name)
+    dataset = find_dataset(open_workspace(home), name)
     count = dataset.import_decisions(sys.stdin if source == STANDARD else Path(source))
-    if as_json:
-        out.print_json({"dataset": dataset.id, **asdict(count)})
-    else:
-        out.print_line(f"Added {count.added:,} events; {count.known:,} were here already")
+    line = f"Added {count.added:,} events; {count.known:,} were here already"
+    out.print_result({"dataset": dataset.id, **asdict(count)}, line, as_json=as_json)
 
 
 @decisions_app.command("rules")
@@ -195,11 +195,11 @@ def rules_command(
     blind: Annotated[bool | None, typer.Option("--blind/--open", help="Hide suggestions, scores and votes.")] = None,
     audit_share: Annotated[float | None, typer.Option(help="Share of random examples in the queue, 0 to 0.5.")] = None,
     annotator: AnnotatorOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how a dataset is reviewed, or change it for everybody."""
-    ledger = _dataset(workspace, name).ledger
+    ledger = find_dataset(open_workspace(home), name).ledger
     given = {"overlap": overlap, "blind": blind, "audit_share": audit_share}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rules = replace(ledger.rules(), **changes)
@@ -211,18 +211,8 @@ def rules_command(
         out.print_facts({name.replace("_", " "): value for name, value in rules.to_json().items()})
 
 
-def _dataset(workspace: str | None, name: str) -> Dataset:
-    opened = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_dataset
-
-    return find_dataset(opened, name)
-
-
 def _print_event(dataset: Dataset, event: DecisionEvent, as_json: bool, line: str) -> None:
-    if as_json:
-        out.print_json(_facts(dataset, event))
-    else:
-        out.print_line(line)
+    out.print_result(_facts(dataset, event), line, as_json=as_json)
 
 
 def _facts(dataset: Dataset, event: DecisionEvent) -> dict[str, Any]:
@@ -249,15 +239,11 @@ def _own_labels(dataset: Dataset, event: DecisionEvent) -> dict[str, list[str]]:
 
 
 def _accept(
-    workspace: str | None, dataset: Dataset, run: str, ids: list[str], annotator: str, note: str | None, uid: str | None
+    run: Run, dataset: Dataset, ids: list[str], annotator: str, note: str | None, uid: str | None
 ) -> DecisionEvent:
-    from diet_explorer.analysis.filters import ExampleFilter
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(open_workspace(workspace), run)
-    if found.dataset.id != dataset.id:
-        raise BadInputError(f"The run {found.id} is of the dataset {found.dataset.id}.", "Give a run of this dataset.")
-    return found.review.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note, uid=uid)
+    if run.dataset.id != dataset.id:
+        raise BadInputError(f"The run {run.id} is of the dataset {run.dataset.id}.", "Give a run of this dataset.")
+    return run.review.accept_suggestions(ExampleFilter(ids=tuple(ids)), annotator=annotator, note=note, uid=uid)
 
 
 def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:

@@ -1,27 +1,27 @@
-"""Commands about runs and what is queued for them: runs, status, cancel, resume, scores, map. `cli` registers them."""
+"""Commands about runs: runs, status, cancel, resume, scores. `app` registers them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from diet_explorer.cli import output as out
+from diet_explorer.cli.finding import find_run
 from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.scoring import catalogue
 
 if TYPE_CHECKING:
+    from diet_explorer.scoring.progress import RunProgress
     from diet_explorer.workspace.run import Run
+    from diet_explorer.workspace.workspace import Workspace
 
 
-def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def runs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import run_facts
-
-    runs = place.runs()
+    runs = open_workspace(home).runs()
     if as_json:
         out.print_json([run_facts(run) for run in runs])
     elif not runs:
@@ -34,25 +34,24 @@ def runs_command(workspace: WorkspaceOption = None, as_json: JsonOption = False)
         out.print_table(("run", "status", "done", "created", "name"), rows)
 
 
-def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show how far a run is, per seed and checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run, progress_line, run_facts
+    workspace = open_workspace(home)
     from diet_explorer.jobs.slots import living_workers, workers_in_words
 
-    found = find_run(place, run)
-    progress = found.progress()
-    warnings = found.dynamics.warnings() if found.checkpoints() else []
+    run = find_run(workspace, name)
+    progress = run.progress()
+    warnings = run.dynamics.warnings() if run.checkpoints() else []
     if as_json:
-        workers = [asdict(worker) for worker in living_workers(place.settings)]
-        facts = {**run_facts(found), "progress": asdict(progress), "workers": workers}
+        workers = [asdict(worker) for worker in living_workers(workspace.settings)]
+        facts = {**run_facts(run), "progress": asdict(progress), "workers": workers}
         out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
         return
-    facts = {"run": found.id, "name": found.name, "dataset": found.record.dataset_id, "status": found.status}
-    if found.status in ("queued", "running"):
-        facts |= {"progress": progress_line(progress), "workers": workers_in_words(place.settings)}
-    if found.error:
-        facts |= {"error": found.error, "remedy": found.remedy or ""}
+    facts = {"run": run.id, "name": run.name, "dataset": run.record.dataset_id, "status": run.status}
+    if run.status in ("queued", "running"):
+        facts |= {"progress": progress_line(progress), "workers": workers_in_words(workspace.settings)}
+    if run.error:
+        facts |= {"error": run.error, "remedy": run.remedy or ""}
     out.print_facts(facts)
     rows = [
         (
@@ -68,90 +67,108 @@ def status_command(run: RunArgument, workspace: WorkspaceOption = None, as_json:
     if rows:
         out.print_table(("seed", "checkpoint", "train loss", "train acc.", "held-out acc.", "scoring"), rows)
     for entry in warnings:
-        title, point = catalogue.score(catalogue.DEFAULT_SCORE).title, found.default_checkpoint()
+        title, point = catalogue.score(catalogue.DEFAULT_SCORE).title, run.default_checkpoint()
         out.print_line(f"{title} {catalogue.checkpoint_title(point)} is {entry.kind}: {entry.words}")
 
 
-def cancel_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def cancel_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Stop a run within seconds; what has landed stays, and it can be resumed."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
-    found.cancel()
-    _print_change(found, as_json, f"Cancelled {found.id}. Go on with: diet-explorer resume {found.id}")
+    run = find_run(open_workspace(home), name)
+    run.cancel()
+    line = f"Cancelled {run.id}. Go on with: diet-explorer resume {run.id}"
+    out.print_result(run_facts(run.refresh()), line, as_json=as_json)
 
 
-def resume_command(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def resume_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Queue a cancelled or failed run again; it goes on from its last checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
+    workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
-    found = find_run(place, run).resume()
-    _print_change(found, as_json, f"Queued {found.id} again. {workers_in_words(place.settings)}")
+    run = find_run(workspace, name).resume()
+    line = f"Queued {run.id} again. {workers_in_words(workspace.settings)}"
+    out.print_result(run_facts(run.refresh()), line, as_json=as_json)
 
 
 def scores_command(
-    run: RunArgument,
+    name: RunArgument,
     output: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .parquet, .csv or .jsonl.")],
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the long table: one row per example, seed and checkpoint."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-
-    found = find_run(place, run)
-    written = found.export_scores(output)
-    if as_json:
-        out.print_json(
-            {"run": found.id, "output": str(written), "scores": found.recorded_names(), "landed": found.landed()}
-        )
-    else:
-        out.print_line(f"Wrote {written}")
+    run = find_run(open_workspace(home), name)
+    written = run.export_scores(output)
+    facts = {"run": run.id, "output": str(written), "scores": run.recorded_names(), "landed": run.landed()}
+    out.print_result(facts, f"Wrote {written}", as_json=as_json)
 
 
-def map_command(
-    run: RunArgument,
-    which: Annotated[
-        Literal["tuned", "initial"], typer.Option(help="Embeddings of the fine-tuned model, or of the model before.")
-    ] = "tuned",
-    neighbors: Annotated[int, typer.Option(help="How many neighbours each example is kept near to.")] = 15,
-    min_dist: Annotated[float, typer.Option(help="How closely examples may be packed, 0 to 1.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same map.")] = 0,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the job.")] = True,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the drawing instead.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find every example's neighbours and draw the embedding map (UMAP)."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.finding import find_run
-    from diet_explorer.cli.maps import map_facts, wait_for_map
-    from diet_explorer.jobs.slots import workers_in_words
-
-    found = find_run(place, run)
-    if cancel:
-        found.maps.cancel(which)
-        progress = found.maps.progress(which)
-    else:
-        progress = found.maps.draw(which, neighbors=neighbors, min_dist=min_dist, seed=seed)
-        if wait and progress.is_active:
-            progress = wait_for_map(found, which, place)
-    facts = map_facts(found, progress, place)
-    if as_json:
-        out.print_json(facts)
-    elif progress.is_active:
-        out.print_line(f"Queued the {which} map of {found.id}. {workers_in_words(place.settings)}")
-    else:
-        out.print_line(f"Cancelled the map of {found.id}" if cancel else f"The map of {found.id}: {facts['file']}")
+def run_facts(run: Run) -> dict[str, Any]:
+    """A run in plain values, for JSON."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "dataset": run.record.dataset_id,
+        "status": run.status,
+        "error": run.error,
+        "remedy": run.remedy,
+        "created_at": run.record.created_at,
+        "started_at": run.record.started_at,
+        "finished_at": run.record.finished_at,
+        "config": run.config.to_json(),
+    }
 
 
-def _print_change(run: Run, as_json: bool, line: str) -> None:
-    from diet_explorer.cli.finding import run_facts
+def progress_line(progress: RunProgress) -> str:
+    """Where a run is, in one line."""
+    from diet_explorer.cli.following import time_left
 
-    if as_json:
-        out.print_json(run_facts(run.refresh()))
-    else:
-        out.print_line(line)
+    if progress.status == "queued":
+        return "waiting" + (f", place {progress.queue_position} in the queue" if progress.queue_position else "")
+    busy = [seed for seed in progress.seeds if seed.state not in ("waiting", "done")]
+    parts = [f"{progress.share:.0%}"]
+    for seed in busy:
+        parts.append(f"seed {seed.seed} {seed.state}, epoch {seed.epoch:.2f}")
+        if seed.examples_per_second is not None:
+            parts.append(f"{seed.examples_per_second:,.0f} examples/s")
+        if seed.loss is not None:
+            parts.append(f"loss {seed.loss:.3f}")
+    return " · ".join(parts) + time_left(progress.seconds_left)
+
+
+def wait_for_run(run: Run, workspace: Workspace) -> None:
+    """Follow a run to its end, with a worker of our own where there is none.
+
+    On Ctrl-C the run goes on in a worker that does not belong to this command, and is cancelled otherwise.
+
+    Raises
+    ------
+    JobFailedError, JobCancelledError
+        The run ended without all of its scores, or no worker can be kept alive.
+    KeyboardInterrupt
+        The user has had enough.
+    """
+    from diet_explorer.cli.following import follow, some_worker
+
+    with some_worker(workspace) as child:
+        try:
+            follow(run.progress, _describe, child)
+        except KeyboardInterrupt:
+            if child is None:
+                out.note(f"The run goes on in its worker. Cancel it with: diet-explorer cancel {run.id}")
+            elif run.refresh().record.is_active:
+                run.cancel()
+                out.note(f"Cancelled. Go on with: diet-explorer resume {run.id}")
+            raise
+    run.wait()
+
+
+def _describe(progress: RunProgress) -> tuple[str, str]:
+    return f"{progress.run_id}: {progress_line(progress)}", f"{progress.run_id}: {_milestone(progress)}"
+
+
+def _milestone(progress: RunProgress) -> str:
+    landed = [(seed.seed, point.checkpoint) for seed in progress.seeds for point in seed.checkpoints]
+    if not progress.is_active or not landed:
+        return progress.status
+    seed, checkpoint = landed[-1]
+    return f"scored {catalogue.checkpoint_title(checkpoint)}, seed {seed} ({progress.share:.0%} of the run)"

@@ -1,56 +1,37 @@
-"""Commands that bring data in and score it: import and score. `cli` registers them."""
+"""The command that scores a dataset or a file. `app` registers it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diet_explorer.cli import output as out
-from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
+from diet_explorer.cli.data import import_file, names_a_file
+from diet_explorer.cli.finding import find_dataset
+from diet_explorer.cli.options import (
+    EncodingOption,
+    IdOption,
+    JsonOption,
+    LabelOption,
+    SplitOption,
+    TextOption,
+    TextPairOption,
+    WorkspaceOption,
+    open_workspace,
+)
+from diet_explorer.cli.runs import run_facts, wait_for_run
 from diet_explorer.errors import BadInputError
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints, parse_checkpoints
 
+if TYPE_CHECKING:
+    from diet_explorer.training.cost import CostEstimate
+
 EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
 _DEFAULTS = RunConfig(dataset_id="")
-
-TextOption = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text.")]
-TextPairOption = Annotated[str | None, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")]
-LabelOption = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of the label.")]
-IdOption = Annotated[
-    str | None, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")
-]
-SplitOption = Annotated[
-    str | None, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")
-]
-EncodingOption = Annotated[
-    str | None, typer.Option(metavar="CODEC", help="Encoding of a text file, such as cp1252. Default: UTF-8.")
-]
-
-
-def import_command(
-    location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
-    text: TextOption = None,
-    label: LabelOption = None,
-    text_pair: TextPairOption = None,
-    id_column: IdOption = None,
-    split: SplitOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
-    encoding: EncodingOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import a dataset and report what its rows are like."""
-    place = open_workspace(workspace)
-    from diet_explorer.cli.data import import_file, print_dataset
-
-    dataset = import_file(place, location, text, label, text_pair, id_column, split, name, encoding)
-    if as_json:
-        out.print_json(dataset.manifest.to_json())
-        return
-    print_dataset(dataset)
-    out.print_line(f"Next: diet-explorer score {dataset.id}")
 
 
 def score_command(
@@ -84,24 +65,22 @@ def score_command(
         bool, typer.Option("--estimate", help="Only time a few batches and say what each choice of --grand costs.")
     ] = False,
     encoding: EncodingOption = None,
-    workspace: WorkspaceOption = None,
+    home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a model and score every example at the checkpoints."""
     if output is not None:
         _check_output(output, wait)
     points = parse_checkpoints(checkpoints) if checkpoints is not None else None
-    place = open_workspace(workspace)
-    from diet_explorer.cli.data import import_file, names_a_file, print_estimates
-    from diet_explorer.cli.finding import find_dataset, run_facts, wait_for
+    workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
     if names_a_file(data):
-        dataset = import_file(place, data, text, label, text_pair, id_column, split, None, encoding)
+        dataset = import_file(workspace, data, text, label, text_pair, id_column, split, None, encoding)
     elif any((text, label, text_pair, id_column, split)):
         raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the columns for a dataset.")
     else:
-        dataset = find_dataset(place, data)
+        dataset = find_dataset(workspace, data)
     if estimate:
         config = RunConfig(
             dataset_id=dataset.id,
@@ -114,9 +93,9 @@ def score_command(
             max_length=max_length,
             learning_rate=learning_rate,
         ).validated()
-        print_estimates(place.measure(dataset, config), as_json=as_json)
+        _print_estimates(workspace.measure(dataset, config), as_json=as_json)
         return
-    run = place.score(
+    run = workspace.score(
         dataset,
         model=model,
         epochs=epochs,
@@ -130,15 +109,28 @@ def score_command(
     )
     if wait:
         out.note(f"Scoring {dataset.id} as {run.id}")
-        wait_for(run, place)
+        wait_for_run(run, workspace)
         if output is not None:
             run.export_scores(output)
     if as_json:
         out.print_json({**run_facts(run.refresh()), "output": None if output is None else str(output)})
     elif not wait:
-        out.print_line(f"Queued {run.id}. {workers_in_words(place.settings)}")
+        out.print_line(f"Queued {run.id}. {workers_in_words(workspace.settings)}")
     else:
         out.print_line(f"Scores of {run.id}: {'see diet-explorer rank ' + run.id if output is None else output}")
+
+
+def _print_estimates(choices: Mapping[GradientMode, CostEstimate], *, as_json: bool) -> None:
+    """Print what each choice of gradient norms costs."""
+    if as_json:
+        out.print_json({mode: {**asdict(cost), "seconds_total": cost.seconds_total} for mode, cost in choices.items()})
+        return
+    rows = [
+        (mode, *map(out.duration, (cost.seconds_training, cost.seconds_scoring, cost.seconds_total)))
+        for mode, cost in choices.items()
+    ]
+    out.print_table(("--grand", "training", "scoring", "in all"), rows)
+    out.print_line(f"{next(iter(choices.values())).basis}.")
 
 
 def _check_output(output: Path, wait: bool) -> None:

@@ -30,7 +30,7 @@ from diet_explorer.analysis.suspects.evidence import Evidence, read_evidence
 from diet_explorer.analysis.suspects.noise import average_precision, precision_at
 from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.witnesses import witness
-from diet_explorer.cli.finding import wait_for
+from diet_explorer.cli.runs import wait_for_run
 from diet_explorer.scoring.representations import store_initial_embeddings
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.workspace.run import Run
@@ -85,14 +85,14 @@ def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namesp
     run = known[0]
     if run.status in ("failed", "cancelled"):
         run.resume()
-    wait_for(run, workspace)
+    wait_for_run(run, workspace)
     folds = run.audit.fold_run()
     if folds is None and arguments.folds:
         folds = run.audit.folds(arguments.folds, arguments.repeats)
     elif folds is not None and folds.status in ("failed", "cancelled"):
         folds.resume()
     if folds is not None:
-        wait_for(folds, workspace)
+        wait_for_run(folds, workspace)
     embeddings = EmbeddingFiles(workspace.context.files, run.id)
     if not embeddings.has_neighbours("initial"):
         scratch = workspace.settings.scratch_folder
