@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
@@ -18,6 +19,9 @@ from tests.forked import ForkedWorker
 from tests.gate import Gate
 
 Command = subprocess.Popen[str] | ForkedWorker
+settings.register_profile("ci", max_examples=25, deadline=None)
+settings.register_profile("nightly", max_examples=200, deadline=None)
+settings.load_profile("ci")  # `--hypothesis-profile nightly` wins
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
 
 

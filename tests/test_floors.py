@@ -1,91 +1,103 @@
-"""Files import only from floors below their own; heavy libraries stay where they belong."""
+"""Files import from their own folder's floor and from floors below it, in no circle; heavy libraries stay in theirs."""
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "diet_explorer"
-# top to bottom; names on one line share a floor and may not import each other, save the two at the bottom
+# top to bottom; a folder, or a file at the package's root, is a floor, and those on one line do not import each other
 FLOORS = [
     {"app", "pages", "cli"},
     {"ui"},
     {"workspace"},
     {"jobs"},
-    {"pruning", "review", "analysis"},
+    {"pruning", "analysis"},
     {"scoring"},
-    {"training"},
+    {"review", "training"},
     {"data"},
     {"store"},
-    {"config", "errors"},
+    {"config"},
+    {"errors"},
 ]
 BROWSER_ONLY = {"streamlit", "plotly"}
 TORCH = {"torch", "transformers", "accelerate"}
-SLOW_TO_LOAD = {"umap", "pynndescent", "numba", "tantivy", "sklearn"}
+SLOW_TO_LOAD = {"umap", "pynndescent", "numba", "tantivy", "sklearn", "krippendorff"}
 
 
-def floor_of(name: str) -> int:
-    return next(number for number, names in enumerate(FLOORS) if name in names)
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room_of(path: Path) -> str:
-    relative = path.relative_to(ROOT).with_suffix("")
-    if relative.parts[0] != "diet_explorer":
-        return relative.parts[0]
-    return floor_name(relative.parts[1])
+def floor_of(module: str) -> str:
+    """The folder, or the file at the root, that a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "diet_explorer" and len(parts) > 1 else parts[0]
 
 
-def floor_name(name: str) -> str:
-    """The floor of a module of the package: the front door and the command line have several files."""
-    if name.startswith("run") or name in ("dataset", "Workspace", "Dataset", "Run", "ExampleFilter", "ScoreRecorder"):
-        return "workspace"
-    return "cli" if name.startswith("cli") else name
-
-
-def sources() -> list[Path]:
-    inside = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
-    return [*inside, ROOT / "app.py", *(ROOT / "pages").glob("*.py")]
+FILES = {module_of(path): path for path in [*PACKAGE.rglob("*.py"), ROOT / "app.py", *(ROOT / "pages").glob("*.py")]}
+FRONT = "diet_explorer"  # loads what it offers when that is asked for
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
-    """Full module names that a file imports, and whether at its top level."""
+    """Full names of what a file imports, and whether at its top level; imports for type checking count."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     top = set(map(id, tree.body))
-    found = []
+    names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [(alias.name, id(node) in top) for alias in node.names]
+            names += [(alias.name, id(node) in top) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [(f"{node.module}.{alias.name}", id(node) in top) for alias in node.names]
-    return found
+            names += [(f"{node.module}.{alias.name}", id(node) in top) for alias in node.names]
+    return names
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_go_downward(path):
-    own = room_of(path)
-    for name, _ in imports(path):
-        parts = name.split(".")
-        if parts[0] != "diet_explorer" or len(parts) < 2 or parts[1].startswith("_"):
-            continue
-        other = floor_name(parts[1])
-        allowed = other == own or floor_of(other) > floor_of(own) or {own, other} == {"config", "errors"}
-        assert allowed, f"{path.name} ({own}) imports {name} from a floor that is not below"
+def graph() -> dict[str, set[str]]:
+    """The files of the program that each of them imports."""
+    edges: dict[str, set[str]] = {}
+    for module, path in FILES.items():
+        named = {name if name in FILES else name.rpartition(".")[0] for name, _ in imports(path)}
+        edges[module] = (named & FILES.keys()) - {module, FRONT}
+    return {module: edges[module] for module in edges if module != FRONT}
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_heavy_libraries_stay_in_their_rooms(path):
-    own = room_of(path)
-    for name, at_top in imports(path):
-        library = name.split(".")[0]
-        if library in BROWSER_ONLY:
-            assert own in ("app", "pages", "ui"), f"{path.name} imports {library}"
-        assert library not in SLOW_TO_LOAD or not at_top, f"{path.name} imports {library} at its top"
-        if library in TORCH:
-            inside = own in ("training", "scoring") or path.name in ("projection.py", "proof.py") or not at_top
-            assert inside, f"{path.name} imports {library} at its top"
+def test_imports_go_downward():
+    depth = {name: number for number, names in enumerate(FLOORS) for name in names}
+    wrong = [
+        f"{module} imports {other}"
+        for module, others in graph().items()
+        for other in others
+        if floor_of(other) != floor_of(module) and depth[floor_of(other)] <= depth[floor_of(module)]
+    ]
+    assert sorted(wrong) == []
+
+
+def test_no_file_imports_another_in_a_circle():
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_heavy_libraries_stay_in_their_folders():
+    wrong = []
+    for module, path in FILES.items():
+        own = floor_of(module)
+        for name, at_top in imports(path):
+            library = name.split(".")[0]
+            torch_belongs = own in ("training", "scoring") or path.name in ("projection.py", "proof.py")
+            if (
+                (library in BROWSER_ONLY and own not in ("app", "pages", "ui"))
+                or (library in SLOW_TO_LOAD and at_top)
+                or (library in TORCH and at_top and not torch_belongs)
+            ):
+                wrong.append(f"{module} imports {library}")
+    assert sorted(wrong) == []
 
 
 @pytest.mark.parametrize(

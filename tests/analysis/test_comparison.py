@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -19,7 +19,6 @@ ROWS, TRAIN = 300, 240
 MAP_COLUMNS = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 9), st.integers(0, 45), st.none() | st.integers(0, 45), st.integers(0, 999))
 def test_a_part_of_an_order_is_a_slice_of_the_sorted_whole(rows, levels, offset, limit, seed):
     random = np.random.default_rng(seed)
@@ -28,7 +27,6 @@ def test_a_part_of_an_order_is_a_slice_of_the_sorted_whole(rows, levels, offset,
     assert part_of_order(keys, mask, offset, limit).tolist() == kept[offset : None if limit is None else offset + limit]
 
 
-@settings(deadline=None, max_examples=30)
 @given(
     st.sampled_from([2, 50, 10**6]),
     st.floats(0, 1),

@@ -46,7 +46,7 @@ words = st.sampled_from(["Good", "good", "film", "ＦＩＬＭ", "bad", "bad ", 
 texts = st.lists(words, min_size=1, max_size=3).map(" ".join)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(texts, texts, st.sampled_from(["yes", "no"])), min_size=2, max_size=12),
     paired=st.booleans(),

@@ -81,7 +81,6 @@ FILTERS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(FILTERS)
 def test_url_round_trip(where):
     again = ExampleFilter.from_query(where.to_query())
@@ -89,7 +88,6 @@ def test_url_round_trip(where):
     assert hash(again) == hash(where)
 
 
-@settings(deadline=None)
 @given(FILTERS)
 def test_every_chip_removes_exactly_one_condition(where):
     assert len(where.describe()) == (
@@ -143,7 +141,6 @@ def inside(region: Region, x: float, y: float) -> bool:
     return odd
 
 
-@settings(deadline=None)
 @given(REGIONS, st.integers(0, 99))
 def test_a_region_is_the_even_odd_rule_and_survives_its_text(region, seed):
     x, y = np.random.default_rng(seed).uniform(-0.3, 1.3, (2, 60)).astype(np.float32)
@@ -152,7 +149,6 @@ def test_a_region_is_the_even_odd_rule_and_survives_its_text(region, seed):
     assert Region.from_text(region.to_text()) == region
 
 
-@settings(deadline=None, max_examples=25)
 @given(REGIONS, st.integers(0, 99))
 def test_many_points_are_decided_by_cells_as_one_by_one(region, seed):
     random = np.random.default_rng(seed)
@@ -233,7 +229,7 @@ def queries(tmp_path_factory):
     return Queries(Files(tmp_path_factory.mktemp("queries")))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(rows=ROWS, where=FILTERS, by=st.sampled_from(["el2n", "margin", "correctness"]), seed=st.integers(0, 99))
 def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, where, by, seed):
     files = Files(tmp_path_factory.mktemp("workspace"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -29,7 +29,6 @@ def slow_similarities(vectors, k):
 few_values = st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.25, 1.0, 3.0])  # many ties, parallels and vectors of zeros
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     vectors=arrays(np.float16, st.tuples(st.integers(1, 24), st.integers(1, 4)), elements=few_values),
     k=st.integers(1, 6),
@@ -60,7 +59,6 @@ def test_candidates_of_a_graph_are_compared_exactly(monkeypatch):
     assert ((rows == -1).sum(1) == empty.sum(1)).all() and (np.isnan(similarities) == (rows == -1)).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), size=st.integers(1, 15))
 def test_agreement_counts_training_neighbours_only(data, size):
     rows = data.draw(arrays(np.int32, (size, 4), elements=st.integers(-1, size - 1)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -13,7 +13,6 @@ from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset, write_scores
 
 
-@settings(deadline=None)
 @given(st.integers(1, 80), st.integers(1, 40), st.integers(0, 999))
 def test_agreement_is_scipys_and_the_overlap_of_sets(rows, levels, seed):
     random = np.random.default_rng(seed)

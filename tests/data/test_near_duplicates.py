@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.near_duplicates import THRESHOLD, DuplicateFinder, DuplicateGroups
@@ -63,7 +63,6 @@ def same_group(groups: npt.NDArray[np.int32]) -> set[tuple[int, int]]:
     return {(a, b) for a in range(n) for b in range(a + 1, n) if groups[a] == groups[b] >= 0}
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_exact_groups_are_those_of_equal_words(texts: list[str]) -> None:
     n = len(texts)
@@ -71,7 +70,6 @@ def test_exact_groups_are_those_of_equal_words(texts: list[str]) -> None:
     assert same_group(find(texts).exact) == expected
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_near_groups_join_nothing_that_all_pairs_would_not(texts: list[str]) -> None:
     n = len(texts)
@@ -89,7 +87,6 @@ def test_near_groups_join_nothing_that_all_pairs_would_not(texts: list[str]) -> 
     assert identical <= same_group(groups.near)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 7))
 def test_groups_do_not_depend_on_batches(texts: list[str], batch: int) -> None:
     once, often = find(texts, batch=100), find(texts, batch=batch)

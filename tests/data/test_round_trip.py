@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.columns import ColumnMapping
@@ -66,7 +66,6 @@ def imported(path: Path) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(ROWS, st.sampled_from(["\n", "\r\n"]))
 def test_csv(rows: list[dict[str, Any]], newline: str) -> None:
     frame = frame_of(rows)
@@ -77,7 +76,6 @@ def test_csv(rows: list[dict[str, Any]], newline: str) -> None:
         pd.testing.assert_frame_equal(imported(path), frame, check_dtype=False, check_exact=True)
 
 
-@settings(max_examples=60, deadline=None)
 @given(ROWS, st.booleans())
 def test_json_lines(rows: list[dict[str, Any]], ascii_only: bool) -> None:
     frame = frame_of(rows)
@@ -88,7 +86,6 @@ def test_json_lines(rows: list[dict[str, Any]], ascii_only: bool) -> None:
         pd.testing.assert_frame_equal(imported(path), frame, check_dtype=False, check_exact=True)
 
 
-@settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(1, 5))
 def test_parquet(rows: list[dict[str, Any]], row_group: int) -> None:
     frame = frame_of(rows)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.words import split_words
@@ -16,7 +16,6 @@ def words_of(texts: list[str | None]) -> list[list[str]]:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from(list("ab \t\n\u00a0\u2003é😀")), max_size=12), max_size=6))
 def test_words_are_those_of_python(texts: list[str]) -> None:
     assert words_of(list(texts)) == [text.split() for text in texts]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, log_loss
@@ -35,7 +35,6 @@ def outcomes(values):
     return {seed: Figures(value, value / 2, 1 - value) for seed, value in enumerate(values)}
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
 def test_intervals_are_those_of_the_t_test(values):
     found = mean_interval(values)
@@ -50,7 +49,6 @@ def test_one_seed_gives_no_interval_and_no_verdict():
     assert mean_interval([]).seeds == 0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 60), st.integers(0, 1000))
 def test_measures(classes, count, seed):
     random = np.random.default_rng(seed)
@@ -74,7 +72,6 @@ def test_paired_differences_use_the_seeds_that_both_have():
     assert found.holds_zero
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["hardest", "random", "stratified"]), st.integers(1, 99)), min_size=1),
     st.integers(100, 300),

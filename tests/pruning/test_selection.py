@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from diet_explorer.errors import BadInputError, GuardRailError
@@ -129,7 +129,6 @@ def slowly(policy, m):
 
 
 @given(policies(), materials())
-@settings(max_examples=150, deadline=None)
 def test_every_policy_as_the_slow_one_and_nothing_untouchable_is_touched(policy, material):
     found = selected(policy, material)
     expected = slowly(policy, material)
@@ -155,7 +154,6 @@ def test_every_policy_as_the_slow_one_and_nothing_untouchable_is_touched(policy,
 
 
 @given(policies(), materials(), st.randoms())
-@settings(max_examples=60, deadline=None)
 def test_the_order_of_rows_has_no_influence(policy, material, random):
     found = selected(policy, material)
     order = list(range(len(material.train)))
@@ -182,7 +180,6 @@ def plain(count=400, classes=2, seed=0):
 
 
 @given(st.integers(1, 99), st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
 def test_draws_nest_and_sizes_are_exact(keep, seed):
     material = plain()
     small, large = (Policy("random", keep=share, seed=seed) for share in (keep, keep + 1))
@@ -221,7 +218,6 @@ def _mix(z):
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.data())
-@settings(deadline=None)
 def test_budgets_of_strata_are_spent_and_never_unfair(sizes, data):
     budget = data.draw(st.integers(0, sum(sizes)))
     found = stratum_budgets(np.array(sizes), budget)
@@ -259,7 +255,6 @@ def test_more_than_there_is_is_refused():
 
 
 @given(policies())
-@settings(max_examples=60, deadline=None)
 def test_a_policy_survives_links_and_files(policy):
     assert Policy.from_query(policy.to_query()) == policy
     assert Policy.from_json(policy.to_json()) == policy and Policy.from_json(policy.to_json()).key() == policy.key()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
@@ -46,7 +46,6 @@ decisions = st.tuples(
 steps = st.lists(st.one_of(decisions, st.tuples(st.just("undo"), st.sampled_from(["ann", "bob"]))), max_size=14)
 
 
-@settings(max_examples=60, deadline=None)
 @given(steps=steps, looks=st.sets(st.integers(0, 13)))
 def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest, steps: list, looks: set[int]) -> None:
     ledger, by_hand = new_ledger(manifest), []

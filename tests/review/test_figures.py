@@ -8,7 +8,7 @@ from collections.abc import Callable
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
@@ -20,7 +20,6 @@ from diet_explorer.review.stopping import errors_left, share_wrong
 votes = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 2)), unique_by=lambda vote: vote[:2])
 
 
-@settings(max_examples=60, deadline=None)
 @given(votes=votes)
 def test_agreement_is_that_of_other_implementations(votes: list[tuple[int, int, int]]) -> None:
     rows, people, verdicts = (np.array([vote[part] for vote in sorted(votes)], dtype=int) for part in range(3))
@@ -58,7 +57,6 @@ def test_agreement_by_hand() -> None:
     assert pair.raw.low == pytest.approx(0.5, abs=0.02) and pair.raw.high == pytest.approx(0.7, abs=0.02)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.integers(1, 80).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_shares_have_clopper_and_pearsons_interval(case: tuple[int, int]) -> None:
     reviewed, wrong = case
@@ -67,7 +65,6 @@ def test_shares_have_clopper_and_pearsons_interval(case: tuple[int, int]) -> Non
     assert (share.low, share.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
 @given(unreviewed=st.integers(0, 60), audited=st.integers(1, 25), data=st.data())
 def test_errors_left_are_those_that_the_sample_does_not_refute(
     unreviewed: int, audited: int, data: st.DataObject

@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TrainingDynamics, most_common_trajectory
@@ -49,7 +49,6 @@ def trajectory(points, right):
     return "learned early" if all(right[since:]) else "learned late"
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_dynamics_are_the_papers(data):
     points = data.draw(st.sampled_from([[0.5], [1.0], [0.25, 0.5], [0.5, 1.0, 2.0], [0.3, 1.5, 2.0], [1.0, 2.0, 3.0]]))
@@ -74,7 +73,6 @@ def test_dynamics_are_the_papers(data):
     assert [TRAJECTORIES[code] for code in dynamics.trajectory()] == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
 def test_most_seeds_decide_and_ties_go_to_the_worse(codes):
     most = max(codes.count(code) for code in codes)

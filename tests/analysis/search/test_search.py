@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.analysis.search import index as search_index
@@ -105,7 +105,6 @@ term = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(terms=st.lists(term, min_size=1, max_size=3), data=st.data())
 def test_the_index_finds_what_a_slow_matcher_finds(corpus, terms, data):
     search, texts, pairs = corpus
@@ -115,7 +114,6 @@ def test_the_index_finds_what_a_slow_matcher_finds(corpus, terms, data):
     assert rows.dtype == np.int32 and rows.tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
 @given(query=hostile_texts)
 def test_no_query_is_wrong_and_plain_ones_are_words_that_all_occur(corpus, query):
     search, texts, pairs = corpus
@@ -127,7 +125,6 @@ def test_no_query_is_wrong_and_plain_ones_are_words_that_all_occur(corpus, query
         assert rows == [row for row in range(300) if slow_match([texts[row], pairs[row]], terms)]
 
 
-@settings(max_examples=100, deadline=None)
 @given(terms=st.lists(term, min_size=1, max_size=3), text=hostile_texts)
 def test_hits_are_marked_where_they_are(terms, text):
     terms = [(written, prefix, False) for written, prefix, _ in terms]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -265,7 +265,6 @@ def test_nothing_can_be_doubted_before_anything_is_learned(tmp_path):
         run.audit.suspects()
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), rows=st.integers(4, 60), folds=st.integers(2, 4), seed=st.integers(0, 5))
 def test_folds_are_even_and_keep_duplicates_together(data, rows, folds, seed):
     labels = data.draw(arrays(np.int32, rows, elements=st.integers(0, 2)))
@@ -281,7 +280,6 @@ def test_folds_are_even_and_keep_duplicates_together(data, rows, folds, seed):
     assert np.array_equal(parts, assign_folds(labels, groups, folds, seed))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(8, 80),
     share=st.floats(0.1, 0.5),
@@ -322,7 +320,6 @@ def test_noise_that_cannot_be_made_is_refused():
 values = arrays(np.float64, 12, elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 
 
-@settings(max_examples=80, deadline=None)
 @given(suspicion=values, wrong=arrays(np.bool_, 12), count=st.integers(1, 12))
 def test_precision_at_gives_ties_their_own_share(suspicion, wrong, count):
     random = np.random.default_rng(0)  # ties at the cut: the mean over their random orders

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.readers.careful_csv import CarefulCsv
@@ -46,7 +46,6 @@ def shared_importer(tmp_path_factory: pytest.TempPathFactory) -> Importer:
     return Importer(tmp_path_factory.mktemp("csv"))
 
 
-@settings(deadline=None)
 @given(TABLES, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_arrow_path_reads_what_python_reads(
     shared_importer: Importer, rows: list[list[str]], delimiter: str, newline: str
@@ -61,7 +60,6 @@ def test_arrow_path_reads_what_python_reads(
     assert bad == [(line, "blank row") for row, line in zip(rows, numbers, strict=True) if not any(row)]
 
 
-@settings(deadline=None)
 @given(TABLES, st.sampled_from([",", "\t"]), st.sampled_from(["\n", "\r\n", "\r"]), st.integers(1, 9))
 def test_careful_path_reads_what_python_reads(rows: list[list[str]], delimiter: str, newline: str, chunk: int) -> None:
     content = written(rows, delimiter, newline).encode()
@@ -71,7 +69,6 @@ def test_careful_path_reads_what_python_reads(rows: list[list[str]], delimiter: 
     assert [record.line for record in records] == expected_lines(content.decode(), delimiter, first=1)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list('ab",\n\r')), max_size=60), st.integers(1, 7))
 def test_careful_path_loses_no_line_whatever_the_quotes(content: str, chunk: int) -> None:
     data = content.encode()

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.readers.opening import open_source
@@ -52,7 +52,6 @@ def by_hand(lines: list[str]) -> tuple[list[tuple[int, dict[str, Any]]], list[in
     return rows, bad
 
 
-@settings(max_examples=150, deadline=None)
 @given(lines=st.lists(st.sampled_from(FRAGMENTS), max_size=9), size=st.sampled_from([2, 65_536]))
 def test_as_if_each_line_were_read_by_itself(lines: list[str], size: int) -> None:
     content = [GOOD, *lines]

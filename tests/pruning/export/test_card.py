@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.errors import HubError
@@ -181,7 +181,6 @@ values = st.one_of(scalars, st.lists(scalars, max_size=3), st.dictionaries(keys,
 bodies = st.text(st.characters(exclude_characters="\r", exclude_categories=("Cs", "Cc")), max_size=60)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     data=st.dictionaries(keys, values, max_size=5),
     flow=st.booleans(),

@@ -168,7 +168,7 @@ def test_formulas_are_neutralised_where_asked(run, tmp_path):
     form=st.sampled_from(["csv", "jsonl", "parquet"]),
     all_rows=st.booleans(),
 )
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_manifests_replay_to_the_same_bytes(run, workspace, tmp_path, kind, share, form, all_rows):
     policy = (
         Policy(kind, drop_easiest=100 - share) if kind in ("window", "class_balanced") else Policy(kind, keep=share)

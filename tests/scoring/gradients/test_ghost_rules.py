@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.scoring.gradients.ghost_rules import LookupPiece, OuterPiece, SharedInput, squared_norm
 from diet_explorer.scoring.gradients.wide_products import wide_products
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     size=st.integers(1, 12),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -32,7 +32,6 @@ def expected(name: str) -> Tensor:
     return reference_norms(make_model(name), *alone())
 
 
-@settings(max_examples=25, deadline=None)
 @given(name=ENGINES, rows=st.lists(st.integers(0, 5), min_size=1, max_size=8), extra=st.integers(0, 4))
 def test_batch_composition_order_and_padding_do_not_matter(name: str, rows: list[int], extra: int) -> None:
     batch, labels = alone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -16,7 +16,6 @@ def tensors(seed: int, shape: tuple[int, ...], count: int) -> list[torch.Tensor]
     return [torch.randn(shape, generator=generator, requires_grad=True) for _ in range(count)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     batch=st.integers(1, 4),
