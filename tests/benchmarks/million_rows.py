@@ -62,15 +62,15 @@ def million_rows(folder: Path, rows: int = 1_000_000) -> tuple[Workspace, str]:
     run = workspace.create_run(config, name=RUN_NAME, origin="job")
     workspace.context.records.set_status(run.id, "running")
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_make_seed, [home] * SEEDS, [run.id] * SEEDS, range(SEEDS)))
+        list(pool.map(make_seed, [home] * SEEDS, [run.id] * SEEDS, range(SEEDS)))
         _say("seeds scored and ranked", started)
-        list(pool.map(_make_mean, [home] * len(CHECKPOINTS), [run.id] * len(CHECKPOINTS), CHECKPOINTS))
+        list(pool.map(make_mean, [home] * len(CHECKPOINTS), [run.id] * len(CHECKPOINTS), CHECKPOINTS))
         _say("means ranked", started)
     workspace.context.records.set_status(run.id, "succeeded")
     return workspace, run.id
 
 
-def _make_seed(home: Path, run_id: str, seed: int) -> None:
+def make_seed(home: Path, run_id: str, seed: int) -> None:
     """Score files and rankings of one seed."""
     workspace = Workspace(home)
     manifest = workspace.run(run_id).dataset.manifest
@@ -96,7 +96,8 @@ def _make_seed(home: Path, run_id: str, seed: int) -> None:
         rank_seed(store, order, seed, checkpoint, table)
 
 
-def _make_mean(home: Path, run_id: str, checkpoint: float) -> None:
+def make_mean(home: Path, run_id: str, checkpoint: float) -> None:
+    """Ranking and statistics of the mean over the seeds at one checkpoint."""
     workspace = Workspace(home)
     order = read_example_order(workspace.context.files, workspace.run(run_id).record.dataset_id)
     rank_mean(ScoreFiles(workspace.context.files, run_id), order, checkpoint)
