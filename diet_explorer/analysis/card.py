@@ -84,10 +84,10 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         The dataset has no such row.
     """
     examples = parquet(Layout(store.files).dataset(manifest.id).examples)
-    found = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
-    if not found:
+    matches = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
+    if not matches:
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
-    example = found[0]
+    example = matches[0]
     landed = store.landed()
     ranked = _ranked(store, landed, row)
     names = [name for name in catalogue.SCORE_NAMES if any(name in record for record in ranked)]
@@ -122,18 +122,18 @@ def _records(queries: Queries, store: ScoreFiles, row: int, checkpoint: float) -
 
 def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list[dict[str, Any]]:
     """What the ranking of each seed and checkpoint says of one example."""
-    found = []
+    records = []
     for seed in landed:
         for point in store.ranked_checkpoints(seed):
             ranking = store.read_ranking(seed, point)
-            place = int(np.searchsorted(ranking["row"].to_numpy(), np.int32(row)))
-            if place == len(ranking) or ranking["row"][place].as_py() != row:
+            position = int(np.searchsorted(ranking["row"].to_numpy(), np.int32(row)))
+            if position == len(ranking) or ranking["row"][position].as_py() != row:
                 continue
-            values = figures_of(ranking)[place].tolist()
+            values = figures_of(ranking)[position].tolist()
             record = {"seed": seed, "checkpoint": point, **dict(zip(ranked_scores(ranking), values, strict=True))}
             known = [name for name in ("predicted", "trajectory") if name in ranking.schema.names]
-            found.append({**record, **{name: ranking[name][place].as_py() for name in known}})
-    return found
+            records.append({**record, **{name: ranking[name][position].as_py() for name in known}})
+    return records
 
 
 def _types(ranked: Sequence[dict[str, Any]]) -> dict[int | None, str]:

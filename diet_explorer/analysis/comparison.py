@@ -57,7 +57,7 @@ class Comparison:
             ``percentile_there`` (share of the split, in percent, that is less suspicious), and ``moved``, the second
             minus the first: above 0 the example is more suspicious there.
         """
-        mine, theirs = self._places
+        mine, theirs = self._positions
         kept = self._here.columns.keeps(where)[mine]
         mine, theirs = mine[kept], theirs[kept]
         before, after = self._percentiles[0][mine], self._percentiles[1][theirs]
@@ -71,26 +71,26 @@ class Comparison:
 
     def summary(self) -> ComparisonSummary:
         """Agreement over the training examples that both have."""
-        mine, theirs = self._places
+        mine, theirs = self._positions
         train = self._here.columns.order.in_split(TRAIN)[mine]
         orders = []
-        for ranking, places in ((self._here, mine[train]), (self._there, theirs[train])):
-            ranks = np.empty(len(places), dtype=np.int32)
-            ranks[np.argsort(ranking.columns.ranks(self._by)[places])] = np.arange(1, len(places) + 1)
-            orders.append(TrainOrder.of(ranking.columns.score(self._by)[places], ranks))
+        for ranking, positions in ((self._here, mine[train]), (self._there, theirs[train])):
+            ranks = np.empty(len(positions), dtype=np.int32)
+            ranks[np.argsort(ranking.columns.ranks(self._by)[positions])] = np.arange(1, len(positions) + 1)
+            orders.append(TrainOrder.of(ranking.columns.score(self._by)[positions], ranks))
         spearman, *overlaps = agreement(*orders)
         shares = {share: overlap for share, overlap in zip(SHARES, overlaps, strict=True) if overlap is not None}
         return ComparisonSummary(int(np.count_nonzero(train)), spearman, shares)
 
     @cached_property
-    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the examples that both have stand in each."""
         mine, theirs = self._here.columns.examples, self._there.columns.examples
         if len(mine) == len(theirs) and np.array_equal(mine, theirs):
             every = np.arange(len(mine))
             return every, every
-        _, places, others = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
-        return places, others
+        _, positions, others = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
+        return positions, others
 
     @cached_property
     def _percentiles(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

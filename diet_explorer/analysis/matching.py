@@ -42,7 +42,7 @@ class RankingColumns:
     """Columns of one ranking, and of what else is known of its N examples, as arrays in their order.
 
     A ranking may have only a part of the dataset's examples, as an imported one of the training split has; so an
-    example's place here is not its row.
+    example's position here is not its row.
 
     Parameters
     ----------
@@ -109,12 +109,12 @@ class RankingColumns:
         raise NotFoundError(f"This run did not record {entry.title}.", f"It recorded: {', '.join(self.score_names)}.")
 
     def ranks(self, name: str) -> NDArray[np.int32]:
-        """Ranks by a score, from 1 on within each split; 1 is the worst."""
+        """Ranks by a score, from 1 on within each split; 1 is the most suspicious."""
         return np.asarray(self[f"rank_{name}"], dtype=np.int32)
 
-    def figures(self, places: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
+    def figures(self, positions: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
         """Every score and its standard deviation over the seeds, ``<score>`` and ``<score>_std``, of some examples."""
-        values, deviations = figures_of(self._ranking)[places], deviations_of(self._ranking)[places]
+        values, deviations = figures_of(self._ranking)[positions], deviations_of(self._ranking)[positions]
         names = list(enumerate(self.score_names))
         own = {name: values[:, position] for position, name in names}
         return own | {f"{name}_std": deviations[:, position] for position, name in names}
@@ -138,8 +138,8 @@ class RankingColumns:
         if self._decisions is not None:
             table = self._decisions()
             rows = table["row"].to_numpy()
-            found = pc.index_in(table["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
-            states[rows] = found.to_numpy()
+            codes = pc.index_in(table["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
+            states[rows] = codes.to_numpy()
             flagged[rows] = table["flagged"].fill_null(False).to_numpy()
         return self._here(states), self._here(flagged)
 

@@ -9,10 +9,10 @@ _SAMPLE = 8192
 _ENOUGH = 512
 _SPREADS = 5.0
 
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 
 
-def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Places:
+def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Positions:
     """Positions `offset` to `offset + limit` of the stable ascending order of the keys that a mask keeps.
 
     Parameters
@@ -29,19 +29,19 @@ def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: in
     if offset >= end:
         return np.empty(0, dtype=np.int64)
     near = None if end - offset > size // 2 else _near(keys, mask, offset, end, size)
-    before, places = (0, np.flatnonzero(mask)) if near is None else near
-    kept = keys[places]
+    before, positions = (0, np.flatnonzero(mask)) if near is None else near
+    kept = keys[positions]
     if near is None and end - offset <= size // 2:
-        return places[_part_with_ties(kept, offset, end)]
-    return np.asarray(places[np.argsort(kept, kind="stable")][offset - before : end - before])
+        return positions[_part_with_ties(kept, offset, end)]
+    return np.asarray(positions[np.argsort(kept, kind="stable")][offset - before : end - before])
 
 
 def _near(
     keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, end: int, size: int
-) -> tuple[int, Places] | None:
+) -> tuple[int, Positions] | None:
     """How many kept keys come before a part of their order, and few positions among which all of it is.
 
-    A sample tells about where the part lies, counting whether it does; None where it does not, or ties make it many.
+    A sample shows about where the part lies, counting whether it does; None where it does not, or ties make it many.
     """
     step = max(1, len(keys) // _SAMPLE)
     sample = np.sort(keys[::step][mask[::step]])
@@ -55,12 +55,12 @@ def _near(
         kept = kept & (keys >= sample[low])
     if high < len(sample):
         kept = kept & (keys <= sample[high])
-    found = int(np.count_nonzero(kept))
-    certain = before <= offset and before + found >= end
-    return (before, np.flatnonzero(kept)) if certain and found <= size // 4 else None
+    candidates = int(np.count_nonzero(kept))
+    certain = before <= offset and before + candidates >= end
+    return (before, np.flatnonzero(kept)) if certain and candidates <= size // 4 else None
 
 
-def _part_with_ties(keys: NDArray[np.generic], offset: int, end: int) -> Places:
+def _part_with_ties(keys: NDArray[np.generic], offset: int, end: int) -> Positions:
     """The same for keys of which all are kept, whatever their ties."""
     parted = np.partition(keys, (offset, end - 1))
     least, most = parted[offset], parted[end - 1]

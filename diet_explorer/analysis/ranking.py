@@ -85,7 +85,7 @@ class Ranking:
         return self.columns.examples[self.columns.keeps(where)]
 
     def page(self, by: str, where: ExampleFilter, limit: int | None, offset: int = 0) -> pd.DataFrame:
-        """Examples from the worst on.
+        """Examples, highest-ranked first.
 
         Returns
         -------
@@ -94,31 +94,32 @@ class Ranking:
             score and its ``_std``; label and predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
-        places = self._places(by, where, offset, limit)
+        positions = self._positions(by, where, offset, limit)
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
-        frame = self.details(places, [*names, *scores])
-        frame.insert(0, "rank", self.columns.ranks(by)[places])
+        frame = self.details(positions, [*names, *scores])
+        frame.insert(0, "rank", self.columns.ranks(by)[positions])
         return frame
 
     def ordered(self, by: str, where: ExampleFilter) -> NDArray[np.int32]:
-        """Rows of all examples that the filter keeps, the worst first."""
-        return self.columns.examples[self._places(by, where, 0, None)]
+        """Rows of all examples that the filter keeps, highest-ranked first."""
+        return self.columns.examples[self._positions(by, where, 0, None)]
 
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
-        """An example's place from 0 on in the list that `page` gives; None where the filter does not keep it."""
+        """An example's position from 0 on in the list that `page` gives; None where the filter does not keep it."""
         values = self.columns.score(by)
         mask = self.columns.keeps(where)
-        place = int(np.searchsorted(self.columns.examples, np.int32(row)))
-        if place == len(mask) or self.columns.examples[place] != row or not mask[place]:
+        position = int(np.searchsorted(self.columns.examples, np.int32(row)))
+        if position == len(mask) or self.columns.examples[position] != row or not mask[position]:
             return None
         if len(where.splits) == 1:
             ranks = self.columns.ranks(by)
-            return int(np.count_nonzero(mask & (ranks < ranks[place])))
+            return int(np.count_nonzero(mask & (ranks < ranks[position])))
         keys = -values if catalogue.score(by).worst == "high" else values
         return int(
-            np.count_nonzero(mask & (keys < keys[place])) + np.count_nonzero((mask & (keys == keys[place]))[:place])
+            np.count_nonzero(mask & (keys < keys[position]))
+            + np.count_nonzero((mask & (keys == keys[position]))[:position])
         )
 
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
@@ -171,13 +172,13 @@ class Ranking:
         """
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
         mask = self.columns.keeps(where)
-        places = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
-        if len(places) > limit:
-            numbers = _scattered(self.columns.examples[places])
-            places = np.sort(places[np.argpartition(numbers, limit)[:limit]])
-        frame = self.details(places, columns)
-        frame.insert(1, "x", across[places])
-        frame.insert(2, "y", up[places])
+        positions = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
+        if len(positions) > limit:
+            numbers = _scattered(self.columns.examples[positions])
+            positions = np.sort(positions[np.argpartition(numbers, limit)[:limit]])
+        frame = self.details(positions, columns)
+        frame.insert(1, "x", across[positions])
+        frame.insert(2, "y", up[positions])
         return frame
 
     def density(
@@ -212,70 +213,70 @@ class Ranking:
         cells = _bins(across, left, wide, bins[0]) * bins[1] + _bins(up, bottom, high, bins[1])
         counts = np.bincount(cells, minlength=bins[0] * bins[1])
         differing = np.bincount(cells, weights=differs, minlength=len(counts))
-        found = np.flatnonzero(counts)
-        x_bin, y_bin = np.divmod(found, bins[1])
+        filled = np.flatnonzero(counts)
+        x_bin, y_bin = np.divmod(filled, bins[1])
         return pd.DataFrame(
             {
                 "x_bin": x_bin,
                 "y_bin": y_bin,
                 "x": left + (x_bin + 0.5) * wide,
                 "y": bottom + (y_bin + 0.5) * high,
-                "count": counts[found],
-                "disagree": differing[found] / counts[found],
+                "count": counts[filled],
+                "disagree": differing[filled] / counts[filled],
             }
         )
 
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
-        place = int(np.searchsorted(self.columns.examples, np.int32(row)))
-        if place == len(self.columns.examples) or self.columns.examples[place] != row:
+        position = int(np.searchsorted(self.columns.examples, np.int32(row)))
+        if position == len(self.columns.examples) or self.columns.examples[position] != row:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
         codes = self.columns.order.splits
-        total = np.count_nonzero(codes == codes[place])
-        return {name: 100.0 * (1 - float(self.columns.ranks(name)[place]) / total) for name in self.score_names}
+        total = np.count_nonzero(codes == codes[position])
+        return {name: 100.0 * (1 - float(self.columns.ranks(name)[position]) / total) for name in self.score_names}
 
-    def _places(self, by: str, where: ExampleFilter, offset: int, limit: int | None) -> NDArray[np.int64]:
+    def _positions(self, by: str, where: ExampleFilter, offset: int, limit: int | None) -> NDArray[np.int64]:
         values = self.columns.score(by)
         keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
         if len(where.splits) == 1:
             keys = self.columns.ranks(by)
         return part_of_order(keys, self.columns.keeps(where), offset, limit)
 
-    def details(self, places: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
+    def details(self, positions: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
         """``row`` and other columns of some of the ranking's examples, codes turned into words.
 
         Parameters
         ----------
-        places : int array
+        positions : int array
             Positions in the ranking, see `RankingColumns`.
         columns : sequence of str
             As in `points`.
         """
-        rows = self.columns.examples[places]
+        rows = self.columns.examples[positions]
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
         states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
         texts = self.columns.dataset.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
-        figures = self.columns.figures(places) if any(name.endswith("_std") for name in columns) else {}
-        found: dict[str, object] = {"row": rows}
+        figures = self.columns.figures(positions) if any(name.endswith("_std") for name in columns) else {}
+        values: dict[str, object] = {"row": rows}
         for name in columns:
             if name in words and name in self.columns:
-                found[name] = np.array(words[name], dtype=object)[self.columns[name][places]]
+                values[name] = np.array(words[name], dtype=object)[self.columns[name][positions]]
             elif name in figures:
-                found[name] = figures[name]
+                values[name] = figures[name]
             elif name == "split":
                 names = np.array(self.columns.order.split_names, dtype=object)
-                found[name] = names[self.columns.order.splits[places]]
+                values[name] = names[self.columns.order.splits[positions]]
             elif name in self.columns:
-                found[name] = self._ranking[name].take(pa.array(places)).to_numpy(zero_copy_only=False)
+                values[name] = self._ranking[name].take(pa.array(positions)).to_numpy(zero_copy_only=False)
             elif name == "decided" and states is not None:
-                found[name] = np.array(DECISION_STATES, dtype=object)[states[places]]
+                values[name] = np.array(DECISION_STATES, dtype=object)[states[positions]]
             elif name == "flagged" and flagged is not None:
-                found[name] = flagged[places]
+                values[name] = flagged[positions]
             elif texts is not None and name in texts.column_names:
-                found[name] = texts[name].to_pandas()
+                values[name] = texts[name].to_pandas()
             else:
                 raise NotFoundError(f"The ranking has no column {name!r}.", "Leave it out.")
-        return pd.DataFrame(found)
+        return pd.DataFrame(values)
 
 
 def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArray[np.bool_]:

@@ -60,8 +60,8 @@ def warnings_of(
         The next checkpoint's, where it has landed.
     score : str
     """
-    found = [_too_early(statistics, following, score), _collapsed(statistics, score)]
-    return [entry for entry in found if entry is not None] + _class_skewed(statistics, score)
+    warnings = [_too_early(statistics, following, score), _collapsed(statistics, score)]
+    return [entry for entry in warnings if entry is not None] + _class_skewed(statistics, score)
 
 
 def _too_early(
@@ -86,14 +86,14 @@ def _too_early(
 
 def _collapsed(statistics: CheckpointStatistics, score: str) -> ScoreWarning | None:
     entry = catalogue.score(score)
-    found = statistics.score(score)
+    figures = statistics.score(score)
     reasons = []
     if entry.span == "checkpoint" and statistics.train_accuracy >= COLLAPSED_ACCURACY:
         reasons.append(
             f"The model gets {statistics.train_accuracy:.1%} of the training examples right (from "
             f"{COLLAPSED_ACCURACY:.0%} on, the scores of the easier half go to one value and its order is noise)."
         )
-    spread, noise = found.easy_spread, found.easy_seed_spread
+    spread, noise = figures.easy_spread, figures.easy_seed_spread
     if len(statistics.seeds) > 1 and spread is not None and noise is not None and noise > spread:
         reasons.append(
             f"In the easier half, {entry.title} differs more between seeds (± {noise:.3g}) than between examples "
@@ -112,18 +112,18 @@ def _class_skewed(statistics: CheckpointStatistics, score: str) -> list[ScoreWar
     worst = balance[(balance["split"] == TRAIN) & (balance["share"] == SKEW_SHARE)]
     every = statistics.label_counts[statistics.label_counts["split"] == TRAIN]
     size, rows = int(worst["count"].sum()), int(every["count"].sum())
-    found = []
+    warnings = []
     for label, total, count in zip(every["label"], every["count"], worst["count"], strict=True):
         if total == 0:
             continue
         here, usual = count / size, total / rows
         enough = max(count, usual * size) >= SKEW_EXAMPLES
         if enough and (here > SKEW_FACTOR * usual or here < usual / SKEW_FACTOR):
-            found.append(
+            warnings.append(
                 ScoreWarning(
                     "class-skewed",
                     f"The class “{label}” makes up {here:.1%} of the worst {SKEW_SHARE:.0%} by {title}, but "
                     f"{usual:.1%} of the training examples. Pruning by this ranking would shift the balance.",
                 )
             )
-    return found
+    return warnings

@@ -58,10 +58,10 @@ class ScoreStatistics:
     @property
     def quantiles(self) -> pd.DataFrame:
         """``split, label, quantile, value``; a label of None stands for all classes together."""
-        found = self._values["quantiles"]
+        quantiles = self._values["quantiles"]
         groups: list[tuple[str, str | None, Any]] = []
-        groups += [(split, None, values) for split, values in zip(self._splits, found["split"], strict=True)]
-        for split, of_classes in zip(self._splits, found["class"], strict=True):
+        groups += [(split, None, values) for split, values in zip(self._splits, quantiles["split"], strict=True)]
+        for split, of_classes in zip(self._splits, quantiles["class"], strict=True):
             groups += [(split, label, values) for label, values in zip(self._classes, of_classes, strict=False)]
         rows = [
             (split, label, share, value)
@@ -130,16 +130,16 @@ class CheckpointStatistics:
         title = catalogue.score(name).title
         if name not in self._values["scores"]:
             raise NotFoundError(f"There is no {title} at this checkpoint.", f"There are: {', '.join(self.scores)}.")
-        found = self._values["scores"][name]
+        values = self._values["scores"][name]
         return ScoreStatistics(
             name=name,
-            edges=_edges(found["edges"]),
-            log_edges=10 ** _edges(found["log"]["edges"]) if found["log"] else None,
-            easy_spread=found["easy_spread"],
-            easy_seed_spread=found["easy_seed_spread"],
+            edges=_edges(values["edges"]),
+            log_edges=10 ** _edges(values["log"]["edges"]) if values["log"] else None,
+            easy_spread=values["easy_spread"],
+            easy_seed_spread=values["easy_seed_spread"],
             _splits=self._values["splits"],
             _classes=self._classes,
-            _values=found,
+            _values=values,
         )
 
     @cached_property

@@ -66,15 +66,15 @@ class ExampleRows:
             parts.append(batches[owner].select(columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows))))
         if not parts:
             return pa.table({name: pa.array([], pa.string()) for name in columns})
-        places = np.empty(len(rows), dtype=np.int64)
-        places[order] = np.arange(len(rows))
-        return pa.Table.from_batches(parts).combine_chunks().take(pa.array(places))
+        positions = np.empty(len(rows), dtype=np.int64)
+        positions[order] = np.arange(len(rows))
+        return pa.Table.from_batches(parts).combine_chunks().take(pa.array(positions))
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Rows of the examples that have one of some ids, ascending."""
         wanted = pa.array(ids, pa.string())
-        found = [pc.is_in(batch["id"], wanted).to_numpy(zero_copy_only=False) for batch in self._batches()]
-        return np.flatnonzero(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+        matches = [pc.is_in(batch["id"], wanted).to_numpy(zero_copy_only=False) for batch in self._batches()]
+        return np.flatnonzero(np.concatenate(matches)) if matches else np.empty(0, dtype=np.int64)
 
     def lengths(self) -> NDArray[np.int32]:
         """Characters of every example, both texts of a pair together."""

@@ -67,11 +67,11 @@ def import_examples(
         If the workspace cannot be written. Nothing half-written is left behind.
     """
     name = (name or "").strip() or source.name
-    found = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
-    report = report_of(source, mapping, found)
+    facts = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
+    report = report_of(source, mapping, facts)
     for message, remedy in report.refusals:
         raise BadInputError(message, remedy)
-    dataset_id = f"{_slug(name)}-{found.content_hash[:10]}"
+    dataset_id = f"{_slug(name)}-{facts.content_hash[:10]}"
     paths = Layout(files).dataset(dataset_id)
     if not files.exists(paths.manifest):
         manifest = DatasetManifest(
@@ -79,18 +79,18 @@ def import_examples(
             name=name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             source={"location": source.location, "kind": source.kind, "sha256": source.sha256()},
-            content_hash=found.content_hash,
+            content_hash=facts.content_hash,
             rows=report.rows_kept,
-            classes=found.classes,
-            label_type=found.label_type,
+            classes=facts.classes,
+            label_type=facts.label_type,
             mapping=mapping,
-            columns=_describe_columns(found, mapping),
+            columns=_describe_columns(facts, mapping),
             splits=report.splits,
             report=report.to_json(),
         )
         with files.atomic_folder(paths.folder) as folder:
             temporary = DatasetPaths(folder)
-            _write_rows(source, mapping, found, files, temporary, _scaled(progress, _SURVEYED, 1.0))
+            _write_rows(source, mapping, facts, files, temporary, _scaled(progress, _SURVEYED, 1.0))
             write_example_order(files, temporary)
             files.write_json(temporary.manifest, manifest.to_json())
     if progress is not None:
@@ -99,9 +99,9 @@ def import_examples(
 
 
 def _write_rows(
-    source: Source, mapping: ColumnMapping, found: Survey, files: Files, paths: DatasetPaths, progress: Progress | None
+    source: Source, mapping: ColumnMapping, facts: Survey, files: Files, paths: DatasetPaths, progress: Progress | None
 ) -> None:
-    rows = _RowBuilder(source, mapping, found)
+    rows = _RowBuilder(source, mapping, facts)
     # Remote file systems take one file at a time, so the smaller one waits in a local file.
     with tempfile.TemporaryFile(prefix="diet-explorer-") as waiting:
         with (
@@ -135,18 +135,18 @@ def _repeated(schema: pa.Schema) -> list[str]:
 class _RowBuilder:
     """Turns batches of a second reading into rows of `examples.parquet`, with what the survey knows about each."""
 
-    def __init__(self, source: Source, mapping: ColumnMapping, found: Survey) -> None:
+    def __init__(self, source: Source, mapping: ColumnMapping, facts: Survey) -> None:
         self.written = 0
         self._source = source
         self._mapping = mapping
-        self._found = found
+        self._facts = facts
         self._read = 0
-        self._bad_rows = sorted(found.bad_rows, key=lambda row: row.line)
+        self._bad_rows = sorted(facts.bad_rows, key=lambda row: row.line)
         self._bad_lines = np.array([row.line for row in self._bad_rows], dtype=np.int64)
         self._bad_rows_written = 0
         mapped = {column for _, column in mapping.roles()}
-        self._metadata = {name: kind for name, kind in found.types.items() if name not in mapped}
-        self._split_names = pa.array(found.split_names, pa.string())
+        self._metadata = {name: kind for name, kind in facts.types.items() if name not in mapped}
+        self._split_names = pa.array(facts.split_names, pa.string())
         fields = [("row", pa.int32()), ("id", pa.string()), ("text", pa.string())]
         if mapping.text_pair is not None:
             fields.append(("text_pair", pa.string()))
@@ -158,9 +158,9 @@ class _RowBuilder:
         """Return the usable rows of the next batch, and those to set aside up to its last line, by line."""
         here = slice(self._read, self._read + table.num_rows)
         self._read += table.num_rows
-        if not np.array_equal(self._found.lines[here], lines):
+        if not np.array_equal(self._facts.lines[here], lines):
             raise self._changed()
-        problems = self._found.problems[here]
+        problems = self._facts.problems[here]
         unusable = [
             BadRow(int(lines[row]), REASONS[problems[row] - 1], cut(written_row(table.slice(row, 1).to_pylist()[0])))
             for row in np.flatnonzero(problems).tolist()
@@ -171,7 +171,7 @@ class _RowBuilder:
 
     def check_complete(self) -> None:
         """Raise if the second reading ended before the first."""
-        if self._read != len(self._found.lines):
+        if self._read != len(self._facts.lines):
             raise self._changed()
 
     def trailing_bad_rows(self) -> list[BadRow]:
@@ -179,17 +179,17 @@ class _RowBuilder:
         return self._bad_rows_until(None)
 
     def _usable(self, table: pa.Table, lines: npt.NDArray[np.int64], here: slice) -> pa.Table:
-        kept = self._found.kept[here]
+        kept = self._facts.kept[here]
         mask = pa.array(kept)
         count = int(kept.sum())
         columns = {name: plain(table.column(name)).filter(mask) for name in table.column_names}
-        groups = self._found.duplicates.near[here][kept]
-        splits = pa.array(self._found.splits[here][kept])
+        groups = self._facts.duplicates.near[here][kept]
+        splits = pa.array(self._facts.splits[here][kept])
         values: dict[str, Any] = {
             "row": pa.array(np.arange(self.written, self.written + count), pa.int32()),
             "id": self._ids(columns, lines, here, kept),
             "text": as_strings(columns[self._mapping.text], self._mapping.text),
-            "label": pa.array(self._found.labels[here][kept]),
+            "label": pa.array(self._facts.labels[here][kept]),
             "split": self._split_names.take(splits),
             "near_duplicate_group": pa.array(groups, mask=groups < 0),
         }
@@ -234,10 +234,10 @@ def _set_aside_table(rows: list[BadRow]) -> pa.Table:
     )
 
 
-def _describe_columns(found: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:
+def _describe_columns(facts: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:
     roles = {column: role for role, column in mapping.roles()}
     return [
-        {"name": name, "role": roles.get(name, "metadata"), "type": str(kind)} for name, kind in found.types.items()
+        {"name": name, "role": roles.get(name, "metadata"), "type": str(kind)} for name, kind in facts.types.items()
     ]
 
 

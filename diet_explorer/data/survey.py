@@ -301,9 +301,9 @@ def _encode(names: pa.StringArray, codes: dict[str, int], rename: Callable[[str]
     return numbered
 
 
-def _mark(problems: npt.NDArray[np.uint8], found: pa.Array | npt.NDArray[np.bool_], reason: Reason) -> None:
+def _mark(problems: npt.NDArray[np.uint8], where: pa.Array | npt.NDArray[np.bool_], reason: Reason) -> None:
     """Note a reason for rows that have none yet."""
-    mask = found if isinstance(found, np.ndarray) else pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    mask = where if isinstance(where, np.ndarray) else pc.fill_null(where, False).to_numpy(zero_copy_only=False)
     _mark_at(problems, np.flatnonzero(mask & (problems == 0)), reason)
 
 

@@ -89,8 +89,8 @@ class CartographyFolder:
         self._examples = parquet(Layout(files).dataset(manifest.id).examples)
         self._manifest = manifest
         inner = folder / _SUBFOLDER
-        place = inner if inner.is_dir() else folder
-        matches = [(_NAME.fullmatch(path.name), path) for path in place.glob("*.jsonl")]
+        files_folder = inner if inner.is_dir() else folder
+        matches = [(_NAME.fullmatch(path.name), path) for path in files_folder.glob("*.jsonl")]
         self._paths = {int(match["epoch"]): path for match, path in sorted(matches, key=str) if match}
         if not self._paths:
             raise BadInputError(
@@ -114,15 +114,15 @@ class CartographyFolder:
         rows: NDArray[np.int32] | None = None
         for epoch in sorted(self._paths):
             path = self._paths[epoch]
-            found = self._read(path, epoch)
-            here = found["row"].to_numpy()
+            table = self._read(path, epoch)
+            here = table["row"].to_numpy()
             if rows is not None and not np.array_equal(here, rows):
                 raise BadInputError(
                     f"{path.name} has other examples than the file of the first epoch.",
                     "Every file must name the same ones.",
                 )
             rows = here
-            labels, logits = found["label"].to_numpy(), self._logits(found, path)
+            labels, logits = table["label"].to_numpy(), self._logits(table, path)
             yield epoch + 1.0, score_table(SEED, epoch + 1.0, rows, labels, logits, metrics.scores_of(logits, labels))
 
     def write(self, store: ScoreFiles, reports: ProgressFiles) -> None:
@@ -153,7 +153,7 @@ class CartographyFolder:
             f"LEFT JOIN {self._examples} e ON e.id = j.guid ORDER BY e.row NULLS FIRST"
         )
         try:
-            found = self._queries.table(sql)
+            table = self._queries.table(sql)
         except duckdb.Error as error:
             raise BadInputError(
                 f"{path.name} cannot be read: {str(error).splitlines()[0]}",
@@ -161,56 +161,56 @@ class CartographyFolder:
             ) from error
         with path.open("rb") as stream:
             lines = sum(not line.isspace() for line in stream)
-        if lines != len(found):  # DuckDB leaves out a last line that was cut off
+        if lines != len(table):  # DuckDB leaves out a last line that was cut off
             raise BadInputError(
-                f"{path.name} has {lines:,} lines, but only {len(found):,} can be read.",
+                f"{path.name} has {lines:,} lines, but only {len(table):,} can be read.",
                 "Its end may be cut off; write it again.",
             )
         if not lines:
             raise BadInputError(f"{path.name} is empty.", "Remove it, or write it again.")
-        if found["row"].null_count:
+        if table["row"].null_count:
             raise BadInputError(
-                f"{path.name} names the example {found['guid'][0].as_py()!r}, which the dataset does not have.",
+                f"{path.name} names the example {table['guid'][0].as_py()!r}, which the dataset does not have.",
                 "Import the dataset with the column that holds the files' guids as its id.",
             )
-        places = found["row"].to_numpy()
-        twice = np.flatnonzero(places[1:] == places[:-1])
+        rows = table["row"].to_numpy()
+        twice = np.flatnonzero(rows[1:] == rows[:-1])
         if len(twice):
-            guid = found["guid"][int(twice[0])].as_py()
+            guid = table["guid"][int(twice[0])].as_py()
             raise BadInputError(f"{path.name} names the example {guid!r} twice.", "Remove one of the lines.")
-        return found
+        return table
 
-    def _logits(self, found: pa.Table, path: Path) -> NDArray[np.float32]:
+    def _logits(self, table: pa.Table, path: Path) -> NDArray[np.float32]:
         """Logits (N, K) in the order of the dataset's classes."""
         classes = len(self._manifest.classes)
-        lists = found["logits"].combine_chunks()
+        lists = table["logits"].combine_chunks()
         lengths = lists.value_lengths().fill_null(0).to_numpy()
         flat = lists.flatten().to_numpy(zero_copy_only=False)
         wrong = np.flatnonzero(lengths != classes)
         if not len(wrong) and not np.isfinite(flat).all():
             wrong = np.flatnonzero(~np.isfinite(flat)) // classes
         if len(wrong):
-            guid = found["guid"][int(wrong[0])].as_py()
+            guid = table["guid"][int(wrong[0])].as_py()
             raise BadInputError(
                 f"{path.name} does not have {classes} finite logits for the example {guid!r}.",
                 "They must be one number for each class of the dataset.",
             )
-        return np.ascontiguousarray(flat.reshape(-1, classes)[:, self._gold_of_class(found, path)], dtype=np.float32)
+        return np.ascontiguousarray(flat.reshape(-1, classes)[:, self._gold_of_class(table, path)], dtype=np.float32)
 
-    def _gold_of_class(self, found: pa.Table, path: Path) -> list[int]:
+    def _gold_of_class(self, table: pa.Table, path: Path) -> list[int]:
         """Which number `gold` each class of the dataset has, as the examples tell."""
         classes = len(self._manifest.classes)
-        labels = found["label"].to_numpy()
-        golds = found["gold"].fill_null(-1).to_numpy()
+        labels = table["label"].to_numpy()
+        golds = table["gold"].fill_null(-1).to_numpy()
         known: dict[int, int] = {}
         for label in np.unique(labels).tolist():
-            given, places = np.unique(golds[labels == label], return_index=True)
+            given, positions = np.unique(golds[labels == label], return_index=True)
             gold = int(given[0])
             if len(given) > 1 or gold in known.values() or not 0 <= gold < classes:
-                place = int(np.flatnonzero(labels == label)[places[-1]])
+                position = int(np.flatnonzero(labels == label)[positions[-1]])
                 raise BadInputError(
-                    f"{path.name} gives the example {found['guid'][place].as_py()!r} of the class "
-                    f"{self._manifest.classes[label]!r} the number {golds[place]} as gold, unlike the others.",
+                    f"{path.name} gives the example {table['guid'][position].as_py()!r} of the class "
+                    f"{self._manifest.classes[label]!r} the number {golds[position]} as gold, unlike the others.",
                     "Import the dataset with the labels that the files were made with.",
                 )
             known[label] = gold

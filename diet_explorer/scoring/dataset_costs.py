@@ -44,11 +44,11 @@ class DatasetCosts:
             f"sum(least(ceil((length(text){pair}) / {CHARACTERS_PER_TOKEN}) + 2, {int(config.max_length)})) AS tokens "
             f"FROM {parquet(Layout(self._files).dataset(self._manifest.id).examples)} GROUP BY 1"
         )
-        found = self._queries.frame(sql)
-        train = found[found["train"]]
+        tokens = self._queries.frame(sql)
+        train = tokens[tokens["train"]]
         path = self._rates_path(config)
         rates = MeasuredRates(**self._files.read_json(path)) if self._files.exists(path) else None
-        counts = (int(train["rows"].sum()), float(train["tokens"].sum()), float(found["tokens"].sum()))
+        counts = (int(train["rows"].sum()), float(train["tokens"].sum()), float(tokens["tokens"].sum()))
         modes: tuple[GradientMode, ...] = get_args(GradientMode)
         return {mode: estimate_cost(replace(config, grand=mode), *counts, rates) for mode in modes}
 

@@ -85,14 +85,14 @@ class TrainingDynamics:
 
     def scores(self) -> dict[str, Array]:
         """Arrays (N,) by catalogue name; self-influence only where it is known of every checkpoint."""
-        found = {
+        scores = {
             "confidence": self._p_mean,
             "variability": np.sqrt(self._p_squares / self._checkpoints),
             "correctness": self._rights / self._checkpoints,
             "forgetting": self._forgotten.astype(np.float64),
             "aum": self._margins / self._checkpoints,
         }
-        return found if self._influence is None else {**found, "self_influence": self._influence}
+        return scores if self._influence is None else {**scores, "self_influence": self._influence}
 
     def trajectory(self) -> NDArray[np.int8]:
         """Codes of `TRAJECTORIES` by `TRAJECTORY_RULE`; before the end of epoch 1 the last checkpoint decides."""

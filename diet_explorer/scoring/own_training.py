@@ -229,10 +229,10 @@ def class_order(classes: Sequence[str], model_config: Any) -> NDArray[np.int64]:
 
 def _steps(checkpoints: Sequence[float], state: TrainerState) -> dict[int, list[float]]:
     per_epoch = state.max_steps / state.num_train_epochs
-    found: dict[int, list[float]] = {}
+    steps: dict[int, list[float]] = {}
     for point in checkpoints:
-        found.setdefault(min(round(point * per_epoch), state.max_steps), []).append(point)
-    return found
+        steps.setdefault(min(round(point * per_epoch), state.max_steps), []).append(point)
+    return steps
 
 
 def _from_first_process(value: str | None) -> str:

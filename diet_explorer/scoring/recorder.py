@@ -47,8 +47,8 @@ class RecordingPlan:
     trained : int array or None
         Rows that are trained on, where they are not the training split.
     at_end : callable or None
-        Given the trained model and a function to be told how many examples are done, before the seed counts as done:
-        a job that was cut off meanwhile does it again.
+        Called with the trained model and a function that reports how many examples are done, before the seed counts
+        as done: a job that was cut off meanwhile does it again.
     """
 
     files: Files

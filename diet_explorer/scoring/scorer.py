@@ -63,7 +63,7 @@ class ExampleScorer:
     share : tuple of (int, int)
         This process's number and the number of processes; each scores its share of the examples.
     class_order : int array (K,), optional
-        Where each of the dataset's classes stands in the model's output; by default in the same place.
+        Where each of the dataset's classes stands in the model's output; by default at the same position.
     rows : int array (N,), optional
         Rows to score, ascending; by default all.
     """
@@ -107,7 +107,7 @@ class ExampleScorer:
         model : transformers sequence classifier
             Left as it was: mode, gradients, random number generators.
         on_batch : callable
-            Told how many examples are done; may raise to stop.
+            Called with how many examples are done; may raise to stop.
         """
         device = next(model.parameters()).device
         norms = None if self._grand == "off" else GradientNorms(model, parameters=self._grand, groups=True)

@@ -44,7 +44,7 @@ def prepare_run(
     *,
     should_stop: Callable[[], bool],
 ) -> None:
-    """Load the model once, so that a bad one is told before anything else, and write down what runs where.
+    """Load the model once, so that a bad one is reported before anything else, and write down what runs where.
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Statistics of a ranking, counted once when its checkpoint lands, so that no page aggregates rows.
 
-Histograms and quantiles per split and class, class balance of the worst examples, and agreement (Spearman, overlap of
-the worst) with earlier checkpoints, between scores and between seeds. One small JSON document per ranking.
+Histograms and quantiles per split and class, class balance of the highest-ranked examples, and agreement (Spearman,
+overlap of the highest-ranked) with earlier checkpoints, between scores and between seeds. One small JSON document per
+ranking.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def statistics_of(
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """How a score orders the N examples of the training split; 1 is the worst.
+    """How a score orders the N examples of the training split; 1 is the most suspicious.
 
     Attributes
     ----------
@@ -169,7 +170,7 @@ class TrainOrder:
 
 
 def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
-    """Spearman's coefficient (None where a score is constant), then the overlap of the worst `SHARES`, in [0, 1]."""
+    """Spearman's coefficient (None where a score is constant), then the share in common of the first `SHARES`, in [0, 1]."""
     rows = len(first.ranks)
     if rows == 0:
         return [None] * (1 + len(SHARES))
@@ -186,7 +187,7 @@ def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
 
 
 def worst_size(share: float, rows: int) -> int:
-    """How many examples the worst `share` of some rows are; at least one."""
+    """How many examples the highest-ranked `share` of some rows are; at least one."""
     return max(1, round(share * rows))
 
 
@@ -271,7 +272,7 @@ def _trajectories(ranking: RankingColumns) -> list[list[int]] | None:
 def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
     values, ranks = ranking.column(name).astype(np.float64), ranking.column(f"rank_{name}")
     low, high = float(values.min()), float(values.max())
-    found: dict[str, Any] = {
+    statistics: dict[str, Any] = {
         "edges": [low, high],
         "counts": ranking.counts(_bins(values, low, high), BINS).tolist(),
         "log": None,
@@ -282,12 +283,12 @@ def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
         smallest = max(float(values[values > 0].min()), high / 10**LOG_DECADES)
         ends = (math.log10(min(smallest, high / 10)), math.log10(high))
         logarithms = np.log10(np.maximum(values, 10 ** ends[0]))
-        found["log"] = {"edges": ends, "counts": ranking.counts(_bins(logarithms, *ends), BINS).tolist()}
+        statistics["log"] = {"edges": ends, "counts": ranking.counts(_bins(logarithms, *ends), BINS).tolist()}
     easy = ranking.train & (ranks > np.count_nonzero(ranking.train) / 2)
-    found["easy_spread"] = float(values[easy].std()) if easy.any() else None
+    statistics["easy_spread"] = float(values[easy].std()) if easy.any() else None
     deviations = ranking.deviations(name)[easy].astype(np.float64)
-    found["easy_seed_spread"] = float(np.sqrt(np.square(deviations).mean())) if easy.any() else None
-    return found
+    statistics["easy_seed_spread"] = float(np.sqrt(np.square(deviations).mean())) if easy.any() else None
+    return statistics
 
 
 def _bins(values: Floats, low: float, high: float) -> NDArray[np.int64]:
@@ -300,7 +301,7 @@ def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArra
     whole, per_class = [], []
     for rows in ranking.order.by_split:
         ordered = np.empty(len(rows), dtype=np.int64)
-        ordered[ranks[rows] - 1] = rows  # sorted already, from the worst on
+        ordered[ranks[rows] - 1] = rows  # sorted already, highest-ranked first
         if catalogue.score(name).worst == "high":
             ordered = ordered[::-1]
         whole.append(_of_sorted(values[ordered]))
@@ -315,16 +316,16 @@ def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArra
 def _of_sorted(values: Floats) -> list[float] | None:
     if not len(values):
         return None
-    places = np.array(QUANTILES) * (len(values) - 1)
-    below, above = np.floor(places).astype(np.int64), np.ceil(places).astype(np.int64)
-    found = values[below] + (values[above] - values[below]) * (places - below)
-    return [float(f"{value:.7g}") for value in found]
+    positions = np.array(QUANTILES) * (len(values) - 1)
+    below, above = np.floor(positions).astype(np.int64), np.ceil(positions).astype(np.int64)
+    quantiles = values[below] + (values[above] - values[below]) * (positions - below)
+    return [float(f"{value:.7g}") for value in quantiles]
 
 
 def _worst_balance(ranking: RankingColumns, ranks: NDArray[np.int32]) -> list[list[list[int]]]:
-    """Examples per class among the worst `SHARES` of each split: nested by split, share, class."""
-    found = []
+    """Examples per class among the highest-ranked `SHARES` of each split: nested by split, share, class."""
+    balance = []
     for rows in ranking.order.by_split:
         worst = [rows[ranks[rows] <= worst_size(share, len(rows))] for share in SHARES]
-        found.append([np.bincount(ranking.labels[part], minlength=ranking.class_count).tolist() for part in worst])
-    return found
+        balance.append([np.bincount(ranking.labels[part], minlength=ranking.class_count).tolist() for part in worst])
+    return balance

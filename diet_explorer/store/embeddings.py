@@ -5,7 +5,7 @@ end of seed 0)::
 
     embeddings/tuned.parquet    one vector per example
     neighbours/tuned.parquet    the nearest other examples of each
-    maps/tuned.parquet          a place on the plane per example, with its parameters in maps/tuned.json
+    maps/tuned.parquet          a position on the plane per example, with its parameters in maps/tuned.json
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Queries:
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """Run one statement and return all of its rows as a data frame."""
-        found: pd.DataFrame = self.table(sql, parameters).to_pandas()
-        return found
+        frame: pd.DataFrame = self.table(sql, parameters).to_pandas()
+        return frame
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> object:
         """Run one statement and return the first column of its first row."""

@@ -105,8 +105,8 @@ def figure_columns(
     deviations : float32 array (N, S) or None
         Standard deviations over the seeds; None for a single seed.
     """
-    found = {FIGURES: _side_by_side(values)}
-    return found if deviations is None else {**found, DEVIATIONS: _side_by_side(deviations)}
+    columns = {FIGURES: _side_by_side(values)}
+    return columns if deviations is None else {**columns, DEVIATIONS: _side_by_side(deviations)}
 
 
 def figures_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
