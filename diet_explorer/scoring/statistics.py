@@ -170,7 +170,7 @@ class TrainOrder:
 
 
 def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
-    """Spearman's coefficient (None where a score is constant), then the share in common of the first `SHARES`, in [0, 1]."""
+    """Spearman's coefficient (None where a score is constant), then the share in common of the first `SHARES`."""
     rows = len(first.ranks)
     if rows == 0:
         return [None] * (1 + len(SHARES))
