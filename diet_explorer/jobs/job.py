@@ -32,7 +32,7 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobWords:
-    """How people are told of a kind of job.
+    """What people read of a kind of job that failed.
 
     Attributes
     ----------

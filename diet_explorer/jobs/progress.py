@@ -28,7 +28,7 @@ class JobProgress:
     share : float
         How much is done, in [0, 1].
     seconds_left : float or None
-        None while it cannot be told.
+        None while it is not known.
     error, remedy, kind : str or None
         What went wrong, what to do, and the name of the error's class, if it failed.
     finished_at : str or None

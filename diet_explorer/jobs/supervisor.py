@@ -78,7 +78,7 @@ def app_script() -> Path:
     Raises
     ------
     WorkspaceError
-        It is in neither place.
+        It is in neither.
     """
     package = Path(diet_explorer.__file__).parent
     for candidate in (package / "_app" / "app.py", package.parent / "app.py"):

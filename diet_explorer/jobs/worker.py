@@ -34,7 +34,7 @@ logger = logging.getLogger("diet_explorer.jobs")
 
 
 def run_worker(settings: Settings, *, slot: int | None = None, announce: Callable[[str], None]) -> NoReturn:
-    """Do the jobs of a workspace until the process is told to end (SIGINT or SIGTERM).
+    """Do the jobs of a workspace until somebody asks the process to end (SIGINT or SIGTERM).
 
     The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again.
 
