@@ -26,8 +26,8 @@ class JobQueue:
     """The queue of a workspace's jobs.
 
     The run's own record (status queued, running, …) belongs to the explorer database; whoever cancels a run sets
-    that status first, so that a worker which looks at either of the two stops. To resume a run is to submit it again: the
-    new job goes on from the run's last complete checkpoint, while the old one keeps its failure or cancellation.
+    that status first, so that a worker which looks at either of the two stops. To resume a run is to submit it again:
+    the new job goes on from the run's last complete checkpoint, while the old one keeps its failure or cancellation.
 
     Parameters
     ----------

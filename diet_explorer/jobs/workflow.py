@@ -26,23 +26,30 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
     make: Callable[..., Job] = kind
 
     @DBOS.step(name=kind.kind)
-    def work(*arguments: str) -> str:
-        return carry_out(context, make(context.settings, context.files, *arguments))
+    def work(job_id: str, *arguments: str) -> str:
+        return carry_out(make(context.settings, context.files, *arguments), job_id)
 
     @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
     def run(*arguments: str) -> str:
-        return work(*arguments)
+        return work(str(DBOS.workflow_id), *arguments)
 
 
-def carry_out(context: WorkerContext, job: Job) -> str:
-    """Do what was asked for last, or go on with it, and give the state it ended in."""
+def carry_out(job: Job, job_id: str) -> str:
+    """Do what was asked for, or go on with it, and give the state it ended in.
+
+    Parameters
+    ----------
+    job : QueuedJob
+    job_id : str
+        Of the request; nothing is done where another one has taken its place.
+    """
     request, status = job.request(), job.status()
-    if request is None:
+    if request is None or request.id != job_id:
         return "cancelled"
-    starts = status.starts + 1 if status.job == request.id else 1
-    begun = job.progress_type(job=request.id, state="running", stage="Starting", starts=starts)
+    starts = status.starts + 1 if status.job == job_id else 1
+    begun = job.progress_type(job=job_id, state="running", stage="Starting", starts=starts)
     try:
-        _work(context, job, begun)
+        _work(job, begun)
     except JobCancelledError:
         job.clean_up()
         return "cancelled"
@@ -52,7 +59,7 @@ def carry_out(context: WorkerContext, job: Job) -> str:
     return str(job.status().state)
 
 
-def _work(context: WorkerContext, job: Job, begun: Any) -> None:
+def _work(job: Job, begun: Any) -> None:
     def stopped() -> bool:
         return job.is_stopped(begun.job)
 

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from diet_explorer import Workspace
 from diet_explorer.cli.app import app
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
-from diet_explorer.jobs.context import WorkerContext
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.jobs.workflow import carry_out
@@ -229,8 +228,7 @@ def submitted(run, workspace, folder):
     """A queued export, its job, and the work that a worker would do; there is no worker that would take it up."""
     export = run.pruning.plan(Policy(drop_hardest=5)).submit_export(folder, format="parquet")
     job = ExportJob(workspace.settings, workspace.context.files, export.id)
-    context = WorkerContext(workspace.settings, workspace.context.files, workspace.context.records, lambda _: None)
-    return export, job, lambda: carry_out(context, job)
+    return export, job, lambda: carry_out(job, export.id)
 
 
 def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, workspace, tmp_path):
