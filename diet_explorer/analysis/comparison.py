@@ -58,7 +58,7 @@ class Comparison:
             minus the first: above 0 the example is more suspicious there.
         """
         mine, theirs = self._positions
-        kept = self._here.columns.keeps(where)[mine]
+        kept = where.keeps(self._here.columns)[mine]
         mine, theirs = mine[kept], theirs[kept]
         before, after = self._percentiles[0][mine], self._percentiles[1][theirs]
         moved = after - before

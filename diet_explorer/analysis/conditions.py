@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.region import MapName
 from diet_explorer.errors import BadInputError
 
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from diet_explorer.analysis.matching import Mask, RankingColumns
+
 AGAIN = "Correct or remove it, or choose the filter again."
 _YES_NO = {"yes": True, "no": False}
 
-
-class Columns(Protocol):
-    """What conditions ask of N examples; `matching.RankingColumns` answers."""
-
-    def of_classes(self, column: Literal["label", "predicted"], names: Sequence[str]) -> Mask: ...
-    def of_splits(self, names: Sequence[str]) -> Mask: ...
-    def of_ids(self, ids: Sequence[str]) -> Mask: ...
-    def of_search(self, query: str) -> Mask: ...
-    def of_values(self, values: Sequence[tuple[str, str]]) -> Mask: ...
-    def of_trajectories(self, kinds: Sequence[str]) -> Mask: ...
-    def of_decisions(self, states: Sequence[str]) -> Mask: ...
-    def disagree(self) -> Mask: ...
-    def flagged(self) -> Mask: ...
-    def score(self, name: str) -> NDArray[np.float32]: ...
-    def numbers(self, column: str) -> NDArray[np.float64]: ...
-    def lengths(self) -> NDArray[np.int32]: ...
-    def map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+P = ParamSpec("P")
 
 
 class Value(Protocol):
@@ -46,40 +31,20 @@ class Value(Protocol):
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that a filter can ask for.
-
-    Attributes
-    ----------
-    key : str
-        The URL parameter.
-    help : str
-        On the command line.
-    masks : callable
-        Masks of the examples that a value keeps, all of which must hold.
-    flag, metavar : str or None
-        On the command line; the flag is ``--<key>`` unless another is given.
-    kind : type or None
-        The `Value` that each text is read as; None where a text is the value.
-    words : callable or None
-        What a chip says of a value; its own `describe` otherwise.
-    check : callable or None
-        Raises an error for a value that makes no sense.
-    default : object
-        The value where nothing is asked for.
-    """
+    """One thing that a filter can ask for, with one value."""
 
     flag_type: ClassVar[Any] = str | None
 
-    key: str
-    help: str
-    masks: Callable[[Columns, Any], Iterable[Mask]]
+    key: str  # the URL parameter
+    help: str  # on the command line
+    mask: Callable[[RankingColumns, Any], Mask]  # the examples that a value keeps
     _: KW_ONLY
-    flag: str | None = None
-    metavar: str | None = None
-    kind: type[Value] | None = None
-    words: Callable[[Any], str] | None = None
-    check: Callable[[Any], None] | None = None
+    kind: type[Value] | None = None  # what each text is read as; None where a text is the value
+    words: Callable[[Any], str] | None = None  # what a chip says of a value; its own `describe` otherwise
+    check: Callable[[Any], None] | None = None  # raises an error for a value that makes no sense
     default: Any = None
+    flag: str | None = None  # on the command line; ``--<key>`` where none is given
+    metavar: str | None = None
 
     def write(self, value: Any) -> list[str]:
         """A value as the texts of the URL parameter."""
@@ -138,17 +103,24 @@ class Several(Condition):
         return [(self._describe(entry), tuple(other for other in value if other != entry)) for entry in value]
 
 
-def condition(entry: Condition) -> Any:
-    """The field of a filter that holds the condition's value."""
-    return field(default=entry.default, metadata={"condition": entry})
+def _field_of(kind: Callable[P, Condition]) -> Callable[P, Any]:
+    """Makes fields of a filter, each of which holds the value of one condition of a kind."""
+
+    def filter_field(*arguments: P.args, **keywords: P.kwargs) -> Any:
+        condition = kind(*arguments, **keywords)
+        return field(default=condition.default, metadata={"condition": condition})
+
+    return filter_field
 
 
-def within(values: NDArray[np.floating], low: float | None, high: float | None) -> Iterable[Mask]:
-    """Compared in the values' precision, where an end goes to the next number inside the range: none is rounded in."""
-    kind = values.dtype.type
+one, yes_no, several = _field_of(Condition), _field_of(YesNo), _field_of(Several)
+
+
+def between(values: NDArray[np.float64] | NDArray[np.int32], low: float | None, high: float | None) -> Mask:
+    """Which values lie in [low, high]; every value does where both ends are open, NaN too."""
+    mask = np.ones(len(values), dtype=bool)
     if low is not None:
-        least = kind(low)
-        yield np.asarray(values >= (least if float(least) >= low else np.nextafter(least, kind(np.inf))))
+        mask &= values >= low
     if high is not None:
-        most = kind(high)
-        yield np.asarray(values <= (most if float(most) <= high else np.nextafter(most, kind(-np.inf))))
+        mask &= values <= high
+    return mask

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isfinite
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote
 
-from diet_explorer.analysis.conditions import AGAIN, Columns, Condition, Mask, Several, YesNo, condition, within
+import numpy as np
+
+from diet_explorer.analysis.conditions import AGAIN, Condition, between, one, several, yes_no
 from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
+
+if TYPE_CHECKING:
+    from diet_explorer.analysis.matching import Mask, RankingColumns
 
 TRAIN_ONLY = ("train",)
 UNDECIDED = "undecided"
@@ -112,26 +117,15 @@ class LengthRange:
         return f"{' and '.join(filter(None, (least, most))) or 'any number of'} characters"
 
 
-def _scores_masks(columns: Columns, ranges: Sequence[ScoreRange]) -> Iterator[Mask]:
-    for entry in ranges:
-        yield from within(columns.score(entry.name), entry.low, entry.high)
+def _in_score_ranges(columns: RankingColumns, ranges: Sequence[ScoreRange]) -> Mask:
+    # in double precision: an end that is rounded to a score's own could let a score in
+    masks = [between(columns.score(entry.name).astype(np.float64), entry.low, entry.high) for entry in ranges]
+    return np.asarray(np.logical_and.reduce(masks))
 
 
-def _metadata_masks(columns: Columns, ranges: Sequence[MetadataRange]) -> Iterator[Mask]:
-    for entry in ranges:
-        yield from within(columns.numbers(entry.column), entry.low, entry.high)
-
-
-def _length_masks(columns: Columns, length: LengthRange) -> Iterator[Mask]:
-    lengths = columns.lengths()
-    if length.low is not None:
-        yield lengths >= length.low
-    if length.high is not None:
-        yield lengths <= length.high
-
-
-def _check_trajectories(kinds: Sequence[str]) -> None:
-    _check_words("type of trajectory", kinds, TRAJECTORIES)
+def _in_metadata_ranges(columns: RankingColumns, ranges: Sequence[MetadataRange]) -> Mask:
+    masks = [between(columns.numbers(entry.column), entry.low, entry.high) for entry in ranges]
+    return np.asarray(np.logical_and.reduce(masks))
 
 
 def _check_decided(states: Sequence[str]) -> None:
@@ -171,133 +165,105 @@ class ExampleFilter:
     length : LengthRange or None
     """
 
-    labels: tuple[str, ...] = condition(
-        Several(
-            "label",
-            "Only this given label; repeat for more.",
-            lambda columns, names: [columns.of_classes("label", names)],
-            words="label: {}".format,
-        )
+    labels: tuple[str, ...] = several(
+        "label",
+        "Only this given label; repeat for more.",
+        lambda columns, names: columns.of_classes("label", names),
+        words="label: {}".format,
     )
-    predicted: tuple[str, ...] = condition(
-        Several(
-            "predicted",
-            "Only this predicted label; repeat for more.",
-            lambda columns, names: [columns.of_classes("predicted", names)],
-            words="predicted: {}".format,
-        )
+    predicted: tuple[str, ...] = several(
+        "predicted",
+        "Only this predicted label; repeat for more.",
+        lambda columns, names: columns.of_classes("predicted", names),
+        words="predicted: {}".format,
     )
-    disagree: bool | None = condition(
-        YesNo(
-            "disagree",
-            "Only given ≠ predicted, or only =.",
-            lambda columns, wanted: [columns.disagree() == wanted],
-            flag="--disagree/--agree",
-            words=lambda wanted: "given ≠ predicted" if wanted else "given = predicted",
-        )
+    disagree: bool | None = yes_no(
+        "disagree",
+        "Only given ≠ predicted, or only =.",
+        lambda columns, wanted: columns.disagree() == wanted,
+        flag="--disagree/--agree",
+        words=lambda wanted: "given ≠ predicted" if wanted else "given = predicted",
     )
-    splits: tuple[str, ...] = condition(
-        Several(
-            "split",
-            'Only this split; repeat for more, or "" for all. Default: train.',
-            lambda columns, names: [columns.of_splits(names)],
-            words="split: {}".format,
-            default=TRAIN_ONLY,
-        )
+    splits: tuple[str, ...] = several(
+        "split",
+        'Only this split; repeat for more, or "" for all. Default: train.',
+        lambda columns, names: columns.of_splits(names),
+        words="split: {}".format,
+        default=TRAIN_ONLY,
     )
-    text: str = condition(
-        Condition(
-            "q",
-            'Search of the texts: words, "phrases", begin*, -without.',
-            lambda columns, query: [columns.of_search(query)],
-            flag="--query",
-            metavar="TEXT",
-            words="text: “{}”".format,
-            default="",
-        )
+    text: str = one(
+        "q",
+        'Search of the texts: words, "phrases", begin*, -without.',
+        lambda columns, query: columns.of_search(query),
+        flag="--query",
+        metavar="TEXT",
+        words="text: “{}”".format,
+        default="",
     )
-    ids: tuple[str, ...] = condition(
-        Several(
-            "id",
-            "Only the example of this id; repeat for more.",
-            lambda columns, ids: [columns.of_ids(ids)],
-            words=lambda ids: f"{len(ids):,} chosen examples",
-            together=True,
-        )
+    ids: tuple[str, ...] = several(
+        "id",
+        "Only the example of this id; repeat for more.",
+        lambda columns, ids: columns.of_ids(ids),
+        words=lambda ids: f"{len(ids):,} chosen examples",
+        together=True,
     )
-    scores: tuple[ScoreRange, ...] = condition(
-        Several(
-            "range",
-            "Only this range; an end may be left out.",
-            _scores_masks,
-            metavar="SCORE:LOW:HIGH",
-            kind=ScoreRange,
-        )
+    scores: tuple[ScoreRange, ...] = several(
+        "range",
+        "Only this range; an end may be left out.",
+        _in_score_ranges,
+        metavar="SCORE:LOW:HIGH",
+        kind=ScoreRange,
     )
-    metadata: tuple[MetadataRange, ...] = condition(
-        Several(
-            "meta",
-            "Only this range of a further column.",
-            _metadata_masks,
-            metavar="COLUMN:LOW:HIGH",
-            kind=MetadataRange,
-        )
+    metadata: tuple[MetadataRange, ...] = several(
+        "meta",
+        "Only this range of a further column.",
+        _in_metadata_ranges,
+        metavar="COLUMN:LOW:HIGH",
+        kind=MetadataRange,
     )
-    values: tuple[MetadataValue, ...] = condition(
-        Several(
-            "value",
-            "Only this value of a further column; repeat for more.",
-            lambda columns, pairs: [columns.of_values([(pair.column, pair.value) for pair in pairs])],
-            metavar="COLUMN:VALUE",
-            kind=MetadataValue,
-        )
+    values: tuple[MetadataValue, ...] = several(
+        "value",
+        "Only this value of a further column; repeat for more.",
+        lambda columns, pairs: columns.of_values([(pair.column, pair.value) for pair in pairs]),
+        metavar="COLUMN:VALUE",
+        kind=MetadataValue,
     )
-    trajectories: tuple[str, ...] = condition(
-        Several(
-            "trajectory",
-            f"Only this type: {', '.join(TRAJECTORIES)}. {TRAJECTORY_RULE}",
-            lambda columns, kinds: [columns.of_trajectories(kinds)],
-            metavar="TYPE",
-            words=str,
-            check=_check_trajectories,
-        )
+    trajectories: tuple[str, ...] = several(
+        "trajectory",
+        f"Only this type: {', '.join(TRAJECTORIES)}. {TRAJECTORY_RULE}",
+        lambda columns, kinds: columns.of_trajectories(kinds),
+        metavar="TYPE",
+        words=str,
+        check=lambda kinds: _check_words("type of trajectory", kinds, TRAJECTORIES),
     )
-    decided: tuple[str, ...] = condition(
-        Several(
-            "decided",
-            "Only undecided, keep, relabel, exclude or unsure.",
-            lambda columns, states: [columns.of_decisions(states)],
-            metavar="STATE",
-            words=lambda state: state if state == UNDECIDED else f"decided: {state}",
-            check=_check_decided,
-        )
+    decided: tuple[str, ...] = several(
+        "decided",
+        "Only undecided, keep, relabel, exclude or unsure.",
+        lambda columns, states: columns.of_decisions(states),
+        metavar="STATE",
+        words=lambda state: state if state == UNDECIDED else f"decided: {state}",
+        check=_check_decided,
     )
-    flagged: bool | None = condition(
-        YesNo(
-            "flagged",
-            "Only flagged examples.",
-            lambda columns, wanted: [columns.flagged() == wanted],
-            flag="--flagged/--not-flagged",
-            words=lambda wanted: "flagged" if wanted else "not flagged",
-        )
+    flagged: bool | None = yes_no(
+        "flagged",
+        "Only flagged examples.",
+        lambda columns, wanted: columns.flagged() == wanted,
+        flag="--flagged/--not-flagged",
+        words=lambda wanted: "flagged" if wanted else "not flagged",
     )
-    region: Region | None = condition(
-        Condition(
-            "region",
-            "Only inside this polygon on a map, as in a link.",
-            lambda columns, region: [region.contains(*columns.map(region.map))],
-            metavar="MAP:X,Y;X,Y;…",
-            kind=Region,
-        )
+    region: Region | None = one(
+        "region",
+        "Only inside this polygon on a map, as in a link.",
+        lambda columns, region: region.contains(*columns.map(region.map)),
+        metavar="MAP:X,Y;X,Y;…",
+        kind=Region,
     )
-    length: LengthRange | None = condition(
-        Condition(
-            "length",
-            "Only so many characters; an end may be left out.",
-            _length_masks,
-            metavar="LOW:HIGH",
-            kind=LengthRange,
-        )
+    length: LengthRange | None = one(
+        "length",
+        "Only so many characters; an end may be left out.",
+        lambda columns, length: between(columns.lengths(), length.low, length.high),
+        metavar="LOW:HIGH",
+        kind=LengthRange,
     )
 
     def __post_init__(self) -> None:
@@ -337,10 +303,12 @@ class ExampleFilter:
             for words, without in entry.chips(value)
         ]
 
-    def masks(self, columns: Columns) -> Iterator[Mask]:
-        """Which examples each condition keeps."""
+    def keeps(self, columns: RankingColumns) -> Mask:
+        """Which examples all conditions keep."""
+        mask = np.ones(len(columns.examples), dtype=bool)
         for _, entry, value in self._asked():
-            yield from entry.masks(columns, value)
+            mask &= entry.mask(columns, value)
+        return mask
 
     def _asked(self) -> Iterator[tuple[str, Condition, Any]]:
         """The conditions that ask for something, with the name and the value of their field."""

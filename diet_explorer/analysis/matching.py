@@ -15,8 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.analysis.conditions import Mask
-from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.region import MAP_TITLES, MapName
 from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.example_rows import ExampleRows
@@ -31,6 +29,7 @@ from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
 
 T = TypeVar("T", bound=np.generic)
+Mask = NDArray[np.bool_]
 Search = Callable[[str], NDArray[np.integer]]
 Decisions = Callable[[], pa.Table]
 
@@ -148,13 +147,6 @@ class RankingColumns:
         codes = self.order.splits
         totals = np.bincount(codes).astype(np.float32)
         return np.asarray(100 * (1 - self.ranks(name) / totals[codes]), dtype=np.float32)
-
-    def keeps(self, where: ExampleFilter) -> Mask:
-        """Which examples the filter keeps."""
-        mask = np.ones(self._ranking.num_rows, dtype=bool)
-        for condition in where.masks(self):
-            mask &= condition
-        return mask
 
     def of_classes(self, column: Literal["label", "predicted"], names: Sequence[str]) -> Mask:
         """Which have one of these classes as given or predicted label."""

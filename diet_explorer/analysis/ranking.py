@@ -78,11 +78,11 @@ class Ranking:
 
     def count(self, where: ExampleFilter) -> int:
         """How many examples the filter keeps."""
-        return int(np.count_nonzero(self.columns.keeps(where)))
+        return int(np.count_nonzero(where.keeps(self.columns)))
 
     def rows(self, where: ExampleFilter) -> NDArray[np.int32]:
         """Rows of all examples that the filter keeps, ascending."""
-        return self.columns.examples[self.columns.keeps(where)]
+        return self.columns.examples[where.keeps(self.columns)]
 
     def page(self, by: str, where: ExampleFilter, limit: int | None, offset: int = 0) -> pd.DataFrame:
         """Examples, highest-ranked first.
@@ -109,7 +109,7 @@ class Ranking:
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
         """An example's position from 0 on in the list that `page` gives; None where the filter does not keep it."""
         values = self.columns.score(by)
-        mask = self.columns.keeps(where)
+        mask = where.keeps(self.columns)
         position = int(np.searchsorted(self.columns.examples, np.int32(row)))
         if position == len(mask) or self.columns.examples[position] != row or not mask[position]:
             return None
@@ -130,7 +130,7 @@ class Ranking:
         pandas.DataFrame
             ``left, right, count``; empty where the filter keeps no example.
         """
-        values = self.columns.score(by)[self.columns.keeps(where)].astype(np.float64)
+        values = self.columns.score(by)[where.keeps(self.columns)].astype(np.float64)
         if not len(values):
             return pd.DataFrame({"left": [], "right": [], "count": []})
         low, high = float(values.min()), float(values.max())
@@ -143,7 +143,7 @@ class Ranking:
 
     def values(self, names: Sequence[str], where: ExampleFilter) -> pd.DataFrame:
         """Only the values of some scores, a row per example in row order."""
-        mask = self.columns.keeps(where)
+        mask = where.keeps(self.columns)
         return pd.DataFrame({name: self.columns.score(name)[mask] for name in names})
 
     def points(
@@ -171,7 +171,7 @@ class Ranking:
             ``row, x, y`` and the columns, in row order.
         """
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
-        mask = self.columns.keeps(where)
+        mask = where.keeps(self.columns)
         positions = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
         if len(positions) > limit:
             numbers = _scattered(self.columns.examples[positions])
@@ -201,7 +201,7 @@ class Ranking:
             One row per cell that holds examples: ``x_bin, y_bin`` from 0, ``x, y`` of its middle, ``count``, and
             ``disagree``, the share of them in [0, 1] whose given label is not the predicted one.
         """
-        mask = self.columns.keeps(where)
+        mask = where.keeps(self.columns)
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
         if box is not None:
             mask &= _inside(across, up, box)
@@ -240,7 +240,7 @@ class Ranking:
         keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
         if len(where.splits) == 1:
             keys = self.columns.ranks(by)
-        return part_of_order(keys, self.columns.keeps(where), offset, limit)
+        return part_of_order(keys, where.keeps(self.columns), offset, limit)
 
     def details(self, positions: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
         """``row`` and other columns of some of the ranking's examples, codes turned into words.
