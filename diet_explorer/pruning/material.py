@@ -121,5 +121,5 @@ def material_of(
 
 
 def _codes(words: pa.ChunkedArray, known: tuple[str, ...] | list[str], absent: int) -> NDArray[np.int32]:
-    found: NDArray[np.int32] = pc.fill_null(pc.index_in(words, pa.array(known, pa.string())), absent).to_numpy()
-    return found
+    codes: NDArray[np.int32] = pc.fill_null(pc.index_in(words, pa.array(known, pa.string())), absent).to_numpy()
+    return codes

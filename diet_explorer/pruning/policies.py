@@ -41,19 +41,19 @@ KIND_NOTES: dict[PolicyKind, str] = {
     "duplicates": "Keeps one example of each group of near-duplicates.",
 }
 MOST_STRATA = 1000
-_WINDOWED = ("window", "class_balanced")
-_SIZED = ("hardest", "easiest", "random", "stratified")
-_SCORED = (*_WINDOWED, "hardest", "easiest", "stratified")
+_WINDOWED: tuple[PolicyKind, ...] = ("window", "class_balanced")
+_SIZED: tuple[PolicyKind, ...] = ("hardest", "easiest", "random", "stratified")
+_SCORED: tuple[PolicyKind, ...] = ("window", "class_balanced", "hardest", "easiest", "stratified")
 _KINDS_OF: dict[str, tuple[PolicyKind, ...]] = {
     "drop_hardest": ("window", "class_balanced", "stratified"),
-    "drop_easiest": ("window", "class_balanced"),
-    "keep": ("hardest", "easiest", "random", "stratified"),
-    "size": ("hardest", "easiest", "random", "stratified"),
+    "drop_easiest": _WINDOWED,
+    "keep": _SIZED,
+    "size": _SIZED,
     "strata": ("stratified",),
     "seed": ("random", "stratified"),
-    "score": ("window", "class_balanced", "hardest", "easiest", "stratified"),
-    "checkpoint": ("window", "class_balanced", "hardest", "easiest", "stratified"),
-    "run_seed": ("window", "class_balanced", "hardest", "easiest", "stratified"),
+    "score": _SCORED,
+    "checkpoint": _SCORED,
+    "run_seed": _SCORED,
 }
 """The kinds that a setting means something to; settings that are not named here, to all."""
 
@@ -181,7 +181,7 @@ class Policy:
 
     def uses(self, setting: str) -> bool:
         """Whether a setting, by its field's name, means something to this kind."""
-        return self.kind in _KINDS_OF.get(setting, POLICY_KINDS)
+        return _uses(self.kind, setting)
 
     def at_fraction(self, keep: float) -> Policy:
         """The same policy at another share of kept examples, in per cent; a window moves its easy end.
@@ -269,18 +269,18 @@ class Policy:
             "deduplicate": _read_yes_no,
         }
         whole = ("size", "minimum_per_class", "strata", "seed", "run_seed")
-        found: dict[str, Any] = {"kind": kind}
+        values: dict[str, Any] = {"kind": kind}
         for name, text in texts.items():
-            if kind not in _KINDS_OF.get(name, POLICY_KINDS):
+            if not _uses(kind, name):
                 continue
             read = readers.get(name, int if name in whole else float)
             try:
-                found[name] = read(text)
+                values[name] = read(text)
             except ValueError:
                 raise BadInputError(
                     f"The policy's {_KEYS[name]}={text!r} cannot be read.", "Correct or remove it, or choose it again."
                 ) from None
-        return cls(**found)
+        return cls(**values)
 
     @classmethod
     def from_text(cls, text: str) -> Policy:
@@ -304,7 +304,7 @@ class Policy:
                     f"The policy {text!r} has a setting {setting!r} that cannot be read.",
                     f"Write it as name=value; the names are: {', '.join(names)}.",
                 )
-            if kind in POLICY_KINDS and kind not in _KINDS_OF.get(names[key], POLICY_KINDS):
+            if kind in POLICY_KINDS and not _uses(kind, names[key]):
                 raise BadInputError(
                     f"The policy {kind!r} does not use {key!r}.", "Leave it out, or choose another policy."
                 )
@@ -338,6 +338,10 @@ class Policy:
                     f"The policy {self.kind!r} does not use {entry.name!r}.",
                     f"Leave it out; this policy uses: {known or 'decisions and duplicates only'}.",
                 )
+
+
+def _uses(kind: str, setting: str) -> bool:
+    return kind in _KINDS_OF.get(setting, POLICY_KINDS)
 
 
 def _percent(name: str, value: float) -> None:

@@ -341,7 +341,7 @@ def verdict(variant: Variant, full: int, accuracy: Interval, vs_random: Interval
 
 
 def _notes(policy: Policy) -> list[str]:
-    """What tells a policy from others of its kind, apart from the share that it keeps."""
+    """What sets a policy apart from others of its kind, apart from the share that it keeps."""
     plain = Policy(policy.kind)
     notes = []
     if policy.needs_scores:

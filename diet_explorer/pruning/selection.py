@@ -144,7 +144,7 @@ def hardest_first(hardness: NDArray[np.floating], tie_order: NDArray[np.integer]
 
 
 def drawing_order(tie_order: NDArray[np.integer], seed: int) -> NDArray[np.uint64]:
-    """A pseudo-random number for each row from its place among the ids and a seed (SplitMix64, Steele et al. 2014)."""
+    """A pseudo-random number for each row from its position by id and a seed (SplitMix64, Steele et al. 2014)."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     start = _mixed(np.array([seed], dtype=np.uint64) + golden)
     return _mixed(start + (tie_order.astype(np.uint64) + np.uint64(1)) * golden)
@@ -221,7 +221,7 @@ def _apply_rule(
     rows = np.flatnonzero(free)
     numbers = drawing_order(material.tie_order[rows], policy.seed)
     rows = rows[np.lexsort((material.tie_order[rows], numbers, strata[rows]))]
-    reasons[rows[_places(strata[rows]) >= budgets[strata[rows]]]] = NOT_DRAWN
+    reasons[rows[_positions(strata[rows]) >= budgets[strata[rows]]]] = NOT_DRAWN
 
 
 def _drop_ends(
@@ -237,12 +237,12 @@ def _drop_ends(
     rows = rows[np.lexsort((material.tie_order[rows], -material.hardness[rows], groups[rows]))]
     own = groups[rows]
     sizes = np.bincount(own, minlength=len(hard))
-    places = _places(own)
-    reasons[rows[places >= (sizes - easy)[own]]] = TOO_EASY
-    reasons[rows[places < hard[own]]] = TOO_HARD
+    positions = _positions(own)
+    reasons[rows[positions >= (sizes - easy)[own]]] = TOO_EASY
+    reasons[rows[positions < hard[own]]] = TOO_HARD
 
 
-def _places(groups: NDArray[np.integer]) -> NDArray[np.int64]:
+def _positions(groups: NDArray[np.integer]) -> NDArray[np.int64]:
     """Each entry's position in its run of equal ones."""
     first = np.r_[True, groups[1:] != groups[:-1]] if len(groups) else np.empty(0, dtype=bool)
     starts = np.flatnonzero(first)

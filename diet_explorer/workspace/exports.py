@@ -207,9 +207,8 @@ class Exports:
 
     def get(self, export_id: str) -> Export:
         """An export by its id; NotFoundError where there is none."""
-        export = Export(self._context, export_id)
-        _ = export.request
-        return export
+        ExportJob(self._context.settings, self._context.files, export_id).asked()
+        return Export(self._context, export_id)
 
     def write(
         self,

@@ -57,7 +57,7 @@ def test_without_a_test_split_a_hold_out_is_offered(empty, open_page, tmp_path, 
     config = RunConfig(dataset_id=dataset.id, epochs=1, seeds=1, checkpoints=(1.0,))
     run = empty.create_run(config, name="a run", origin="job")
     codes = dataset.examples()["label"].map(dataset.classes.index)
-    write_scores(empty.files, dataset.manifest, run.id, 0, 1.0, (codes.to_numpy()[:, None] == [0, 1]) * 1.0)
+    write_scores(empty.context.files, dataset.manifest, run.id, 0, 1.0, (codes.to_numpy()[:, None] == [0, 1]) * 1.0)
     app = open_page("proof", run=run.id)
     assert_calm(app)
     if part == "test":

@@ -42,8 +42,8 @@ class Card:
     @property
     def own_config(self) -> str | None:
         """Name of the configuration that an earlier push described; None if none did."""
-        found = _SECTION.search(self.body)
-        return None if found is None else found["config"]
+        section = _SECTION.search(self.body)
+        return None if section is None else section["config"]
 
 
 def parsed_card(text: str, repo: str) -> Card:
@@ -54,11 +54,11 @@ def parsed_card(text: str, repo: str) -> Card:
     HubError
         What stands at its top is not YAML; it is not touched then.
     """
-    found = _FRONT.match(text)
-    if found is None:
+    front = _FRONT.match(text)
+    if front is None:
         return Card(None, {}, text)
     try:
-        data = yaml.safe_load(found["yaml"])
+        data = yaml.safe_load(front["yaml"])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" (line {mark.line + 2})"
@@ -71,7 +71,7 @@ def parsed_card(text: str, repo: str) -> Card:
             f"The card ({CARD_NAME}) of {repo} on the Hub begins with YAML that is not a list of keys.",
             "Correct it there, then push again.",
         )
-    return Card(found["yaml"], data or {}, text[found.end() :])
+    return Card(front["yaml"], data or {}, text[front.end() :])
 
 
 def merged_card(text: str | None, manifest: Mapping[str, Any], repo: str, proof: CardProof) -> str:
@@ -131,15 +131,15 @@ def _own_keys(data: Mapping[str, Any], manifest: Mapping[str, Any], config: str)
 
 def _config_entry(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
     files: dict[str, list[str]] = {}
-    for entry in manifest["files"]:
-        if entry["split"] is not None:
-            files.setdefault(entry["split"], []).append(entry["path"])
+    for file in manifest["files"]:
+        if file["split"] is not None:
+            files.setdefault(file["split"], []).append(file["path"])
     listed = [{"split": split, "path": paths[0] if len(paths) == 1 else paths} for split, paths in files.items()]
-    found: dict[str, Any] = {"config_name": config, "data_files": listed}
+    entry: dict[str, Any] = {"config_name": config, "data_files": listed}
     if manifest["options"]["format"] == "csv":
-        numbers = [entry["name"] for entry in manifest["columns"] if entry["type"] in _CSV_TYPES]
-        found |= {"keep_default_na": False, "na_values": {name: [""] for name in numbers}}  # a text "NA" is a text
-    return found
+        numbers = [column["name"] for column in manifest["columns"] if column["type"] in _CSV_TYPES]
+        entry |= {"keep_default_na": False, "na_values": {name: [""] for name in numbers}}  # a text "NA" is a text
+    return entry
 
 
 def _types_entry(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
@@ -163,10 +163,10 @@ def _types_entry(manifest: Mapping[str, Any], config: str) -> dict[str, Any]:
 
 def _csv_type(column: Mapping[str, Any]) -> str:
     """How a column of CSV is loaded; whole numbers and truth values leave no room for an empty cell."""
-    found = _CSV_TYPES.get(column["type"], "string")
+    kind = _CSV_TYPES.get(column["type"], "string")
     if not column["nulls"]:
-        return found
-    return "float64" if found in _INTEGERS else "string" if found == "bool" else found
+        return kind
+    return "float64" if kind in _INTEGERS else "string" if kind == "bool" else kind
 
 
 def _with_entry(entries: Any, config: str, entry: dict[str, Any] | None) -> list[Any]:
@@ -207,9 +207,9 @@ def _lines_but(front: str, keys: set[str]) -> Sequence[str]:
     pending: list[str] = []
     leaving = False
     for line in front.splitlines(keepends=True):
-        found = _KEY.match(line)
-        if found is not None:
-            leaving = found["key"] in keys
+        key = _KEY.match(line)
+        if key is not None:
+            leaving = key["key"] in keys
             kept += pending
             pending = []
         if not leaving:

@@ -191,7 +191,7 @@ def _plain(value: object) -> str:
 
 
 def _linked(source: str) -> str:
-    return _ARXIV.sub(lambda found: f"[{found[0]}](https://arxiv.org/abs/{found[1]})", source)
+    return _ARXIV.sub(lambda match: f"[{match[0]}](https://arxiv.org/abs/{match[1]})", source)
 
 
 def _code(command: str) -> str:

@@ -144,8 +144,8 @@ class ExportColumns:
 
     def _score(self, name: str, rows: NDArray[np.int64]) -> pa.Array:
         """A score, null for rows that the run did not score."""
-        places = np.searchsorted(self._ranked_rows, rows)
-        inside = np.minimum(places, len(self._ranked_rows) - 1)
+        positions = np.searchsorted(self._ranked_rows, rows)
+        inside = np.minimum(positions, len(self._ranked_rows) - 1)
         there = self._ranked_rows[inside] == rows
         return self._ranking[name].take(pa.array(inside, mask=~there)).cast(pa.float32())
 

@@ -1,6 +1,6 @@
 """Writing rows, batch by batch, as CSV, JSON Lines, Parquet or a folder of the `datasets` library.
 
-The same batches give the same bytes: nothing that is written hangs on time, place or number of processors.
+The same batches give the same bytes: nothing that is written hangs on time, path or number of processors.
 """
 
 from __future__ import annotations
@@ -181,14 +181,14 @@ def with_features(schema: pa.Schema, label_columns: list[str], classes: list[str
     features = Features.from_arrow_schema(schema)
     for name in label_columns:
         features[name] = ClassLabel(names=classes)
-    found: pa.Schema = features.arrow_schema
-    return schema.with_metadata(found.metadata)
+    described: pa.Schema = features.arrow_schema
+    return schema.with_metadata(described.metadata)
 
 
 def features_of(schema: pa.Schema) -> dict[str, Any]:
     """The features that `with_features` has put into a schema, as plain data."""
-    found: dict[str, Any] = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    return found
+    features: dict[str, Any] = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return features
 
 
 class _JsonText:
@@ -203,8 +203,8 @@ class _JsonText:
         if pa.types.is_floating(column.type):
             column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
         self._connection.register("batch", pa.table({"value": column}))
-        found = self._connection.sql("SELECT to_json(value)::VARCHAR AS value FROM batch").to_arrow_table()["value"]
-        return pc.if_else(column.is_valid(), found.combine_chunks().cast(pa.string()), pa.scalar(null, pa.string()))
+        texts = self._connection.sql("SELECT to_json(value)::VARCHAR AS value FROM batch").to_arrow_table()["value"]
+        return pc.if_else(column.is_valid(), texts.combine_chunks().cast(pa.string()), pa.scalar(null, pa.string()))
 
     def close(self) -> None:
         self._connection.close()

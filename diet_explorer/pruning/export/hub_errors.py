@@ -21,7 +21,7 @@ _ANSWER_LENGTH = 200
 
 
 class RateLimited(Exception):
-    """The Hub answered 429; raised as soon as such an answer comes, so that all waiting happens in one place.
+    """The Hub answered 429; raised as soon as such an answer comes, so that all waiting happens in `HubPush.run`.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ class RateLimited(Exception):
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """An exception and what it was raised from: the client library wraps what happens in its upload threads."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def status_of(error: BaseException) -> int | None:

@@ -145,10 +145,10 @@ def model_sha256(model: str) -> str | None:
         from huggingface_hub.errors import HFValidationError
 
         try:
-            found = try_to_load_from_cache(model, _WEIGHTS)
+            cached = try_to_load_from_cache(model, _WEIGHTS)
         except HFValidationError:  # the name of something else than a model, such as imported training dynamics
             return None
-        path = Path(found) if isinstance(found, str) else path
+        path = Path(cached) if isinstance(cached, str) else path
     return file_sha256(path) if path.is_file() else None
 
 

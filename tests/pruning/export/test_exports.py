@@ -24,6 +24,7 @@ from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedErro
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.jobs.workflow import carry_out
+from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.training.config import RunConfig
@@ -129,6 +130,19 @@ def test_kept_rows_in_the_source_columns_and_the_same_bytes_again(run, workspace
     assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "out")
     assert [found.id for found in workspace.exports(run)][1] == export.id
     assert workspace.export(export.id).status == "succeeded"
+
+
+def test_the_plan_of_a_request_is_the_one_that_was_made(run, workspace):
+    for policy in (Policy(drop_hardest=10, deduplicate=True), Policy("random", keep=50), Policy("hardest", run_seed=1)):
+        plan = run.pruning.plan(policy)
+        request = ExportRequest.of(run.id, plan, ExportOptions(all_rows=True))
+        again = request.plan(workspace.context.files, run.dataset.ledger)
+        assert again.policy == plan.policy and again.decisions_at == plan.decisions_at
+        assert again.rows.tolist() == plan.rows.tolist() and again.labels.tolist() == plan.labels.tolist()
+        assert again.counts().equals(plan.counts()) and again.reasons().equals(plan.reasons())
+        assert again.checkpoint == plan.checkpoint == 1.0 and again.ranking.equals(plan.ranking)
+        kept = ExportRequest.of(run.id, plan, ExportOptions())
+        assert kept.checkpoint == (1.0 if policy.needs_scores else None)  # which scores the bytes hang on
 
 
 def test_all_rows_with_why_and_their_scores(run, tmp_path):
