@@ -16,16 +16,15 @@ from diet_explorer.ui.audit.review import draw_review
 from diet_explorer.ui.audit.rules import draw_rules
 from diet_explorer.ui.audit.suspect_list import draw_suspect_list
 from diet_explorer.ui.examples.filter_bar import draw_filters
+from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
-from diet_explorer.ui.shell.picker import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
-from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
-_FACES = {
+_TABS = {
     "review": "Review",
     "list": "List",
     "conflicts": "Disagreements",
@@ -35,7 +34,7 @@ _FACES = {
 
 
 def body(selection: Selection) -> None:
-    """Draw one of the page's faces."""
+    """Draw one of the page's tabs."""
     found = scored(selection, "Examples whose labels may be wrong")
     if found is None:
         return
@@ -45,16 +44,16 @@ def body(selection: Selection) -> None:
     if who is None:
         draw_who_asks()
         return
-    faces = _FACES if who.may("annotator") else {name: title for name, title in _FACES.items() if name != "review"}
-    face = selection.view.tab if selection.view.tab in faces else next(iter(faces))
-    by = _bar(selection, dataset, run, checkpoint, who, faces, face)
-    if face == "list":
+    tabs = _TABS if who.may("annotator") else {name: title for name, title in _TABS.items() if name != "review"}
+    tab = selection.view.tab if selection.view.tab in tabs else next(iter(tabs))
+    by = _bar(selection, dataset, run, checkpoint, who, tabs, tab)
+    if tab == "list":
         draw_suspect_list(selection, dataset, run, checkpoint, by)
-    elif face == "conflicts":
+    elif tab == "conflicts":
         draw_conflicts(selection, dataset, run, checkpoint, who)
-    elif face == "history":
+    elif tab == "history":
         draw_history(dataset, run, who)
-    elif face == "evidence":
+    elif tab == "evidence":
         draw_evidence(run, checkpoint, who)
     else:
         draw_review(selection, dataset, run, checkpoint, who, by)
@@ -67,15 +66,15 @@ def _bar(
     run: Run,
     checkpoint: float,
     who: Identity,
-    faces: Mapping[str, str],
-    face: str,
+    tabs: Mapping[str, str],
+    tab: str,
 ) -> str:
-    """Draw the faces, the order of the queue, its filter and its rules; the witness that orders it."""
+    """Draw the tabs, the order of the queue, its filter and its rules; the witness that orders it."""
     names = [entry.name for entry in run.audit.witnesses(checkpoint) if entry.available]
     by = selection.view.by or COMBINED
     with st.container(key="audit-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        draw_faces("audit-face", faces, face)
-        if face in ("review", "list"):
+        draw_tabs("audit-tabs", tabs, tab)
+        if tab in ("review", "list"):
             mirrored_select(
                 "Order",
                 names if by in names else [by, *names],
@@ -84,10 +83,10 @@ def _bar(
                 lambda name: f"By {witness(name).title}",
                 label_visibility="collapsed",
             )
-        if face == "review":
+        if tab == "review":
             with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
                 draw_filters(selection, dataset, run, checkpoint)
-        if face in ("review", "conflicts"):
+        if tab in ("review", "conflicts"):
             draw_rules(dataset, who)
     return by
 

@@ -8,9 +8,9 @@ from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card, draw_pinned
 from diet_explorer.ui.examples.ranked_list import draw_explanation, draw_list, draw_toolbar
 from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.unscored import scored
 
 
 def body(selection: Selection) -> None:

@@ -13,9 +13,9 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
 from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.run import Run
 

@@ -21,23 +21,23 @@ from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import escape, visible
 from diet_explorer.ui.shell.boundary import error_boundary
-from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.controls import draw_tabs
+from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
 from diet_explorer.ui.shell.view import View
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
-_FACES = {"list": "Datasets", "add": "Add a dataset"}
+_TABS = {"list": "Datasets", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5
 
 
 def body(selection: Selection) -> None:
-    """Draw one of the page's two faces."""
-    face = selection.view.tab if selection.view.tab in _FACES else ("list" if selection.datasets else "add")
-    draw_faces("datasets-face", _FACES, face)
-    if face == "add":
+    """Draw one of the page's two tabs."""
+    tab = selection.view.tab if selection.view.tab in _TABS else ("list" if selection.datasets else "add")
+    draw_tabs("datasets-tabs", _TABS, tab)
+    if tab == "add":
         _add()
     elif selection.dataset is None:
         empty_state(

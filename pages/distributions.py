@@ -5,12 +5,12 @@ from __future__ import annotations
 from diet_explorer.ui.distributions.cautions import draw_cautions
 from diet_explorer.ui.distributions.comparison import draw_comparison
 from diet_explorer.ui.distributions.tabs import draw_distribution, draw_scores, draw_stability
+from diet_explorer.ui.shell.controls import draw_tabs
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
-from diet_explorer.ui.shell.unscored import scored
 
-_FACES = {
+_TABS = {
     "distribution": "Distribution",
     "stability": "Stability",
     "scores": "Scores compared",
@@ -19,20 +19,20 @@ _FACES = {
 
 
 def body(selection: Selection) -> None:
-    """Draw the cautions and one of the page's faces."""
+    """Draw the cautions and one of the page's tabs."""
     found = scored(selection, "The distribution of every score at each checkpoint")
     if found is None:
         return
     dataset, run, checkpoint = found
-    face = selection.view.tab if selection.view.tab in _FACES else "distribution"
-    draw_faces("distributions-face", _FACES, face)
-    if face != "runs":
+    tab = selection.view.tab if selection.view.tab in _TABS else "distribution"
+    draw_tabs("distributions-tabs", _TABS, tab)
+    if tab != "runs":
         draw_cautions(selection, run, checkpoint)
-    if face == "distribution":
+    if tab == "distribution":
         draw_distribution(selection, dataset, run, checkpoint)
-    elif face == "stability":
+    elif tab == "stability":
         draw_stability(selection, run, checkpoint)
-    elif face == "scores":
+    elif tab == "scores":
         draw_scores(selection, run, checkpoint)
     else:
         draw_comparison(selection, dataset, run, checkpoint)

@@ -10,10 +10,10 @@ from diet_explorer.ui.drawing.markup import chip
 from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.job import draw_map_job, draw_settings
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
+from diet_explorer.ui.shell.controls import draw_tabs
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
-from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.workspace.run import Run
 
 _TITLES: dict[str, str] = {"tuned": "After training", "initial": "Before training"}
@@ -28,7 +28,7 @@ def body(selection: Selection) -> None:
         return
     dataset, run, checkpoint = found
     which: Representation = "initial" if selection.view.map == "initial" else "tuned"
-    draw_faces("map-which", _TITLES, which, field="map")
+    draw_tabs("map-which", _TITLES, which, field="map")
     progress = run.maps.progress(which)
     if progress.is_active or (progress.drawn is None and progress.state != "succeeded"):
         draw_map_job(run, which, progress)

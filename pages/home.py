@@ -99,7 +99,7 @@ def _state(selection: Selection) -> None:
         f"<div><b>{len(selection.datasets):,}</b><span>datasets</span></div>"
         f"<div><b>{words.whole(examples)}</b><span>examples</span></div>"
         f"<div><b>{len(open_workspace().runs()):,}</b><span>runs</span></div></div>"
-        f'<p class="de-quiet de-path">{escape(open_workspace().files.root)}</p>'
+        f'<p class="de-quiet de-path">{escape(open_workspace().context.files.root)}</p>'
     )
     st.subheader("Where the scores come from", anchor=False)
     st.html(

@@ -9,17 +9,15 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
 from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words
-from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
+from diet_explorer.ui.shell.empty_states import empty_state, scored
 from diet_explorer.ui.shell.frame import run_page
-from diet_explorer.ui.shell.picker import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
-from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.ui.shell.view import View
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.proof import Proof
 
-_FACES = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
+_TABS = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
 
 
 def body(selection: Selection) -> None:
@@ -60,9 +58,9 @@ def body(selection: Selection) -> None:
 def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
     by_id = {proof.id: proof for proof in proofs}
     proof = by_id.get(selection.view.proof or "", proofs[0])
-    face = selection.view.tab if selection.view.tab in _FACES else "results"
+    tab = selection.view.tab if selection.view.tab in _TABS else "results"
     with st.container(key="proof-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        draw_faces("proof-face", _FACES, face)
+        draw_tabs("proof-tabs", _TABS, tab)
         if len(proofs) > 1:
             mirrored_select(
                 "Proof", list(by_id), proof.id, "proof", lambda name: _title(by_id[name]), label_visibility="collapsed"
@@ -73,9 +71,9 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
         f"takes {words.whole(proof.steps)} steps</p>"
     )
     draw_proof_line(proof, progress)
-    if face == "trainings":
+    if tab == "trainings":
         draw_trainings(proof)
-    elif face == "numbers":
+    elif tab == "numbers":
         draw_table(proof.table())
     else:
         draw_results(proof, proof.table())

@@ -14,43 +14,43 @@ from diet_explorer.ui.prune.policy_form import draw_policy_form
 from diet_explorer.ui.prune.policy_shelf import draw_policy_shelf, saved_words
 from diet_explorer.ui.prune.preview import draw_boundary, draw_effect, draw_figures
 from diet_explorer.ui.shell.boundary import show_error
+from diet_explorer.ui.shell.controls import draw_tabs
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
-from diet_explorer.ui.shell.unscored import scored
 from diet_explorer.ui.shell.view import change, read_view
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
-_FACES = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
+_TABS = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
 
 
 def body(selection: Selection) -> None:
-    """Draw one of the page's faces, and the policy or the export's form beside it."""
+    """Draw one of the page's tabs, and the policy or the export's form beside it."""
     found = scored(selection, "What a policy keeps and drops")
     if found is None:
         return
     dataset, run, _ = found
-    face = selection.view.tab if selection.view.tab in _FACES else "effect"
+    tab = selection.view.tab if selection.view.tab in _TABS else "effect"
     policy = policy_of(selection)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         with st.container(key="prune-bar", horizontal=True, vertical_alignment="center", gap="small"):
-            draw_faces("prune-face", _FACES, face)
-            if face != "export":
+            draw_tabs("prune-tabs", _TABS, tab)
+            if tab != "export":
                 draw_policy_shelf(run, policy)
-        if face == "export":
+        if tab == "export":
             draw_exports(run, selection.view.export)
         else:
-            _draw_preview(selection, run, policy, face)
+            _draw_preview(selection, run, policy, tab)
     with right:
-        if face == "export":
+        if tab == "export":
             draw_export_form(run, policy)
         else:
             _draw_builder(selection, dataset, run, policy)
 
 
-def _draw_preview(selection: Selection, run: Run, policy: Policy, face: str) -> None:
+def _draw_preview(selection: Selection, run: Run, policy: Policy, tab: str) -> None:
     try:
         found = planned(run, policy)
     except DietExplorerError as error:
@@ -63,7 +63,7 @@ def _draw_preview(selection: Selection, run: Run, policy: Policy, face: str) -> 
         return
     with st.container(key="preview", gap="small"):
         draw_figures(found)
-        if face == "cut":
+        if tab == "cut":
             draw_boundary(selection, found)
         else:
             draw_effect(selection, found)

@@ -13,20 +13,20 @@ from diet_explorer.ui.score.run_form import draw_form, fill_form
 from diet_explorer.ui.score.run_list import draw_run_list, settings_words
 from diet_explorer.ui.score.run_progress import draw_progress
 from diet_explorer.ui.shell.boundary import error_boundary
-from diet_explorer.ui.shell.empty import empty_state
+from diet_explorer.ui.shell.controls import draw_tabs
+from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.tabs import draw_faces
 from diet_explorer.ui.shell.view import View, change
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
-_FACES = {"progress": "Progress", "new": "New run"}
+_TABS = {"progress": "Progress", "new": "New run"}
 
 
 def body(selection: Selection) -> None:
-    """Draw one of the page's two faces."""
+    """Draw one of the page's two tabs."""
     dataset, run = selection.dataset, selection.run
     if dataset is None:
         empty_state(
@@ -37,9 +37,9 @@ def body(selection: Selection) -> None:
             view=View(tab="add"),
         )
         return
-    face = selection.view.tab if selection.view.tab in _FACES else ("progress" if run else "new")
-    draw_faces("score-face", _FACES, face)
-    if face == "new":
+    tab = selection.view.tab if selection.view.tab in _TABS else ("progress" if run else "new")
+    draw_tabs("score-tabs", _TABS, tab)
+    if tab == "new":
         _new_run(dataset)
     elif run is None:
         empty_state(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
 from diet_explorer.analysis.parts import part_of_order
+from diet_explorer.analysis.region import Box
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
@@ -19,9 +20,6 @@ from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
-
-Box = tuple[float, float, float, float]
-"""Part of a map: least and greatest x, least and greatest y."""
 
 
 class Ranking:

@@ -19,6 +19,8 @@ MAP_TITLES: dict[MapName, str] = {
     "embedding-initial": "embedding map before training",
     "embedding-tuned": "embedding map after training",
 }
+Box = tuple[float, float, float, float]
+"""A part of a map: least and greatest x, least and greatest y."""
 MOST_POINTS = 64
 _DIGITS = 4
 _MANY_POINTS = 50_000

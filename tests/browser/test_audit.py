@@ -169,7 +169,7 @@ def test_a_review_by_keys_alone(audited, new_page):
 
 
 def bulk(page, run):
-    tab_to(page, ".st-key-audit-face button")
+    tab_to(page, ".st-key-audit-tabs button")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-exclude button")).to_be_visible()

@@ -73,7 +73,7 @@ def test_an_address_that_is_not_verified_only_looks(guarded, new_page):
     _, run, _ = guarded
     page = signed_in(new_page, guarded, "eve")
     expect(page.locator(".st-key-person")).to_contain_text("viewer")
-    expect(page.locator(".st-key-audit-face")).not_to_contain_text("Review")
+    expect(page.locator(".st-key-audit-tabs")).not_to_contain_text("Review")
     expect(page.get_by_text("You may look here.")).to_be_visible()
     expect(page.locator(".st-key-bulk-exclude button")).to_be_disabled()
     expect(page.locator(".st-key-suspect-table tbody tr").nth(10)).to_be_visible()

@@ -21,7 +21,7 @@ def choose_path(app, path):
 def test_an_empty_workspace_offers_to_add_a_dataset(empty, open_page):
     app = open_page("datasets")
     assert_calm(app)
-    assert control(app.segmented_control, "datasets-face").value == "add"
+    assert control(app.segmented_control, "datasets-tabs").value == "add"
     assert "What is needed" in words_on(app)
 
 
@@ -119,4 +119,4 @@ def test_the_report_of_a_dataset_lists_what_was_set_aside(filled, open_page):
     assert HOSTILE not in text
     app.button(key="score-dataset").click().run()
     assert_calm(app)
-    assert control(app.segmented_control, "score-face").value == "new"
+    assert control(app.segmented_control, "score-tabs").value == "new"

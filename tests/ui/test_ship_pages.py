@@ -1,4 +1,4 @@
-"""The pages that ship: empty states, faces, refusals, links, and sets without a test split."""
+"""The pages that ship: empty states, tabs, refusals, links, and sets without a test split."""
 
 import pytest
 

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.report import ValidationReport
-from diet_explorer.ui.drawing import charts, words
+from diet_explorer.ui.datasets import charts
+from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape, visible
 
 _REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}

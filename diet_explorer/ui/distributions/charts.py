@@ -10,13 +10,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from diet_explorer.analysis.region import Box
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OTHERS, SECOND, THIRD, cividis, count_scale
 from diet_explorer.ui.drawing.density import heat_cells
 from diet_explorer.ui.drawing.plain import in_chart, name_in_chart
-from diet_explorer.ui.shell.view import Box
 
 _SCALE = [(step / 8, cividis(step / 8)) for step in range(9)]
 _ROOM = 0.92  # of the width between two checkpoints that the violins take

@@ -17,8 +17,8 @@ from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.examples.panel import PAGE_SIZE, draw_card
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.asking import asked
-from diet_explorer.ui.shell.empty import empty_state
-from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.picker import run_title
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View, change

@@ -1,4 +1,4 @@
-"""The faces of the Distributions page that look at one run: distributions, stability, scores against each other."""
+"""The tabs of the Distributions page that look at one run: distributions, stability, scores against each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from diet_explorer.ui.drawing.colours import ACCENT, is_dark
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.asking import asked, landed
-from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.controls import mirrored
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run

@@ -1,198 +1,172 @@
-"""The charts: one function per kind, so that the same thing looks the same on every page."""
+"""The frame of every chart: its finding or question as the title, the plot, and one button to download it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import wrap
 
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 
-from diet_explorer.scoring.catalogue import Score
-from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
-from diet_explorer.ui.drawing.chart_frame import axis, draw_bar_chart, draw_chart, layout
-from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OTHERS, SECOND, cividis
-from diet_explorer.ui.drawing.plain import cut_name, visible
+from diet_explorer.ui.drawing.bar_chart import BarChart, draw_bars
+from diet_explorer.ui.drawing.colours import NEUTRAL
+from diet_explorer.ui.drawing.csv_download import safe_csv
+from diet_explorer.ui.drawing.plain import escape, in_chart
 
-_GAP = 0.02  # of a bar's width, between it and the next one
+_HERE = Path(__file__).parent
+_HTML = '<div class="images" role="group" aria-label="Chart as an image"></div>'
+_TITLE_CHARACTERS = 78  # per line of a downloaded chart
+_CONFIG: Mapping[str, object] = {
+    "displayModeBar": True,  # style.css hides it; its camera button makes the images
+    "modeBarButtons": [["toImage"]],
+    "displaylogo": False,
+    "responsive": True,
+}
+
+_images = st.components.v2.component(
+    "diet_explorer.chart_images",
+    html=_HTML,
+    css=(_HERE / "chart_images.css").read_text(encoding="utf-8"),
+    js=(_HERE / "chart_images.js").read_text(encoding="utf-8"),
+)
 
 
-def score_histogram(
-    counts: pd.DataFrame,
-    score: Score,
-    low: float | None,
-    high: float | None,
+def layout(height: int, **more: object) -> dict[str, object]:
+    """What all charts share: margins, hover, and no dragging unless a chart asks for it."""
+    return {
+        "height": height,
+        "margin": {"l": 0, "r": 4, "t": 4, "b": 0},
+        "showlegend": False,
+        "dragmode": False,
+        "hoverlabel": {"align": "left"},
+        **more,
+    }
+
+
+def axis(title: str, **more: object) -> dict[str, object]:
+    """An axis with its title in words."""
+    return {"title": {"text": title, "font": {"size": 12}}, "fixedrange": True, "zeroline": False, **more}
+
+
+def draw_chart(
+    figure: go.Figure,
     *,
-    on_range: Callable[[float, float], None],
+    title: str,
+    key: str,
+    table: Callable[[], pd.DataFrame],
+    note: str = "",
+    config: Mapping[str, object] | None = None,
 ) -> None:
-    """Distribution of a score; dragging over it chooses a range.
+    """Draw one chart.
 
     Parameters
     ----------
-    counts : pandas.DataFrame
-        ``left, right, count`` as `Run.histogram` gives them.
-    low, high : float or None
-        The chosen range; bars outside of it are faded.
-    on_range : callable
-        Called with both ends of the range after a drag.
+    figure : plotly.graph_objects.Figure
+    title : str
+        The finding or the question; it goes into downloaded files as well.
+    key : str
+        Of the container; also the name of downloaded files.
+    table : callable
+        Makes the data behind the chart, when it is downloaded.
+    note : str
+        Quiet words behind the title.
+    config : mapping, optional
+        Further settings of the plot.
     """
-    left, right, width = counts["left"], counts["right"], counts["right"] - counts["left"]
-    middle = (left + right) / 2
-    reach = float(right.iloc[-1] - left.iloc[0]) or 1.0
-    lowest, highest = (-float("inf") if low is None else low), (float("inf") if high is None else high)
-    bars = Bars(
-        left=(left + width * _GAP / 2).tolist(),
-        right=(right - width * _GAP / 2).tolist(),
-        height=counts["count"].tolist(),
-        colour=[cividis((x - left.iloc[0]) / reach) for x in middle],
-        words=[
-            f"{first:.3f} to {last:.3f}\n{words.counted(number, 'example')}"
-            for first, last, number in counts[["left", "right", "count"]].itertuples(index=False)
-        ],
-        opacity=[1.0 if lowest <= x <= highest else 0.3 for x in middle],
+    with _frame(lambda: figure, title, key, table, note):
+        st.plotly_chart(figure, key=f"{key}-plot", config={**_CONFIG, **(config or {})}, alt=title)
+
+
+def draw_bar_chart(
+    chart: BarChart,
+    *,
+    title: str,
+    key: str,
+    table: Callable[[], pd.DataFrame],
+    note: str = "",
+    on_range: Callable[[float, float], None] | None = None,
+) -> None:
+    """Draw a chart that holds nothing but bars; see `draw_chart`, and `draw_bars` for `on_range`."""
+    with _frame(lambda: bar_figure(chart), title, key, table, note):
+        draw_bars(chart, title, f"{key}-bars", on_range)
+
+
+@contextmanager
+def _frame(
+    figure: Callable[[], go.Figure], title: str, key: str, table: Callable[[], pd.DataFrame], note: str
+) -> Iterator[None]:
+    with st.container(key=key, gap=None):
+        with st.container(key=f"{key}-head", horizontal=True, vertical_alignment="center", gap="small"):
+            quiet = f' <span class="de-quiet">{escape(note)}</span>' if note else ""
+            st.html(f'<h4 class="de-chart-title">{escape(title)}{quiet}</h4>', width="stretch")
+            with st.popover("Download chart", icon=":material/download:", key=f"{key}-download", type="tertiary"):
+                _downloads(figure, title, key, table)
+        yield
+
+
+def _downloads(figure: Callable[[], go.Figure], title: str, key: str, table: Callable[[], pd.DataFrame]) -> None:
+    lines = wrap(title, _TITLE_CHARACTERS)
+    _images(key=f"{key}-images", data={"chart": key, "title": "<br>".join(map(in_chart, lines)), "lines": len(lines)})
+    st.download_button(
+        "Page (HTML)",
+        data=lambda: chart_page(figure(), title),
+        file_name=f"{key}.html",
+        mime="text/html",
+        key=f"{key}-html",
+        on_click="ignore",
+        width="stretch",
     )
-    draw_bar_chart(
-        BarChart([bars], score.axis, "Examples", height=116, numbers=4),
-        title="How many examples?",
-        note="Drag to filter",
-        key="score-histogram",
-        table=lambda: counts,
-        on_range=on_range,
+    st.download_button(
+        "Data (CSV)",
+        data=lambda: safe_csv(table()),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        key=f"{key}-csv",
+        on_click="ignore",
+        width="stretch",
     )
 
 
-def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *, key: str) -> None:
-    """Accuracy on train and held-out examples over checkpoints, one line per seed; chance is drawn."""
+def bar_figure(chart: BarChart) -> go.Figure:
+    """A chart of bars as plotly draws it, for a downloaded page."""
     figure = go.Figure()
-    for entry in seeds:
-        points = [point.checkpoint for point in entry.checkpoints]
-        for name, values, colour in (
-            ("train", [point.train_accuracy for point in entry.checkpoints], ACCENT),
-            ("held-out", [point.heldout_accuracy for point in entry.checkpoints], SECOND),
-        ):
-            if any(value is not None for value in values):
-                figure.add_scatter(
-                    x=points,
-                    y=values,
-                    mode="lines+markers",
-                    name=name,
-                    legendgroup=name,
-                    showlegend=entry is seeds[0],
-                    line={"color": colour, "width": 2, "dash": "solid" if name == "train" else "dot"},
-                    marker={"size": 6},
-                    hovertemplate=f"seed {entry.seed}, {name}<br>epoch %{{x:g}}: %{{y:.1%}}<extra></extra>",
-                )
-    figure.add_hline(y=chance, line={"color": NEUTRAL, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=epochs, y=chance, text="largest class", showarrow=False, yshift=8, xanchor="right", font={"size": 11}
-    )
-    figure.update_layout(**layout(210, showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}))
-    figure.update_xaxes(**axis("Checkpoint (epochs)", range=[-0.05, epochs * 1.03]))
-    shown = [chance, *(value for entry in seeds for point in entry.checkpoints for value in _accuracies(point))]
-    limits = [max(0.0, min(shown) - 0.05), min(1.0, max(shown) + 0.05)]
-    figure.update_yaxes(**axis("Accuracy", tickformat=".0%", range=limits, nticks=5))
-    draw_chart(figure, title="Does the model still learn?", key=key, table=lambda: _accuracy_table(seeds))
-
-
-def _accuracy_table(seeds: Sequence[SeedProgress]) -> pd.DataFrame:
-    rows = [
-        {
-            "seed": entry.seed,
-            "checkpoint": point.checkpoint,
-            "train_accuracy": point.train_accuracy,
-            "heldout_accuracy": point.heldout_accuracy,
-        }
-        for entry in seeds
-        for point in entry.checkpoints
-    ]
-    return pd.DataFrame(rows)
-
-
-def _accuracies(point: CheckpointProgress) -> list[float]:
-    return [value for value in (point.train_accuracy, point.heldout_accuracy) if value is not None]
-
-
-def class_balance(
-    classes: Mapping[str, Mapping[str, int]], colours: Mapping[str, str], *, key: str, shown: int = 10
-) -> None:
-    """Examples per class and split: one row per class, a paler shade per further split.
-
-    Parameters
-    ----------
-    classes : mapping
-        Class name to split to count.
-    shown : int
-        How many classes are drawn, the largest first; the rest is one bar.
-    """
-    ordered = sorted(classes, key=lambda name: (-sum(classes[name].values()), name))
-    first, rest = (ordered, []) if len(ordered) <= shown + 1 else (ordered[:shown], ordered[shown:])
-    rows = first + ([f"{len(rest):,} more classes"] if rest else [])
-    splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
-    layers = []
-    for number, split in enumerate(splits):
-        values = [classes[name].get(split, 0) for name in first]
-        values += [sum(classes[name].get(split, 0) for name in rest)] if rest else []
-        layers.append(
-            Bars.named(
-                0.75,
-                values,
-                colour=[colours.get(name, OTHERS) for name in rows],
-                words=[
-                    f"{cut_name(name)}, {cut_name(split)}: {words.counted(value, 'example')}"
-                    for name, value in zip(rows, values, strict=True)
-                ],
-                opacity=[max(1.0 - 0.4 * number, 0.2)] * len(values),
-            )
+    for bars in chart.layers:
+        middles = [(left + right) / 2 for left, right in zip(bars.left, bars.right, strict=True)]
+        figure.add_bar(
+            **({"y": middles, "x": bars.height} if chart.horizontal else {"x": middles, "y": bars.height}),
+            width=[right - left for left, right in zip(bars.left, bars.right, strict=True)],
+            orientation="h" if chart.horizontal else "v",
+            marker={"color": bars.colour, "opacity": bars.opacity, "line": {"width": 0.5, "color": NEUTRAL}},
+            hovertext=["<br>".join(map(in_chart, words.split("\n"))) for words in bars.words],
+            hoverinfo="text",
         )
-    shades = f" ({', then paler '.join(splits)})" if 1 < len(splits) < 4 else ""
-    chart = BarChart(
-        layers,
-        "",
-        visible(f"Examples{shades}"),
-        height=70 + (26 if len(rows) < 5 else 17) * len(rows),
-        names=[(cut_name(name), visible(name)) for name in rows],
-        numbers=5,
-        horizontal=True,
-    )
-    counts = [(name, split, number) for name, by_split in classes.items() for split, number in by_split.items()]
-    draw_bar_chart(
-        chart,
-        title="Are the classes balanced?",
-        key=key,
-        table=lambda: pd.DataFrame(counts, columns=["label", "split", "count"]),
-    )
+    base, up = axis(in_chart(chart.base)), axis(in_chart(chart.up), nticks=chart.numbers)
+    if chart.names is not None:
+        ends = [-0.5, len(chart.names) - 0.5]
+        base |= {
+            "tickvals": list(range(len(chart.names))),
+            "ticktext": [in_chart(short) for short, _ in chart.names],
+            "tickangle": 0,
+            "automargin": True,
+            "range": ends[::-1] if chart.horizontal else ends,
+        }
+    figure.update_layout(**layout(chart.height, barmode="stack"))
+    figure.update_xaxes(**(up if chart.horizontal else base))
+    figure.update_yaxes(**(base if chart.horizontal else up))
+    return figure
 
 
-def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, key: str) -> None:
-    """Texts per bin of length; the bins grow, so each has the same width on screen and carries its limits."""
-    last = max((at for at, number in enumerate(counts) if number), default=0) + 1
-    names = [
-        f"{left:,} or more" if at == len(edges) - 1 else f"{left:,} to {edges[at + 1] - 1:,}"
-        for at, left in enumerate(edges[:last])
-    ]
-    bars = Bars.named(
-        1.0 - _GAP,
-        list(counts[:last]),
-        colour=[ACCENT] * last,
-        words=[
-            f"{name} {unit}\n{words.counted(number, 'example')}"
-            for name, number in zip(names, counts[:last], strict=True)
-        ],
-        opacity=[1.0] * last,
+def chart_page(figure: go.Figure, title: str) -> bytes:
+    """A page of its own that shows the chart without a network, in a light theme."""
+    alone = go.Figure(figure)
+    lines = wrap(title, _TITLE_CHARACTERS)
+    alone.update_layout(
+        template="plotly_white",
+        title={"text": "<br>".join(map(in_chart, lines)), "x": 0, "xref": "paper"},
+        margin={"l": 60, "r": 20, "t": 40 + 24 * len(lines), "b": 50},
+        autosize=True,
     )
-    starts = [f"{left:,}" for left in edges[:last]]
-    limits = pd.DataFrame({f"{unit}_from": edges[:last], "count": counts[:last]})
-    draw_bar_chart(
-        BarChart(
-            [bars],
-            f"Length in {unit}, from",
-            "Examples",
-            height=150,
-            names=list(zip(starts, names, strict=True)),
-            numbers=4,
-        ),
-        title="How long are the texts?",
-        key=key,
-        table=lambda: limits,
-    )
+    return str(alone.to_html(include_plotlyjs=True, full_html=True)).encode()

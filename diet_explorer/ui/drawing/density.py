@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from diet_explorer.ui.shell.view import Box
+from diet_explorer.analysis.region import Box
 
 
 def heat_cells(grid: pd.DataFrame, box: Box, bins: tuple[int, int]) -> dict[str, object]:

@@ -12,12 +12,11 @@ from diet_explorer.analysis.filters import ExampleFilter, LengthRange, MetadataR
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.ui.drawing import charts
 from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.mirror import mirrored
-from diet_explorer.ui.shell.refine import refine
-from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.selection import Selection, refine
 from diet_explorer.ui.shell.view import read_view
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -142,7 +141,7 @@ def _score_range(selection: Selection, run: Run, checkpoint: float) -> None:
     if counts.empty:
         st.caption("No example matches the other conditions.")
     else:
-        charts.score_histogram(
+        score_histogram(
             counts,
             score,
             limits.low,

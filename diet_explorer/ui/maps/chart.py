@@ -12,13 +12,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from diet_explorer.analysis.region import Region
+from diet_explorer.analysis.region import Box, Region
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import NEUTRAL, OTHERS, score_scale
 from diet_explorer.ui.drawing.density import heat_cells
 from diet_explorer.ui.drawing.plain import in_chart, name_in_chart, visible
-from diet_explorer.ui.shell.view import Box
 
 _HERE = Path(__file__).parent
 _HOVER_SIGNS = 90

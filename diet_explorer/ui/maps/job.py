@@ -8,8 +8,8 @@ from diet_explorer.jobs.kinds.map import MapProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.empty_states import skeleton
 from diet_explorer.ui.shell.live_job import watch_job
-from diet_explorer.ui.shell.unscored import skeleton
 from diet_explorer.workspace.run import Run
 
 _TITLES: dict[Representation, str] = {"tuned": "after training", "initial": "before training"}

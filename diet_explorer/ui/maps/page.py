@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from diet_explorer.analysis.region import MapName, Region
+from diet_explorer.analysis.region import Box, MapName, Region
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
@@ -21,10 +21,9 @@ from diet_explorer.ui.examples.panel import draw_card
 from diet_explorer.ui.examples.ranked_list import draw_list
 from diet_explorer.ui.maps.chart import Axes, Colouring, counted_words, draw_map, draw_tools
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.mirror import mirrored
-from diet_explorer.ui.shell.refine import refine
-from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.view import Box, change, read_view
+from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.selection import Selection, refine
+from diet_explorer.ui.shell.view import change, read_view
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from diet_explorer.pruning.proof import Measure
-from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OKABE_ITO, SECOND, THIRD
 from diet_explorer.ui.drawing.plain import in_chart
 

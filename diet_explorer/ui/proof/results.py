@@ -12,7 +12,7 @@ from diet_explorer.pruning.proof import MEASURES, Measure
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.chart import MEASURE_TITLES, proof_chart
-from diet_explorer.ui.shell.unscored import skeleton
+from diet_explorer.ui.shell.empty_states import skeleton
 from diet_explorer.workspace.proof import Proof
 
 _VERDICTS_HEIGHT = 210

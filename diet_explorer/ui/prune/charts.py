@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from diet_explorer.pruning.preview import Cut
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.ui.drawing.chart_frame import axis, draw_chart, layout
+from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, SECOND
 from diet_explorer.ui.drawing.plain import name_in_chart
 

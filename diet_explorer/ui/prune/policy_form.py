@@ -9,7 +9,7 @@ import streamlit as st
 from diet_explorer.pruning.policies import KIND_NOTES, KIND_TITLES, MOST_STRATA, POLICY_KINDS, Policy
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.planning import change_kind, change_rule
-from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.controls import mirrored
 from diet_explorer.workspace.dataset import Dataset
 
 _STEP = 5.0

@@ -19,7 +19,7 @@ from diet_explorer.training.config import (
 )
 from diet_explorer.training.models import locate_model
 from diet_explorer.ui.shell.boundary import show_error
-from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.controls import mirrored
 from diet_explorer.workspace.dataset import Dataset
 
 DEFAULT_SEEDS = 3

@@ -10,9 +10,10 @@ import streamlit as st
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress, SeedProgress
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing import charts, words
+from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
@@ -48,7 +49,7 @@ def _live(run_id: str, run: Run) -> None:
             if any(seed.checkpoints for seed in progress.seeds):
                 left, right = st.columns([1, 1], gap="medium")
                 with left:
-                    charts.accuracy_chart(
+                    accuracy_chart(
                         progress.seeds, run.config.epochs, largest_class_share(run), key=f"accuracy-{run_id}"
                     )
                 with right:

@@ -15,8 +15,7 @@ from diet_explorer.ui.shell.job_line import draw_job_line
 from diet_explorer.ui.shell.navigation import ensure_navigation
 from diet_explorer.ui.shell.person import draw_person, must_sign_in
 from diet_explorer.ui.shell.picker import draw_picker, run_title
-from diet_explorer.ui.shell.refine import refine
-from diet_explorer.ui.shell.selection import Selection, resolve
+from diet_explorer.ui.shell.selection import Selection, refine, resolve
 from diet_explorer.ui.shell.view import forget, read_view
 from diet_explorer.ui.shell.workspace import open_workspace
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
-from typing import Any, Literal
 
 import streamlit as st
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import visible
-from diet_explorer.ui.shell.mirror import mirrored
+from diet_explorer.ui.shell.controls import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.run import Run
 
 MEAN = "mean"
@@ -83,52 +80,6 @@ def run_title(run: Run, runs: Sequence[Run]) -> str:
 def model_title(model: str) -> str:
     """A model's name without its folder or owner."""
     return "MiniLM" if model == BUNDLED else model.rstrip("/").rsplit("/", 1)[-1]
-
-
-def mirrored_select(
-    label: str,
-    options: Sequence[Any],
-    current: Any,
-    name: str,
-    title: Callable[[Any], Any],
-    *,
-    help: str | None = None,
-    to_view: Callable[[Any], Any] = lambda value: value,
-    label_visibility: Literal["visible", "collapsed"] = "visible",
-) -> None:
-    """A select box that shows what the URL says and, when used, changes the URL.
-
-    Parameters
-    ----------
-    name : str
-        Field of the view; the container's key is ``pick-<name>``.
-    title : callable
-        From an option to what people read.
-    to_view : callable
-        From an option to the value in the view.
-    """
-    choices = list(options)
-
-    def changed() -> None:
-        value = st.session_state[key]
-        if value in choices:  # a title that has changed meanwhile comes back as a text of its own
-            change(**{name: to_view(value)})
-
-    with st.container(key=f"pick-{name}"):
-        shown = current if current in choices else next(iter(choices), None)
-        key, default = mirrored(f"pick-{name}", shown)
-        st.selectbox(
-            label,
-            choices,
-            index=choices.index(default) if default in choices else 0,
-            key=key,
-            format_func=lambda option: visible(str(title(option))),
-            help=help,
-            disabled=not choices,
-            placeholder="none yet",
-            label_visibility=label_visibility,
-            on_change=changed,
-        )
 
 
 def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,9 @@ import pandas as pd
 
 from diet_explorer.analysis.card import ExampleCard
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.region import Box
 from diet_explorer.analysis.statistics import CheckpointStatistics
 from diet_explorer.ui.shell.asking import asked, landed
-from diet_explorer.ui.shell.view import Box
 from diet_explorer.workspace.run import Run
 
 _MAPS = 16  # a map's points take some megabytes

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.view import View, read_view, write
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -130,3 +130,24 @@ def _checkpoint(view: View, run: Run | None, landed: list[float]) -> float | Non
             f"Wait for the run, or choose one that is there: {titles}.",
         )
     raise NotFoundError(f"The run has no checkpoint {view.checkpoint:g}.", f"Those that are there: {titles}.")
+
+
+def refine(where: ExampleFilter) -> None:
+    """Make `where` the URL's filter; for callbacks of controls, before the page runs again."""
+    view = read_view()
+    changed = view.changed(where=where)
+    try:
+        keeps = view.example is not None and _matches(resolve(view), where, view.example)
+    except DietExplorerError:  # the page itself will say what is wrong with the address
+        keeps = False
+    write(replace(changed, example=view.example) if keeps else changed)
+
+
+def _matches(selection: Selection, where: ExampleFilter, row: int) -> bool:
+    run, checkpoint = selection.run, selection.checkpoint
+    if run is None or checkpoint is None:
+        return False
+    example = questions.card(run, row, checkpoint, selection.seed)[0]
+    if where.ids and example.id not in where.ids:
+        return False
+    return questions.count(run, checkpoint, selection.seed, replace(where, ids=(example.id,))) > 0

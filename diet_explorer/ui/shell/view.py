@@ -13,13 +13,13 @@ from typing import Any
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.region import Box
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.policies import Policy
 
 _SAVED = "view-of-last-page"
 _TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map", "by", "export", "proof")
 _OWN_KEYS = (*_TEXTS, "checkpoint", "seed", "page", "example", "beside", "zoom")
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class View:
     example : int or None
         Row whose card is open.
     tab : str or None
-        Which of a page's faces is shown.
+        Which of a page's tabs is open.
     beside : int or None
         Row of the example that is pinned beside the open one.
     other : str or None

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui.drawing import charts
+from diet_explorer.ui.datasets import charts
 from diet_explorer.ui.drawing.bar_chart import rectangles
-from diet_explorer.ui.drawing.chart_frame import bar_figure
+from diet_explorer.ui.drawing.charts import bar_figure
 from diet_explorer.ui.drawing.plain import in_chart
+from diet_explorer.ui.examples import score_histogram
 
 HOSTILE = "<b>%{y}</b> & co"
 
@@ -18,15 +19,16 @@ HOSTILE = "<b>%{y}</b> & co"
 def drawn(monkeypatch):
     """The charts that were drawn, as the browser gets them, with what goes along."""
     calls = []
-    monkeypatch.setattr(
-        charts, "draw_bar_chart", lambda chart, **more: calls.append((rectangles(chart), {"chart": chart, **more}))
-    )
+    for module in (charts, score_histogram):
+        monkeypatch.setattr(
+            module, "draw_bar_chart", lambda chart, **more: calls.append((rectangles(chart), {"chart": chart, **more}))
+        )
     return calls
 
 
 def test_bars_of_a_histogram(drawn):
     counts = pd.DataFrame({"left": [0.0, 0.5, 1.0], "right": [0.5, 1.0, 1.5], "count": [1_000, 0, 20]})
-    charts.score_histogram(counts, catalogue.score("el2n"), 0.4, 1.1, on_range=lambda low, high: None)
+    score_histogram.score_histogram(counts, catalogue.score("el2n"), 0.4, 1.1, on_range=lambda low, high: None)
     ((data, _),) = drawn
     assert not data["horizontal"]
     assert (data["across"]["low"], data["across"]["high"]) == pytest.approx((0.0, 1.5), abs=0.01)
