@@ -17,8 +17,7 @@ from diet_explorer.ui.audit.rules import draw_rules
 from diet_explorer.ui.audit.suspect_list import draw_suspect_list
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
@@ -33,12 +32,8 @@ _TABS = {
 }
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw one of the page's tabs."""
-    found = scored(selection, "Examples whose labels may be wrong")
-    if found is None:
-        return
-    dataset, run, checkpoint = found
     selection = replace(selection, seed=None)  # witnesses hear every seed
     who = person()
     if who is None:
@@ -91,4 +86,6 @@ def _bar(
     return by
 
 
-run_page("Audit", "Find the wrong labels, decide quickly, lose nothing.", body)
+run_scored_page(
+    "Audit", "Find the wrong labels, decide quickly, lose nothing.", body, "Examples whose labels may be wrong"
+)

@@ -8,17 +8,14 @@ from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card, draw_pinned
 from diet_explorer.ui.examples.ranked_list import draw_explanation, draw_list, draw_toolbar
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw the table beside the filters, or beside the card of the example that is open."""
-    found = scored(selection, "The examples, the hardest first,")
-    if found is None:
-        return
-    dataset, run, checkpoint = found
     if selection.view.example is None:
         left, right = st.columns([2, 1], gap="medium")
         with left:
@@ -43,8 +40,9 @@ def body(selection: Selection) -> None:
             draw_card(selection, dataset, run, checkpoint, total)
 
 
-run_page(
+run_scored_page(
     "Browse",
     "Read the examples that the model finds hardest or doubts most, and see why.",
     body,
+    "The examples, the hardest first,",
 )

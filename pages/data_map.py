@@ -13,10 +13,10 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
+from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _KIND = MapKind(
@@ -29,12 +29,8 @@ _KIND = MapKind(
 )
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw the map, or what is missing for it."""
-    found = scored(selection, "Every example by how it was learned")
-    if found is None:
-        return
-    dataset, run, checkpoint = found
     if "confidence" not in selection.scores:
         _too_early(selection)
         return
@@ -44,11 +40,11 @@ def body(selection: Selection) -> None:
 def _too_early(selection: Selection) -> None:
     later = [point for point in selection.checkpoints if point > 0]
     if later:
-        words_of = "How an example was learned shows from the first checkpoint after training began."
+        reason = "How an example was learned shows from the first checkpoint after training began."
     else:
-        words_of = "The map appears with the first checkpoint after training began; the run is on its way there."
+        reason = "The map appears with the first checkpoint after training began; the run is on its way there."
     with st.container(key="too-early"):
-        st.html(f'<div class="de-empty"><h3>Nothing has been learned yet</h3><p>{words_of}</p></div>')
+        st.html(f'<div class="de-empty"><h3>Nothing has been learned yet</h3><p>{reason}</p></div>')
         if later:
             st.button(
                 f"Show {catalogue.checkpoint_title(later[-1])}",
@@ -89,4 +85,9 @@ def _reading(selection: Selection, run: Run, checkpoint: float) -> None:
         )
 
 
-run_page("Data map", "See which examples the model learned easily, doubted, or never believed.", body)
+run_scored_page(
+    "Data map",
+    "See which examples the model learned easily, doubted, or never believed.",
+    body,
+    "Every example by how it was learned",
+)

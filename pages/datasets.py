@@ -116,7 +116,7 @@ def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> No
         id=mapping.id,
         split=mapping.split,
         name=name,
-        progress=lambda share, words_of: bar.progress(min(max(share, 0.0), 1.0), text=words_of),
+        progress=lambda share, step: bar.progress(min(max(share, 0.0), 1.0), text=step),
     )
     forget_source()
     st.toast(f"Imported {dataset.rows:,} examples", icon=":material/check:")

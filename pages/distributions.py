@@ -6,9 +6,10 @@ from diet_explorer.ui.distributions.cautions import draw_cautions
 from diet_explorer.ui.distributions.comparison import draw_comparison
 from diet_explorer.ui.distributions.tabs import draw_distribution, draw_scores, draw_stability
 from diet_explorer.ui.shell.controls import draw_tabs
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 _TABS = {
     "distribution": "Distribution",
@@ -18,12 +19,8 @@ _TABS = {
 }
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw the cautions and one of the page's tabs."""
-    found = scored(selection, "The distribution of every score at each checkpoint")
-    if found is None:
-        return
-    dataset, run, checkpoint = found
     tab = selection.view.tab if selection.view.tab in _TABS else "distribution"
     draw_tabs("distributions-tabs", _TABS, tab)
     if tab != "runs":
@@ -38,8 +35,9 @@ def body(selection: Selection) -> None:
         draw_comparison(selection, dataset, run, checkpoint)
 
 
-run_page(
+run_scored_page(
     "Distributions",
     "See how the scores spread while the model learns, and whether their order can be trusted.",
     body,
+    "The distribution of every score at each checkpoint",
 )

@@ -11,9 +11,9 @@ from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.job import draw_map_job, draw_settings
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
 from diet_explorer.ui.shell.controls import draw_tabs
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _TITLES: dict[str, str] = {"tuned": "After training", "initial": "Before training"}
@@ -21,12 +21,8 @@ _COLOURINGS = ("label", "el2n", "confidence", "trajectory", "decided")
 _LEGEND = 8
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
     """Draw the map, or the job that draws it."""
-    found = scored(selection, "Every example by what the model takes for alike")
-    if found is None:
-        return
-    dataset, run, checkpoint = found
     which: Representation = "initial" if selection.view.map == "initial" else "tuned"
     draw_tabs("map-which", _TITLES, which, field="map")
     progress = run.maps.progress(which)
@@ -63,4 +59,9 @@ def _reading(selection: Selection, run: Run, which: Representation) -> None:
         draw_settings(run, which, label="Draw again")
 
 
-run_page("Embedding map", "See which examples the model takes for alike, and which stand among strangers.", body)
+run_scored_page(
+    "Embedding map",
+    "See which examples the model takes for alike, and which stand among strangers.",
+    body,
+    "Every example by what the model takes for alike",
+)

@@ -10,22 +10,20 @@ from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_pr
 from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words
 from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
-from diet_explorer.ui.shell.empty_states import empty_state, scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.empty_states import empty_state
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
 from diet_explorer.ui.shell.workspace import open_workspace
+from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.proof import Proof
+from diet_explorer.workspace.run import Run
 
 _TABS = {"results": "Results", "numbers": "Numbers", "trainings": "Trainings"}
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, _: float) -> None:
     """Draw a proof, and the form for the next beside it."""
-    found = scored(selection, "What pruning does to accuracy")
-    if found is None:
-        return
-    dataset, run, _ = found
     proofs = run.proofs.list()
     chosen = selection.view.proof
     if chosen and chosen not in {proof.id for proof in proofs}:
@@ -85,4 +83,9 @@ def _title(proof: Proof) -> str:
     return f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S} · {number} × {proof.seeds} seeds"
 
 
-run_page("Proof", "Retrain on what a policy keeps, and see whether it beats chance and the full data.", body)
+run_scored_page(
+    "Proof",
+    "Retrain on what a policy keeps, and see whether it beats chance and the full data.",
+    body,
+    "What pruning does to accuracy",
+)

@@ -15,22 +15,17 @@ from diet_explorer.ui.prune.policy_shelf import draw_policy_shelf, saved_words
 from diet_explorer.ui.prune.preview import draw_boundary, draw_effect, draw_figures
 from diet_explorer.ui.shell.boundary import show_error
 from diet_explorer.ui.shell.controls import draw_tabs
-from diet_explorer.ui.shell.empty_states import scored
-from diet_explorer.ui.shell.frame import run_page
+from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.view import change, read_view
+from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _TABS = {"effect": "What it does", "cut": "At the cut", "export": "Exports"}
 
 
-def body(selection: Selection) -> None:
+def body(selection: Selection, dataset: Dataset, run: Run, _: float) -> None:
     """Draw one of the page's tabs, and the policy or the export's form beside it."""
-    found = scored(selection, "What a policy keeps and drops")
-    if found is None:
-        return
-    dataset, run, _ = found
     tab = selection.view.tab if selection.view.tab in _TABS else "effect"
     policy = policy_of(selection)
     left, right = st.columns([2, 1], gap="medium")
@@ -52,7 +47,7 @@ def body(selection: Selection) -> None:
 
 def _draw_preview(selection: Selection, run: Run, policy: Policy, tab: str) -> None:
     try:
-        found = planned(run, policy)
+        plan = planned(run, policy)
     except DietExplorerError as error:
         with st.container(key="refused"):
             show_error(error, key="policy-refused")
@@ -62,11 +57,11 @@ def _draw_preview(selection: Selection, run: Run, policy: Policy, tab: str) -> N
             )
         return
     with st.container(key="preview", gap="small"):
-        draw_figures(found)
+        draw_figures(plan)
         if tab == "cut":
-            draw_boundary(selection, found)
+            draw_boundary(selection, plan)
         else:
-            draw_effect(selection, found)
+            draw_effect(selection, plan)
 
 
 def _draw_builder(selection: Selection, dataset: Dataset, run: Run, policy: Policy) -> None:
@@ -86,7 +81,12 @@ def _draw_builder(selection: Selection, dataset: Dataset, run: Run, policy: Poli
             kwargs={"tab": "export"},
         )
         if st.button("Prove it …", key="go-proof", icon=":material/science:"):
-            st.switch_page("pages/proof.py", query_params=read_view().changed(tab=None).to_query())
+            st.switch_page("pages/proof.py", query_params=selection.view.changed(tab=None).to_query())
 
 
-run_page("Prune & export", "Choose what to drop, see what that does before anything is written, and ship it.", body)
+run_scored_page(
+    "Prune & export",
+    "Choose what to drop, see what that does before anything is written, and ship it.",
+    body,
+    "What a policy keeps and drops",
+)

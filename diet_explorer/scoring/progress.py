@@ -60,6 +60,23 @@ class SeedProgress:
         """Time that scoring took so far."""
         return sum(entry.scoring_seconds for entry in self.checkpoints)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is being worked on."""
+        return self.state not in ("waiting", "done")
+
+    def share(self, planned: int) -> float:
+        """How much of its work is done, in [0, 1]; training and scoring at the `planned` checkpoints count alike."""
+        if self.state == "done":
+            return 1.0
+        scored = len(self.checkpoints) + (self.scoring_done / self.scoring_total if self.scoring_total else 0.0)
+        trained = self.step / self.total_steps if self.total_steps else 0.0
+        return (trained + min(scored / planned, 1.0)) / 2
+
+    def describe(self) -> str:
+        """Where it is, in a few words."""
+        return f"seed {self.seed}, {self.state}, epoch {self.epoch:.2f}"
+
 
 @dataclass(frozen=True)
 class RunProgress:
@@ -78,6 +95,17 @@ class RunProgress:
     def is_active(self) -> bool:
         """Whether it waits or runs."""
         return self.status in ("queued", "running")
+
+    @property
+    def busy(self) -> list[SeedProgress]:
+        """The seeds that are being worked on."""
+        return [seed for seed in self.seeds if seed.is_busy]
+
+    def describe(self) -> str:
+        """Where it is, in a few words."""
+        if self.status == "queued":
+            return f"waiting, place {self.queue_position}" if self.queue_position else "waiting"
+        return self.busy[0].describe() if self.busy else "starting"
 
 
 class ProgressFiles:

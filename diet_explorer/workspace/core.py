@@ -198,12 +198,13 @@ class RunCore:
         """How far it is, per seed and checkpoint."""
         self.refresh()
         seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
+        planned = len(self.config.checkpoints)
         waiting = self.status == "queued"
         return RunProgress(
             run_id=self.id,
             status=self.status,
             seeds=seeds,
-            share=1.0 if self.status == "succeeded" else sum(map(self._seed_share, seeds)) / len(seeds),
+            share=1.0 if self.status == "succeeded" else sum(seed.share(planned) for seed in seeds) / len(seeds),
             seconds_left=self._seconds_left(seeds) if self.status == "running" else None,
             error=self.error,
             remedy=self.remedy,
@@ -375,21 +376,13 @@ class RunCore:
         if self.record.origin == "cartography":
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
-    def _seed_share(self, seed: SeedProgress) -> float:
-        if seed.state == "done":
-            return 1.0
-        points = len(self.config.checkpoints)
-        scored = len(seed.checkpoints) + (seed.scoring_done / seed.scoring_total if seed.scoring_total else 0.0)
-        trained = seed.step / seed.total_steps if seed.total_steps else 0.0
-        return (trained + min(scored / points, 1.0)) / 2
-
     def _seconds_left(self, seeds: list[SeedProgress]) -> float | None:
         known = [entry.seconds_left for entry in seeds if entry.seconds_left is not None and entry.state != "done"]
         if not known:
             return None
         took = [entry.training_seconds + entry.scoring_seconds for entry in seeds if entry.state == "done"]
         waiting = sum(entry.state == "waiting" for entry in seeds)
-        running = [entry for entry in seeds if entry.state not in ("done", "waiting")]
+        running = [entry for entry in seeds if entry.is_busy]
         spent = [entry.training_seconds + entry.scoring_seconds + (entry.seconds_left or 0.0) for entry in running]
         each = took or spent
         return sum(known) + waiting * (sum(each) / len(each) if each else 0.0)

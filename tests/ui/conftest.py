@@ -151,8 +151,8 @@ def parameter(app: AppTest, key: str) -> str:
 
 def control(widgets: Any, name: str) -> Any:
     """The control that mirrors the URL under `name`; its key ends in a stamp of its identity."""
-    (found,) = [widget for widget in widgets if re.fullmatch(rf"{name}-[0-9a-f]+", str(widget.key))]
-    return found
+    (match,) = [widget for widget in widgets if re.fullmatch(rf"{name}-[0-9a-f]+", str(widget.key))]
+    return match
 
 
 def words_on(app: AppTest) -> str:

@@ -32,10 +32,10 @@ def draw_figures(report: ValidationReport) -> None:
 
 def draw_notices(report: ValidationReport) -> None:
     """What stops the import, and what should be looked at, each with its remedy."""
-    for kind, sign, notices in (("refusal", "✕", report.refusals), ("warning", "!", report.warnings)):
+    for kind, symbol, notices in (("refusal", "✕", report.refusals), ("warning", "!", report.warnings)):
         if notices:
             items = "".join(
-                f'<li class="de-{kind}"><b><span aria-hidden="true">{sign}</span> {escape(message)}</b>'
+                f'<li class="de-{kind}"><b><span aria-hidden="true">{symbol}</span> {escape(message)}</b>'
                 f"<span>{escape(remedy)}</span></li>"
                 for message, remedy in notices
             )
@@ -51,7 +51,7 @@ def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: st
         charts.class_balance(report.classes, colours, key=f"{key}-classes")
     with right:
         charts.length_histogram(report.words.edges, report.words.counts, "words", key=f"{key}-lengths")
-        st.html(f'<p class="de-quiet">{_lengths_in_words(report)}</p>')
+        st.html(f'<p class="de-quiet">{_describe_lengths(report)}</p>')
 
 
 def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -> None:
@@ -76,7 +76,7 @@ def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -
     )
 
 
-def _lengths_in_words(report: ValidationReport) -> str:
+def _describe_lengths(report: ValidationReport) -> str:
     """Median and longest text, and the share cut off at each max length up to the first that cuts nothing."""
     cuts = []
     for length, share in report.truncation.items():

@@ -79,7 +79,7 @@ def opened(location: str) -> OpenedSource:
     Raises
     ------
     BadInputError
-        There is nothing usable at that place.
+        There is nothing usable at that location.
     """
     stamp = hashlib.sha256(f"{location} {_version(location)}".encode()).hexdigest()[:12]
     known: OpenedSource | None = st.session_state.get(_OPENED)

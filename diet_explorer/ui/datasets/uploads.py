@@ -27,15 +27,15 @@ def keep_upload(settings: Settings, name: str, stream: BinaryIO) -> Path:
     """
     folder = settings.home_folder / "uploads"
     _sweep(folder)
-    place = folder / uuid.uuid4().hex
-    target = place / (Path(name).name[-_NAME_LENGTH:] or "upload")
+    own = folder / uuid.uuid4().hex
+    target = own / (Path(name).name[-_NAME_LENGTH:] or "upload")
     with explained("write", str(target)):
         try:
-            place.mkdir(parents=True)
+            own.mkdir(parents=True)
             with target.open("wb") as copy:
                 shutil.copyfileobj(stream, copy, 1 << 20)
         except OSError:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(own, ignore_errors=True)
             raise
     return target
 
@@ -48,6 +48,6 @@ def drop_upload(path: Path) -> None:
 def _sweep(folder: Path) -> None:
     if not folder.is_dir():
         return
-    for place in folder.iterdir():
-        if time.time() - place.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(place, ignore_errors=True)
+    for upload in folder.iterdir():
+        if time.time() - upload.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(upload, ignore_errors=True)

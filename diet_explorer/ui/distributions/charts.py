@@ -167,12 +167,12 @@ def correlation_map(
     names : mapping
         What the axes call the entries, in their order.
     """
-    places = {entry: place for place, entry in enumerate(names)}
+    positions = {entry: position for position, entry in enumerate(names)}
     matrix = np.full((len(names), len(names)), np.nan)
     np.fill_diagonal(matrix, 1.0)
     for first, second, value in pairs[["first", "second", "spearman"]].itertuples(index=False):
-        if first in places and second in places:
-            matrix[places[first], places[second]] = matrix[places[second], places[first]] = value
+        if first in positions and second in positions:
+            matrix[positions[first], positions[second]] = matrix[positions[second], positions[first]] = value
     low = min(0.0, float(np.nanmin(matrix)))
     ticks = [in_chart(name) for name in names.values()]
     figure = go.Figure(

@@ -157,8 +157,8 @@ def _stability(run: Run, score: str, seed: int | None) -> pd.DataFrame:
 
 
 def _with_score(selection: Selection, run: Run) -> list[CheckpointStatistics]:
-    found = [questions.statistics(run, point, selection.seed) for point in selection.checkpoints]
-    return [entry for entry in found if selection.score.name in entry.scores]
+    every = [questions.statistics(run, point, selection.seed) for point in selection.checkpoints]
+    return [entry for entry in every if selection.score.name in entry.scores]
 
 
 def _split(selection: Selection, dataset: Dataset) -> str:
@@ -170,18 +170,18 @@ def _split(selection: Selection, dataset: Dataset) -> str:
 
 def _violin(
     statistics: CheckpointStatistics,
-    found: ScoreStatistics,
+    of_score: ScoreStatistics,
     label: str | None,
     selection: Selection,
     split: str,
     *,
     log: bool,
 ) -> charts.Violin:
-    log = log and found.log_edges is not None
-    counts = found.log_counts if log else found.counts
+    log = log and of_score.log_edges is not None
+    counts = of_score.log_counts if log else of_score.counts
     counts = counts[counts["split"] == split]
-    edges = found.log_edges if log and found.log_edges is not None else found.edges
-    quantiles = found.quantiles
+    edges = of_score.log_edges if log and of_score.log_edges is not None else of_score.edges
+    quantiles = of_score.quantiles
     chosen = quantiles["label"].isna() if label is None else quantiles["label"] == label
     values = quantiles[chosen & (quantiles["split"] == split)].set_index("quantile")["value"]
     if label is not None:
@@ -229,8 +229,8 @@ def _balance(statistics: list[CheckpointStatistics], name: str, split: str, shar
     """``group, label, count``: the worst examples' classes per checkpoint, then those of all examples."""
     parts = []
     for entry in statistics:
-        found = entry.score(name).top_balance
-        chosen = found[(found["split"] == split) & (found["share"] == share)]
+        worst = entry.score(name).top_balance
+        chosen = worst[(worst["split"] == split) & (worst["share"] == share)]
         parts.append(chosen[["label", "count"]].assign(group=f"{entry.checkpoint:g}"))
     every = statistics[-1].label_counts
     parts.append(every[every["split"] == split][["label", "count"]].assign(group=_EVERY))
@@ -245,10 +245,10 @@ def _balance_words(balance: pd.DataFrame, share: float, checkpoint: float) -> st
         return f"Which classes are the {_SHARES[share]} from?"
     usual = counts[_EVERY].reindex(here.index, fill_value=0) / counts[_EVERY].sum()
     here = here / here.sum()
-    place = int((here - usual).to_numpy().argmax())
+    most = int((here - usual).to_numpy().argmax())
     return (
-        f"{words.percent(float(here.iloc[place]))} of the {_SHARES[share]} are “{here.index[place]}” "
-        f"({words.percent(float(usual.iloc[place]))} of all), {catalogue.checkpoint_title(checkpoint)}"
+        f"{words.percent(float(here.iloc[most]))} of the {_SHARES[share]} are “{here.index[most]}” "
+        f"({words.percent(float(usual.iloc[most]))} of all), {catalogue.checkpoint_title(checkpoint)}"
     )
 
 
@@ -262,11 +262,11 @@ def _settling_words(pairs: pd.DataFrame, points: list[float], title: str) -> str
 
 
 def _overlap_words(pairs: pd.DataFrame, checkpoint: float, last: float) -> str:
-    found = pairs[(pairs["first"] == checkpoint) & (pairs["second"] == last)]
-    if found.empty:
+    pair = pairs[(pairs["first"] == checkpoint) & (pairs["second"] == last)]
+    if pair.empty:
         return "How many of the last checkpoint's worst examples were among the worst before?"
     return (
-        f"{words.percent(float(found['top_0.1'].iloc[0]))} of the worst 10 % {catalogue.checkpoint_title(checkpoint)} "
+        f"{words.percent(float(pair['top_0.1'].iloc[0]))} of the worst 10 % {catalogue.checkpoint_title(checkpoint)} "
         f"are still among the worst {catalogue.checkpoint_title(last)}"
     )
 
@@ -292,8 +292,8 @@ def _seeds(selection: Selection, run: Run, checkpoint: float) -> None:
 
 
 def _pair_words(pairs: pd.DataFrame, own: catalogue.Score, other: catalogue.Score, count: int) -> str:
-    found = _with(pairs, own.name).set_index("other")["spearman"]
-    value = float(found[other.name])
+    correlations = _with(pairs, own.name).set_index("other")["spearman"]
+    value = float(correlations[other.name])
     how = "hardly agree" if value < 0.5 else "agree in part" if value < 0.9 else "agree"
     return f"{own.title} and {other.title} {how}: rank correlation {value:.2f} · {words.counted(count, 'example')}"
 

@@ -14,8 +14,8 @@ function shape(parent, tag, attributes, text) {
 
 function short(value) {
   const size = Math.abs(value);
-  const [unit, sign] = size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "k"] : [1, ""];
-  return `${Number((value / unit).toPrecision(6)).toLocaleString("en-US")}${sign}`;
+  const [unit, letter] = size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "k"] : [1, ""];
+  return `${Number((value / unit).toPrecision(6)).toLocaleString("en-US")}${letter}`;
 }
 
 // Round numbers from low to high, about as many as asked for.
@@ -24,15 +24,15 @@ function roundNumbers(low, high, wanted) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const ticks = [];
-  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + step * 1e-9; place += 1) ticks.push(place * step);
+  for (let multiple = Math.ceil(low / step - 1e-9); multiple * step <= high + step * 1e-9; multiple += 1) ticks.push(multiple * step);
   return ticks.map((value) => [value, short(value)]);
 }
 
 function widest(svg, labels) {
   const probe = shape(svg, "text", { "font-size": TICK, visibility: "hidden" });
-  const found = Math.max(0, ...labels.map((label) => { probe.textContent = label; return probe.getComputedTextLength(); }));
+  const width = Math.max(0, ...labels.map((label) => { probe.textContent = label; return probe.getComputedTextLength(); }));
   probe.remove();
-  return found;
+  return width;
 }
 
 function axisOf(axis, pixels) {
@@ -101,12 +101,12 @@ function hover(holder, svg, bars, plot, horizontal) {
   plot.addEventListener("pointermove", (event) => {
     const from = svg.getBoundingClientRect();
     const [atX, atY] = [event.clientX - from.left, event.clientY - from.top];
-    const within = (bar, start, size, place) => place >= Number(bar.getAttribute(start)) && place < Number(bar.getAttribute(start)) + Number(bar.getAttribute(size));
-    const found = [...bars.children].find((bar) => (horizontal
+    const within = (bar, start, size, at) => at >= Number(bar.getAttribute(start)) && at < Number(bar.getAttribute(start)) + Number(bar.getAttribute(size));
+    const pointed = [...bars.children].find((bar) => (horizontal
       ? within(bar, "y", "height", atY) && within(bar, "x", "width", atX) : within(bar, "x", "width", atX)));
-    tip.hidden = !found;
-    if (!found) return;
-    tip.textContent = found.dataset.words;
+    tip.hidden = !pointed;
+    if (!pointed) return;
+    tip.textContent = pointed.dataset.words;
     tip.style.left = `${Math.min(Math.max(atX - tip.offsetWidth / 2, 0), from.width - tip.offsetWidth)}px`;
     tip.style.top = `${Math.max(atY - tip.offsetHeight - 10, -tip.offsetHeight)}px`;
   });
@@ -116,21 +116,21 @@ function brush(svg, plot, area, valueAt, brushed) {
   plot.style.cursor = "crosshair";
   let start = null;
   let band = null;
-  const place = (event) => Math.min(Math.max(event.clientX - svg.getBoundingClientRect().left, area.left), area.right);
+  const pixel = (event) => Math.min(Math.max(event.clientX - svg.getBoundingClientRect().left, area.left), area.right);
   plot.addEventListener("pointerdown", (event) => {
-    start = place(event);
+    start = pixel(event);
     plot.setPointerCapture(event.pointerId);
     band = shape(svg, "rect", { class: "band", y: area.top, height: area.bottom - area.top, x: start, width: 0,
       "fill-opacity": 0.15, stroke: "currentColor", "stroke-dasharray": "3 2", "pointer-events": "none" });
   });
   plot.addEventListener("pointermove", (event) => {
     if (!band) return;
-    band.setAttribute("x", Math.min(start, place(event)));
-    band.setAttribute("width", Math.abs(place(event) - start));
+    band.setAttribute("x", Math.min(start, pixel(event)));
+    band.setAttribute("width", Math.abs(pixel(event) - start));
   });
   const end = (event) => {
     if (!band) return;
-    const [low, high] = [start, place(event)].sort((one, other) => one - other);
+    const [low, high] = [start, pixel(event)].sort((one, other) => one - other);
     if (event.type === "pointercancel" || high - low < SHORTEST_DRAG) band.remove();
     else brushed([valueAt(low), valueAt(high)]);
     band = null;

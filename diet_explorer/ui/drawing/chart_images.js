@@ -19,14 +19,14 @@ function drawing(svg, data) {
     viewBox: `0 ${svg.clientHeight - height} ${width} ${height}` })) copy.setAttribute(name, value);
   const parts = new DOMParser().parseFromString(data.title.replaceAll("<br>", "\n"), "text/html").body.textContent.split("\n");
   const made = (tag, attributes, text = "") => {
-    const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) found.setAttribute(name, value);
-    found.textContent = text;
-    return found;
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.textContent = text;
+    return element;
   };
   copy.prepend(made("rect", { x: 0, y: svg.clientHeight - height, width, height, fill: page.backgroundColor }));
-  parts.forEach((part, place) => copy.append(
-    made("text", { x: 8, y: svg.clientHeight - height + 24 + place * TITLE_LINE, "font-size": 15 }, part)));
+  parts.forEach((part, line) => copy.append(
+    made("text", { x: 8, y: svg.clientHeight - height + 24 + line * TITLE_LINE, "font-size": 15 }, part)));
   return { text: new XMLSerializer().serializeToString(copy), width, height };
 }
 

@@ -36,14 +36,14 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
     The order of `classes` in the dataset's manifest decides, so a class has one colour on every page;
     from the ninth class on all share one grey.
     """
-    return {name: OKABE_ITO[place] if place < len(OKABE_ITO) else OTHERS for place, name in enumerate(classes)}
+    return {name: OKABE_ITO[number] if number < len(OKABE_ITO) else OTHERS for number, name in enumerate(classes)}
 
 
 def cividis(share: float) -> str:
     """Hex colour of a position on the score scale, 0 (low) to 1 (high)."""
-    place = min(max(share, 0.0), 1.0) * (len(_CIVIDIS) - 1)
-    left = min(int(place), len(_CIVIDIS) - 2)
-    blend = place - left
+    position = min(max(share, 0.0), 1.0) * (len(_CIVIDIS) - 1)
+    left = min(int(position), len(_CIVIDIS) - 2)
+    blend = position - left
     ends = (_CIVIDIS[left], _CIVIDIS[left + 1])
     channels = [[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in ends]
     mixed = (round(a + (b - a) * blend) for a, b in zip(*channels, strict=True))

@@ -42,7 +42,8 @@ def pieces(text: str, query: str) -> list[str]:
 def highlighted(text: str, query: str) -> str:
     """The text with the hits of a search marked; text and query are taken literally."""
     return "".join(
-        f"<mark>{escape(part)}</mark>" if place % 2 else escape(part) for place, part in enumerate(pieces(text, query))
+        f"<mark>{escape(part)}</mark>" if number % 2 else escape(part)
+        for number, part in enumerate(pieces(text, query))
     )
 
 
@@ -102,8 +103,8 @@ def sparkline(
     if bottom < 0 < top:
         drawing.insert(0, f'<path d="M0 {y(0):.1f}H{_WIDTH}" stroke="{NEUTRAL}" stroke-dasharray="3 3"/>')
     if current is not None and current in points:
-        place = list(points).index(current)
-        drawing.append(f'<circle cx="{x(current):.1f}" cy="{y(middle[place]):.1f}" r="3" fill="{ACCENT}"/>')
+        position = list(points).index(current)
+        drawing.append(f'<circle cx="{x(current):.1f}" cy="{y(middle[position]):.1f}" r="3" fill="{ACCENT}"/>')
     image = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}">{"".join(drawing)}</svg>'

@@ -11,7 +11,7 @@ _HIDING = (
     "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
     "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_JOINERS = "\u200c\u200d"  # emoji, Persian and Indic words are spelled with them, between two of their own signs
+_JOINERS = "\u200c\u200d"  # emoji, Persian and Indic words are spelled with them, between two of their own letters
 _LETTER = f"[^\x00-\x7f{_HIDING}{_JOINERS}]"
 _HIDDEN = re.compile(rf"([{_HIDING}]|\r(?!\n)|(?<!{_LETTER})[{_JOINERS}]|[{_JOINERS}](?!{_LETTER}))\1*")
 _NAME_CHARACTERS = 40
@@ -49,9 +49,9 @@ def name_in_chart(name: str) -> str:
     return in_chart(cut_name(name))
 
 
-def _written_out(found: re.Match[str]) -> str:
-    sign, count = found[1], len(found[0])
-    code = ord(sign)
+def _written_out(match: re.Match[str]) -> str:
+    character, count = match[1], len(match[0])
+    code = ord(character)
     if code < ord(" "):
         shown = chr(_PICTURES + code)
     elif code == _DELETE:

@@ -8,7 +8,7 @@ function element(tag, className, text) {
 
 // Pieces of a text: plain ones and hits of the search in turn.
 function marked(target, pieces) {
-  target.append(...pieces.map((piece, place) => (place % 2 ? element("mark", "", piece) : piece)));
+  target.append(...pieces.map((piece, number) => (number % 2 ? element("mark", "", piece) : piece)));
 }
 
 function chip(name, colour, differs) {
@@ -77,9 +77,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const head = frame.querySelector("thead tr");
   const body = frame.querySelector("tbody");
   if (frame.dataset.stamp !== data.stamp) {
-    const samePage = frame.dataset.place === data.place;
+    const samePage = frame.dataset.page === data.page;
     frame.dataset.stamp = data.stamp;
-    frame.dataset.place = data.place;
+    frame.dataset.page = data.page;
     head.replaceChildren(...data.head.map(([className, title, help]) => {
       const made = element("th", CELLS[className] ? className : `figure ${className}`, title);
       made.scope = "col";

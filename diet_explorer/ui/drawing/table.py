@@ -37,8 +37,8 @@ class TableState:
 
     Attributes
     ----------
-    place : str
-        Names the page, so that only a change of page scrolls to the top.
+    page : str
+        Names the page of the list, so that only a change of page scrolls to the top.
     selected : int or None
         Row of the example whose card is open.
     short : bool
@@ -49,7 +49,7 @@ class TableState:
         Pixels of the window that it leaves to what is above and below it.
     """
 
-    place: str
+    page: str
     selected: int | None = None
     short: bool = False
     dense: bool = False
@@ -91,7 +91,7 @@ def examples_table(
         "head": head,
         "rows": lines,
         "stamp": stamp,
-        "place": state.place,
+        "page": state.page,
         "selected": state.selected,
         "short": state.short,
         "dense": state.dense,

@@ -88,11 +88,11 @@ def _texts(card: ExampleCard, query: str, titles: Sequence[str]) -> str:
 
 def _verdict(label: str, predicted: str, colours: Mapping[str, str]) -> str:
     differs = label != predicted
-    words_of = "given ≠ predicted" if differs else "given = predicted"
+    verdict = "given ≠ predicted" if differs else "given = predicted"
     return (
         f'<p class="de-verdict"><span>given</span> {chip(label, colours.get(label, OTHERS))} '
         f"<span>→ predicted</span> {chip(predicted, colours.get(predicted, OTHERS), differs=differs)} "
-        f'<span class="de-quiet">{words_of}</span></p>'
+        f'<span class="de-quiet">{verdict}</span></p>'
     )
 
 
@@ -130,8 +130,8 @@ def _scores(card: ExampleCard, checkpoint: float, seed: int | None, percentiles:
     if not cells:
         return table
     kind = card.types.get(seed)
-    words_of = f" · in the end {escape(kind)} {help_mark(TRAJECTORY_RULE)}" if kind else ""
-    return f'{table}<h4>Over the training so far{words_of}</h4><dl class="de-training">{"".join(cells)}</dl>'
+    trajectory = f" · in the end {escape(kind)} {help_mark(TRAJECTORY_RULE)}" if kind else ""
+    return f'{table}<h4>Over the training so far{trajectory}</h4><dl class="de-training">{"".join(cells)}</dl>'
 
 
 def _is_recorded(name: str) -> bool:

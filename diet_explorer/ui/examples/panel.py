@@ -50,10 +50,10 @@ def draw_card(
                 on_click=_step_to,
                 args=(selection, run, checkpoint, (position or 0) + step),
             )
-        place = "not in this list"
+        where = "not in this list"
         if position is not None:
-            place = f"{words.whole(position + 1)} of {words.whole(total)}"
-        st.html(f'<span class="de-quiet">{place}</span>', width="stretch")
+            where = f"{words.whole(position + 1)} of {words.whole(total)}"
+        st.html(f'<span class="de-quiet">{where}</span>', width="stretch")
         if selection.view.beside is None and not narrow:
             st.button(
                 "Pin",
@@ -115,8 +115,8 @@ def score_notes(selection: Selection, dataset: Dataset, checkpoint: float | None
 
 
 def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, label: str, *, key: str) -> None:
-    found = run.maps.neighbours(row)
-    if found.empty:
+    near = run.maps.neighbours(row)
+    if near.empty:
         st.html(
             '<h4 class="de-chart-title">Nearest examples</h4>'
             '<p class="de-quiet">They are known once the embedding map of this run has been drawn.</p>'
@@ -128,10 +128,10 @@ def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, 
             query_params=selection.view.changed(example=None).to_query(),
         )
         return
-    same = int((found["label"] == label).sum())
+    same = int((near["label"] == label).sum())
     with st.container(key=f"{key}-neighbours-bar", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
-            f'<h4 class="de-chart-title">Nearest examples <span class="de-quiet">{same} of {len(found)} have the same '
+            f'<h4 class="de-chart-title">Nearest examples <span class="de-quiet">{same} of {len(near)} have the same '
             "label</span></h4>",
             width="stretch",
         )
@@ -142,43 +142,43 @@ def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, 
             type="tertiary",
             help="Lists this example and its nearest ones, to sort, compare and decide about them together.",
             on_click=_find_similar,
-            args=(row, example_id, found),
+            args=(row, example_id, near),
         )
     examples_table(
         "Nearest examples",
         _NEIGHBOUR_HEAD,
-        _neighbour_lines(found, selection),
+        _neighbour_lines(near, selection),
         TableState(f"{run.id} {row}", short=True),
         lambda near: change(example=near),
         key=f"{key}-neighbours",
     )
 
 
-def _neighbour_lines(found: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
-    texts = text_columns(found)
+def _neighbour_lines(near: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
+    texts = text_columns(near)
     return [
         {**example_cells(entry, texts, selection.colours), "similarity": words.three(entry["similarity"])}
-        for entry in found.to_dict("records")
+        for entry in near.to_dict("records")
     ]
 
 
-def _find_similar(row: int, example_id: str, found: pd.DataFrame) -> None:
-    change(where=ExampleFilter(ids=(example_id, *found["id"]), splits=()), example=row)
+def _find_similar(row: int, example_id: str, near: pd.DataFrame) -> None:
+    change(where=ExampleFilter(ids=(example_id, *near["id"]), splits=()), example=row)
 
 
 def _position(selection: Selection, run: Run, checkpoint: float, row: int) -> int | None:
-    """Place of the open example in the whole list; None where the filter does not keep it."""
+    """Position of the open example in the whole list; None where the filter does not keep it."""
     offset = (selection.view.page - 1) * PAGE_SIZE
     rows = questions.ranked(run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, offset)
-    places = rows.index[rows["row"] == row]
-    if len(places):
-        return offset + int(places[0])
+    positions = rows.index[rows["row"] == row]
+    if len(positions):
+        return offset + int(positions[0])
     return run.position(row, selection.score.name, checkpoint, seed=selection.seed, where=selection.where)
 
 
 def _step_to(selection: Selection, run: Run, checkpoint: float, position: int) -> None:
-    page, place = divmod(position, PAGE_SIZE)
+    page, line = divmod(position, PAGE_SIZE)
     rows = questions.ranked(
         run, selection.score.name, checkpoint, selection.seed, selection.where, PAGE_SIZE, page * PAGE_SIZE
     )
-    change(example=int(rows["row"].iloc[place]), page=page + 1)
+    change(example=int(rows["row"].iloc[line]), page=page + 1)

@@ -62,12 +62,12 @@ def draw_list(
             st.button("Remove all conditions", key="clear-filter", on_click=_clear_filter, type="primary")
         return
     spread = selection.seed is None and len(selection.seeds) > 1
-    place = f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page.number} {selection.where.to_query()}"
+    listed = f"{run.id} {selection.score.name} {checkpoint} {selection.seed} {page.number} {selection.where.to_query()}"
     examples_table(
         "Ranked examples",
         table_head(selection.score),
         table_lines(rows, selection.score, selection.colours, spread=spread, query=selection.where.text),
-        TableState(place, selection.view.example, above=above),
+        TableState(listed, selection.view.example, above=above),
         lambda row: change(example=row),
         key="ranked-table",
     )

@@ -20,8 +20,8 @@ from diet_explorer.ui.drawing.density import heat_cells
 from diet_explorer.ui.drawing.plain import in_chart, name_in_chart, visible
 
 _HERE = Path(__file__).parent
-_HOVER_SIGNS = 90
-_LINE_SIGNS = 46
+_HOVER_CHARACTERS = 90
+_LINE_CHARACTERS = 46
 _GRID = "rgba(138,143,152,0.2)"
 _BUTTONS = [["toImage"], ["lasso2d", "select2d", "zoom2d", "pan2d"]]
 
@@ -238,9 +238,9 @@ def _trace(
 
 
 def _hover(text: str, label: str, predicted: str) -> str:
-    shown = visible(text[: _HOVER_SIGNS + 1])
-    short = shown if len(shown) <= _HOVER_SIGNS else f"{shown[:_HOVER_SIGNS]}…"
-    lines = [short[start : start + _LINE_SIGNS] for start in range(0, len(short), _LINE_SIGNS)]
+    shown = visible(text[: _HOVER_CHARACTERS + 1])
+    short = shown if len(shown) <= _HOVER_CHARACTERS else f"{shown[:_HOVER_CHARACTERS]}…"
+    lines = [short[start : start + _LINE_CHARACTERS] for start in range(0, len(short), _LINE_CHARACTERS)]
     return "<br>".join(map(in_chart, lines)) + f"<br><b>{name_in_chart(label)}</b> → {name_in_chart(predicted)}"
 
 

@@ -10,7 +10,7 @@ function press(plot, query) {
 }
 
 function polygon(event) {
-  if (event?.lassoPoints) return event.lassoPoints.x.map((x, place) => [x, event.lassoPoints.y[place]]);
+  if (event?.lassoPoints) return event.lassoPoints.x.map((x, corner) => [x, event.lassoPoints.y[corner]]);
   if (event?.range) {
     const [[left, right], [bottom, top]] = [event.range.x, event.range.y];
     return [[left, bottom], [right, bottom], [right, top], [left, top]];
@@ -18,7 +18,7 @@ function polygon(event) {
   return null;
 }
 
-function place(mark, plot, at) {
+function put(mark, plot, at) {
   const { xaxis, yaxis } = plot._fullLayout;
   const [x, y] = at ? [xaxis.l2p(at[0]), yaxis.l2p(at[1])] : [-1, -1];
   const inside = x >= 0 && y >= 0 && x <= xaxis._length && y <= yaxis._length;
@@ -41,9 +41,9 @@ function attach(plot, state, setTriggerValue) {
     const row = event.points?.[0]?.customdata;
     if (row !== undefined && row !== null) setTriggerValue("open", Number(row));
   });
-  plot.on("plotly_afterplot", () => place(state.mark, plot, state.at));
+  plot.on("plotly_afterplot", () => put(state.mark, plot, state.at));
   plot.on("plotly_relayout", (change) => {
-    place(state.mark, plot, state.at);
+    put(state.mark, plot, state.at);
     const moved = Object.keys(change).some((name) => /^[xy]axis\.(range|autorange)/.test(name));
     if (!dragged || !moved) return;
     clearTimeout(timer);
@@ -54,7 +54,7 @@ function attach(plot, state, setTriggerValue) {
       setTriggerValue("zoom", whole ? [] : [...xaxis.range, ...yaxis.range]);
     }, SETTLE_MS);
   });
-  place(state.mark, plot, state.at);
+  put(state.mark, plot, state.at);
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -96,6 +96,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   clearInterval(state.watch);
   state.watch = setInterval(look, 200);
   look();
-  if (state.plot?.isConnected) place(state.mark, state.plot, state.at);
+  if (state.plot?.isConnected) put(state.mark, state.plot, state.at);
   return () => clearInterval(state.watch);
 }

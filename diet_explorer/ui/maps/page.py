@@ -45,7 +45,7 @@ class MapKind:
     name : str
         As regions name it.
     x, y : str
-        Where the places come from: scores, or the two directions of an embedding map.
+        Where the positions come from: scores, or the two directions of an embedding map.
     axes : Axes
     title : str
         The finding or question over the chart.
@@ -143,7 +143,7 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
             draw_filters(selection, dataset, run, checkpoint)
         draw_tools(
             chart,
-            _place_of(points, view.example),
+            _position_of(points, view.example),
             on_region=lambda corners: _drawn(kind, corners),
             on_zoom=lambda ends: change(zoom=_box(ends)),
             on_open=lambda row: change(example=row),
@@ -198,9 +198,9 @@ def _colouring(name: str, selection: Selection, dataset: Dataset) -> Colouring:
     return Colouring(catalogue.score(name).axis, name, None, {})
 
 
-def _place_of(points: pd.DataFrame, row: int | None) -> tuple[float, float] | None:
-    found = points[points["row"] == row]
-    return None if found.empty else (float(found["x"].iloc[0]), float(found["y"].iloc[0]))
+def _position_of(points: pd.DataFrame, row: int | None) -> tuple[float, float] | None:
+    open_ones = points[points["row"] == row]
+    return None if open_ones.empty else (float(open_ones["x"].iloc[0]), float(open_ones["y"].iloc[0]))
 
 
 def _outline(kind: MapKind, stamp: str, region: Region | None) -> Region | None:

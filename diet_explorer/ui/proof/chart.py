@@ -48,17 +48,17 @@ def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> Non
         )
     others = done[done["kind"] != "full"]
     names = sorted(others["title"].unique(), key=lambda name: name == "Random")
-    for place, name in enumerate(names):
+    for number, name in enumerate(names):
         part = others[others["title"] == name].sort_values("share")
         random = name == "Random"
-        colour = NEUTRAL if random else _COLOURS[place % len(_COLOURS)]
+        colour = NEUTRAL if random else _COLOURS[number % len(_COLOURS)]
         figure.add_scatter(
-            x=part["share"] + (0.0 if random else _APART * (place + 1)),
+            x=part["share"] + (0.0 if random else _APART * (number + 1)),
             y=part[measure],
             mode="lines+markers",
             name=in_chart(name),
             line={"color": colour, "width": 2, "dash": "dash" if random else "solid"},
-            marker={"size": 8, "symbol": "x" if random else _SYMBOLS[place % len(_SYMBOLS)]},
+            marker={"size": 8, "symbol": "x" if random else _SYMBOLS[number % len(_SYMBOLS)]},
             error_y={
                 "type": "data",
                 "array": part[f"{measure}_high"] - part[measure],

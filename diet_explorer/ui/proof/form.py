@@ -28,7 +28,7 @@ _PLAIN: tuple[PolicyKind, ...] = ("hardest", "easiest", "stratified", "class_bal
 _SHARES = (90.0, 75.0, 50.0, 30.0, 20.0, 10.0)
 _FIRST_SHARES = (75.0, 50.0, 25.0)
 _HOLD_OUT = 20
-_MOST_TOLD = 3
+_MOST_DESCRIBED = 3
 _ALWAYS = (
     "As many random examples, drawn afresh for each seed, and the full data are always trained along: a policy is "
     "worth something only if it beats chance."
@@ -58,8 +58,8 @@ def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
             "Policies", list(options), [next(iter(options))], key="proof-policies", format_func=visible
         )
         policies = [options[name] for name in names]
-        told = "<br>".join(escape(policy.describe()) for policy in policies[:_MOST_TOLD])
-        st.html(f'<p class="de-quiet">{told}</p>')
+        descriptions = "<br>".join(escape(policy.describe()) for policy in policies[:_MOST_DESCRIBED])
+        st.html(f'<p class="de-quiet">{descriptions}</p>')
         shares = st.multiselect(
             "Kept shares, %",
             sorted({*_SHARES, *_FIRST_SHARES}, reverse=True),

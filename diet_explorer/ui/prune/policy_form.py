@@ -83,8 +83,8 @@ def _own_settings(dataset: Dataset, rule: Policy) -> None:
             "A policy that would leave fewer training examples of a class is refused.",
         )
     )
-    for place in range(0, len(settings), 2):
-        for column, draw in zip(st.columns(2, gap="small"), settings[place : place + 2], strict=False):
+    for first in range(0, len(settings), 2):
+        for column, draw in zip(st.columns(2, gap="small"), settings[first : first + 2], strict=False):
             with column:
                 draw()
 

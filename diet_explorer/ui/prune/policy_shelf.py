@@ -31,15 +31,15 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
         ):
             _draw_save(run, policy)
         with st.popover(f"Saved ({len(saved)})", icon=":material/bookmarks:", key="saved-policies", disabled=not saved):
-            for place, entry in enumerate(saved):
-                with st.container(key=f"saved-policy-{place}", horizontal=True, vertical_alignment="center"):
+            for number, entry in enumerate(saved):
+                with st.container(key=f"saved-policy-{number}", horizontal=True, vertical_alignment="center"):
                     about = f"{entry.policy.describe()} {words.moment(entry.saved_at)}"
                     st.html(
                         f'<b>{escape(entry.name)}</b><br><span class="de-quiet">{escape(about)}</span>',
                         width="stretch",
                     )
-                    st.button("Open", key=f"open-policy-{place}", on_click=open_policy, args=(entry.policy,))
-                    if st.button("Delete", key=f"delete-policy-{place}", type="tertiary", icon=":material/delete:"):
+                    st.button("Open", key=f"open-policy-{number}", on_click=open_policy, args=(entry.policy,))
+                    if st.button("Delete", key=f"delete-policy-{number}", type="tertiary", icon=":material/delete:"):
                         with error_boundary("policy-error"):
                             run.pruning.delete_policy(entry.name, by=person())
                             st.rerun()

@@ -21,21 +21,21 @@ _TWO_LINES = "display:-webkit-box; -webkit-line-clamp:2; -webkit-box-orient:vert
 _STATE_WORDS = {"keep": "decided keep", "relabel": "decided relabel", "exclude": "decided exclude", "unsure": "unsure"}
 
 
-def draw_figures(found: Planned) -> None:
+def draw_figures(planned: Planned) -> None:
     """Draw the numbers on top: what stays, what goes, expected wrong labels, the smallest class."""
-    gone = found.before - found.kept
-    train = _train(found.preview.counts)
+    gone = planned.before - planned.kept
+    train = _train(planned.preview.counts)
     smallest = train[train["before"] > 0].sort_values(["kept", "label"]).iloc[0]
     figures = [
-        (words.whole(found.kept), f"examples stay · {words.percent(found.kept / max(found.before, 1))}"),
-        (words.whole(gone), f"go · {words.percent(gone / max(found.before, 1))} of {words.whole(found.before)}"),
+        (words.whole(planned.kept), f"examples stay · {words.percent(planned.kept / max(planned.before, 1))}"),
+        (words.whole(gone), f"go · {words.percent(gone / max(planned.before, 1))} of {words.whole(planned.before)}"),
         (
             words.whole(smallest["kept"]),
             f"in the smallest class, {smallest['label']} · {words.whole(smallest['before'])} before",
         ),
     ]
     cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
-    noise = found.preview.noise
+    noise = planned.preview.noise
     if noise is None:
         cells += f"<div><b>{words.NOT_THERE}</b><span>expected label noise · the run has no predictions</span></div>"
     else:
@@ -47,11 +47,11 @@ def draw_figures(found: Planned) -> None:
     st.html(f'<div class="de-figures" role="status">{cells}</div>')
 
 
-def draw_effect(selection: Selection, found: Planned) -> None:
+def draw_effect(selection: Selection, planned: Planned) -> None:
     """Draw the cut, the classes, and what becomes of decisions, suspects and lengths."""
-    preview = found.preview
+    preview = planned.preview
     if len(preview.histogram):
-        cut_histogram(preview.histogram, preview.cuts, catalogue.score(found.policy.score))
+        cut_histogram(preview.histogram, preview.cuts, catalogue.score(planned.policy.score))
     else:
         st.html('<p class="de-quiet">This policy looks at no score, so there is no cut to draw.</p>')
     left, right = st.columns(2, gap="medium")
@@ -62,16 +62,16 @@ def draw_effect(selection: Selection, found: Planned) -> None:
         st.html(_fate_html(preview))
 
 
-def draw_boundary(selection: Selection, found: Planned) -> None:
+def draw_boundary(selection: Selection, planned: Planned) -> None:
     """Draw the examples next to the cuts: the last that go, the first that stay."""
-    rows = found.preview.boundary
+    rows = planned.preview.boundary
     if rows.empty:
         st.html(
             '<div class="de-empty"><h3>No cut to look at</h3><p>Examples just inside and outside the cut are shown for '
             "policies that drop the hardest or easiest by a score.</p></div>"
         )
         return
-    score = catalogue.score(found.policy.score)
+    score = catalogue.score(planned.policy.score)
     with st.container(key="boundary", height=520, border=False):
         for end in rows["end"].unique():
             for column, (side, title) in zip(

@@ -15,12 +15,12 @@ from diet_explorer.ui.shell.picker import STATUS_WORDS, model_title, short_title
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
 
-_SIGNS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
+_SYMBOLS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
 
 
 def status_words(run: Run) -> str:
-    """A run's status with its sign."""
-    return f"{_SIGNS[run.status]} {STATUS_WORDS[run.status]}"
+    """A run's status with its symbol."""
+    return f"{_SYMBOLS[run.status]} {STATUS_WORDS[run.status]}"
 
 
 def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, selected: str | None = None) -> None:

@@ -17,7 +17,6 @@ from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
-from diet_explorer.ui.shell.job_line import progress_words
 from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 1.0
@@ -92,7 +91,7 @@ def _figures(run: Run, progress: RunProgress) -> str:
         else (words.NOT_THERE, "accuracy · after the first checkpoint")
     )
     figures = [
-        (words.percent(progress.share), progress_words(progress) if progress.status == "queued" else status_words(run)),
+        (words.percent(progress.share), progress.describe() if progress.status == "queued" else status_words(run)),
         second,
         (f"{len(landed)} of {planned}", "checkpoints scored"),
         held,
@@ -103,7 +102,6 @@ def _figures(run: Run, progress: RunProgress) -> str:
 
 def _seed_line(seed: SeedProgress, run: Run) -> str:
     planned = len(run.config.checkpoints)
-    trained = seed.step / seed.total_steps if seed.total_steps else 0.0
     details = [_STATES[seed.state]]
     if seed.state in ("training", "scoring"):
         details.append(f"epoch {seed.epoch:.2f} of {run.config.epochs}")
@@ -117,9 +115,8 @@ def _seed_line(seed: SeedProgress, run: Run) -> str:
     if seed.seconds_left is not None and seed.state in ("training", "scoring"):
         details.append(f"{words.duration(seed.seconds_left)} left")
     details.append(f"{len(seed.checkpoints)} of {planned} checkpoints")
-    share = 1.0 if seed.state == "done" else (trained + len(seed.checkpoints) / planned) / 2
     return (
-        f'<div class="de-seed"><b>Seed {seed.seed}</b>{bar(share)}'
+        f'<div class="de-seed"><b>Seed {seed.seed}</b>{bar(seed.share(planned))}'
         f'<span class="de-quiet">{escape(" · ".join(details))}</span></div>'
     )
 

@@ -24,8 +24,8 @@ def show_error(error: DietExplorerError, *, key: str = "error") -> None:
 def as_text(text: str) -> str:
     """Escape what Streamlit's Markdown would interpret, so that a text reads as it was written."""
     text = visible(text)
-    for sign in "\\`*_{}[]()#+-.!|$~:<>&":
-        text = text.replace(sign, "\\" + sign)
+    for character in "\\`*_{}[]()#+-.!|$~:<>&":
+        text = text.replace(character, "\\" + character)
     return text.replace("\n", " ")
 
 

@@ -86,6 +86,6 @@ def _nothing_landed(run: Run, what: str) -> None:
 
 
 def skeleton(height: int) -> str:
-    """A quiet place holder of a height in pixels."""
+    """A quiet placeholder of a height in pixels."""
     # without a shimmer: the browser would draw it all the time, on the cores that compute the scores
     return f'<div class="de-skeleton" style="height:{height}px" aria-hidden="true"></div>'

@@ -11,6 +11,7 @@ from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
+from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.job_line import draw_job_line
 from diet_explorer.ui.shell.navigation import ensure_navigation
 from diet_explorer.ui.shell.person import draw_person, must_sign_in
@@ -18,6 +19,8 @@ from diet_explorer.ui.shell.picker import draw_picker, run_title
 from diet_explorer.ui.shell.selection import Selection, refine, resolve
 from diet_explorer.ui.shell.view import forget, read_view
 from diet_explorer.ui.shell.workspace import open_workspace
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
 
 _STYLE = Path(__file__).with_name("style.css")
 _CHIPS = 8
@@ -51,6 +54,27 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
         body(selection)
 
 
+def run_scored_page(
+    title: str, purpose: str, body: Callable[[Selection, Dataset, Run, float], None], what: str
+) -> None:
+    """Draw a page about the scores of a run, or the way to them where there are none; see `run_page`.
+
+    Parameters
+    ----------
+    body : callable
+        Draws what is below the frame; gets the dataset, the run and the checkpoint of the selection as well.
+    what : str
+        What the page shows, as the begin of a sentence ("The examples, the hardest first,").
+    """
+
+    def scored_body(selection: Selection) -> None:
+        chosen = scored(selection, what)
+        if chosen is not None:
+            body(selection, *chosen)
+
+    run_page(title, purpose, scored_body)
+
+
 def _resolved() -> Selection | None:
     open_workspace()  # its errors are no fault of the address
     try:
@@ -78,10 +102,10 @@ def draw_context_bar(selection: Selection) -> None:
     with st.container(key="context-bar", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<div class="de-context">{line}</div>', width="content")
         chips = selection.where.describe() if selection.run else []
-        for place, (words, without) in enumerate(chips[:_CHIPS]):
+        for number, (words, without) in enumerate(chips[:_CHIPS]):
             st.button(
                 as_text(words),
-                key=f"chip-{place}",
+                key=f"chip-{number}",
                 icon=":material/close:",
                 icon_position="right",
                 on_click=refine,

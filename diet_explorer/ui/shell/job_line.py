@@ -7,7 +7,6 @@ from typing import get_args
 import streamlit as st
 
 from diet_explorer.jobs.progress import JobProgress
-from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
@@ -38,19 +37,6 @@ def active_runs() -> list[Run]:
     return sorted(runs, key=lambda run: (run.status != "running", run.record.created_at))
 
 
-def progress_words(progress: RunProgress) -> str:
-    """Where a run is, in a few words."""
-    if progress.status == "queued":
-        return f"waiting, place {progress.queue_position}" if progress.queue_position else "waiting"
-    busy = [seed for seed in progress.seeds if seed.state not in ("waiting", "done")]
-    where = f"seed {busy[0].seed}, {busy[0].state}, epoch {busy[0].epoch:.2f}" if busy else "starting"
-    return f"{where} · {words.share_done(progress.share, progress.seconds_left)}"
-
-
-def _short_words(progress: RunProgress) -> str:
-    return "waiting" if progress.status == "queued" else words.share_done(progress.share, progress.seconds_left)
-
-
 def _live_line(seen: str, selected: str | None) -> None:
     with error_boundary("job-error"):
         active = active_runs()
@@ -61,8 +47,10 @@ def _live_line(seen: str, selected: str | None) -> None:
         progress = run.progress()
         more = f" (+ {others})" if others else ""
         title = f"Scoring {run.dataset.name}{more}"
+        done = words.share_done(progress.share, progress.seconds_left)
+        figure, hint = ("waiting", "") if progress.status == "queued" else (done, f" · {done}")
         with st.container(key="job-line"):
-            st.html(job_bar(title, _short_words(progress), progress.share, progress_words(progress)))
+            st.html(job_bar(title, figure, progress.share, progress.describe() + hint))
 
 
 def _other_work(run: Run) -> tuple[str, JobProgress] | None:

@@ -18,8 +18,8 @@ _COOKIE = "diet-explorer-name"
 _NAME = "annotator"
 _TYPED = "annotator-name"
 _WANTED = "diet-explorer-wanted"
-_MOST_SIGNS = 60
-_SHORT_SIGNS = 24
+_MOST_CHARACTERS = 60
+_SHORT_CHARACTERS = 24
 NOBODY = Identity("nobody", "viewer", signed_in=True)
 """Who has not signed in although that is needed."""
 
@@ -73,7 +73,7 @@ def person() -> Identity | None:
     if sign_in_is_on():
         return signed_in_person()
     name = st.session_state.get(_NAME) or unquote(st.context.cookies.get(_COOKIE, ""))
-    return Identity(name[:_MOST_SIGNS]) if name else None
+    return Identity(name[:_MOST_CHARACTERS]) if name else None
 
 
 def draw_person() -> None:
@@ -117,12 +117,12 @@ def draw_who_asks() -> None:
 
 def short_name(name: str) -> str:
     """A name where there is little room."""
-    return name if len(name) <= _SHORT_SIGNS else f"{name[:_SHORT_SIGNS]}…"
+    return name if len(name) <= _SHORT_CHARACTERS else f"{name[:_SHORT_CHARACTERS]}…"
 
 
 def _ask(label: str, action: str) -> None:
     with st.form("name-form", border=False):
-        st.text_input(label, key=_TYPED, max_chars=_MOST_SIGNS, autocomplete="nickname")
+        st.text_input(label, key=_TYPED, max_chars=_MOST_CHARACTERS, autocomplete="nickname")
         st.form_submit_button(action, type="primary", on_click=_named)
 
 

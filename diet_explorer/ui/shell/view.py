@@ -124,7 +124,7 @@ class View:
             resets = {"run": None, "where": ExampleFilter(), "example": None, "beside": None}
         if {"dataset", "run"} & set(changes):
             resets |= {"checkpoint": None, "seed": None, "other": None, "zoom": None, "export": None, "proof": None}
-            resets.setdefault("where", replace(self.where, region=None))  # a place on another run's map
+            resets.setdefault("where", replace(self.where, region=None))  # a part of another run's map
         if "map" in changes:
             resets |= {"zoom": None}
         if {"dataset", "run", "score", "checkpoint", "seed", "where", "other"} & set(changes):
