@@ -108,6 +108,10 @@ def _add() -> None:
 
 def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> None:
     bar = st.progress(0.0, text="Importing …")
+
+    def report(share: float, step: str) -> None:
+        bar.progress(min(max(share, 0.0), 1.0), text=step)
+
     dataset = open_workspace().import_dataset(
         entry.source,
         text=mapping.text,
@@ -116,7 +120,7 @@ def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> No
         id=mapping.id,
         split=mapping.split,
         name=name,
-        progress=lambda share, step: bar.progress(min(max(share, 0.0), 1.0), text=step),
+        progress=report,
     )
     forget_source()
     st.toast(f"Imported {dataset.rows:,} examples", icon=":material/check:")

@@ -19,7 +19,7 @@ from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_form import fill_form
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
-from diet_explorer.ui.shell.job_line import progress_words
+from diet_explorer.ui.shell.job_line import describe_progress
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
 
@@ -124,7 +124,7 @@ def _progress(job: Run, name: str, who: Identity) -> None:
         with st.container(key=f"{name}-progress", gap="small"):
             st.html(
                 f'<div class="de-job" role="status"><p><span>{escape(job.name)}</span>'
-                f"<b>{escape(progress_words(progress))}</b></p>{bar(progress.share)}</div>"
+                f"<b>{escape(describe_progress(progress))}</b></p>{bar(progress.share)}</div>"
             )
             if st.button("Cancel", key=f"{name}-cancel", icon=":material/stop:", disabled=not who.may("lead")):
                 job.cancel()

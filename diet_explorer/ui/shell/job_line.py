@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from diet_explorer.jobs.progress import JobProgress
+from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
@@ -37,6 +38,13 @@ def active_runs() -> list[Run]:
     return sorted(runs, key=lambda run: (run.status != "running", run.record.created_at))
 
 
+def describe_progress(progress: RunProgress) -> str:
+    """Where a run is, how much of it is done, and how long it still takes."""
+    if progress.status == "queued":
+        return progress.describe()
+    return f"{progress.describe()} · {words.share_done(progress.share, progress.seconds_left)}"
+
+
 def _live_line(seen: str, selected: str | None) -> None:
     with error_boundary("job-error"):
         active = active_runs()
@@ -48,9 +56,9 @@ def _live_line(seen: str, selected: str | None) -> None:
         more = f" (+ {others})" if others else ""
         title = f"Scoring {run.dataset.name}{more}"
         done = words.share_done(progress.share, progress.seconds_left)
-        figure, hint = ("waiting", "") if progress.status == "queued" else (done, f" · {done}")
+        figure = "waiting" if progress.status == "queued" else done
         with st.container(key="job-line"):
-            st.html(job_bar(title, figure, progress.share, progress.describe() + hint))
+            st.html(job_bar(title, figure, progress.share, describe_progress(progress)))
 
 
 def _other_work(run: Run) -> tuple[str, JobProgress] | None:
