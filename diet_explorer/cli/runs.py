@@ -123,11 +123,10 @@ def progress_line(progress: RunProgress) -> str:
     from diet_explorer.cli.following import time_left
 
     if progress.status == "queued":
-        return "waiting" + (f", place {progress.queue_position} in the queue" if progress.queue_position else "")
-    busy = [seed for seed in progress.seeds if seed.state not in ("waiting", "done")]
+        return progress.describe() + (" in the queue" if progress.queue_position else "")
     parts = [f"{progress.share:.0%}"]
-    for seed in busy:
-        parts.append(f"seed {seed.seed} {seed.state}, epoch {seed.epoch:.2f}")
+    for seed in progress.busy:
+        parts.append(seed.describe())
         if seed.examples_per_second is not None:
             parts.append(f"{seed.examples_per_second:,.0f} examples/s")
         if seed.loss is not None:
