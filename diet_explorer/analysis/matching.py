@@ -213,7 +213,7 @@ class RankingColumns:
         """Where each example lies on a map."""
         if name == "data":
             return self.score("variability"), self.score("confidence")
-        path = EmbeddingFiles(self._store.files, self._store.run_id).map_path(_MAP_FILES[name])
+        path = EmbeddingFiles(self._store.files, self._store.run_id).paths.map(_MAP_FILES[name])
         if not self._store.files.exists(path):
             raise NotFoundError(f"The {MAP_TITLES[name]} has not been drawn yet.", "Draw it on the embedding map page.")
         with self._store.files.open_read(path) as stream:

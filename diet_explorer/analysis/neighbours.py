@@ -92,7 +92,7 @@ def store_neighbours(store: EmbeddingFiles, manifest: DatasetManifest, which: Re
             "agreement": label_agreement(rows, examples["label"].to_numpy(), train),
         }
     )
-    store.write_table(store.neighbours_path(which), table)
+    store.write_table(store.paths.neighbours(which), table)
 
 
 def _unit_length(vectors: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -126,9 +126,9 @@ def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParam
     """
     positions = project(store.read_vectors(which), parameters, report)
     table = pa.table({"row": np.arange(len(positions), dtype=np.int32), "x": positions[:, 0], "y": positions[:, 1]})
-    store.write_table(store.map_path(which), table)
+    store.write_table(store.paths.map(which), table)
     facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(positions), FIT_ROWS)}
-    store.files.write_json(store.parameters_path(which), facts)
+    store.files.write_json(store.paths.map_parameters(which), facts)
 
 
 def _place_others(

@@ -85,5 +85,5 @@ def _map_facts(run: Run, progress: MapProgress, workspace: Workspace) -> dict[st
     """A map in plain values, for JSON; `file` is None until it is drawn."""
     from diet_explorer.store.embeddings import EmbeddingFiles
 
-    path = EmbeddingFiles(workspace.context.files, run.id).map_path(progress.which)
+    path = EmbeddingFiles(workspace.context.files, run.id).paths.map(progress.which)
     return {"run": run.id, **asdict(progress), "file": path if progress.drawn is not None else None}

@@ -82,18 +82,10 @@ def agreement(
     samples: int = 1000,
     seed: int = 0,
 ) -> Agreement:
-    """Agreement of votes, at most one per example and person.
+    """Agreement of N votes, at most one per example and person, with intervals from bootstrap samples.
 
-    Parameters
-    ----------
-    rows, people, verdicts : int array (N,)
-        Of each vote the example, in ascending order, who gave it (a position in `names`), and what it says: equal
-        numbers are equal verdicts; "unsure" is a verdict too.
-    names : list of str
-    samples : int
-        Bootstrap samples.
-    seed : int
-        The same seed gives the same intervals.
+    Each has its example, in ascending order, who gave it (a position in `names`), and what it says: equal numbers are
+    equal verdicts; "unsure" is a verdict too. The same seed gives the same intervals.
     """
     _, example, counts = np.unique(rows, return_inverse=True, return_counts=True)
     several = counts >= 2

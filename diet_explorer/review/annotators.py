@@ -20,21 +20,11 @@ _SETTINGS: dict[Role, str] = {"annotator": "DIET_EXPLORER_ANNOTATORS", "lead": "
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody who uses the workspace.
+    """Somebody who uses the workspace."""
 
-    Attributes
-    ----------
-    name : str
-        What the ledger calls them; the e-mail address of who is signed in.
-    role : {"viewer", "annotator", "lead"}
-        A viewer looks; an annotator also decides; a lead also starts jobs, adjudicates and exports.
-    signed_in : bool
-        Whether a sign-in says who this is, so that they act in no other name.
-    """
-
-    name: str
-    role: Role = "lead"
-    signed_in: bool = False
+    name: str  # what the ledger calls them; the e-mail address of who is signed in
+    role: Role = "lead"  # a viewer looks; an annotator also decides; a lead also starts jobs, adjudicates and exports
+    signed_in: bool = False  # whether a sign-in says who this is, so that they act in no other name
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
@@ -53,23 +43,10 @@ def signed_in(email: str, settings: Settings) -> Identity:
 
 
 def allowed(acting: Identity | None, by: Identity | str | None, role: Role, what: str) -> Identity:
-    """Who does something, if they may.
+    """Who does something; PermissionDeniedError ("may not" and `what`) where their role is below the one that may.
 
-    Parameters
-    ----------
-    acting : Identity or None
-        For whom the workspace acts; who is signed in acts in no other name, whatever `by` says.
-    by : Identity, str or None
-        Who does it otherwise; a name is local use, without a sign-in, and may do everything.
-    role : {"viewer", "annotator", "lead"}
-        The least role that may.
-    what : str
-        What it is, in words that follow "may not".
-
-    Raises
-    ------
-    PermissionDeniedError
-        Their role may not.
+    The workspace acts for somebody: who is signed in acts in no other name, whatever `by` says. Otherwise that says who
+    does it; a name is local use, without a sign-in, and may do everything.
     """
     if acting is not None and acting.signed_in:
         who = acting

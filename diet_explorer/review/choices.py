@@ -20,33 +20,17 @@ LONGEST_UID = 64
 
 @dataclass(frozen=True)
 class Choice:
-    """A decision that can be stored.
+    """A decision that can be stored."""
 
-    Attributes
-    ----------
-    rows : int32 array
-        Ascending.
-    label : str or None
-        The new class of all of them.
-    labels : int32 array or None
-        For each row the code of its new class, where these differ.
-    """
-
-    rows: NDArray[np.int32]
-    label: str | None = None
-    labels: NDArray[np.int32] | None = None
+    rows: NDArray[np.int32]  # ascending
+    label: str | None = None  # the new class of all of them
+    labels: NDArray[np.int32] | None = None  # for each row the code of its new class, where these differ
 
 
 def checked_choice(
     manifest: DatasetManifest, rows: Iterable[int], action: str, annotator: str, label: str | Sequence[str] | None
 ) -> Choice:
-    """A decision about rows of a dataset; see `Ledger.decide` for the parameters.
-
-    Raises
-    ------
-    BadInputError
-        The action, the label, the annotator's name or a row cannot be used.
-    """
+    """A decision as `Ledger.decide` takes it; BadInputError for an action, label, annotator or row that is none."""
     given = rows if isinstance(rows, np.ndarray) else np.fromiter(rows, dtype=np.int64)
     chosen, first = np.unique(given, return_index=True)
     if action not in ACTIONS:

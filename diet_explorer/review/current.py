@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -11,17 +11,13 @@ import pyarrow as pa
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.review.replay import ACTIONS, NONE, Replay
 from diet_explorer.store.decisions import DECISION_STATES as STATES
-from diet_explorer.store.decisions import DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import DecisionRecords
+
+_moment = attrgetter("at", "id")
 
 
 class Current:
-    """The replay that all users of a dataset's ledger in this process share; `lock` is held while it is used.
-
-    Parameters
-    ----------
-    records : DecisionRecords
-    manifest : DatasetManifest
-    """
+    """The replay that all users of a dataset's ledger in this process share; `lock` is held while it is used."""
 
     def __init__(self, records: DecisionRecords, manifest: DatasetManifest) -> None:
         self.lock = threading.RLock()
@@ -73,7 +69,3 @@ def _table(replay: Replay, classes: list[str]) -> pa.Table:
             "adjudicated": settled,
         }
     )
-
-
-def _moment(event: DecisionEvent) -> tuple[datetime, int]:
-    return event.at, event.id

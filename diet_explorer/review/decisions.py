@@ -35,6 +35,7 @@ from diet_explorer.review.stopping import (
     stop_advice,
     yield_of,
 )
+from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import DECISION_STATES as STATES
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
 
@@ -46,12 +47,9 @@ _YIELD_BATCH, _YIELD_EVENTS = 500, 5_000
 
 
 class DecidedMeanwhile(DietExplorerError):
-    """Somebody has decided about the example since the annotator saw it; nothing was stored.
+    """Somebody has decided about the example since the annotator saw it, which is `event`; nothing was stored.
 
-    Attributes
-    ----------
-    event : DecisionEvent
-        What came meanwhile. To decide all the same, decide again with its id as `expected`.
+    To decide all the same, decide again with that event's id as `expected`.
     """
 
     def __init__(self, event: DecisionEvent) -> None:
@@ -68,13 +66,7 @@ class DecidedMeanwhile(DietExplorerError):
 
 
 class Ledger:
-    """The decisions about one dataset.
-
-    Parameters
-    ----------
-    engine : sqlalchemy.Engine
-    manifest : DatasetManifest
-    """
+    """The decisions about one dataset."""
 
     def __init__(self, engine: Engine, manifest: DatasetManifest) -> None:
         self.manifest = manifest
@@ -272,7 +264,11 @@ class Ledger:
         With `rules` those that changed how the dataset is reviewed are among them.
         """
         return self.records.filtered(
-            annotator=annotator, since=_utc(since), until=_utc(until), limit=limit, rules=rules
+            annotator=annotator,
+            since=None if since is None else in_utc(since),
+            until=None if until is None else in_utc(until),
+            limit=limit,
+            rules=rules,
         )
 
     def event(self, event_id: int) -> DecisionEvent:
@@ -396,10 +392,3 @@ class Ledger:
             uid=checked_uid(uid),
             **values,
         )
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A moment in UTC, as the ledger has them; one without a time zone is in UTC already."""
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

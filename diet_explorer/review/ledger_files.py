@@ -20,6 +20,7 @@ from diet_explorer.errors import BadInputError
 from diet_explorer.review.choices import LONGEST_NAME, LONGEST_UID, Choice, checked_choice
 from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
+from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
 
 EXAMPLES_AT_ONCE = 100_000
@@ -79,10 +80,7 @@ def read_events(
 ) -> ImportCount:
     """Add the events of a file to the ledger, as who and when they were; all of them or none.
 
-    Raises
-    ------
-    BadInputError
-        A line cannot be used; the message has its number.
+    BadInputError has the number of a line that cannot be used.
     """
     lines = [
         (number, _parsed(number, text)) for number, text in enumerate(stream, 1) if text.strip(" \t\r\n\ufeff\x00")
@@ -180,7 +178,7 @@ def _moment(number: int, text: object) -> datetime:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:
         raise BadInputError(f"Line {number}: {text!r} is not a time.", "Write it like 2026-01-31T12:00:00Z.") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = in_utc(moment)
     if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
         raise BadInputError(f"Line {number}: {text} lies in the future.", "Correct the clock or the line.")
     return moment

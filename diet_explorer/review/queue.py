@@ -25,26 +25,13 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class QueueItem:
-    """An example as it comes before an annotator.
-
-    Attributes
-    ----------
-    row : int
-    position : int
-        In the order, 1 is first.
-    audit : bool
-        Whether it was drawn at random from all of the order, to estimate the errors left.
-    expected : int
-        The last event about it, for `Ledger.decide`.
-    decided : DecisionEvent or None
-        The annotator's own decision about it that counts.
-    """
+    """An example as it comes before an annotator."""
 
     row: int
-    position: int
-    audit: bool
-    expected: int
-    decided: DecisionEvent | None
+    position: int  # in the order, 1 is first
+    audit: bool  # whether it was drawn at random from all of the order, to estimate the errors left
+    expected: int  # the last event about it, for `Ledger.decide`
+    decided: DecisionEvent | None  # the annotator's own decision about it that counts
 
 
 @dataclass(frozen=True)
@@ -58,25 +45,10 @@ class QueueProgress:
 
 
 class ReviewQueue:
-    """The examples of an order that an annotator still has to decide about.
+    """The examples of an order, what to review first in front, that an annotator still has to decide about.
 
     An example is handed to as many people as the rules ask for and to nobody twice; one that was passed over comes
     back when nothing else is left. What is shown is claimed for five minutes, and again with every step.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    order : int array
-        Rows of the dataset, what to review first in front.
-    annotator : Identity or str
-    run_id : str, optional
-        The run whose scores are on screen.
-    lease_seconds : float
-        How long an example is kept for the annotator without a sign of life.
-
-    Attributes
-    ----------
-    order : int32 array
     """
 
     def __init__(
@@ -143,13 +115,7 @@ class ReviewQueue:
         return self._go(self._at - 1)
 
     def show(self, row: int) -> QueueItem | None:
-        """A certain example, whether decided or not; the queue goes on behind it.
-
-        Raises
-        ------
-        BadInputError
-            It is not in this order.
-        """
+        """A certain example, whether decided or not, or BadInputError; the queue goes on behind it."""
         if not 0 <= row < len(self._positions) or self._positions[row] < 0:
             raise BadInputError(f"The row {row} is not in this queue.", "Choose another filter or another order.")
         if row not in self._way:

@@ -30,36 +30,21 @@ class Replay:
     """The state that a dataset's events have led to.
 
     Arrays over the dataset's rows hold numbers of events, in the order in which they were replayed; -1 for none.
-
-    Attributes
-    ----------
-    position : int
-        The greatest id replayed.
-    holding, adjudged, flag : int32 array (rows,)
-        The latest decision, adjudication and flag (or its removal) that was not taken back.
-    last : int32 array (rows,)
-        The latest decision, adjudication or undoing at all.
-    state : int8 array (rows,)
-        What the adjudication says, else the latest decision: a position among `DECISION_STATES`.
-    votes : int16 array (rows,)
-        How many annotators have a decision about the example that counts.
-    disagreeing : bool array (rows,)
-        Whether those decisions differ.
-    rules : ReviewRules
-    people : list of str
-        Who has decided, in the order in which they came; an annotator's code is the position here.
     """
 
     def __init__(self, manifest: DatasetManifest) -> None:
-        self.position = 0
+        self.position = 0  # the greatest id replayed
         self.rules = ReviewRules()
-        self.people: list[str] = []
+        self.people: list[str] = []  # who has decided; an annotator's code is the position here
+        # The latest decision, adjudication and flag (or its removal) about each row that was not taken back, and the
+        # latest decision, adjudication or undoing at all.
         self.holding, self.adjudged, self.flag, self.last = (
             np.full(manifest.rows, NONE, dtype=np.int32) for _ in range(4)
         )
+        # What the adjudication says, else the latest decision: a position among `DECISION_STATES`.
         self.state = np.full(manifest.rows, _UNDECIDED, dtype=np.int8)
-        self.votes = np.zeros(manifest.rows, dtype=np.int16)
-        self.disagreeing = np.zeros(manifest.rows, dtype=bool)
+        self.votes = np.zeros(manifest.rows, dtype=np.int16)  # annotators with a decision that counts
+        self.disagreeing = np.zeros(manifest.rows, dtype=bool)  # whether those decisions differ
         self._classes = {name: code for code, name in enumerate(manifest.classes)}
         self._codes: dict[str, int] = {}
         self._numbers: dict[int, int] = {}

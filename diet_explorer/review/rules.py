@@ -14,20 +14,13 @@ MAX_OVERLAP = 10
 class ReviewRules:
     """How a dataset is reviewed.
 
-    Attributes
-    ----------
-    overlap : int
-        How many people decide about each example. From 2 on, opinions that differ are a conflict: nothing holds for
-        the example until somebody adjudicates. With 1 the latest decision holds.
-    blind : bool
-        Whether an annotator decides without seeing suggestions, scores and the votes of others.
-    audit_share : float
-        Share, in [0, 0.5], of the queue that is drawn at random from all of it, to estimate the errors left.
+    With an overlap of 1 the latest decision about an example holds. From 2 on, opinions that differ are a conflict:
+    nothing holds for the example until somebody adjudicates.
     """
 
-    overlap: int = 1
-    blind: bool = False
-    audit_share: float = 0.0
+    overlap: int = 1  # how many people decide about each example
+    blind: bool = False  # whether an annotator decides without seeing suggestions, scores and the votes of others
+    audit_share: float = 0.0  # of the queue drawn at random from all of it to estimate the errors left, in [0, 0.5]
 
     def validated(self) -> ReviewRules:
         """These rules; BadInputError where a number is out of its range."""

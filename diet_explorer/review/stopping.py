@@ -7,7 +7,8 @@ set of which a part was drawn at random.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from diet_explorer.store.decisions import DecisionEvent
@@ -35,38 +36,19 @@ class Share:
 
 @dataclass(frozen=True)
 class ReviewYield:
-    """The last examples reviewed in the queue.
-
-    Attributes
-    ----------
-    overall : Share
-    witnesses : dict of str to Share
-        For each witness its own last ones: those that it was a reason for.
-    """
+    """The last examples reviewed in the queue."""
 
     overall: Share
-    witnesses: dict[str, Share]
+    witnesses: dict[str, Share]  # for each witness its own last ones: those that it was a reason for
 
 
 @dataclass(frozen=True)
 class ErrorsLeft:
-    """An estimate of the wrong labels among the examples that nobody has decided about.
-
-    Attributes
-    ----------
-    unreviewed : int
-        How many those are.
-    audited, wrong : int
-        Size of the random sample of them (and no longer among them), and how many of it were wrong.
-    estimate : float
-        Errors left.
-    low, high : int
-        Exact 95 % interval.
-    """
+    """Estimate of the wrong labels among the examples that nobody has decided about, with its exact 95 % interval."""
 
     unreviewed: int
-    audited: int
-    wrong: int
+    audited: int  # size of the random sample of them, which are no longer among them
+    wrong: int  # of the sample
     estimate: float
     low: int
     high: int
@@ -92,15 +74,7 @@ def share_wrong(reviewed: int, wrong: int) -> Share:
 
 
 def yield_of(reviewed: Iterable[DecisionEvent], last: int) -> ReviewYield:
-    """The yield of the last decisions, overall and per witness (``seen["witnesses"]``).
-
-    Parameters
-    ----------
-    reviewed : iterable of DecisionEvent
-        Newest first.
-    last : int
-        How many count.
-    """
+    """The yield of the `last` decisions, which come newest first, overall and per witness (``seen["witnesses"]``)."""
     overall: list[bool] = []
     witnesses: dict[str, list[bool]] = {}
     for event in reviewed:
@@ -129,14 +103,18 @@ def errors_left(unreviewed: int, audited: int, wrong: int) -> ErrorsLeft | None:
     if not audited:
         return None
     total = unreviewed + audited
+
     # the number of errors in all of the set is not refuted as long as a sample so rich, or so poor, is likely enough
-    low = _smallest(lambda errors: 1 - _hypergeometric_cdf(wrong - 1, total, errors, audited) > _TAIL, wrong, total)
-    least_fitting = _smallest(
-        lambda errors: _hypergeometric_cdf(wrong, total, errors, audited) <= _TAIL, wrong, total - (audited - wrong) + 1
-    )
-    return ErrorsLeft(
-        unreviewed, audited, wrong, unreviewed * wrong / audited, low - wrong, max(least_fitting - 1, low) - wrong
-    )
+    def so_rich(errors: int) -> bool:
+        return 1 - _hypergeometric_cdf(wrong - 1, total, errors, audited) > _TAIL
+
+    def too_poor(errors: int) -> bool:
+        return _hypergeometric_cdf(wrong, total, errors, audited) <= _TAIL
+
+    most = total - (audited - wrong)
+    low = bisect_left(range(total), True, lo=wrong, key=so_rich)
+    high = max(bisect_left(range(most + 1), True, lo=wrong, key=too_poor) - 1, low)
+    return ErrorsLeft(unreviewed, audited, wrong, unreviewed * wrong / audited, low - wrong, high - wrong)
 
 
 def stop_advice(review_yield: ReviewYield, left: ErrorsLeft | None) -> StopAdvice:
@@ -183,11 +161,3 @@ def _hypergeometric_cdf(k: int, total: int, errors: int, drawn: int) -> float:
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def _smallest(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The smallest number of [low, high] that a condition holds for, which holds for all greater ones; else `high`."""
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low

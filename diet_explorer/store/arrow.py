@@ -22,13 +22,7 @@ def write_arrow(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa
 
 
 def read_arrow(files: Files, path: str) -> list[pa.RecordBatch]:
-    """All batches of a file; what is used of their columns is read from the disk when it is.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such file.
-    """
+    """All batches of a file, or NotFoundError; what is used of their columns is read from the disk when it is."""
     if not files.exists(path):
         raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.")
     with pa.memory_map(files.local_path(path)) as source:

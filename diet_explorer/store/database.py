@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,9 @@ _MIGRATION_LOCK = 0x64696574  # one number for this program in PostgreSQL's spac
 def open_database(settings: Settings) -> Engine:
     """Connect to the explorer database and bring its tables up to date.
 
-    Raises
-    ------
-    WorkspaceError
-        The database cannot be reached or written, or a newer version of this program made it.
+    A WorkspaceError says why it cannot be reached or written, or that a newer version of this program made it.
     """
-    address = settings.explorer_url
-    engine = _engine(address)
+    engine = _engine(settings.explorer_url)
     if engine.dialect.name == "sqlite":
         folder = Path(str(engine.url.database)).parent
         with explained("create", str(folder)):
@@ -67,19 +64,20 @@ def database_errors(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A short transaction; it is on disk when the block ends."""
+    with database_errors(engine), Session(engine) as session, session.begin():
+        yield session
+
+
+@contextmanager
 def writing(engine: Engine, key: str) -> Iterator[Session]:
-    """A transaction beside which no other one of the same key runs; it is on disk when the block ends.
+    """A transaction beside which no other one of the same key (such as a dataset's id) runs; other writers wait.
 
     What the block reads is still so when it writes, and ids that it is given grow in the order in which others see
-    them. The block must be short: other writers wait.
-
-    Parameters
-    ----------
-    engine : sqlalchemy.Engine
-    key : str
-        What is written, such as a dataset's id. SQLite has one writer at a time whatever the key.
+    them. SQLite has one writer at a time whatever the key.
     """
-    with database_errors(engine), _turn(engine), Session(engine) as session, session.begin():
+    with database_errors(engine), _turn(engine), transaction(engine) as session:
         if engine.dialect.name == "sqlite":
             session.connection().exec_driver_sql("BEGIN IMMEDIATE")
         else:
@@ -104,6 +102,11 @@ def _turn(engine: Engine) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment in UTC; one without a time zone, which SQLite does not keep, is in UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _engine(address: str) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.database import database_errors, writing
+from diet_explorer.store.database import in_utc, transaction, writing
 from diet_explorer.store.tables import DecisionRow
 
 DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "unsure")
@@ -96,13 +96,7 @@ class DecisionEvent:
 
 
 class DecisionRecords:
-    """Append and read the events of one dataset; every call is one short transaction.
-
-    Parameters
-    ----------
-    engine : sqlalchemy.Engine
-    dataset_id : str
-    """
+    """Append and read the events of one dataset; every call is one short transaction."""
 
     def __init__(self, engine: Engine, dataset_id: str) -> None:
         self._engine = engine
@@ -111,12 +105,8 @@ class DecisionRecords:
     def append(self, event: DecisionEvent) -> DecisionEvent:
         """Store an event; when this returns, it is on disk.
 
-        One that was sent before, by the same uid, is not stored again: the event that is here is returned.
-
-        Raises
-        ------
-        BadInputError
-            The event of this uid is another one.
+        One that was sent before, by the same uid, is not stored again: the event that is here is returned, or
+        BadInputError raised where that says something else.
         """
         with writing(self._engine, self._dataset_id) as session:
             return self._added(session, event)
@@ -124,27 +114,11 @@ class DecisionRecords:
     def append_unless_decided(
         self, event: DecisionEvent, expected: int, independent: bool
     ) -> tuple[DecisionEvent, bool]:
-        """Store an event about one example, unless somebody has decided about it meanwhile.
+        """Store an event about one example, unless somebody has decided about it since the event `expected`.
 
-        Parameters
-        ----------
-        event : DecisionEvent
-        expected : int
-            Id of the last event about the example that the annotator knew of.
-        independent : bool
-            Whether others give opinions of their own: only the annotator's other tabs and adjudications count then.
-
-        Returns
-        -------
-        event : DecisionEvent
-            The stored event, or the one that came meanwhile.
-            One that was sent before, by the same uid, is the stored one.
-        stored : bool
-
-        Raises
-        ------
-        BadInputError
-            The event of this uid is another one.
+        With `independent` others give opinions of their own: only the annotator's other tabs and adjudications count
+        then. What is returned is the stored event (also one that was stored before, see `append`), or the one that came
+        meanwhile; and whether it is the stored one.
         """
         with writing(self._engine, self._dataset_id) as session:
             for row in self._newest(session, expected, event.rows):
@@ -155,13 +129,7 @@ class DecisionRecords:
             return self._added(session, event), True
 
     def undo(self, annotator: str, uid: str) -> DecisionEvent | None:
-        """Take back the annotator's latest event that still counts; None where there is none.
-
-        Raises
-        ------
-        BadInputError
-            The event of this uid is another one.
-        """
+        """Take back the annotator's latest event that still counts; None where there is none; see `append`."""
         undone = aliased(DecisionRow)
         latest = (
             self._events()
@@ -189,26 +157,14 @@ class DecisionRecords:
             return self._sent_before(session, taking_back) if row is None else self._added(session, taking_back)
 
     def add_copies(self, events: Sequence[tuple[DecisionEvent, str | None]]) -> int:
-        """Store events of another ledger as they are, those that are here already left out; all of them or none.
+        """Store events of another ledger as they are, oldest first, and return how many are new; all of them or none.
 
-        Parameters
-        ----------
-        events : sequence of (DecisionEvent, str or None)
-            Oldest first, each with the uid of the event that it takes back.
-
-        Returns
-        -------
-        int
-            How many are new here.
-
-        Raises
-        ------
-        KeyError
-            An event takes back one that is neither here nor among them; its argument is that event's uid.
+        Each comes with the uid of the event that it takes back; one that is neither here nor among them is a KeyError
+        of that uid.
         """
         with writing(self._engine, self._dataset_id) as session:
             wanted = {uid for event, undone in events for uid in (event.uid, undone) if uid is not None}
-            here = self._ids(session, sorted(wanted))
+            here = {uid: number for number, uid in self._names(session, DecisionRow.uid, wanted)}
             added = 0
             for event, undone in events:
                 if event.uid in here:
@@ -223,7 +179,7 @@ class DecisionRecords:
     def position(self) -> int:
         """The greatest id; grows with every event."""
         query = select(func.max(DecisionRow.id)).where(DecisionRow.dataset_id == self._dataset_id)
-        with database_errors(self._engine), Session(self._engine) as session:
+        with transaction(self._engine) as session:
             return int(session.scalar(query) or 0)
 
     def get(self, event_id: int) -> DecisionEvent | None:
@@ -236,14 +192,8 @@ class DecisionRecords:
 
     def uids(self, event_ids: Iterable[int]) -> dict[int, str]:
         """Names of some events."""
-        uids: dict[int, str] = {}
-        wanted = sorted(set(event_ids))
-        with database_errors(self._engine), Session(self._engine) as session:
-            for start in range(0, len(wanted), _NAMES_AT_ONCE):
-                part = wanted[start : start + _NAMES_AT_ONCE]
-                rows = session.execute(select(DecisionRow.id, DecisionRow.uid).where(DecisionRow.id.in_(part)))
-                uids.update({row.id: row.uid for row in rows})
-        return uids
+        with transaction(self._engine) as session:
+            return dict(self._names(session, DecisionRow.id, set(event_ids)))
 
     def since(self, after: int) -> list[DecisionEvent]:
         """Events with an id above `after`, in the order of their ids."""
@@ -259,18 +209,9 @@ class DecisionRecords:
         limit: int | None = None,
         rules: bool = False,
     ) -> list[DecisionEvent]:
-        """Events of everybody or one annotator, in a span of time, newest first.
+        """Events of everybody or one annotator, newest first; with `rules` those that set rules are among them.
 
-        Parameters
-        ----------
-        annotator : str, optional
-        since, until : datetime, optional
-            In UTC; `since` itself belongs to it, `until` does not.
-        before : (datetime, int), optional
-            Time and id of an event: only those before it.
-        limit : int, optional
-        rules : bool
-            Whether events that set rules are among them.
+        Times are in UTC: from `since` until, not with, `until`; or before an event, given by its time and id.
         """
         query = self._events().order_by(DecisionRow.at.desc(), DecisionRow.id.desc())
         if annotator is not None:
@@ -310,7 +251,7 @@ class DecisionRecords:
         )
         stored = session.execute(statement).one_or_none()
         if stored is not None:
-            return replace(event, id=stored.id, at=_in_utc(stored.at))
+            return replace(event, id=stored.id, at=in_utc(stored.at))
         return cast(DecisionEvent, self._sent_before(session, event))
 
     def _sent_before(self, session: Session, event: DecisionEvent) -> DecisionEvent | None:
@@ -340,18 +281,16 @@ class DecisionRecords:
         )
         return [row for row in session.scalars(query) if row.row is not None or np.isin(rows, _rows_of(row)).any()]
 
-    def _ids(self, session: Session, uids: Sequence[str]) -> dict[str, int]:
-        ids: dict[str, int] = {}
-        for start in range(0, len(uids), _NAMES_AT_ONCE):
-            part = uids[start : start + _NAMES_AT_ONCE]
-            query = select(DecisionRow.uid, DecisionRow.id).where(
-                DecisionRow.dataset_id == self._dataset_id, DecisionRow.uid.in_(part)
-            )
-            ids.update({row.uid: row.id for row in session.execute(query)})
-        return ids
+    def _names(self, session: Session, column: Any, values: Iterable[Any]) -> Iterator[tuple[int, str]]:
+        """Id and uid of the events that have one of some values in a column."""
+        wanted = sorted(values)
+        query = select(DecisionRow.id, DecisionRow.uid).where(DecisionRow.dataset_id == self._dataset_id)
+        for start in range(0, len(wanted), _NAMES_AT_ONCE):
+            rows = session.execute(query.where(column.in_(wanted[start : start + _NAMES_AT_ONCE])))
+            yield from ((row.id, row.uid) for row in rows)
 
     def _read(self, query: Select[Any]) -> list[DecisionEvent]:
-        with database_errors(self._engine), Session(self._engine) as session:
+        with transaction(self._engine) as session:
             return [_to_event(row) for row in session.execute(query)]
 
     def _events(self) -> Select[Any]:
@@ -385,7 +324,7 @@ def _to_event(row: DecisionRow | Row[Any]) -> DecisionEvent:
     return DecisionEvent(
         id=row.id,
         dataset_id=row.dataset_id,
-        at=_in_utc(row.at),
+        at=in_utc(row.at),
         annotator=row.annotator,
         action=row.action,
         rows=_rows_of(row),
@@ -412,7 +351,3 @@ def _packed(numbers: NDArray[np.integer]) -> bytes:
 
 def _unpacked(packed: bytes) -> NDArray[np.int32]:
     return np.frombuffer(zlib.decompress(packed), dtype="<i4").astype(np.int32)
-
-
-def _in_utc(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)  # SQLite keeps no time zone

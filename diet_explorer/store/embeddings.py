@@ -1,11 +1,7 @@
 """Sentence embeddings of one run, and what is made from them.
 
-Layout below ``runs/<run id>/``, each with a file ``initial`` (weights before fine-tuning) and ``tuned`` (weights at the
-end of seed 0)::
-
-    embeddings/tuned.parquet    one vector per example
-    neighbours/tuned.parquet    the nearest other examples of each
-    maps/tuned.parquet          a position on the plane per example, with its parameters in maps/tuned.json
+There are those of ``initial`` weights, before fine-tuning, and of ``tuned`` ones, at the end of seed 0: a vector per
+example, the nearest other examples of each, and a position on the plane for each.
 """
 
 from __future__ import annotations
@@ -27,46 +23,24 @@ CHUNK_ROWS = 8_192
 
 
 class EmbeddingFiles:
-    """Where the embeddings of one run lie.
-
-    Parameters
-    ----------
-    files : Files
-    run_id : str
-    """
+    """Reads and writes the embeddings of one run."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self.files = files
         self.run_id = run_id
         self.paths = Layout(files).run(run_id)
 
-    def vectors_path(self, which: Representation) -> str:
-        """Path of the vectors: ``row`` and ``vector``."""
-        return self.paths.vectors(which)
-
-    def neighbours_path(self, which: Representation) -> str:
-        """Path of the neighbours: ``row, neighbours, similarity, agreement``."""
-        return self.paths.neighbours(which)
-
-    def map_path(self, which: Representation) -> str:
-        """Path of the map: ``row, x, y``."""
-        return self.paths.map(which)
-
-    def parameters_path(self, which: Representation) -> str:
-        """Path of the parameters that the map was drawn with."""
-        return self.paths.map_parameters(which)
-
     def has_vectors(self, which: Representation) -> bool:
         """Whether the vectors are there."""
-        return self.files.exists(self.vectors_path(which))
+        return self.files.exists(self.paths.vectors(which))
 
     def has_neighbours(self, which: Representation) -> bool:
         """Whether the neighbours are there."""
-        return self.files.exists(self.neighbours_path(which))
+        return self.files.exists(self.paths.neighbours(which))
 
     def stamp(self) -> str:
         """Changes whenever a map is drawn with other parameters; a key for caches."""
-        paths = [self.parameters_path(which) for which in get_args(Representation)]
+        paths = [self.paths.map_parameters(which) for which in get_args(Representation)]
         return " ".join(json.dumps(self.files.read_json(path)) for path in paths if self.files.exists(path))
 
     def write_vectors(self, which: Representation, vectors: NDArray[np.float16]) -> None:
@@ -74,7 +48,7 @@ class EmbeddingFiles:
         width = vectors.shape[1]
         schema = pa.schema([("row", pa.int32()), ("vector", pa.list_(pa.float16(), width))])
         with (
-            self.files.atomic_writer(self.vectors_path(which)) as stream,
+            self.files.atomic_writer(self.paths.vectors(which)) as stream,
             pq.ParquetWriter(stream, schema, compression="zstd") as writer,
         ):
             for start in range(0, len(vectors), CHUNK_ROWS):
@@ -84,14 +58,8 @@ class EmbeddingFiles:
                 writer.write_table(pa.table([rows, lists], schema=schema))
 
     def read_vectors(self, which: Representation) -> NDArray[np.float16]:
-        """All vectors, (N, d), in row order.
-
-        Raises
-        ------
-        NotFoundError
-            They have not been computed.
-        """
-        path = self.vectors_path(which)
+        """All vectors, (N, d), in row order; NotFoundError where they have not been computed."""
+        path = self.paths.vectors(which)
         if not self.files.exists(path):
             raise NotFoundError(f"The run {self.run_id} has no {which} embeddings.", "Draw its embedding map first.")
         with self.files.open_read(path) as stream:

@@ -43,13 +43,7 @@ def explained(action: str, path: str) -> Iterator[None]:
 
 
 class Files:
-    """All files below one root.
-
-    Parameters
-    ----------
-    root : str
-        A local folder or an fsspec URL such as ``s3://bucket/folder`` or ``memory://name``.
-    """
+    """All files below one root: a local folder or an fsspec URL such as ``s3://bucket/folder``."""
 
     def __init__(self, root: str | Path) -> None:
         text = str(root)

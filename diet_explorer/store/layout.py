@@ -15,7 +15,6 @@ Layout::
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
@@ -24,95 +23,46 @@ MEAN = "mean"
 """What stands for the seed in the paths of what is made of all seeds."""
 
 
-@dataclass(frozen=True)
 class DatasetPaths:
-    """Paths of one dataset.
+    """Paths of one dataset, in ``datasets/<dataset id>`` or in the temporary folder that becomes it."""
 
-    Attributes
-    ----------
-    folder : str
-        ``datasets/<dataset id>``, or the temporary folder that becomes it.
-    """
-
-    folder: str
-
-    @property
-    def manifest(self) -> str:
-        """What is known of the dataset, JSON."""
-        return f"{self.folder}/manifest.json"
-
-    @property
-    def examples(self) -> str:
-        """The examples, Parquet."""
-        return f"{self.folder}/examples.parquet"
-
-    @property
-    def order(self) -> str:
-        """Each example's split and its position in id order, Arrow."""
-        return f"{self.folder}/order.arrow"
-
-    @property
-    def rows(self) -> str:
-        """Texts and numbers to be read by row, Arrow."""
-        return f"{self.folder}/rows.arrow"
-
-    @property
-    def set_aside(self) -> str:
-        """Rows that the import could not use, Parquet: ``line, reason, remedy, raw``."""
-        return f"{self.folder}/set_aside.parquet"
-
-    @property
-    def search(self) -> str:
-        """Folder of the index of the texts."""
-        return f"{self.folder}/search"
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.manifest = f"{folder}/manifest.json"
+        self.examples = f"{folder}/examples.parquet"
+        self.order = f"{folder}/order.arrow"  # each example's split and its position in id order
+        self.rows = f"{folder}/rows.arrow"  # texts and numbers to be read by row
+        self.set_aside = f"{folder}/set_aside.parquet"  # line, reason, remedy, raw of rows that cannot be used
+        self.search = f"{folder}/search"  # folder of the index of the texts
 
 
-@dataclass(frozen=True)
 class RunPaths:
-    """Paths of one run.
+    """Paths of one run; where a seed may be None, that stands for the mean over the seeds."""
 
-    Attributes
-    ----------
-    folder : str
-        ``runs/<run id>``.
-    """
-
-    folder: str
-
-    @property
-    def config(self) -> str:
-        """Name and settings, JSON."""
-        return f"{self.folder}/config.json"
-
-    @property
-    def log(self) -> str:
-        """Structured log, a JSON line per event."""
-        return f"{self.folder}/log.jsonl"
-
-    @property
-    def log_folder(self) -> str:
-        """Folder of the log's lines, a file each, where files cannot be appended to."""
-        return f"{self.folder}/log"
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.config = f"{folder}/config.json"  # name and settings
+        self.log = f"{folder}/log.jsonl"  # a line per event
+        self.log_folder = f"{folder}/log"  # the log's lines, a file each, where files cannot be appended to
+        self.scores_folder = f"{folder}/scores"  # has a folder per seed
+        self.scored_rows = f"{folder}/rows/scored.parquet"  # row: what is scored where that is not all
+        self.held_out_rows = f"{folder}/rows/held_out.parquet"  # row: training rows kept for a proof
+        self.policies = f"{folder}/policies"
 
     def progress(self, seed: int) -> str:
         """How far a seed is, JSON."""
         return f"{self.folder}/progress/seed={seed}.json"
-
-    @property
-    def scores_folder(self) -> str:
-        """Folder that has a folder per seed."""
-        return f"{self.folder}/scores"
 
     def scores(self, seed: int, checkpoint: float) -> str:
         """Scores and logits of one seed at one checkpoint (in epochs), Parquet."""
         return f"{self.scores_folder}/{_seed(seed)}/{_checkpoint(checkpoint)}.parquet"
 
     def rankings_folder(self, seed: int | None) -> str:
-        """Folder of the rankings of one seed, or of the mean over seeds for None."""
+        """Folder that has a ranking per checkpoint."""
         return f"{self.folder}/rankings/{_seed(seed)}"
 
     def ranking(self, seed: int | None, checkpoint: float) -> str:
-        """A ranking of one seed, or of the mean over seeds for None, Arrow."""
+        """A ranking, Arrow."""
         return f"{self.rankings_folder(seed)}/{_checkpoint(checkpoint)}.arrow"
 
     def statistics(self, seed: int | None, checkpoint: float) -> str:
@@ -122,16 +72,6 @@ class RunPaths:
     def training_rows(self, seed: int) -> str:
         """What a seed is trained on where that is not the training split, Parquet: ``row, label``."""
         return f"{self.folder}/rows/training/{_seed(seed)}.parquet"
-
-    @property
-    def scored_rows(self) -> str:
-        """What is scored where that is not all, Parquet: ``row``."""
-        return f"{self.folder}/rows/scored.parquet"
-
-    @property
-    def held_out_rows(self) -> str:
-        """Training rows kept for a proof, Parquet: ``row``."""
-        return f"{self.folder}/rows/held_out.parquet"
 
     def vectors(self, which: str) -> str:
         """Embeddings of the initial or the tuned model, Parquet: ``row, vector``."""
@@ -161,97 +101,40 @@ class RunPaths:
         """A table of suspects, kept by what it depends on, Arrow."""
         return f"{self.folder}/suspects/{key}.arrow"
 
-    @property
-    def policies(self) -> str:
-        """Folder of the saved policies."""
-        return f"{self.folder}/policies"
-
     def policy(self, name: str) -> str:
         """A saved policy, JSON."""
         return f"{self.policies}/{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
 
 
-@dataclass(frozen=True)
 class ExportPaths:
-    """Paths of what is known of one export.
+    """Paths of what is known of one export, in ``exports/<export id>``."""
 
-    Attributes
-    ----------
-    folder : str
-        ``exports/<export id>``.
-    """
-
-    folder: str
-
-    @property
-    def request(self) -> str:
-        """What was asked for, JSON."""
-        return f"{self.folder}/request.json"
-
-    @property
-    def status(self) -> str:
-        """How far it is, JSON."""
-        return f"{self.folder}/status.json"
-
-    @property
-    def data(self) -> str:
-        """The exported files, where no other folder was named."""
-        return f"{self.folder}/data"
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.request = f"{folder}/request.json"  # what was asked for
+        self.status = f"{folder}/status.json"  # how far it is
+        self.data = f"{folder}/data"  # the exported files, where no other folder was named
 
 
-@dataclass(frozen=True)
 class PushPaths:
-    """Paths of what is known of the last push of one export.
+    """Paths of what is known of the last push of one export, in ``pushes/<export id>``."""
 
-    Attributes
-    ----------
-    folder : str
-        ``pushes/<export id>``.
-    """
-
-    folder: str
-
-    @property
-    def status(self) -> str:
-        """How far it is, JSON."""
-        return f"{self.folder}/status.json"
-
-    @property
-    def request(self) -> str:
-        """What was asked for but the token, JSON."""
-        return f"{self.folder}/request.json"
-
-    @property
-    def lock(self) -> str:
-        """Held by the process that pushes; on this machine."""
-        return f"{self.folder}/lock"
-
-
-def may_be_id(text: str) -> bool:
-    """Whether a text names one thing in a folder, and no other place."""
-    return text not in ("", ".", "..") and set(text).isdisjoint("/\\\0")
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.request = f"{folder}/request.json"  # what was asked for but the token
+        self.status = f"{folder}/status.json"  # how far it is
+        self.lock = f"{folder}/lock"  # held by the process that pushes; on this machine
 
 
 class Layout:
-    """Paths of one workspace; an id that would lead elsewhere is a NotFoundError.
-
-    Parameters
-    ----------
-    files : Files
-    """
+    """Paths of one workspace; an id that would lead elsewhere is a NotFoundError."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
-
-    @property
-    def version(self) -> str:
-        """Version of the workspace, JSON."""
-        return self._files.path("workspace.json")
-
-    @property
-    def datasets(self) -> str:
-        """Folder that has a folder per dataset."""
-        return self._files.path("datasets")
+        self.version = files.path("workspace.json")
+        self.datasets = files.path("datasets")
+        self.exports = files.path("exports")
+        self.proofs = files.path("proofs")
 
     def dataset(self, dataset_id: str) -> DatasetPaths:
         """Paths of a dataset."""
@@ -261,11 +144,6 @@ class Layout:
         """Paths of a run."""
         return RunPaths(self._files.path("runs", _id("run", run_id)))
 
-    @property
-    def exports(self) -> str:
-        """Folder that has a folder per export."""
-        return self._files.path("exports")
-
     def export(self, export_id: str) -> ExportPaths:
         """Paths of an export."""
         return ExportPaths(self._files.path("exports", _id("export", export_id)))
@@ -273,11 +151,6 @@ class Layout:
     def push(self, export_id: str) -> PushPaths:
         """Paths of the last push of an export."""
         return PushPaths(self._files.path("pushes", _id("export", export_id)))
-
-    @property
-    def proofs(self) -> str:
-        """Folder of what proofs are made of."""
-        return self._files.path("proofs")
 
     def proof(self, proof_id: str) -> str:
         """What a proof is made of, JSON."""
@@ -290,6 +163,11 @@ class Layout:
     def measurement(self, dataset_id: str, key: str) -> str:
         """Seconds per example of a model on this machine, JSON."""
         return self._files.path("measurements", f"{dataset_id}-{key}.json")
+
+
+def may_be_id(text: str) -> bool:
+    """Whether a text names one thing in a folder, and nothing elsewhere."""
+    return text not in ("", ".", "..") and set(text).isdisjoint("/\\\0")
 
 
 def _id(kind: str, text: str) -> str:

@@ -17,19 +17,9 @@ _TURN_SECONDS = 0.001  # writers take turns of a few milliseconds
 
 
 def try_lock(path: str | Path, tries: int = 1) -> FileLock | None:
-    """Take a lock without waiting for who holds it.
+    """Take a lock without waiting for who holds it, or None if somebody does after `tries`, `TRY_SECONDS` apart.
 
-    Parameters
-    ----------
-    path : str or Path
-        The lock file; its folder must be there.
-    tries : int
-        How often, `TRY_SECONDS` apart.
-
-    Returns
-    -------
-    FileLock or None
-        Held until its `release`, or until this process ends; None if somebody else holds it.
+    It is held until its `release`, or until this process ends. The folder of the file must be there.
     """
     lock = _lock(path)
     for number in range(tries):

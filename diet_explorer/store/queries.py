@@ -13,13 +13,7 @@ from diet_explorer.store.files import Files
 
 
 class Queries:
-    """Read-only SQL over Parquet files; one in-memory DuckDB, a cursor per call, safe to share between threads.
-
-    Parameters
-    ----------
-    files : Files
-        Whose location is read; a remote one is registered with DuckDB through fsspec.
-    """
+    """Read-only SQL over Parquet files; one in-memory DuckDB, a cursor per call, safe to share between threads."""
 
     def __init__(self, files: Files) -> None:
         self._connection = duckdb.connect(
@@ -35,12 +29,8 @@ class Queries:
 
     def table(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Run one statement and return all of its rows."""
-        with self._lock:
-            cursor = self._connection.cursor()
-        try:
+        with self._cursor() as cursor:
             return cursor.sql(sql, params=list(parameters)).to_arrow_table()
-        finally:
-            cursor.close()
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """Run one statement and return all of its rows as a data frame."""
@@ -54,12 +44,12 @@ class Queries:
     def copy(self, sql: str, path: str, form: str, parameters: Sequence[object] = ()) -> None:
         """Stream the result of a SELECT into a local file; `form` is parquet, csv or json (lines)."""
         options = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
-        with self._lock:
-            cursor = self._connection.cursor()
-        try:
+        with self._cursor() as cursor:
             cursor.execute(f"COPY ({sql}) TO {quote_text(path)} ({options[form]})", list(parameters))
-        finally:
-            cursor.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            return self._connection.cursor()
 
 
 def quote_name(name: str) -> str:

@@ -1,10 +1,6 @@
 """Which rows a run is trained on, and which it scores, where that is not the whole dataset.
 
-Layout below ``runs/<run id>/``::
-
-    rows/training/seed=0.parquet     row, label: what this seed is trained on; `label` is a class code
-    rows/scored.parquet              row: what is scored at each checkpoint; all rows where the file is absent
-    rows/held_out.parquet            row: training rows kept for the proof, which the run neither learns nor scores
+The rows held out are training rows kept for a proof: the run neither learns nor scores them.
 """
 
 from __future__ import annotations
@@ -19,13 +15,7 @@ from diet_explorer.store.layout import Layout
 
 
 class RunRows:
-    """The lists of rows of one run.
-
-    Parameters
-    ----------
-    files : Files
-    run_id : str
-    """
+    """The lists of rows of one run."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files = files
@@ -36,13 +26,7 @@ class RunRows:
         self._write(self._paths.training_rows(seed), {"row": rows, "label": labels})
 
     def read_training(self, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows that a seed is trained on, and their labels.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such list.
-        """
+        """Rows that a seed is trained on, and their labels; NotFoundError where there is no such list."""
         table = self._read(self._paths.training_rows(seed))
         return table["row"].to_numpy().astype(np.int64), table["label"].to_numpy().astype(np.int64)
 

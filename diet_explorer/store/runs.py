@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from sqlalchemy import Engine, select, update
-from sqlalchemy.orm import Session
 
 from diet_explorer.errors import NotFoundError
-from diet_explorer.store.database import database_errors
+from diet_explorer.store.database import in_utc, transaction
 from diet_explorer.store.tables import RunRow
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -55,29 +54,25 @@ class RunRecords:
 
     def create(self, record: RunRecord) -> None:
         """Insert a record."""
-        with database_errors(self._engine), Session(self._engine) as session, session.begin():
+        with transaction(self._engine) as session:
             session.add(RunRow(**record.__dict__))
 
     def get(self, run_id: str) -> RunRecord:
         """The record of a run; NotFoundError where there is none."""
-        with database_errors(self._engine), Session(self._engine) as session:
+        with transaction(self._engine) as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 raise NotFoundError(f"There is no run {run_id!r}.", "List the runs with `diet-explorer runs`.")
             return _record(row)
 
-    def list(self, dataset_id: str | None = None) -> list[RunRecord]:
-        """Records of all runs, or of one dataset's, newest first."""
+    def list(self, dataset_id: str | None = None, parent_id: str | None = None) -> list[RunRecord]:
+        """Records of all runs, or of one dataset's, or of the further trainings for one run, newest first."""
         statement = select(RunRow).order_by(RunRow.created_at.desc(), RunRow.id)
         if dataset_id is not None:
             statement = statement.where(RunRow.dataset_id == dataset_id)
-        with database_errors(self._engine), Session(self._engine) as session:
-            return [_record(row) for row in session.scalars(statement)]
-
-    def children(self, parent_id: str) -> Sequence[RunRecord]:
-        """Records of the further trainings for a run, newest first."""
-        statement = select(RunRow).where(RunRow.parent_id == parent_id).order_by(RunRow.created_at.desc(), RunRow.id)
-        with database_errors(self._engine), Session(self._engine) as session:
+        if parent_id is not None:
+            statement = statement.where(RunRow.parent_id == parent_id)
+        with transaction(self._engine) as session:
             return [_record(row) for row in session.scalars(statement)]
 
     def set_status(
@@ -89,17 +84,9 @@ class RunRecords:
         remedy: str | None = None,
         only_from: Iterable[Status] | None = None,
     ) -> bool:
-        """Change a run's status, with the time that belongs to it.
+        """Change a run's status, with the time that belongs to it, and return whether it was changed.
 
-        Parameters
-        ----------
-        only_from : iterable of str, optional
-            Change it only if the status is one of these now, so that nobody's decision is overwritten.
-
-        Returns
-        -------
-        bool
-            Whether the status was changed.
+        With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten.
         """
         now = datetime.now(UTC)
         values: dict[str, Any] = {"status": status, "error": error, "remedy": remedy}
@@ -109,18 +96,18 @@ class RunRecords:
         statement = update(RunRow).where(RunRow.id == run_id).values(**values)
         if only_from is not None:
             statement = statement.where(RunRow.status.in_(list(only_from)))
-        with database_errors(self._engine), Session(self._engine) as session, session.begin():
+        with transaction(self._engine) as session:
             return bool(cast(Any, session.execute(statement)).rowcount)
 
     def set_workflow(self, run_id: str, workflow_id: str) -> None:
         """Remember which job carries the run."""
-        with database_errors(self._engine), Session(self._engine) as session, session.begin():
+        with transaction(self._engine) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(workflow_id=workflow_id))
 
 
 def _record(row: RunRow) -> RunRecord:
     values = {name: getattr(row, name) for name in RunRecord.__dataclass_fields__}
     for name in ("created_at", "started_at", "finished_at"):
-        if values[name] is not None and values[name].tzinfo is None:  # SQLite forgets the zone
-            values[name] = values[name].replace(tzinfo=UTC)
+        if values[name] is not None:
+            values[name] = in_utc(values[name])
     return RunRecord(**values)

@@ -1,11 +1,7 @@
 """Score files of one run: one Parquet file per seed and checkpoint, and the rankings made from them.
 
-Layout below ``runs/<run id>/``::
-
-    scores/seed=0/checkpoint=0.25.parquet      one row per example: scores and logits
-    rankings/seed=0/checkpoint=0.25.arrow      the same scores and those of the training so far, with a rank each
-    rankings/seed=mean/checkpoint=0.25.arrow   means and standard deviations over the seeds that have landed
-    statistics/seed=mean/checkpoint=0.25.json  what charts show of a ranking, counted once when it landed
+A score file has scores and logits of each example. A ranking has the same scores and those of the training so far, with
+a rank each; that of the mean has means and standard deviations over the seeds that have landed.
 """
 
 from __future__ import annotations
@@ -39,27 +35,11 @@ def score_table(
     scores: Mapping[str, NDArray[np.floating]],
     learning_rate: float | None = None,
 ) -> pa.Table:
-    """What a score file holds; ids and splits are joined by row where people see them.
+    """What a score file holds: ``row, seed, checkpoint, label, predicted``, the scores in float32, and ``logits``.
 
-    Parameters
-    ----------
-    seed : int
-    checkpoint : float
-        In epochs.
-    rows : int array (N,)
-        Rows of the dataset, ascending.
-    labels : int array (N,)
-        Class codes that the run was to learn, which may differ from the dataset's.
-    logits : float32 array (N, K)
-    scores : mapping of str to float array (N,)
-        By catalogue name, and ``grand.<group>``.
-    learning_rate : float, optional
-        Of the optimisation step before the checkpoint.
-
-    Returns
-    -------
-    pyarrow.Table
-        ``row, seed, checkpoint, label, predicted``, the scores in float32, and ``logits``.
+    Rows are ascending; ids and splits are joined by them where people see them. Labels (N,) are the class codes that
+    the run was to learn, which may differ from the dataset's; logits are (N, K). Scores go by their catalogue names and
+    ``grand.<group>``. The learning rate is that of the optimisation step before the checkpoint, which is in epochs.
     """
     table = pa.table(
         {
@@ -94,16 +74,10 @@ def ranked_scores(ranking: pa.RecordBatch) -> list[str]:
 def figure_columns(
     values: NDArray[np.float32], deviations: NDArray[np.float32] | None
 ) -> dict[str, pa.FixedSizeListArray]:
-    """All scores of each example side by side: ``figures``, and ``deviations`` where there are any.
+    """All scores (N, S) of each example side by side: ``figures``, and ``deviations`` over the seeds if there are any.
 
     The values stand in columns of their own as well, for reading one score of all examples. Reading all scores of a few
     examples from these columns would touch a page of the file for each.
-
-    Parameters
-    ----------
-    values : float32 array (N, S)
-    deviations : float32 array (N, S) or None
-        Standard deviations over the seeds; None for a single seed.
     """
     columns = {FIGURES: _side_by_side(values)}
     return columns if deviations is None else {**columns, DEVIATIONS: _side_by_side(deviations)}
@@ -131,17 +105,7 @@ def _stacked(lists: pa.FixedSizeListArray) -> NDArray[np.float32]:
 
 
 class ScoreFiles:
-    """Reads and writes the score files of one run, and says which have landed.
-
-    Parameters
-    ----------
-    files : Files
-    run_id : str
-
-    Attributes
-    ----------
-    paths : RunPaths
-    """
+    """Reads and writes the score files of one run, and says which have landed."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self.files = files

@@ -93,7 +93,7 @@ class RunCore:
 
     def children(self, origin: Origin | None = None) -> list[Self]:
         """Further trainings for this run (folds, noise checks, proofs), newest first."""
-        records = self.context.records.children(self.id)
+        records = self.context.records.list(parent_id=self.id)
         return [type(self)(self.context, record.id, record) for record in records if origin in (None, record.origin)]
 
     def create(self, config: RunConfig, *, name: str, origin: Origin, as_child: bool = True) -> Self:

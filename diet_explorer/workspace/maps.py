@@ -146,7 +146,7 @@ class Maps:
         wanted: list[Representation] = ["tuned", "initial"] if which is None else [which]
         for name in wanted:
             if store.has_neighbours(name):
-                sql = f"SELECT * FROM {parquet(store.neighbours_path(name))} WHERE row = ?"
+                sql = f"SELECT * FROM {parquet(store.paths.neighbours(name))} WHERE row = ?"
                 records: list[dict[str, Any]] = self._run.context.queries.table(sql, [row]).to_pylist()
                 return records[0] if records else None
         return None

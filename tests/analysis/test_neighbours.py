@@ -81,7 +81,7 @@ def test_stored_neighbours_have_the_agreement_with_the_given_labels(tmp_path):
     store.write_vectors("tuned", vectors)
     np.testing.assert_array_equal(store.read_vectors("tuned"), vectors)
     store_neighbours(store, manifest, "tuned")
-    table = pq.read_table(store.neighbours_path("tuned"))
+    table = pq.read_table(store.paths.neighbours("tuned"))
     assert table["row"].to_pylist() == [0, 1, 2, 3]
     assert [line[:3] for line in table["neighbours"].to_pylist()] == [[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]]
     assert [line[3:] for line in table["neighbours"].to_pylist()] == [[-1] * 7] * 4

@@ -78,16 +78,16 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     until(lambda: not run.maps.progress().is_active, "the map is drawn")
     progress = run.maps.progress()
     assert (progress.state, progress.share, progress.drawn) == ("succeeded", 1.0, MapParameters())
-    drawn = pq.read_table(store.map_path("tuned"))
+    drawn = pq.read_table(store.paths.map("tuned"))
     assert drawn["row"].to_pylist() == list(range(60))
     places = np.column_stack([drawn["x"].to_numpy(), drawn["y"].to_numpy()])
     assert places.dtype == np.float32 and np.isfinite(places).all() and (places.std(0) > 0.1).all()
-    facts = json.loads(Path(store.parameters_path("tuned")).read_text(encoding="utf-8"))
+    facts = json.loads(Path(store.paths.map_parameters("tuned")).read_text(encoding="utf-8"))
     expected = {"neighbors": 15, "min_dist": 0.1, "seed": 0, "method": "UMAP", "metric": "cosine", "fitted_rows": 60}
     assert facts == expected
     assert tiny_runs.ended(beside) == "succeeded"
 
-    bytes_before = Path(store.map_path("tuned")).read_bytes()
+    bytes_before = Path(store.paths.map("tuned")).read_bytes()
     gate.close("umap")
     queued = tiny_runs.inside("map", run.id, "--neighbors", "5", "--no-wait", "--json", home=home)
     assert json.loads(queued.stdout)["state"] == "queued"
@@ -96,14 +96,14 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     cancelled = tiny_runs.inside("map", run.id, "--cancel", "--json", home=home)
     assert json.loads(cancelled.stdout)["state"] == "cancelled" == run.maps.progress().state
     gone(children)
-    assert Path(store.map_path("tuned")).read_bytes() == bytes_before
+    assert Path(store.paths.map("tuned")).read_bytes() == bytes_before
     refused = tiny_runs.inside("map", run.id, "--cancel", home=home)
     assert refused.returncode == 2 and "No map is being drawn" in refused.stderr
     again = tiny_runs.inside("map", run.id, home=home)  # the one that is there is not drawn again
-    assert again.returncode == 0 and store.map_path("tuned") in again.stdout
+    assert again.returncode == 0 and store.paths.map("tuned") in again.stdout
     assert run.maps.progress().state == "succeeded"
 
-    Path(store.vectors_path("tuned")).write_bytes(b"PAR1 nothing of the kind PAR1")
+    Path(store.paths.vectors("tuned")).write_bytes(b"PAR1 nothing of the kind PAR1")
     failed = tiny_runs.inside("map", run.id, "--neighbors", "7", home=home)
     assert failed.returncode == 1 and "not foreseen" in failed.stderr and "Traceback" not in failed.stderr
     assert run.maps.progress().state == "failed" and run.maps.progress().drawn == MapParameters()

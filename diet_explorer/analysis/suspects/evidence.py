@@ -242,7 +242,7 @@ def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArr
     train[rows] = True
     for which in REPRESENTATIONS:
         if embeddings.has_neighbours(which):
-            with embeddings.files.open_read(embeddings.neighbours_path(which)) as stream:
+            with embeddings.files.open_read(embeddings.paths.neighbours(which)) as stream:
                 flat = pq.read_table(stream, columns=["neighbours"])["neighbours"].combine_chunks().flatten().to_numpy()
             return label_agreement(flat.reshape(len(given), -1), given, train)[rows]
     return None

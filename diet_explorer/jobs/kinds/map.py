@@ -129,7 +129,7 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
 
     def _drawn(self) -> MapParameters | None:
         try:
-            value = self.files.read_json(self._embeddings.parameters_path(self._which))
+            value = self.files.read_json(self._embeddings.paths.map_parameters(self._which))
         except NotFoundError:
             return None
         return MapParameters(value["neighbors"], value["min_dist"], value["seed"])

@@ -248,7 +248,7 @@ def test_duplicates_and_neighbours_are_heard(tmp_path):
     near = np.full((4, 10), -1, dtype=np.int32)
     near[2, :3] = [0, 1, 3]
     table = pa.table({"row": np.arange(4), "neighbours": pa.FixedSizeListArray.from_arrays(near.ravel(), 10)})
-    embeddings.write_table(embeddings.neighbours_path("tuned"), table)
+    embeddings.write_table(embeddings.paths.neighbours("tuned"), table)
     assert set(run.audit.order("duplicate")[:2]) == {0, 1}
     assert "duplicate" in {reason.witness for reason in run.audit.suspect(0).reasons}
     assert run.audit.order("neighbours")[0] == 2
