@@ -22,29 +22,19 @@ from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
 @dataclass(frozen=True)
 class ExampleCard:
-    """One example.
-
-    Attributes
-    ----------
-    row, id, text, text_pair, label, split
-        As imported; `label` is the class name, `text_pair` None where there is none.
-    metadata : dict
-        Further columns of the source, by their original names.
-    trajectories : pandas.DataFrame
-        ``seed, checkpoint, predicted`` (class name) and every score, in that order of rows; scores over the training so
-        far are NaN before it began.
-    types : dict of (int or None) to str
-        Type of trajectory by seed up to its last checkpoint; None stands for the type that most seeds have.
-    """
+    """One example: its values as imported (label as a class name, columns of the source by their original names) and
+    what was recorded of it."""
 
     row: int
     id: str
     text: str
-    text_pair: str | None
+    text_pair: str | None  # None where there is none
     label: str
     split: str
     metadata: dict[str, Any]
+    # ``seed, checkpoint, predicted`` (class name) and every score; scores over the training are NaN before it began
     trajectories: pd.DataFrame
+    # type of trajectory by seed up to its last checkpoint; None stands for the type that most seeds have
     types: dict[int | None, str]
     _classes: list[str] = field(repr=False)
     _records: Callable[[float], list[dict[str, Any]]] = field(repr=False)
@@ -76,13 +66,7 @@ class ExampleCard:
 
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
-    """Read one example and all that has landed of its scores.
-
-    Raises
-    ------
-    NotFoundError
-        The dataset has no such row.
-    """
+    """Read one example and all that has landed of its scores; NotFoundError where the dataset has no such row."""
     examples = parquet(Layout(store.files).dataset(manifest.id).examples)
     matches = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
     if not matches:

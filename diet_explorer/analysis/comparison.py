@@ -17,32 +17,15 @@ from diet_explorer.scoring.statistics import SHARES, TRAIN, TrainOrder, agreemen
 
 @dataclass(frozen=True)
 class ComparisonSummary:
-    """How far two rankings agree.
+    """How far two rankings agree."""
 
-    Attributes
-    ----------
-    examples : int
-        Training examples that both have.
-    spearman : float or None
-        Rank correlation in [-1, 1]; None where a score is constant.
-    overlap : dict of float to float
-        Share of the worst examples, such as 0.01, to how much of them is the same, in [0, 1].
-    """
-
-    examples: int
-    spearman: float | None
-    overlap: dict[float, float]
+    examples: int  # training examples that both have
+    spearman: float | None  # rank correlation in [-1, 1]; None where a score is constant
+    overlap: dict[float, float]  # share of the highest-ranked, such as 0.01, to how much of them is the same, in [0, 1]
 
 
 class Comparison:
-    """A score in two rankings of the same dataset, "here" and "there".
-
-    Parameters
-    ----------
-    here, there : Ranking
-    by : str
-        Name of the score.
-    """
+    """A score in two rankings of the same dataset, "here" and "there"."""
 
     def __init__(self, here: Ranking, there: Ranking, by: str) -> None:
         self._here, self._there, self._by = here, there, by

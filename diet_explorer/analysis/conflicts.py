@@ -14,13 +14,11 @@ from diet_explorer.store.queries import Queries, parquet
 
 
 def conflicting_labels(queries: Queries, files: Files, manifest: DatasetManifest) -> pd.DataFrame:
-    """Every example of the groups of duplicates (see `data.near_duplicates`) that do not agree on a label.
+    """Every example of the groups of duplicates (see `data.near_duplicates`) that do not agree on a label, group by
+    group: ``group, row, id, text, [text_pair,] label, split, exact``.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``group, row, id, text, [text_pair,] label, split, exact``, group by group; label is a class name. `exact` tells
-        that another example of the group has the very same words and another label; otherwise they are nearly the same.
+    `exact` tells that another example of the group has the very same words and another label; otherwise they are nearly
+    the same. Labels are class names.
     """
     texts = ["text", "text_pair"] if manifest.mapping.text_pair else ["text"]
     examples = parquet(Layout(files).dataset(manifest.id).examples)

@@ -281,13 +281,7 @@ class ExampleFilter:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str | Sequence[str]]) -> ExampleFilter:
-        """Read URL parameters; unknown keys are left alone.
-
-        Raises
-        ------
-        BadInputError
-            A parameter cannot be read; the message names it.
-        """
+        """Read URL parameters; unknown keys are left alone, and BadInputError names a parameter that cannot be read."""
         values: dict[str, Any] = {}
         for name, entry in CONDITIONS.items():
             if entry.key in query:

@@ -41,18 +41,8 @@ class RankingColumns:
     """Columns of one ranking, and of what else is known of its N examples, as arrays in their order.
 
     A ranking may have only a part of the dataset's examples, as an imported one of the training split has; so an
-    example's position here is not its row.
-
-    Parameters
-    ----------
-    queries : Queries
-    store : ScoreFiles
-    manifest : DatasetManifest
-    ranking : pyarrow.RecordBatch
-    search : callable, optional
-        Gives the rows that a search of the texts finds.
-    decisions : callable, optional
-        Gives a table ``row, state, label, flagged`` of the examples that annotators have touched.
+    example's position here is not its row. `search` gives the rows that match a search of the texts, `decisions` a
+    table ``row, state, label, flagged`` of the examples that annotators have touched.
     """
 
     def __init__(
@@ -76,6 +66,11 @@ class RankingColumns:
     def examples(self) -> NDArray[np.int32]:
         """The row of each example in the dataset, ascending."""
         return np.asarray(self["row"], dtype=np.int32)
+
+    def position(self, row: int) -> int | None:
+        """Where the example of a row stands here; None where the ranking does not have it."""
+        position = int(np.searchsorted(self.examples, np.int32(row)))
+        return position if position < len(self.examples) and self.examples[position] == row else None
 
     @property
     def pair(self) -> list[str]:

@@ -73,13 +73,7 @@ def label_agreement(rows: Indices, labels: NDArray[np.integer], train: NDArray[n
 
 
 def store_neighbours(store: EmbeddingFiles, manifest: DatasetManifest, which: Representation) -> None:
-    """Find the neighbours of all examples by their stored embeddings, and write them.
-
-    Raises
-    ------
-    NotFoundError
-        There are no such embeddings.
-    """
+    """Write the neighbours of all examples by their stored embeddings; NotFoundError where there are none."""
     rows, similarities = nearest_neighbours(store.read_vectors(which))
     with store.files.open_read(Layout(store.files).dataset(manifest.id).examples) as stream:
         examples = pq.read_table(stream, columns=["label", "split"])

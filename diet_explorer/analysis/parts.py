@@ -13,17 +13,8 @@ Positions = NDArray[np.int64]
 
 
 def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Positions:
-    """Positions `offset` to `offset + limit` of the stable ascending order of the keys that a mask keeps.
-
-    Parameters
-    ----------
-    keys : array (N,)
-        Ties go by position.
-    mask : bool array (N,)
-    offset : int
-    limit : int or None
-        None takes all the rest.
-    """
+    """Positions `offset` to `offset + limit` of the stable ascending order of the keys (N,) that a mask (N,) keeps;
+    ties go by position, and a limit of None takes all the rest."""
     size = int(np.count_nonzero(mask))
     end = size if limit is None else min(offset + limit, size)
     if offset >= end:

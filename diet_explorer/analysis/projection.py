@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.neighbours import EXACT_ROWS, nearest_neighbours
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
-
-if TYPE_CHECKING:
-    from umap import UMAP
 
 FIT_ROWS = 50_000
 """UMAP learns its layout from at most so many examples, and puts each of the others into it."""
@@ -32,30 +29,14 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class MapParameters:
-    """How a map is drawn.
+    """How a map is drawn; the same parameters on the same machine draw the same map."""
 
-    Attributes
-    ----------
-    neighbors : int
-        How many neighbours each example is kept near to; few show fine structure, many the whole.
-    min_dist : float
-        How closely examples may be packed, in [0, 1].
-    seed : int
-        The same seed on the same machine draws the same map.
-    """
-
-    neighbors: int = 15
-    min_dist: float = 0.1
+    neighbors: int = 15  # how many each example is kept near to; few show fine structure, many the whole
+    min_dist: float = 0.1  # how closely examples may be packed, in [0, 1]
     seed: int = 0
 
     def validated(self) -> MapParameters:
-        """The same parameters.
-
-        Raises
-        ------
-        BadInputError
-            One is out of its range; the message names it.
-        """
+        """The same parameters; BadInputError names one that is out of its range."""
         if not 2 <= self.neighbors <= 200:
             raise BadInputError(f"The setting neighbors is {self.neighbors}.", "Give a whole number from 2 to 200.")
         if not isfinite(self.min_dist) or not 0 <= self.min_dist <= 1:
@@ -68,21 +49,10 @@ class MapParameters:
 def project(
     vectors: NDArray[np.floating], parameters: MapParameters, report: Report, fit_rows: int = FIT_ROWS
 ) -> Positions:
-    """Lay vectors out on a plane, by cosine distance.
+    """Lay vectors (N, d) out on a plane by cosine distance: float32 (N, 2), in which only nearness has a meaning.
 
-    Parameters
-    ----------
-    vectors : float array (N, d)
-    parameters : MapParameters
-    report : callable
-        Told the share done in [0, 1] and what is happening.
-    fit_rows : int
-        Most rows that the layout is learned from, a random sample if there are more.
-
-    Returns
-    -------
-    float32 array (N, 2)
-        Only nearness has a meaning; the axes have none.
+    `report` gets the share done in [0, 1] and what is happening; `fit_rows` is the most rows that the layout is learned
+    from, a random sample where there are more.
     """
     rows = len(vectors)
     chance = np.random.default_rng(parameters.seed)
@@ -112,37 +82,20 @@ def project(
         positions[chosen] = model.fit_transform(known)
     model.tqdm_kwds = {"disable": True}
     rest = np.setdiff1d(np.arange(rows), chosen, assume_unique=True)
-    _place_others(model, vectors, rest, positions, report, share)
+    for start in range(0, len(rest), TRANSFORM_ROWS):
+        part = rest[start : start + TRANSFORM_ROWS]
+        report(share + (1 - share) * start / len(rest), f"Placing the other {len(rest):,} examples")
+        positions[part] = model.transform(vectors[part].astype(np.float32))
     return positions
 
 
 def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParameters, report: Report) -> None:
-    """Draw the map of stored embeddings and write it with its parameters.
-
-    Raises
-    ------
-    NotFoundError
-        There are no such embeddings.
-    """
+    """Draw the map of stored embeddings and write it with its parameters; NotFoundError without embeddings."""
     positions = project(store.read_vectors(which), parameters, report)
     table = pa.table({"row": np.arange(len(positions), dtype=np.int32), "x": positions[:, 0], "y": positions[:, 1]})
     store.write_table(store.paths.map(which), table)
     facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(positions), FIT_ROWS)}
     store.files.write_json(store.paths.map_parameters(which), facts)
-
-
-def _place_others(
-    model: UMAP,
-    vectors: NDArray[np.floating],
-    rest: NDArray[np.intp],
-    positions: Positions,
-    report: Report,
-    share: float,
-) -> None:
-    for start in range(0, len(rest), TRANSFORM_ROWS):
-        part = rest[start : start + TRANSFORM_ROWS]
-        report(share + (1 - share) * start / len(rest), f"Placing the other {len(rest):,} examples")
-        positions[part] = model.transform(vectors[part].astype(np.float32))
 
 
 def _exact_neighbours(known: NDArray[np.float32], neighbors: int, *, needs_index: bool) -> dict[str, Any]:

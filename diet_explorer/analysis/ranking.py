@@ -23,26 +23,10 @@ from diet_explorer.store.scores import ScoreFiles
 
 
 class Ranking:
-    """The ranking of one run at one checkpoint, of one seed or of the mean over seeds.
+    """The ranking of one run at one checkpoint, which must have landed, of one seed or (None) of the mean over seeds.
 
-    Parameters
-    ----------
-    queries : Queries
-    store : ScoreFiles
-    manifest : DatasetManifest
-    checkpoint : float
-        In epochs; must have landed.
-    seed : int or None
-        None for the mean over the seeds that have landed.
-    search : callable, optional
-        Gives the rows that a search of the texts finds; filters by text need it.
-    decisions : callable, optional
-        Gives a table ``row, state, label, flagged`` of what annotators have decided; without it nothing has been.
-
-    Attributes
-    ----------
-    columns : RankingColumns
-        All that is known of its examples.
+    Filters by text need `search`, which gives the rows that match a search of the texts. `decisions` gives a table
+    ``row, state, label, flagged`` of what annotators have decided; without it nothing has been.
     """
 
     def __init__(
@@ -106,28 +90,15 @@ class Ranking:
 
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
         """An example's position from 0 on in the list that `page` gives; None where the filter does not keep it."""
-        values = self.columns.score(by)
-        mask = where.keeps(self.columns)
-        position = int(np.searchsorted(self.columns.examples, np.int32(row)))
-        if position == len(mask) or self.columns.examples[position] != row or not mask[position]:
+        keys, mask, position = self._keys(by, where), where.keeps(self.columns), self.columns.position(row)
+        if position is None or not mask[position]:
             return None
-        if len(where.splits) == 1:
-            ranks = self.columns.ranks(by)
-            return int(np.count_nonzero(mask & (ranks < ranks[position])))
-        keys = -values if catalogue.score(by).worst == "high" else values
-        return int(
-            np.count_nonzero(mask & (keys < keys[position]))
-            + np.count_nonzero((mask & (keys == keys[position]))[:position])
-        )
+        before, level = mask & (keys < keys[position]), mask & (keys == keys[position])
+        return int(np.count_nonzero(before) + np.count_nonzero(level[:position]))
 
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
-        """Counts of a score in equal-width bins over the range it takes in the filter's examples.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``left, right, count``; empty where the filter keeps no example.
-        """
+        """Counts of a score in equal-width bins over the range it takes in the filter's examples: ``left, right,
+        count``; empty where the filter keeps no example."""
         values = self.columns.score(by)[where.keeps(self.columns)].astype(np.float64)
         if not len(values):
             return pd.DataFrame({"left": [], "right": [], "count": []})
@@ -147,26 +118,13 @@ class Ranking:
     def points(
         self, x: str, y: str, columns: Sequence[str], where: ExampleFilter, limit: int, box: Box | None = None
     ) -> pd.DataFrame:
-        """Examples as points of a map: all of them, or a fixed sample where they are more than `limit`.
+        """Examples as points of a map, ``row, x, y`` and the columns in row order: all of them, or a fixed sample where
+        they are more than `limit`, in the whole map or a box of it.
 
-        Whether an example is in the sample hangs on its row alone, so that zooming in adds points and moves none.
-
-        Parameters
-        ----------
-        x, y : str
-            Names of scores, or ``embedding-tuned.x`` and ``embedding-tuned.y`` (likewise ``embedding-initial``).
-        columns : sequence of str
-            What else is asked of each: ``id, text, text_pair, label, predicted, disagree, split, trajectory,
-            never_learned, decided, flagged``, scores, their ``_std`` and ``rank_`` columns.
-        where : ExampleFilter
-        limit : int
-        box : tuple of float, optional
-            Only what lies in this part: least and greatest x, least and greatest y.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``row, x, y`` and the columns, in row order.
+        Whether an example is in the sample hangs on its row alone, so that zooming in adds points and moves none. The
+        axes are scores, or ``embedding-tuned.x`` and ``embedding-tuned.y`` (likewise ``embedding-initial``). Columns
+        are ``id, text, text_pair, label, predicted, disagree, split, trajectory, never_learned, decided, flagged``,
+        scores, their ``_std`` and ``rank_`` columns.
         """
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
         mask = where.keeps(self.columns)
@@ -182,22 +140,10 @@ class Ranking:
     def density(
         self, x: str, y: str, where: ExampleFilter, bins: tuple[int, int] = (80, 60), box: Box | None = None
     ) -> pd.DataFrame:
-        """Counts of all examples in the cells of a map.
+        """Counts of all examples in the cells (across, up) of a map, or of a box of it, with axes as in `points`.
 
-        Parameters
-        ----------
-        x, y, where
-            As in `points`.
-        bins : tuple of (int, int)
-            Cells across and up.
-        box : tuple of float, optional
-            The part that the cells cover; by default all that the filter keeps.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per cell that holds examples: ``x_bin, y_bin`` from 0, ``x, y`` of its middle, ``count``, and
-            ``disagree``, the share of them in [0, 1] whose given label is not the predicted one.
+        One row per cell that holds examples: ``x_bin, y_bin`` from 0, ``x, y`` of its middle, ``count``, and
+        ``disagree``, the share of them in [0, 1] whose given label is not the predicted one.
         """
         mask = where.keeps(self.columns)
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
@@ -226,30 +172,26 @@ class Ranking:
 
     def percentiles(self, row: int) -> dict[str, float]:
         """For each score the share, in percent, of the example's split that is less suspicious than it."""
-        position = int(np.searchsorted(self.columns.examples, np.int32(row)))
-        if position == len(self.columns.examples) or self.columns.examples[position] != row:
+        position = self.columns.position(row)
+        if position is None:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
         codes = self.columns.order.splits
         total = np.count_nonzero(codes == codes[position])
         return {name: 100.0 * (1 - float(self.columns.ranks(name)[position]) / total) for name in self.score_names}
 
     def _positions(self, by: str, where: ExampleFilter, offset: int, limit: int | None) -> NDArray[np.int64]:
+        return part_of_order(self._keys(by, where), where.keeps(self.columns), offset, limit)
+
+    def _keys(self, by: str, where: ExampleFilter) -> NDArray[np.float32] | NDArray[np.int32]:
+        """What the order ascends by: ranks within one split; over several the values, the more suspicious the lower."""
         values = self.columns.score(by)
-        keys: NDArray[np.generic] = -values if catalogue.score(by).worst == "high" else values
         if len(where.splits) == 1:
-            keys = self.columns.ranks(by)
-        return part_of_order(keys, where.keeps(self.columns), offset, limit)
+            return self.columns.ranks(by)
+        return -values if catalogue.score(by).worst == "high" else values
 
     def details(self, positions: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
-        """``row`` and other columns of some of the ranking's examples, codes turned into words.
-
-        Parameters
-        ----------
-        positions : int array
-            Positions in the ranking, see `RankingColumns`.
-        columns : sequence of str
-            As in `points`.
-        """
+        """``row`` and other columns, as in `points`, of the examples at some positions in the ranking; codes turned
+        into words."""
         rows = self.columns.examples[positions]
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
         states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)

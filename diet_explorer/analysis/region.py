@@ -32,20 +32,11 @@ _REMEDY = "Correct or remove the region, or draw it again."
 class Region:
     """What lies inside a polygon, by the even-odd rule: crossing its outline an odd number of times.
 
-    Attributes
-    ----------
-    map : {"data", "embedding-initial", "embedding-tuned"}
-        The map that it was drawn on. On the data map x is variability and y is confidence.
-    points : tuple of (float, float)
-        3 to 64 corners in order, kept to four significant digits; the last is joined to the first. A box has four.
-
-    Raises
-    ------
-    BadInputError
-        The map is unknown, a number is not finite, or there are too few or too many corners.
+    BadInputError where the map is unknown, a number is not finite, or there are too few or too many corners.
     """
 
-    map: MapName
+    map: MapName  # on the data map x is variability and y is confidence
+    # 3 to 64 corners in order, kept to four significant digits; the last is joined to the first
     points: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
@@ -76,13 +67,7 @@ class Region:
 
     @classmethod
     def from_text(cls, text: str) -> Region:
-        """Read what `to_text` wrote.
-
-        Raises
-        ------
-        BadInputError
-            It is not of that form.
-        """
+        """Read what `to_text` wrote; BadInputError where it is not of that form."""
         name, _, corners = text.partition(":")
         try:
             points = tuple((float(x), float(y)) for x, y in (corner.split(",") for corner in corners.split(";")))
@@ -97,12 +82,7 @@ class Region:
         return f"region of the {MAP_TITLES[self.map]}"
 
     def contains(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Which of N points lie inside; NaN lies nowhere.
-
-        Parameters
-        ----------
-        x, y : float array (N,)
-        """
+        """Which of N points lie inside; NaN lies nowhere."""
         corners = np.array(self.points)
         (left, bottom), (right, top) = corners.min(0), corners.max(0)
         rows = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))

@@ -21,14 +21,7 @@ SKEW_EXAMPLES = 20
 
 @dataclass(frozen=True)
 class ScoreWarning:
-    """A reason to mistrust a ranking.
-
-    Attributes
-    ----------
-    kind : {"too early", "collapsed", "class-skewed"}
-    words : str
-        The reason, with its numbers and what to do.
-    """
+    """A reason to mistrust a ranking, in words with its numbers and what to do."""
 
     kind: Literal["too early", "collapsed", "class-skewed"]
     words: str
@@ -51,15 +44,7 @@ def stability_of(statistics: Sequence[CheckpointStatistics], score: str) -> pd.D
 def warnings_of(
     statistics: CheckpointStatistics, following: CheckpointStatistics | None, score: str
 ) -> list[ScoreWarning]:
-    """Reasons to mistrust a score at a checkpoint.
-
-    Parameters
-    ----------
-    statistics : CheckpointStatistics
-    following : CheckpointStatistics or None
-        The next checkpoint's, where it has landed.
-    score : str
-    """
+    """Reasons to mistrust a score at a checkpoint; `following` belongs to the next checkpoint, where it has landed."""
     warnings = [_too_early(statistics, following, score), _collapsed(statistics, score)]
     return [entry for entry in warnings if entry is not None] + _class_skewed(statistics, score)
 

@@ -21,26 +21,14 @@ AGREEMENT = ["first", "second", "spearman", *(f"top_{share:g}" for share in SHAR
 
 @dataclass(frozen=True)
 class ScoreStatistics:
-    """One score of a ranking.
-
-    Attributes
-    ----------
-    name : str
-        Of the catalogue.
-    edges : float array (BINS + 1,)
-        Of equal bins over the range that the score takes in all splits.
-    log_edges : float array (BINS + 1,) or None
-        Of bins that are equal on a logarithmic axis, for long-tailed scores; values below are in the first bin.
-    easy_spread, easy_seed_spread : float or None
-        In the easier half of the training split: standard deviation of the score over the examples, and root mean
-        square of its standard deviation over the seeds.
-    """
+    """One score of a ranking."""
 
     name: str
-    edges: NDArray[np.float64]
+    edges: NDArray[np.float64]  # BINS + 1 of them, of equal bins over the range that the score takes in all splits
+    # of bins that are equal on a logarithmic axis, for long-tailed scores; values below are in the first bin
     log_edges: NDArray[np.float64] | None
-    easy_spread: float | None
-    easy_seed_spread: float | None
+    easy_spread: float | None  # standard deviation of the score over the easier half of the training split
+    easy_seed_spread: float | None  # there, root mean square of the score's standard deviation over the seeds
     _splits: Sequence[str]
     _classes: Sequence[str]
     _values: dict[str, Any]
@@ -93,24 +81,12 @@ class ScoreStatistics:
 
 @dataclass(frozen=True)
 class CheckpointStatistics:
-    """Statistics of one ranking.
+    """Statistics of one ranking."""
 
-    Attributes
-    ----------
-    checkpoint : float
-        In epochs.
-    seed : int or None
-        None for the mean.
-    seeds : list of int
-        Seeds that it is made of.
-    train_accuracy : float
-        In [0, 1], mean over the seeds.
-    """
-
-    checkpoint: float
-    seed: int | None
-    seeds: list[int]
-    train_accuracy: float
+    checkpoint: float  # in epochs
+    seed: int | None  # None for the mean
+    seeds: list[int]  # that it is made of
+    train_accuracy: float  # in [0, 1], mean over the seeds
     _classes: Sequence[str]
     _values: dict[str, Any]
 

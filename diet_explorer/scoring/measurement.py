@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any, get_args
 
@@ -87,7 +88,7 @@ def main() -> int:
     try:
         files = Files(request["home"])
         manifest = DatasetManifest.load(files, request["dataset_id"])
-        answer: dict[str, Any] = measure_rates(files, manifest, RunConfig.from_json(request["config"])).to_json()
+        answer: dict[str, Any] = asdict(measure_rates(files, manifest, RunConfig.from_json(request["config"])))
     except DietExplorerError as error:
         answer = {"error": error.message, "remedy": error.remedy}
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -20,13 +20,7 @@ from diet_explorer.training.models import ModelSource, locate_model
 
 
 def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> Any:
-    """The model's tokenizer, with a padding token.
-
-    Raises
-    ------
-    ModelError
-        There is none, or it cannot be loaded.
-    """
+    """The model's tokenizer, with a padding token; ModelError where there is none or it cannot be loaded."""
     with _model_errors(source):
         tokenizer = AutoTokenizer.from_pretrained(source.location, trust_remote_code=trust_remote_code)
     # without tokenizer files transformers makes an empty one, to which every word is unknown
@@ -48,23 +42,9 @@ def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> A
 def load_classifier(
     source: ModelSource, classes: Sequence[str], seed: int, pad_token_id: int | None, *, trust_remote_code: bool = False
 ) -> Any:
-    """A sequence classifier in fp32 with a new classification layer, initialised from `seed`.
-
-    Parameters
-    ----------
-    source : ModelSource
-    classes : sequence of str
-        Class names; the codes are their positions.
-    seed : int
-        Seeds the new layer.
-    pad_token_id : int or None
-        Of the tokenizer; decoders need it to find the last token.
-
-    Raises
-    ------
-    ModelError
-        The weights are missing, damaged, or not those of a text model.
-    """
+    """A sequence classifier in fp32 with a new classification layer, initialised from `seed`; decoders need
+    `pad_token_id` to find the last token. ModelError where the weights are missing, damaged, or not those of a text
+    model."""
     transformers.set_seed(seed)
     with _model_errors(source):
         config = AutoConfig.from_pretrained(
@@ -88,13 +68,8 @@ def load_classifier(
 
 
 def load_for_run(config: RunConfig, manifest: DatasetManifest, seed: int) -> tuple[Any, Any, PaddingCollator]:
-    """Tokenizer, classifier and collator of a run's settings and dataset, as the settings of the program allow.
-
-    Raises
-    ------
-    ModelError
-        The model cannot be loaded.
-    """
+    """Tokenizer, classifier and collator of a run's settings and dataset, as the settings of the program allow;
+    ModelError where the model cannot be loaded."""
     trusted = load_settings().trust_remote_code
     source = locate_model(config.model)
     tokenizer = load_tokenizer(source, trust_remote_code=trusted)

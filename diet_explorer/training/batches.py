@@ -17,15 +17,8 @@ GROUP_BATCHES = 50
 class LengthGroupedSampler(Sampler[int]):
     """A random order in which neighbours are of similar length, so that batches need little padding.
 
-    The order is a pure function of seed and epoch, whatever the state of the random number generators: a resumed
-    run sees the batches of an undisturbed one.
-
-    Parameters
-    ----------
-    lengths : int array (N,)
-        Tokens per example.
-    batch_size : int
-    seed : int
+    The order is a pure function of seed and epoch, whatever the state of the random number generators: a resumed run
+    sees the batches of an undisturbed one.
     """
 
     def __init__(self, lengths: NDArray[np.integer], batch_size: int, seed: int) -> None:
@@ -58,12 +51,6 @@ class PaddingCollator:
     """Pads the examples of a batch to its longest one, on the tokenizer's side.
 
     It gives what `transformers.DataCollatorWithPadding` gives, which takes a hundred times as long.
-
-    Parameters
-    ----------
-    pad_token_id, pad_token_type_id : int
-    left : bool
-        Whether padding goes to the left.
     """
 
     def __init__(self, pad_token_id: int, pad_token_type_id: int = 0, *, left: bool = False) -> None:
@@ -97,20 +84,11 @@ class PaddingCollator:
 
 
 def length_sorted_batches(lengths: NDArray[np.integer], max_rows: int, max_tokens: int) -> list[NDArray[np.int64]]:
-    """Split all examples into batches of similar length, the longest first.
+    """Split all examples by their lengths in tokens into batches of similar length, the longest first; each position
+    once.
 
-    Parameters
-    ----------
-    lengths : int array (N,)
-    max_rows : int
-        Most examples in a batch.
-    max_tokens : int
-        Most tokens in a batch, padding included; one longer example makes a batch of its own.
-
-    Returns
-    -------
-    list of int arrays
-        Positions; each example once.
+    A batch has at most `max_rows` examples and `max_tokens` tokens, padding included; a longer example makes a batch of
+    its own.
     """
     order = np.argsort(-lengths, kind="stable")
     batches = []

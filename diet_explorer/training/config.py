@@ -73,13 +73,7 @@ class RunConfig:
         return range(self.first_seed, self.first_seed + self.seeds)
 
     def validated(self) -> RunConfig:
-        """The same settings with sorted, distinct checkpoints.
-
-        Raises
-        ------
-        BadInputError
-            A setting is out of its range; the message names it.
-        """
+        """The same settings with sorted, distinct checkpoints; BadInputError names one that is out of its range."""
         if not self.model.strip():
             raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)
@@ -132,13 +126,7 @@ class RunConfig:
 
 
 def parse_checkpoints(text: str) -> tuple[float, ...]:
-    """Read a list such as ``0, 0.25, 1``.
-
-    Raises
-    ------
-    BadInputError
-        An entry is not a number; the message names it.
-    """
+    """Read a list such as ``0, 0.25, 1``; BadInputError names an entry that is not a number."""
     points = []
     for entry in text.replace(";", ",").split(","):
         if not entry.strip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from diet_explorer.errors import ModelError
 from diet_explorer.training.config import RunConfig
@@ -20,26 +20,13 @@ BERT_BASE_PARAMETERS = 85e6
 
 @dataclass(frozen=True)
 class MeasuredRates:
-    """Seconds per token on this machine, measured on a dataset's own examples.
-
-    Attributes
-    ----------
-    tokens_per_example : float
-    training : float
-        A step: forward, backward, optimiser.
-    off, head, all : float
-        A scoring pass without gradient norms, with those of the classifier, with those of all parameters.
-    """
+    """Seconds per token on this machine, measured on a dataset's own examples."""
 
     tokens_per_example: float
-    training: float
-    off: float
-    head: float
-    all: float
-
-    def to_json(self) -> dict[str, float]:
-        """Plain values for a JSON document."""
-        return asdict(self)
+    training: float  # a step: forward, backward, optimiser
+    off: float  # a scoring pass without gradient norms
+    head: float  # with those of the classifier
+    all: float  # with those of all parameters
 
 
 @dataclass(frozen=True)
@@ -62,22 +49,11 @@ class CostEstimate:
 def estimate_cost(
     config: RunConfig, train_rows: int, train_tokens: float, all_tokens: float, rates: MeasuredRates | None = None
 ) -> CostEstimate:
-    """Estimate a run's time, from measured rates where there are any, else from arithmetic.
-
-    Parameters
-    ----------
-    config : RunConfig
-    train_rows : int
-        Examples of the training split.
-    train_tokens, all_tokens : float
-        Expected tokens of one pass over the training split, and over every split.
-    rates : MeasuredRates, optional
-    """
+    """Estimate a run's time, from measured rates where there are any, else from arithmetic; tokens are those expected
+    of one pass over the training split, and over every split."""
+    measured, basis = rates is not None, "Measured on this machine with your own examples"
     if rates is None:
         rates, basis = _assumed_rates(config)
-        measured = False
-    else:
-        basis, measured = "Measured on this machine with your own examples", True
     scoring = {"all": rates.all, "head": rates.head, "off": rates.off}[config.grand]
     passes = len(config.checkpoints) * config.seeds
     epochs = config.epochs * config.seeds

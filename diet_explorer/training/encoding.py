@@ -21,27 +21,13 @@ CHUNK_ROWS = 8_192
 
 @dataclass(frozen=True)
 class EncodedExamples:
-    """All examples of a dataset, in row order.
+    """All examples of a dataset, in row order."""
 
-    Attributes
-    ----------
-    columns : dict of str to int array (total tokens,)
-        ``input_ids``, and ``token_type_ids`` where the model takes them.
-    offsets : int64 array (N + 1,)
-        Example i is ``offsets[i]:offsets[i + 1]`` of every column.
-    labels : int64 array (N,)
-        Class codes.
-    order : ExampleOrder
-        Splits and positions in id order.
-    truncated : int
-        How many examples were longer than the limit.
-    """
-
-    columns: dict[str, NDArray[np.int32]]
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    order: ExampleOrder
-    truncated: int
+    columns: dict[str, NDArray[np.int32]]  # ``input_ids``, and ``token_type_ids`` where the model takes them
+    offsets: NDArray[np.int64]  # (N + 1,); example i is ``offsets[i]:offsets[i + 1]`` of every column
+    labels: NDArray[np.int64]  # (N,) class codes
+    order: ExampleOrder  # splits and positions in id order
+    truncated: int  # how many examples were longer than the limit
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,17 +72,8 @@ def encode_examples(
 ) -> EncodedExamples:
     """Tokenise a dataset, a chunk at a time.
 
-    Parameters
-    ----------
-    files : Files
-    manifest : DatasetManifest
-    tokenizer : transformers tokenizer
-    max_length : int
-        Longest input in tokens; of a pair the longer text is cut first.
-    check : callable
-        Called after each chunk; may raise to stop.
-    limit : int, optional
-        Take only the first so many examples.
+    Of a pair the longer text is cut first. `check` is called after each chunk and may raise to stop; `limit` takes only
+    the first so many examples.
     """
     longest = min(max_length, int(tokenizer.model_max_length))
     parts: dict[str, list[NDArray[np.int32]]] = {}

@@ -66,23 +66,10 @@ def fine_tune(
     folder: Path,
     recorder: TrainerCallback,
 ) -> None:
-    """Train one seed, going on from the last complete checkpoint in `folder` if there is one.
+    """Train one seed in place, going on from the last complete checkpoint in `folder` if there is one.
 
-    Parameters
-    ----------
-    model : transformers sequence classifier
-        Trained in place.
-    encoded : EncodedExamples
-    train_rows : int array
-        Rows that are trained on.
-    collator : PaddingCollator
-    config : RunConfig
-    seed : int
-        Fixes dropout and the order of examples.
-    folder : Path
-        Local folder for training checkpoints.
-    recorder : TrainerCallback
-        Called at every step; asks for a training checkpoint by setting ``control.should_save``.
+    The seed fixes dropout and the order of examples. `recorder` is called at every step and asks for a training
+    checkpoint by setting ``control.should_save``.
     """
     transformers_logging.disable_progress_bar()
     total = config.steps(len(train_rows))[1]

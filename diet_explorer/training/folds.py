@@ -7,24 +7,11 @@ from numpy.typing import NDArray
 
 
 def assign_folds(labels: NDArray[np.integer], groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[np.int32]:
-    """Share examples out to folds at random, alike in size and in classes.
+    """Share examples out to folds 0 … folds − 1 at random, alike in size and in classes: int32 (N,).
 
-    Near-duplicates stay together: a model that was trained on one of them has as good as seen the others.
-
-    Parameters
-    ----------
-    labels : int array (N,)
-        Class codes.
-    groups : int array (N,)
-        Examples with the same number of 0 or above belong together; a negative number is a group of one.
-    folds : int
-        At least 2.
-    seed : int
-
-    Returns
-    -------
-    int32 array (N,)
-        In 0 … folds − 1. Without groups the sizes of folds differ by one at most, in all and in each class.
+    Near-duplicates stay together: a model that was trained on one of them has as good as seen the others. Examples with
+    the same group of 0 or above belong together, a negative number is a group of one. Without groups the sizes of folds
+    differ by one at most, in all and in each class.
     """
     alone = np.flatnonzero(groups < 0)
     unit = np.empty(len(labels), dtype=np.int64)

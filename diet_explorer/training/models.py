@@ -22,19 +22,10 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model comes from.
+    """Where a model comes from."""
 
-    Attributes
-    ----------
-    name : str
-        As the user gave it.
-    location : str
-        A local folder, or a Hub id.
-    is_local : bool
-    """
-
-    name: str
-    location: str
+    name: str  # as the user gave it
+    location: str  # a local folder, or a Hub id
     is_local: bool
 
     def config(self) -> dict[str, Any] | None:
@@ -46,13 +37,8 @@ class ModelSource:
 
 
 def locate_model(name: str) -> ModelSource:
-    """Find a model by the name that a user gave.
-
-    Raises
-    ------
-    ModelError
-        The bundled model is not installed or damaged; the folder holds no usable model; the name is no Hub id.
-    """
+    """Find a model by the name that a user gave; ModelError where the bundled model is not installed or damaged, the
+    folder holds no usable model, or the name is no Hub id."""
     own = load_settings().bundled_model if name == BUNDLED else None
     if name == BUNDLED and own is None:
         return ModelSource(name, str(_bundled_folder()), True)

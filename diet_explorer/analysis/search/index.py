@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,6 @@ class TextSearch:
 
     The index lies beside the dataset's files in a local workspace and in the scratch folder otherwise. One that is
     missing, damaged or of another format is made anew when it is needed.
-
-    Parameters
-    ----------
-    files : Files
-        The workspace's files.
-    manifest : DatasetManifest
-    scratch : Path
-        Local folder for the index of a dataset that lies elsewhere.
     """
 
     def __init__(self, files: Files, manifest: DatasetManifest, scratch: Path) -> None:
@@ -59,44 +51,29 @@ class TextSearch:
         self._local = Files(self._folder.parent)
         self._lock = threading.Lock()
         self._open: Index | None = None
-        self._results: OrderedDict[str, Rows] = OrderedDict()
+        self._known_rows = lru_cache(maxsize=KEPT_RESULTS)(self._matching)
 
     def build(self, progress: Callable[[float, str], None] | None = None) -> None:
-        """Make the index unless it is there.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            Called with a share from 0 to 1 and a message.
-        """
+        """Make the index unless it is there; `progress` gets a share from 0 to 1 and a message."""
         with self._lock:
             if not self._is_current():
                 self._make(progress)
 
     def rows(self, query: str) -> Rows:
-        """Rows of all examples that a query finds, of any split, ascending; see `analysis.search` for the language.
+        """Rows of all examples, of any split, that match a query, ascending; see `analysis.search` for the language.
 
-        A query without a single word finds nothing. Both texts of a pair count, but a phrase must lie in one of them.
-
-        Raises
-        ------
-        BadInputError
-            The last word of a phrase is so short a beginning that too many words begin with it.
-        WorkspaceError
-            The index cannot be made.
+        A query without a single word matches nothing. Both texts of a pair count, but a phrase must lie in one of them.
+        BadInputError where too many words begin as the last of a phrase does, WorkspaceError where the index cannot be
+        made.
         """
+        return self._known_rows(query)
+
+    def _matching(self, query: str) -> Rows:
         terms = parse_query(query)
         with self._lock:
-            if query in self._results:
-                self._results.move_to_end(query)
-                return self._results[query]
             index = self._opened()
         rows = self._search(index, terms) if terms else np.empty(0, dtype=np.int32)
         rows.flags.writeable = False
-        with self._lock:
-            self._results[query] = rows
-            if len(self._results) > KEPT_RESULTS:
-                self._results.popitem(last=False)
         return rows
 
     def _search(self, index: Index, terms: tuple[Term, ...]) -> Rows:

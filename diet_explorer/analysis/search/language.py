@@ -22,21 +22,11 @@ _TERM = re.compile(r'(?P<negated>-|NOT\s+)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"
 
 
 class Term(NamedTuple):
-    """One condition of a query.
+    """One condition of a query."""
 
-    Attributes
-    ----------
-    words : tuple of str
-        Must stand side by side.
-    prefix : bool
-        The last of them is only the beginning of a word.
-    negated : bool
-        They must not occur.
-    """
-
-    words: tuple[str, ...]
-    prefix: bool
-    negated: bool
+    words: tuple[str, ...]  # must stand side by side
+    prefix: bool  # the last of them is only the beginning of a word
+    negated: bool  # they must not occur
 
 
 class _Characters(dict[int, str]):

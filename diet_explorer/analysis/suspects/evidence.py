@@ -36,91 +36,43 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a number of models say on the average; N examples, K classes.
+    """What a number of models say on the average; N examples, K classes."""
 
-    Attributes
-    ----------
-    probabilities : float32 array (N, K)
-        NaN for examples that none of them was asked about.
-    el2n : float32 array (N,)
-        Mean EL2N of the given label, in [0, √2), high = contradicted; NaN likewise.
-    votes : int32 array (N,)
-        How many models were asked about each, every checkpoint being one.
-    """
-
-    probabilities: Floats
-    el2n: Floats
-    votes: NDArray[np.int32]
+    probabilities: Floats  # (N, K); NaN for examples that none of them was asked about
+    el2n: Floats  # (N,) mean EL2N of the given label, in [0, √2), high = contradicted; NaN likewise
+    votes: NDArray[np.int32]  # (N,) how many models were asked about each, every checkpoint being one
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of the training examples' labels; arrays have one entry per example, N in all.
+    """All that is known of the training examples' labels; arrays have one entry per example, N in all."""
 
-    Attributes
-    ----------
-    rows, labels : int32 array (N,)
-        Rows of the dataset, ascending; class codes given.
-    seen : Opinion
-        Of the models that were trained on the example: every seed at every checkpoint from the end of epoch 1 on, and
-        those of the folds that it was not held out of.
-    unseen : Opinion or None
-        Of the models of the folds that it was held out of, at the checkpoints of the later half of their training; None
-        where there are no folds.
-    el2n : float32 array (N,)
-        Mean over the seeds at the chosen checkpoint.
-    grand : float32 array (N,) or None
-        The same of GraNd, where it was recorded.
-    aum : float32 array (N,)
-        Mean margin over seeds and checkpoints after the start; low = suspect.
-    never_learned : float32 array (N,)
-        Share of seeds that were wrong at every checkpoint after the start.
-    late : float32 array (N,)
-        Share of seeds that learned it late or forgot it.
-    variability : float32 array (N,)
-        Mean over seeds of the standard deviation of the given label's probability over checkpoints, in [0, ½].
-    agreement : float32 array (N,) or None
-        Share of the nearest examples with the same label; NaN for those without neighbours, None where neighbours were
-        not computed.
-    duplicate : int32 array (N,)
-        Row of a near-duplicate that has another label; −1 where there is none.
-    """
-
-    rows: NDArray[np.int32]
-    labels: NDArray[np.int32]
+    rows: NDArray[np.int32]  # ascending
+    labels: NDArray[np.int32]  # class codes given
+    # Of the models that were trained on the example: every seed at every checkpoint from the end of epoch 1 on, and
+    # those of the folds that it was not held out of.
     seen: Opinion
+    # Of the models of the folds that it was held out of, at the checkpoints of the later half of their training; None
+    # where there are no folds.
     unseen: Opinion | None
-    el2n: Floats
-    grand: Floats | None
-    aum: Floats
-    never_learned: Floats
-    late: Floats
+    el2n: Floats  # mean over the seeds at the chosen checkpoint
+    grand: Floats | None  # the same of GraNd, where it was recorded
+    aum: Floats  # mean margin over seeds and checkpoints after the start; low = suspect
+    never_learned: Floats  # share of seeds that were wrong at every checkpoint after the start
+    late: Floats  # share of seeds that learned it late or forgot it
+    # mean over seeds of the standard deviation of the given label's probability over checkpoints, in [0, ½]
     variability: Floats
+    # Share of the nearest examples with the same label; NaN for those without neighbours, None where neighbours were
+    # not computed.
     agreement: Floats | None
-    duplicate: NDArray[np.int32]
+    duplicate: NDArray[np.int32]  # row of a near-duplicate that has another label; −1 where there is none
 
 
 def read_evidence(
     files: Files, manifest: DatasetManifest, store: ScoreFiles, checkpoint: float, folds: ScoreFiles | None
 ) -> Evidence:
-    """Gather what a run and its folds have recorded.
-
-    Parameters
-    ----------
-    files : Files
-    manifest : DatasetManifest
-    store : ScoreFiles
-        Of the run.
-    checkpoint : float
-        In epochs; what single scores are read at. Every seed that has it counts.
-    folds : ScoreFiles or None
-        Of the run's k-fold training.
-
-    Raises
-    ------
-    NotFoundError
-        No checkpoint after the start has landed.
-    """
+    """Gather what a run and its folds have recorded; single scores are read at `checkpoint`, where every seed that has
+    it counts. NotFoundError where no checkpoint after the start has landed."""
     landed = {seed: points for seed, points in store.landed().items() if checkpoint in points and points[-1] > 0}
     if not landed:
         raise NotFoundError(

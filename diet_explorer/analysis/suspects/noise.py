@@ -83,19 +83,10 @@ def precision_at(wrong: NDArray[np.bool_], suspicion: NDArray[np.floating], coun
 
 
 def noise_report(wrong: NDArray[np.bool_], suspicions: Mapping[str, NDArray[np.floating]]) -> pd.DataFrame:
-    """How well each witness finds the wrong labels.
+    """How well each witness finds the wrong labels (N,) by its suspicions (N,), high = suspicious; best first.
 
-    Parameters
-    ----------
-    wrong : bool array (N,)
-    suspicions : mapping of str to float array (N,)
-        By witness, high = suspicious.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``witness, title, average_precision``, ``precision`` among as many as are wrong, ``precision_0.01, …_0.02,
-        …_0.05`` among the most suspicious shares, and ``chance``, the share of wrong labels; best first.
+    Columns: ``witness, title, average_precision``, ``precision`` among as many as are wrong, ``precision_0.01, …_0.02,
+    …_0.05`` among the most suspicious shares, and ``chance``, the share of wrong labels.
     """
     import pandas as pd  # here, since the command line's help reads this file
     from sklearn.metrics import average_precision_score

@@ -10,13 +10,8 @@ from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
 
 
 def suspicions(evidence: Evidence) -> dict[str, Floats]:
-    """How suspicious each example is to each witness that there is.
-
-    Returns
-    -------
-    dict of str to float32 array (N,)
-        By name of `WITNESSES`, high = suspicious; what a witness knows nothing about has its least value.
-    """
+    """How suspicious each example is to each witness that there is, by name of `WITNESSES`: float32 (N,), high =
+    suspicious; what a witness knows nothing about has its least value."""
     values: dict[str, Floats] = {
         COMBINED: combined(evidence),
         "el2n": evidence.el2n,
@@ -56,14 +51,8 @@ def combined(evidence: Evidence) -> Floats:
 
 
 def confident_learning(probabilities: Floats, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Examples that cleanlab's confident learning takes for mislabelled.
-
-    Parameters
-    ----------
-    probabilities : float array (N, K)
-        Out of sample; examples with NaN are not asked about.
-    labels : int array (N,)
-    """
+    """Examples that cleanlab's confident learning takes for mislabelled, by out-of-sample probabilities (N, K);
+    examples with NaN are not asked about."""
     from cleanlab.filter import find_label_issues
 
     asked = ~np.isnan(probabilities).any(1)

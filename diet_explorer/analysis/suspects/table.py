@@ -33,64 +33,34 @@ WORST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an example is suspected.
-
-    Attributes
-    ----------
-    witness, title : str
-        Name and title of the witness.
-    words : str
-        What it says.
-    percentile : float
-        Share in percent of the training examples that are less suspicious to it.
-    """
+    """Why an example is suspected: what a witness says."""
 
     witness: str
     title: str
     words: str
-    percentile: float
+    percentile: float  # share in percent of the training examples that are less suspicious to the witness
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """One training example as the witnesses see it.
-
-    Attributes
-    ----------
-    row : int
-    place, total : int
-        Its place by the combination, 1 is the most suspicious, of how many.
-    suspicion : float
-        Mean EL2N of all models over its greatest possible value, in [0, 1], high = suspicious.
-    suggested : str or None
-        The class that the models believe in, where they believe in it more than in the given one.
-    suggested_share : float or None
-        Mean probability that they give it.
-    kind : str
-        Of `KINDS`.
-    reasons : tuple of Reason
-    """
+    """One training example as the witnesses see it."""
 
     row: int
-    place: int
+    place: int  # by the combination, 1 is the most suspicious, of `total`
     total: int
-    suspicion: float
-    suggested: str | None
-    suggested_share: float | None
-    kind: str
+    suspicion: float  # mean EL2N of all models over its greatest possible value, in [0, 1], high = suspicious
+    suggested: str | None  # the class that the models believe in, where they believe in it more than in the given one
+    suggested_share: float | None  # mean probability that they give it
+    kind: str  # of `KINDS`
     reasons: tuple[Reason, ...]
 
 
 def suspect_table(evidence: Evidence) -> pa.Table:
-    """Everything that the list of suspects and a suspect's reasons need.
+    """Everything that the list of suspects and a suspect's reasons need, one row per training example in row order.
 
-    Returns
-    -------
-    pyarrow.Table
-        One row per training example in row order: ``row, label, kind, suggested`` (codes; −1 for no suggestion),
-        ``suggested_share, p_seen, p_unseen`` (mean probability of the given label), ``duplicate``, and for each witness
-        its value, high = suspicious, and ``place_<witness>``, 1 for the most suspicious; ties go by the combination,
-        then by row.
+    Columns: ``row, label, kind, suggested`` (codes; −1 for no suggestion), ``suggested_share, p_seen, p_unseen`` (mean
+    probability of the given label), ``duplicate``, and for each witness its value, high = suspicious, and
+    ``place_<witness>``, 1 for the most suspicious; ties go by the combination, then by row.
     """
     values = suspicions(evidence)
     own = np.arange(len(evidence.rows))
@@ -126,13 +96,7 @@ def checked_witness(table: pa.Table, by: str) -> str:
 
 
 def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
-    """One training example as the witnesses see it.
-
-    Raises
-    ------
-    NotFoundError
-        The row is no training example.
-    """
+    """One training example as the witnesses see it; NotFoundError where the row is no training example."""
     rows = table["row"].to_numpy()
     position = int(np.searchsorted(rows, row))
     if position == len(rows) or rows[position] != row:
@@ -152,16 +116,8 @@ def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
 
 
 def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tuple[Reason, ...]:
-    """Why an example is suspected, the strongest reason first.
-
-    Parameters
-    ----------
-    record : dict
-        A row of `suspect_table`.
-    total : int
-        How many training examples there are.
-    classes : sequence of str
-    """
+    """Why the example of a row of `suspect_table` is suspected, the strongest reason first; `total` counts the training
+    examples."""
     label = classes[record["label"]]
     other = classes[record["suggested"]] if record["suggested"] >= 0 else "another class"
     words = {

@@ -7,35 +7,19 @@ from dataclasses import dataclass
 from diet_explorer.errors import NotFoundError
 
 COMBINED = "combined"
-_SCORE = "Score the dataset with gradient norms over all parameters."
 _FOLDS = "Start the k-fold training on the Audit page under Evidence, or with: diet-explorer folds."
-_MAP = "Draw the run's embedding map, which finds the nearest examples."
 
 
 @dataclass(frozen=True)
 class Witness:
-    """One kind of evidence that a label is wrong.
+    """One kind of evidence that a label is wrong."""
 
-    Attributes
-    ----------
-    name : str
-        The choice on the command line and in links.
-    title, explanation : str
-        What people read.
-    flag : bool
-        Whether it says yes or no rather than how much.
-    remedy : str
-        How to get it where it is missing.
-    available : bool
-        Whether it has something to go by in a run.
-    """
-
-    name: str
+    name: str  # the choice on the command line and in links
     title: str
     explanation: str
-    flag: bool = False
-    remedy: str = "Wait until a checkpoint after the start has landed."
-    available: bool = True
+    flag: bool = False  # whether it says yes or no rather than how much
+    remedy: str = "Wait until a checkpoint after the start has landed."  # how to get it where it is missing
+    available: bool = True  # whether it has something to go by in a run
 
 
 WITNESSES: tuple[Witness, ...] = (
@@ -50,7 +34,7 @@ WITNESSES: tuple[Witness, ...] = (
         "grand",
         "GraNd",
         "Mean over the seeds at the chosen checkpoint: how strongly the example would move the model.",
-        remedy=_SCORE,
+        remedy="Score the dataset with gradient norms over all parameters.",
     ),
     Witness("aum", "AUM", "By how much the given label led or trailed over the training; trailing is suspicious."),
     Witness("never_learned", "Never learned", "Share of the seeds that never predicted the given label.", flag=True),
@@ -72,7 +56,7 @@ WITNESSES: tuple[Witness, ...] = (
         "neighbours",
         "Neighbours",
         "Share of the nearest examples that have another label.",
-        remedy=_MAP,
+        remedy="Draw the run's embedding map, which finds the nearest examples.",
     ),
     Witness(
         "duplicate",
@@ -86,13 +70,7 @@ _BY_NAME = {witness.name: witness for witness in WITNESSES}
 
 
 def witness(name: str) -> Witness:
-    """The witness of a name.
-
-    Raises
-    ------
-    NotFoundError
-        There is none.
-    """
+    """The witness of a name; NotFoundError where there is none."""
     if name not in _BY_NAME:
         raise NotFoundError(f"There is no witness {name!r}.", f"Choose one of: {', '.join(_BY_NAME)}.")
     return _BY_NAME[name]

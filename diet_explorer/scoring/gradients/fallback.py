@@ -19,13 +19,8 @@ Forward = Callable[[Mapping[str, object]], Tensor]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy summed over the batch, in fp32 or wider whatever the model computes in.
-
-    Raises
-    ------
-    BadInputError
-        If a label is none of the model's classes.
-    """
+    """Cross-entropy summed over the batch, in fp32 or wider whatever the model computes in; BadInputError where a label
+    is none of the model's classes."""
     outside = labels[(labels < 0) | (labels >= logits.shape[1])]
     if len(outside):
         raise BadInputError(
@@ -39,24 +34,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def per_example_squared_norms(
     forward: Forward, parameters: Sequence[nn.Parameter], batch: Mapping[str, object], labels: Tensor
 ) -> Tensor:
-    """Squared gradient norms by one backward pass per example.
-
-    Parameters
-    ----------
-    forward : callable
-        Batch to logits.
-    parameters : sequence of nn.Parameter
-        Parameters to differentiate by; their ``requires_grad`` is switched on meanwhile.
-    batch : mapping
-        Inputs of the model.
-    labels : Tensor
-        (B,) class ids.
-
-    Returns
-    -------
-    Tensor
-        (parameters, B) fp32; 0 where an example does not reach a parameter.
-    """
+    """Squared gradient norms (parameters, B) in fp32 by one backward pass per example, 0 where an example does not
+    reach a parameter; ``requires_grad`` is switched on meanwhile."""
     size = labels.shape[0]
     norms = torch.zeros(len(parameters), size, device=labels.device)
     with trainable(parameters):
@@ -72,13 +51,7 @@ def per_example_squared_norms(
 
 
 def logits_of(model: nn.Module, output: object) -> Tensor:
-    """Logits (B, K) from what `model` returned.
-
-    Raises
-    ------
-    ModelError
-        If there are none.
-    """
+    """Logits (B, K) from what `model` returned; ModelError where there are none."""
     logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
     if not isinstance(logits, Tensor) or logits.dim() != 2:
         raise ModelError(
@@ -93,10 +66,7 @@ def vectorised_squared_norms(
 ) -> Tensor:
     """The same as `per_example_squared_norms` by ``torch.func``, several examples at a time.
 
-    Raises
-    ------
-    RuntimeError
-        If the model cannot be vectorised, for example because its control flow depends on data.
+    RuntimeError where the model cannot be vectorised, for example because its control flow depends on data.
     """
     size = len(labels)
     weights = {name: parameter.detach() for name, parameter in parameters.items()}

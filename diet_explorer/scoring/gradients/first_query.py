@@ -32,16 +32,10 @@ AddSquares = Callable[[nn.Parameter, Tensor], None]
 
 
 class FirstQueryAttention:
-    """Takes the place of the last self-attention's forward pass, and reports squared gradient norms.
+    """Takes over the forward pass of the last self-attention, of a class in ``_PLAIN_ATTENTION`` whose key and value
+    the plan covers, and reports squared gradient norms.
 
     Query stays a module call of its own, on the first position, and is watched like any other.
-
-    Parameters
-    ----------
-    attention : nn.Module
-        Of a class in ``_PLAIN_ATTENTION``.
-    plan : Plan
-        Its key and value must be covered by it.
     """
 
     def __init__(self, attention: nn.Module, plan: Plan) -> None:

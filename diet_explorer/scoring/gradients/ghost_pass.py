@@ -26,14 +26,8 @@ class StructureChanged(Exception):
 class GhostPass:
     """Hooks on the modules of a plan; idle except during `run`.
 
-    Parameters
-    ----------
-    plan : Plan
-        What to watch.
-    bucket : mapping
-        Parameter → name under which its squared norms are added up.
-    model : nn.Module
-        Whose last attention is cut down to the position that the classifier reads, where it has one.
+    `bucket` names for each parameter what its squared norms are added up under. The model's last attention is cut down
+    to the position that the classifier reads, where it has one.
     """
 
     def __init__(self, plan: Plan, bucket: Mapping[nn.Parameter, str], model: nn.Module) -> None:
@@ -64,13 +58,8 @@ class GhostPass:
             self._first_query.remove()
 
     def run(self, forward: Forward, batch: Mapping[str, object], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Logits (B, K) in fp32, and squared gradient norms (B,) per bucket.
-
-        Raises
-        ------
-        StructureChanged
-            If a module was called more or less often than planned, or without a batch dimension.
-        """
+        """Logits (B, K) in fp32, and squared gradient norms (B,) per bucket; StructureChanged where a module was called
+        more or less often than planned, or without a batch dimension."""
         self._batch_size = labels.shape[0]
         self._calls: Counter[nn.Module] = Counter()
         self._inputs: dict[int, tuple[Tensor, SharedInput]] = {}

@@ -54,19 +54,11 @@ class GradientPass:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of the chosen scalars the fast rules cover.
+    """How many of the chosen scalars the fast rules cover."""
 
-    Attributes
-    ----------
-    total, fast : int
-        Number of scalars chosen, and on the fast path.
-    slow : tuple of str
-        Names of the parameters on the exact slower path.
-    """
-
-    total: int
-    fast: int
-    slow: tuple[str, ...]
+    total: int  # scalars chosen
+    fast: int  # scalars on the fast path
+    slow: tuple[str, ...]  # names of the parameters on the exact slower path
 
     @property
     def fast_share(self) -> float:

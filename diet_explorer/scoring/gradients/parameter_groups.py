@@ -7,12 +7,17 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 
-def backbone(model: nn.Module) -> nn.Module | None:
-    """The pre-trained backbone; looks through peft's wrapper, whose own ``base_model`` still holds the head."""
+def classifier(model: nn.Module) -> nn.Module:
+    """The model itself, or what peft's wrapper holds, whose own ``base_model`` would still have the head."""
     unwrap = getattr(model, "get_base_model", None)
-    unwrapped = unwrap() if callable(unwrap) else model
-    inner = getattr(unwrapped, "base_model", None)
-    return inner if isinstance(inner, nn.Module) and inner is not unwrapped else None
+    return unwrap() if callable(unwrap) else model
+
+
+def backbone(model: nn.Module) -> nn.Module | None:
+    """The pre-trained backbone of a classifier, also inside peft's wrapper."""
+    whole = classifier(model)
+    inner = getattr(whole, "base_model", None)
+    return inner if isinstance(inner, nn.Module) and inner is not whole else None
 
 
 def head_parameters(model: nn.Module) -> frozenset[nn.Parameter]:

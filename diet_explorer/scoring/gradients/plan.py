@@ -22,43 +22,21 @@ from diet_explorer.scoring.gradients.token_batches import take_rows
 
 @dataclass(frozen=True)
 class PlannedModule:
-    """A module whose calls are watched.
+    """A module whose calls are watched."""
 
-    Attributes
-    ----------
-    rule : Rule
-        How its gradients are formed.
-    wanted : frozenset of str
-        Its covered parameters.
-    joint_bias : bool
-        The weight's rule counts the bias along.
-    calls : int
-        Calls per forward pass.
-    """
-
-    rule: Rule
-    wanted: frozenset[str]
-    joint_bias: bool
-    calls: int
+    rule: Rule  # how its gradients are formed
+    wanted: frozenset[str]  # its covered parameters
+    joint_bias: bool  # the weight's rule counts the bias along
+    calls: int  # per forward pass
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which module covers which parameters.
+    """Which module covers which parameters."""
 
-    Attributes
-    ----------
-    modules : mapping
-        Watched modules.
-    uses : mapping
-        Uses per forward pass of every covered parameter.
-    slow : tuple of str
-        Names of the parameters for the slower path.
-    """
-
-    modules: Mapping[nn.Module, PlannedModule]
-    uses: Mapping[nn.Parameter, int]
-    slow: tuple[str, ...]
+    modules: Mapping[nn.Module, PlannedModule]  # those that are watched
+    uses: Mapping[nn.Parameter, int]  # per forward pass, of every covered parameter
+    slow: tuple[str, ...]  # names of the parameters for the slower path
 
 
 def sole_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Tensor | None:
@@ -104,25 +82,9 @@ def make_plan(
     batch_size: int,
     excluded: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan by watching the model on the first examples of `batch`.
+    """Plan how to cover the `chosen` parameters by watching the model, held still, on the first examples of `batch`;
+    `excluded` ones must take the slower path whatever their modules.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Model, held still.
-    forward : callable
-        Batch to logits.
-    chosen : mapping
-        Parameters to cover, by name.
-    batch : mapping
-        Inputs of the model.
-    batch_size : int
-        Examples in `batch`.
-    excluded : frozenset of str
-        Parameters that must take the slower path whatever their modules.
-
-    Notes
-    -----
     To be called without autocast, under which several uses share one cast weight and count as one.
     """
     rules = candidates(model, chosen)
@@ -210,19 +172,8 @@ def disagreements(
     squares: Mapping[str, Tensor],
     expected: Mapping[str, Tensor],
 ) -> frozenset[str]:
-    """Names of covered parameters whose squared norms by the fast rules differ from those by autograd.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan that led to `squares`.
-    names : mapping
-        Name of every chosen parameter.
-    squares : mapping
-        Squared norms (B,) by name; a weight counts its bias along where the plan says so.
-    expected : mapping
-        Squared norms (B,) of every chosen parameter, by autograd.
-    """
+    """Names of covered parameters whose squared norms (B,) by the fast rules differ from those by autograd, which are
+    `expected`; in `squares` a weight counts its bias along where the plan says so."""
     joint = {
         names[module._parameters["weight"]]: names[module._parameters["bias"]]  # type: ignore[index]
         for module, planned in plan.modules.items()

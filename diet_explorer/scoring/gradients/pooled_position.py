@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from diet_explorer.scoring.gradients.parameter_groups import backbone
+from diet_explorer.scoring.gradients.parameter_groups import backbone, classifier
 
 _FIRST_POSITION = frozenset(
     f"transformers.models.{module}.modeling_{module}.{name}ForSequenceClassification"
@@ -26,9 +26,7 @@ def last_attention(model: nn.Module) -> nn.Module | None:
     All that follows its module ``output``, which takes (attention output, residual), works on each position by
     itself, and the classifier reads position 0.
     """
-    unwrap = getattr(model, "get_base_model", None)
-    classifier = unwrap() if callable(unwrap) else model
-    kind = type(classifier)
+    kind = type(classifier(model))
     encoder = getattr(backbone(model), "encoder", None)
     if f"{kind.__module__}.{kind.__qualname__}" not in _FIRST_POSITION or encoder is None:
         return None

@@ -56,22 +56,8 @@ def padding_is_ignored(forward: Callable[[Mapping[str, object]], Tensor], batch:
 def split_by_tokens(
     batch: Mapping[str, object], batch_size: int, tokens: int
 ) -> list[tuple[Tensor, dict[str, object]]]:
-    """Parts of about `tokens` tokens each, made of examples of similar length.
-
-    Parameters
-    ----------
-    batch : mapping
-        Inputs of the model.
-    batch_size : int
-        Examples in `batch`.
-    tokens : int
-        Tokens that a part may hold, padding included; one example at least.
-
-    Returns
-    -------
-    list of (Tensor, dict)
-        Row numbers, and those rows without padding that they do not need.
-    """
+    """Parts of about `tokens` tokens each, padding included, made of examples of similar length: row numbers, and those
+    rows without padding that they do not need."""
     lengths = real_lengths(batch)
     if lengths is None:
         return [(torch.arange(batch_size), dict(batch))]
@@ -82,20 +68,8 @@ def split_by_tokens(
 
 
 def _cheapest_cuts(lengths: list[int], tokens: int) -> list[int]:
-    """Where to cut lengths that descend, so that padded tokens plus a fixed price per part are fewest.
-
-    Parameters
-    ----------
-    lengths : list of int
-        Tokens of each example, longest first.
-    tokens : int
-        Padded tokens that a part may hold; one example at least.
-
-    Returns
-    -------
-    list of int
-        0, the starts of all further parts, and the number of examples.
-    """
+    """Where to cut lengths that descend, so that padded tokens (at most `tokens` in a part, but for one example) plus a
+    fixed price per part are fewest: 0, the starts of all further parts, and the number of examples."""
     price = max(1, tokens // PARTS_PRICE)
     costs = [0]
     starts = [0]

@@ -10,20 +10,10 @@ _SLOW_REMAINDERS = frozenset({3, 5, 6, 7})
 
 
 def wide_products(left: Tensor, right: Tensor) -> Tensor:
-    """``left @ rightᵀ`` for every matrix of a batch, perhaps with further columns.
+    """``left @ rightᵀ`` of (B, S, d) and (B, T, d): (B, S, W) with W ≥ T, to be cut to its first T columns.
 
-    Parameters
-    ----------
-    left : Tensor
-        (B, S, d).
-    right : Tensor
-        (B, T, d).
-
-    Returns
-    -------
-    Tensor
-        (B, S, W) with W ≥ T, to be cut to its first T columns; the others hold anything, NaN too. On a CPU they come
-        from reading on into the rows of the next matrix, which saves a copy; elsewhere there are none.
+    The others hold anything, NaN too. On a CPU they come from reading on into the rows of the next matrix, which saves
+    a copy; elsewhere there are none.
     """
     size, length, width = right.shape
     slow = right.device.type == "cpu" and length % 8 in _SLOW_REMAINDERS

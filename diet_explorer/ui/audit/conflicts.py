@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
+from diet_explorer.review.replay import FLAGS
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
@@ -45,19 +46,11 @@ _ALL_SETTLED = (
 
 @dataclass
 class Settling:
-    """One lead's way through the conflicts of a dataset.
-
-    Attributes
-    ----------
-    dataset_id : str
-    deck : DeckState
-    position : int
-        Which of the open conflicts is on the screen.
-    """
+    """One lead's way through the conflicts of a dataset."""
 
     dataset_id: str
     deck: DeckState = field(default_factory=DeckState)
-    position: int = 0
+    position: int = 0  # which of the open conflicts is on the screen
 
     def handle(self, entry: Entry, dataset: Dataset, who: Identity) -> str | None:
         """Do what the browser says was done; see `Review.handle`."""
@@ -72,7 +65,7 @@ class Settling:
             positions = np.flatnonzero(ledger.conflicts() == undone.rows[0])
             self.position = int(positions[0]) if len(positions) else self.position
             return "Undone"
-        if entry.action in ("flag", "unflag"):
+        if entry.action in FLAGS:
             ledger.decide([entry.row], entry.action, annotator=who, note=entry.note, uid=entry.uid)
         else:
             ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note, uid=entry.uid)

@@ -46,90 +46,46 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True)
 class DeckCard:
-    """An example as the deck shows it.
-
-    Attributes
-    ----------
-    row : int
-    name : str
-        What messages call it.
-    html : str
-        Whole, escaped.
-    label : str
-        The given class.
-    suggestion : str or None
-        The class that is suggested.
-    expected : int
-        The last event about it when the card was drawn; see `Ledger.decide`.
-    decided : dict or None
-        What holds of whoever looks: ``action, label``.
-    flagged : bool
-    """
+    """An example as the deck shows it."""
 
     row: int
-    name: str
-    html: str
-    label: str
-    suggestion: str | None
-    expected: int
-    decided: dict[str, str | None] | None = None
+    name: str  # what messages call it
+    html: str  # whole, escaped
+    label: str  # the given class
+    suggestion: str | None  # the class that is suggested
+    expected: int  # the last event about it when the card was drawn; see `Ledger.decide`
+    decided: dict[str, str | None] | None = None  # what holds of whoever looks: ``action, label``
     flagged: bool = False
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What somebody did, as the browser sends it.
+    """What somebody did, as the browser sends it."""
 
-    Attributes
-    ----------
-    action : str
-        A decision (``keep, relabel, exclude, unsure, flag, unflag``) or a move (``back, forward, undo, none``).
-    row, expected : int
-        The example on the screen, and the last event about it then; -1 for moves that are about none.
-    label, note : str or None
-    uid : str or None
-        The entry's name, made in the browser; see `Ledger.decide`.
-    """
-
+    # a decision (``keep, relabel, exclude, unsure, flag, unflag``) or a move (``back, forward, undo, none``)
     action: str
-    row: int = -1
-    expected: int = -1
+    row: int = -1  # the example on the screen; -1 for moves that are about none
+    expected: int = -1  # the last event about it then
     label: str | None = None
     note: str | None = None
-    uid: str | None = None
+    uid: str | None = None  # the entry's name, made in the browser; see `Ledger.decide`
 
 
 @dataclass
 class DeckState:
-    """What a session's deck has done with the entries of its outbox.
-
-    Attributes
-    ----------
-    acknowledged : int
-        Number of the last entry that is stored.
-    trouble : dict or None
-        Why the entry after it is not.
-    saved : str
-        What was stored last, and when.
-    """
+    """What a session's deck has done with the entries of its outbox."""
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    acknowledged: int = 0
-    trouble: dict[str, Any] | None = None
-    saved: str = ""
+    acknowledged: int = 0  # number of the last entry that is stored
+    trouble: dict[str, Any] | None = None  # why the entry after it is not
+    saved: str = ""  # what was stored last, and when
 
     def take(self, outbox: Mapping[str, Any] | None, handle: Callable[[Entry], str | None]) -> None:
-        """Store the entries that are new, in order, up to the first that cannot be.
+        """Store the entries that are new, in order, up to the first that cannot be; what `handle` returns is said to
+        whoever decided.
 
         Nothing here may touch the session state between handling an entry and acknowledging it: Streamlit ends a run
         there when the next key has been pressed, and a move would be made once more.
-
-        Parameters
-        ----------
-        outbox : mapping or None
-            As the browser sends it.
-        handle : callable
-            Stores an entry; what it returns is said to whoever decided.
         """
         if not outbox or outbox.get("deck") != self.id:
             return
@@ -163,15 +119,15 @@ class DeckState:
             }
         except DietExplorerError as error:
             text = f"{visible(error.message)} {visible(error.remedy)}"
-            return {"n": entry["n"], "kind": "failed", "title": "This decision could not be saved", "text": text}
         except Exception:
             reference = uuid.uuid4().hex[:8]
             logger.exception("A decision could not be saved, reference %s", reference)
             text = f"The details are in the app's log, under reference {reference}. Try again."
-            return {"n": entry["n"], "kind": "failed", "title": "This decision could not be saved", "text": text}
-        if what:
-            self.saved = f"{what} · {datetime.now():%H:%M:%S}"
-        return None
+        else:
+            if what:
+                self.saved = f"{what} · {datetime.now():%H:%M:%S}"
+            return None
+        return {"n": entry["n"], "kind": "failed", "title": "This decision could not be saved", "text": text}
 
 
 def draw_deck(
@@ -190,31 +146,13 @@ def draw_deck(
     may_decide: bool = True,
     above: int = 330,
 ) -> None:
-    """Draw the deck.
+    """Draw the deck: the card on the screen and those that come next, with class names and colours in the order of the
+    keys 1 to 9.
 
-    Parameters
-    ----------
-    state : DeckState
-        Kept in the session.
-    cards : sequence of DeckCard
-        The one on the screen, and those that come next.
-    classes : mapping
-        Class name to colour, in the order of the keys 1 to 9.
-    handle : callable
-        As for `DeckState.take`.
-    title : str
-        What it is, for screen readers.
-    empty : str
-        HTML for when there is nothing left.
-    keep : str
-        Under which the browser keeps what is not stored yet: whose decisions about what.
-    whole : bool
-        Whether no further cards come after these.
-    back, undoable : bool
-        Whether there is an example before this one; whether there is a decision to take back.
-    may_decide : bool
-    above : int
-        Pixels of the window that it leaves to what is around its card.
+    `empty` is HTML for when there is nothing left, `keep` names what the browser keeps until it is stored (whose
+    decisions about what), `whole` says that no further cards come after these, `back` and `undoable` that there is an
+    example before this one and a decision to take back, and `above` how many pixels of the window are left to what is
+    around the card.
     """
 
     def received() -> None:

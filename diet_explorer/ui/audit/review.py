@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from diet_explorer.review.annotators import Identity
+from diet_explorer.review.replay import FLAGS
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.decisions import UNDO, DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, draw_deck
 from diet_explorer.ui.audit.session import Review, jump, review
@@ -88,11 +89,11 @@ def _card(
 def _standing(own: Sequence[DecisionEvent]) -> dict[str, str | None] | None:
     """The annotator's decision that still holds."""
     undone = {event.undoes for event in own}
-    states = [event for event in own if event.id not in undone and event.action not in ("undo", "flag", "unflag")]
+    states = [event for event in own if event.id not in undone and event.action not in (UNDO, *FLAGS)]
     return {"action": states[-1].action, "label": states[-1].label} if states else None
 
 
 def _flagged(history: Sequence[DecisionEvent]) -> bool:
     undone = {event.undoes for event in history}
-    flags = [event.action for event in history if event.action in ("flag", "unflag") and event.id not in undone]
+    flags = [event.action for event in history if event.action in FLAGS and event.id not in undone]
     return bool(flags) and flags[-1] == "flag"

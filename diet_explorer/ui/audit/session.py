@@ -11,6 +11,7 @@ import streamlit as st
 from diet_explorer.analysis.suspects.witnesses import COMBINED
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.review.replay import FLAGS
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckState, Entry
 from diet_explorer.ui.shell.selection import Selection
@@ -19,42 +20,23 @@ from diet_explorer.workspace.run import Run
 
 _REVIEW = "review"
 _JUMP = "review-jump"
-_FLAGS = ("flag", "unflag")
 
 
 @dataclass
 class Review:
-    """One person's way through one queue.
+    """One person's way through one queue."""
 
-    Attributes
-    ----------
-    key : tuple
-        What the queue was made for.
-    queue : ReviewQueue
-    who : Identity
-    run : Run
-    checkpoint : float
-    stamp : str
-        `suspects.evidence_stamp` when it was made.
-    deck : DeckState
-    """
-
-    key: tuple[object, ...]
+    key: tuple[object, ...]  # what the queue was made for
     queue: ReviewQueue
     who: Identity
     run: Run
     checkpoint: float
-    stamp: str
+    stamp: str  # `suspects.evidence_stamp` when it was made
     deck: DeckState = field(default_factory=DeckState)
 
     def handle(self, entry: Entry) -> str | None:
-        """Do what the browser says was done; the words to confirm it with.
-
-        Raises
-        ------
-        DietExplorerError
-            It could not be stored.
-        """
+        """Do what the browser says was done; the words to confirm it with, and DietExplorerError where it could not be
+        stored."""
         if entry.action == "none":
             return None
         if entry.action == "back":
@@ -68,7 +50,7 @@ class Review:
         if entry.action == "forward":
             self.queue.forward()
             return None
-        expected = None if entry.action in _FLAGS else entry.expected
+        expected = None if entry.action in FLAGS else entry.expected
         self.queue.decide(
             entry.action,
             label=entry.label,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.review.stopping import ErrorsLeft, ReviewYield, Share
+from diet_explorer.review.stopping import ErrorsLeft, ReviewYield
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import Review, jump_to
@@ -75,14 +75,11 @@ def _witnesses(gained: ReviewYield) -> str:
         return ""
     ordered = sorted(gained.witnesses.items(), key=lambda pair: -pair[1].share)
     lines = "".join(
-        f"<div><dt>{escape(_WITNESS_TITLES.get(name, name))}</dt><dd>{_share_words(share)}</dd></div>"
+        f"<div><dt>{escape(_WITNESS_TITLES.get(name, name))}</dt>"
+        f"<dd>{words.whole(share.wrong)} of {words.whole(share.reviewed)}</dd></div>"
         for name, share in ordered
     )
     return f'<details class="de-more"><summary>Yield by witness</summary><dl class="de-training">{lines}</dl></details>'
-
-
-def _share_words(share: Share) -> str:
-    return f"{words.whole(share.wrong)} of {words.whole(share.reviewed)}"
 
 
 def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:

@@ -91,20 +91,11 @@ def _lines(rows: pd.DataFrame, selection: Selection, *, blind: bool) -> list[dic
             **example_cells(entry, texts, selection.colours, selection.where.text),
             "rank": words.whole(entry["place"]),
         }
-        if blind:
-            lines.append(cells)
-            continue
-        suggested = entry["suggested"]
-        more = (
-            {}
-            if suggested is None
-            else {
-                "predicted": visible(suggested),
-                "predicted_colour": selection.colours.get(suggested, OTHERS),
-                "differs": True,
-            }
-        )
-        reasons = entry["reasons"]
-        why = suspects.KIND_TITLES[entry["kind"]] + (f" · {visible(reasons[0])}" if reasons else "")
-        lines.append({**cells, **more, "why": why})
+        suggested, reasons = entry["suggested"], entry["reasons"]
+        if not blind:
+            cells["why"] = suspects.KIND_TITLES[entry["kind"]] + (f" · {visible(reasons[0])}" if reasons else "")
+        if suggested is not None and not blind:
+            colour = selection.colours.get(suggested, OTHERS)
+            cells |= {"predicted": visible(suggested), "predicted_colour": colour, "differs": True}
+        lines.append(cells)
     return lines

@@ -40,13 +40,8 @@ def _evidence_and_decisions(run: Run) -> str:
 
 @asked(None)
 def suspect(run: Run, stamp: str, row: int, checkpoint: float) -> Suspect | None:
-    """See `Run.audit.suspect`; None for an example outside the training split.
-
-    Parameters
-    ----------
-    stamp : str
-        `evidence_stamp`, which a caller asks for once.
-    """
+    """See `Run.audit.suspect`; None for an example outside the training split. A caller asks once for the stamp, by
+    `evidence_stamp`."""
     try:
         return run.audit.suspect(row, checkpoint)
     except NotFoundError:
@@ -75,17 +70,8 @@ def short_texts(run: Run, rows: list[int], characters: int = 90) -> list[str]:
 def suspect_card(
     run: Run, stamp: str, row: int, checkpoint: float, seed: int | None, query: str, *, hidden: bool
 ) -> str:
-    """The card of a suspect: text, labels, why it is one, scores, neighbours.
-
-    Parameters
-    ----------
-    stamp : str
-        `evidence_stamp`.
-    query : str
-        Text to mark.
-    hidden : bool
-        Whether what models think stays out of it.
-    """
+    """The card of a suspect: text with the query marked, labels, why it is one, scores, neighbours; what models think
+    stays out of it where that is `hidden`."""
     example, percentiles = questions.card(run, row, checkpoint, seed)
     mapping = run.dataset.manifest.mapping
     titles = (mapping.text, mapping.text_pair or "")
