@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -86,4 +85,5 @@ def _map_facts(run: Run, progress: MapProgress, workspace: Workspace) -> dict[st
     from diet_explorer.store.embeddings import EmbeddingFiles
 
     path = EmbeddingFiles(workspace.context.files, run.id).paths.map(progress.which)
-    return {"run": run.id, **asdict(progress), "file": path if progress.drawn is not None else None}
+    facts = out.job_facts(progress, "which state stage share seconds_left error remedy parameters drawn")
+    return {"run": run.id, **facts, "file": path if progress.drawn is not None else None}

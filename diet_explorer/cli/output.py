@@ -9,11 +9,15 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diet_explorer.errors import DietExplorerError
+
+if TYPE_CHECKING:
+    from diet_explorer.jobs.progress import JobProgress
 
 PLAIN_WIDTH = 160
 
@@ -81,6 +85,12 @@ def print_facts(facts: Mapping[str, object]) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         print_line(f"{name.ljust(width)}  {value}")
+
+
+def job_facts(progress: JobProgress, names: str) -> dict[str, Any]:
+    """How far a job is, as JSON shows it: the state as people read it, beside the other attributes named."""
+    facts = {**asdict(progress), "state": progress.label}
+    return {name: facts[name] for name in names.split()}
 
 
 class LiveLine:

@@ -157,7 +157,7 @@ def _export_facts(export: Export) -> dict[str, Any]:
         "policy": export.policy.to_json(),
         "decisions_at": export.request.decisions_at,
         "options": asdict(export.options),
-        **asdict(export.progress()),
+        **out.job_facts(export.progress(), "state stage share seconds_left error remedy starts"),
     }
 
 

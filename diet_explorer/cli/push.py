@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,8 @@ def push_command(
         line.close()
     seen = "only its owner can see it" if done.private else "everybody can see it"
     pushed = f"Pushed {export.id} to {done.url} ({seen}), revision {done.commit}"
-    out.print_result({"export": export.id, **asdict(done)}, pushed, as_json=as_json)
+    names = "state repo private stage bytes_sent bytes_total url commit error remedy kind finished_at"
+    out.print_result({"export": export.id, **out.job_facts(done, names)}, pushed, as_json=as_json)
 
 
 def _in_a_line(progress: PushProgress) -> str:

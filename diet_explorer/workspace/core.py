@@ -273,7 +273,7 @@ class RunCore:
         limit: int | None = 50,
         offset: int = 0,
     ) -> pd.DataFrame:
-        """Examples from the worst on; see `Ranking.page` for the columns.
+        """Examples, highest score first; see `Ranking.page` for the columns.
 
         Parameters
         ----------
@@ -305,7 +305,7 @@ class RunCore:
         seed: int | None = None,
         where: ExampleFilter | None = None,
     ) -> int | None:
-        """An example's place from 0 on in the list that `ranked` gives; None where the filter does not keep it."""
+        """An example's position from 0 on in the list that `ranked` gives; None where the filter does not keep it."""
         return self.ranking(checkpoint, seed).position(row, by, where or ExampleFilter())
 
     def histogram(

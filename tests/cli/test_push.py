@@ -44,7 +44,7 @@ def test_command(tmp_path: Path) -> None:
         done = push(environment, "last", "--repo", "ann/reviews", "--public", "--workspace", home, "--json")
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout)
-        assert (facts["export"], facts["state"], facts["private"]) == (export.id, "succeeded", False)
+        assert (facts["export"], facts["state"], facts["private"]) == (export.id, "done", False)
         assert facts["commit"] == hub.repositories["ann/reviews"].head.oid
         found = hub.files("ann/reviews")
         assert {name: found[name] for name in found.keys() - {"README.md", ".gitattributes"}} == {
