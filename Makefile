@@ -5,22 +5,31 @@
 
 PYTHON ?= python3
 ARGS ?=
+GOAL ?= $(MAKECMDGOALS)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-compile
+# pip would compile every module on one core; this uses them all, and leaves out what is hardly ever imported.
+NOT_COMPILED := /tests?/|/transformers/models/|/torch/(testing|_inductor|onnx)/|/plotly/(graph_objs|validators)/|/networkx/|/pip/
+COMPILE := $(BIN)/python -m compileall -q -j 0 -x '$(NOT_COMPILED)' $(VENV)/lib >/dev/null 2>&1 || true
 INPUTS := pyproject.toml constraints.txt
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app test bench clean chromium
+.PHONY: app test bench clean chromium chromium-package
 
 app: $(VENV)/.app
 	$(BIN)/diet-explorer app $(ARGS)
 
-test: $(VENV)/.test chromium
+# Chromium's package is installed beside the Python packages, and types are checked beside the tests.
+test:
+	@$(MAKE) --no-print-directory -j 2 GOAL=test $(VENV)/.test chromium-package
+	@$(MAKE) --no-print-directory chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/mypy >$(VENV)/mypy.log 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest $(ARGS); tests=$$?; \
+	wait $$types; types=$$?; echo "mypy: $$(cat $(VENV)/mypy.log)"; \
+	exit $$((tests ? tests : types))
 
 bench: $(VENV)/.bench
 	@for name in gradient_norms whole_job app_start import_rows browse_queries; do \
@@ -33,38 +42,45 @@ clean:
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "diet-explorer needs Python 3.11 or newer, which '$(PYTHON)' is not." >&2; \
-	  echo "Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	  echo "Install it, or name it: make $(GOAL) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 # Without an NVIDIA GPU the CPU build saves gigabytes of CUDA libraries; an index that has none gets the plain pin.
 $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@if command -v nvidia-smi >/dev/null 2>&1; then \
-	  $(PIP) install "torch==$(TORCH)"; \
+	  $(INSTALL) "torch==$(TORCH)"; \
 	else \
-	  $(PIP) install "torch==$(TORCH)+cpu" 2>/dev/null || $(PIP) install "torch==$(TORCH)"; \
+	  $(INSTALL) "torch==$(TORCH)+cpu" 2>/dev/null || $(INSTALL) "torch==$(TORCH)"; \
 	fi
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.torch $(INPUTS)
-	$(PIP) install -c constraints.txt -e '.[offline]'
+	$(INSTALL) -c constraints.txt -e '.[offline]'
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.torch $(INPUTS)
-	$(PIP) install -c constraints.txt -e '.[test]' mypy pandas-stubs ruff
+	$(INSTALL) -c constraints.txt -e '.[test]' mypy pandas-stubs ruff
+	@$(COMPILE)
 	@touch $@ $(VENV)/.app
 
 $(VENV)/.bench: $(VENV)/.torch $(INPUTS)
-	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(INSTALL) -c constraints.txt -e '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/.test $(VENV)/.app
 
 # The browser tests take an installed Chromium; where there is none, the system's package or Playwright's build.
 CHROMIUM_WORKS = for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 	  command -v $$name >/dev/null 2>&1 && $$name --version >/dev/null 2>&1 && exit 0; done
 
+chromium-package:
+	@( $(CHROMIUM_WORKS); \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && [ ! -e $(VENV)/.chromium ]; then \
+	    echo "Installing the system's Chromium."; \
+	    words=$$( ( apt-get update && apt-get install -y --no-install-recommends chromium ) 2>&1 ) || echo "$$words"; \
+	  fi )
+
 chromium: $(VENV)/.test
 	@( $(CHROMIUM_WORKS); test -e $(VENV)/.chromium && exit 0; \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-	    ( apt-get update && apt-get install -y --no-install-recommends chromium ) && $(CHROMIUM_WORKS); \
-	  fi; \
 	  $(BIN)/python -m playwright install chromium && touch $(VENV)/.chromium )

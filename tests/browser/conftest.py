@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
+from tests.gate import Gate
 from tests.tiny_runs import save_sentences, save_tiny_model
 from tests.waiting import until
 
@@ -30,8 +31,11 @@ ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "-
 class LiveApp:
     """`diet-explorer app` on a workspace, in a process group of its own."""
 
-    def __init__(self, home: Path, threads: int | None = 1, folder: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self, home: Path, threads: int | None = 1, folder: Path | None = None, gate: Gate | None = None, **settings: str
+    ) -> None:
         self.home = home
+        self.gate = gate
         self.threads = threads
         self.folder = folder  # where the app is started
         self.settings = settings
@@ -41,7 +45,8 @@ class LiveApp:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> LiveApp:
-        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), **self.settings}
+        gate = self.gate.environment if self.gate is not None else {}
+        environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), **gate, **self.settings}
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)
         with self.log.open("wb") as stream:
@@ -75,16 +80,8 @@ class LiveApp:
         return next(process for process in alive if "worker" in process.cmdline())
 
     def job_process(self, kind: str) -> psutil.Process:
-        """The process of its own in which the worker does a job, once it is there."""
-
-        def found() -> psutil.Process | None:
-            family = {process.pid for process in self.processes()}
-            own = ["diet_explorer.jobs.own_process", kind]
-            every = (process for process in psutil.process_iter(["cmdline"]) if process.pid in family)
-            return next((process for process in every if (process.info["cmdline"] or [])[-2:] == own), None)
-
-        process: psutil.Process = until(found, f"the process of the {kind} runs")
-        return process
+        """The process of its own in which the worker does a job that a gate holds."""
+        return next(process for process in self.processes() if kind in process.cmdline()[-1:])
 
     def kill(self, process: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
@@ -154,12 +151,12 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Iterator[Callable[[], LiveApp]]:
+def make_app(tmp_path: Path, gate: Gate) -> Iterator[Callable[[], LiveApp]]:
     """Starts an app on a fresh workspace; its log is printed and it is stopped when the test ends."""
     apps: list[LiveApp] = []
 
     def make() -> LiveApp:
-        apps.append(LiveApp(tmp_path / "home"))
+        apps.append(LiveApp(tmp_path / "home", gate=gate))
         return apps[-1].start()
 
     yield make

@@ -1,7 +1,6 @@
 """Refresh, cancel, resume, and kills: a run goes on, and nothing is lost."""
 
 import re
-import time
 
 import psutil
 import pytest
@@ -10,17 +9,24 @@ from playwright.sync_api import expect
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.store.runs import ACTIVE
 from tests.browser.conftest import LiveApp, known_as, settled
-from tests.tiny_runs import ENDLESS, LONG, further, queue, score_bytes
+from tests.gate import Gate
+from tests.tiny_runs import LONG, queue, score_bytes
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
-SETTINGS = {**LONG, "epochs": 12, "checkpoints": (*range(9), 10, 12)}
+EPOCH = 30  # steps
+SETTINGS = {**LONG, "checkpoints": range(5)}
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def gate(tmp_path_factory):
+    return Gate(tmp_path_factory.mktemp("gate") / "gate")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, gate):
     """An app with its worker, which the tests interrupt one after the other."""
-    app = LiveApp(tmp_path_factory.mktemp("interrupted") / "home").start()
+    app = LiveApp(tmp_path_factory.mktemp("interrupted") / "home", gate=gate).start()
     yield app
     print(app.log.read_text())  # noqa: T201  shown where a test fails
     app.stop()
@@ -33,23 +39,30 @@ def dataset(app, sentences):
 
 @pytest.fixture(scope="module")
 def undisturbed(app, dataset, tiny_model):
-    """A run that nobody interrupts; the first to be done."""
-    return queue(app.workspace, dataset.id, tiny_model, SETTINGS)
+    """A run that nobody interrupts."""
+    run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
+    run.wait(240)
+    return run
 
 
-def in_mid_epoch(run, known):
-    """Wait until a run has landed more than what is known and trains on; returns what has landed."""
-    further(run, known)
-    time.sleep(0.1)  # some steps into the epoch after the checkpoint
-    return run.landed()
+@pytest.fixture
+def held(undisturbed, gate):
+    """Trainings that begin now are held when they have done an epoch and a third of the next, whenever they go on."""
+    gate.close("steps", after=EPOCH + EPOCH // 3)
+    yield gate
+    gate.open("steps")
 
 
-def test_refresh_cancel_and_resume(app, undisturbed, dataset, new_page, tiny_model):
-    undisturbed.wait(240)
-    run = queue(app.workspace, dataset.id, tiny_model, ENDLESS)
+def landed(run, *checkpoints):
+    """Wait until a run that will be held in the middle of its next epoch has landed what comes before."""
+    until(lambda: run.landed() == {0: [*map(float, checkpoints)]}, f"{checkpoints} of {run.id} have landed")
+
+
+def test_refresh_cancel_and_resume(app, dataset, held, new_page, tiny_model):
+    run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
     page = settled(new_page(f"{app.url}/score?dataset={dataset.id}&run={run.id}"))
     expect(page.locator(".st-key-run-progress")).to_be_visible()
-    in_mid_epoch(run, {0: [0.0]})
+    held.reached("steps")
     page.reload()
     settled(page)
     expect(page.locator(".st-key-run-progress")).to_be_visible()
@@ -57,28 +70,26 @@ def test_refresh_cancel_and_resume(app, undisturbed, dataset, new_page, tiny_mod
     page.locator(".st-key-cancel-run button").click()
     expect(page.locator(".st-key-resume-run button")).to_be_visible()
     assert run.refresh().status == "cancelled"
-    until(
-        lambda: all(worker.run_id is None for worker in living_workers(app.workspace.settings)),
-        "the worker let go",
-    )
+    held.close("steps", after=EPOCH + EPOCH // 3)  # what is held takes a step, and sees that it was cancelled
+    until(lambda: all(worker.run_id is None for worker in living_workers(app.workspace.settings)), "the worker let go")
     assert "cancelled" in [line["event"] for line in run.log()]
-    before, landed = score_bytes(run), run.landed()
+    assert run.landed() == {0: [0.0, 1.0]}
+    before = score_bytes(run)
     page.locator(".st-key-resume-run button").click()
     expect(page.locator(".st-key-cancel-run button")).to_be_visible()
-    further(run, landed)
+    landed(run, 0, 1, 2)
     assert before.items() <= score_bytes(run).items(), "what had landed stays as it was"
     expect(page.get_by_role("link", name="Browse examples")).to_be_enabled()
     run.cancel()
 
 
-def test_further_trainings_start_and_stop_on_the_page(app, undisturbed, new_page):
-    undisturbed.wait(240)
+def test_further_trainings_start_and_stop_on_the_page(app, undisturbed, held, new_page):
     state = known_as("Ann", app)
     page = settled(new_page(f"{app.url}/audit?run={undisturbed.id}&tab=evidence", storage_state=state))
     page.locator(".st-key-folds-start button").click()
     expect(page.locator(".st-key-folds-progress")).to_contain_text("4 folds of")
     folds = undisturbed.audit.fold_run()
-    further(folds, {0: []})
+    landed(folds, 1)
     expect(page.locator(".st-key-folds-progress")).to_contain_text(re.compile(r"seed \d, .*epoch \d"))
     stop(page, "folds", folds)
     page.locator(".st-key-folds-resume button").click()
@@ -100,25 +111,26 @@ def stop(page, name, run):
     settled(page)
 
 
-def test_kills_of_worker_app_and_both(app, undisturbed, dataset, new_page, tiny_model):
-    undisturbed.wait(240)
+def test_kills_of_worker_app_and_both(app, undisturbed, dataset, held, new_page, tiny_model):
     run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
-    landed = in_mid_epoch(run, {0: [0.0]})
+    landed(run, 0, 1)
+    held.reached("steps")
     first = app.worker()
     app.kill(first)
-    psutil.wait_procs([first], timeout=30)
+    psutil.wait_procs([first], timeout=60)
 
-    landed = in_mid_epoch(run, landed)
+    landed(run, 0, 1, 2)
     left = app.kill_supervisor()
-    gone, _ = psutil.wait_procs(left, timeout=30)
+    gone, _ = psutil.wait_procs(left, timeout=60)
     assert len(gone) == len(left), "what the app started ends with it"
     assert run.refresh().status == "running"
     app.start()
     page = settled(new_page(f"{app.url}/score?dataset={dataset.id}&run={run.id}"))
 
-    in_mid_epoch(run, landed)
+    landed(run, 0, 1, 2, 3)
     app.kill_all()
     assert run.refresh().status == "running"
+    held.close("steps", after=4 * EPOCH)
     app.start()
     page.goto(f"{app.url}/score?dataset={dataset.id}&run={run.id}")
     expect(page.locator(".st-key-run-progress")).to_be_visible()
