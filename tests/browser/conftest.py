@@ -21,7 +21,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from diet_explorer import Workspace
 from tests.gate import Gate
 from tests.tiny_runs import save_sentences, save_tiny_model
-from tests.waiting import until
 
 expect.set_options(timeout=60_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -17,12 +17,14 @@ from diet_explorer.errors import GuardRailError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.training.config import RunConfig
 from tests.browser.conftest import LiveApp, settled
+from tests.gate import Gate
 from tests.loopback_hub import TOKEN, loopback_hub
 from tests.pruning.export.pushing import hub_environment, load_from_hub
 from tests.synthetic import write_scores
 
 pytestmark = pytest.mark.browser
 ROWS, TEST_FROM = 120, 90
+JOB = "diet_explorer.jobs.own_process"  # what a process that does a job begins with
 LONGEST = 240  # seconds; for machines that have much else to do
 
 
@@ -34,7 +36,12 @@ def hub(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory, hub, sentences, tiny_model):
+def gate(tmp_path_factory):
+    return Gate(tmp_path_factory.mktemp("gate") / "gate")
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory, hub, gate, sentences, tiny_model):
     """An app that knows the Hub, on a set with a test split and a run of the tiny model with made-up scores."""
     home = tmp_path_factory.mktemp("ship") / "home"
     source = home.parent / "sentences.csv"
@@ -43,7 +50,7 @@ def scored(tmp_path_factory, hub, sentences, tiny_model):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in hub[1].items():
             patch.setenv(name, value)
-        app = LiveApp(home).start()
+        app = LiveApp(home, gate=gate).start()
     dataset = app.workspace.import_dataset(source, text="sentence", label="mood", id="key", split="part")
     config = RunConfig(
         dataset_id=dataset.id,
@@ -80,15 +87,15 @@ def figures(page, place):
     return page.locator(f".st-key-{place} .de-figures b")
 
 
-def test_shipping_from_policy_to_the_hub_and_back(scored, hub, new_page):
+def test_shipping_from_policy_to_the_hub_and_back(scored, hub, gate, new_page):
     app, run = scored
     page = settled(new_page(f"{app.url}/prune?run={run.id}"))
     page.set_default_timeout(1000 * LONGEST)
     plan = preview(page, run)
     refused(page, run)
     the_link_shows_the_same(saved(page, run, plan), plan, new_page)
-    export = exported(page, app, run, plan)
-    proof = proving(page, run, plan)
+    export = exported(page, app, run, plan, gate)
+    proof = proving(page, run, plan, gate)
     pushed(page, app, hub, export)
     loaded(hub, export)
     proven(page, proof)
@@ -141,12 +148,12 @@ def the_link_shows_the_same(link, plan, new_page):
     expect(other.locator(".st-key-policy-drop_hardest input")).to_have_value("20")
 
 
-def exported(page, app, run, plan):
+def exported(page, app, run, plan, gate):
     page.locator(".st-key-go-export button").click()
     page.get_by_role("combobox", name="Format").click()
     page.get_by_role("option", name="Parquet").click()
     settled(page)
-    cancelled_export(page, app, run)
+    cancelled_export(page, app, run, gate)
     page.locator(".st-key-start-export button").click()
     expect(page.locator(".st-key-download-export")).to_be_visible(timeout=1000 * LONGEST)
     export = app.workspace.exports(run)[0]
@@ -162,19 +169,22 @@ def exported(page, app, run, plan):
     return export
 
 
-def cancelled_export(page, app, run):
+def cancelled_export(page, app, run, gate):
+    gate.close(JOB)
     page.locator(".st-key-start-export button").click()
+    gate.reached(JOB)
     writing = app.job_process("export")
-    writing.suspend()
     page.locator(".st-key-cancel-export button").click()
     expect(page.locator(".st-key-export-details")).to_contain_text("was cancelled; nothing is left of it")
     (export,) = app.workspace.exports(run)
     assert export.status == "cancelled" and not psutil.wait_procs([writing], 30)[1]
     assert not Path(export.folder).exists()
+    gate.open(JOB)
     settled(page)
 
 
-def proving(page, run, plan):
+def proving(page, run, plan, gate):
+    gate.close("steps")
     page.get_by_role("link", name="Proof", exact=True).click()
     page.wait_for_url("**/proof?**")
     page.locator(".st-key-proof-shares").get_by_label("Clear all").click()
@@ -194,6 +204,7 @@ def proving(page, run, plan):
     page.locator(".st-key-resume-proof button").click()
     expect(page.locator(".st-key-proof-progress")).to_contain_text("of 9 trainings done")
     assert proof.progress().is_active
+    gate.open("steps")
     return proof
 
 

@@ -259,17 +259,21 @@ def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, worksp
     assert work() == "succeeded"  # killed after the end, before it was noted
 
 
-def test_a_cancelled_job_leaves_nothing(run, workspace, tmp_path):
-    export, _, work = submitted(run, workspace, tmp_path / "out")
+def test_a_cancelled_job_leaves_nothing(run, workspace, gate, tmp_path, monkeypatch):
+    for name, value in gate.environment.items():
+        monkeypatch.setenv(name, value)
+    gate.close("diet_explorer.jobs.own_process")
+    target = tmp_path / "target"
+    target.mkdir()
+    export, _, work = submitted(run, workspace, target / "out")
     ended = []
     thread = threading.Thread(target=lambda: ended.append(work()))
     thread.start()
-    while export.status == "queued":
-        time.sleep(0.01)
+    gate.reached("diet_explorer.jobs.own_process")
     export.cancel()
     thread.join()
     assert ended == ["cancelled"] and export.status == "cancelled"
-    assert not list(tmp_path.iterdir())
+    assert not list(target.iterdir())
     with pytest.raises(JobCancelledError):
         export.wait()
 
