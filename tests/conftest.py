@@ -22,6 +22,7 @@ Command = subprocess.Popen[str] | ForkedWorker
 settings.register_profile("ci", max_examples=25, deadline=None)
 settings.register_profile("nightly", max_examples=200, deadline=None)
 settings.load_profile("ci")  # `--hypothesis-profile nightly` wins
+sys.modules.setdefault("peft", None)  # type: ignore[arg-type]  # transformers would load it, which takes seconds
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
 
 
@@ -77,3 +78,11 @@ def launch(gate: Gate, tmp_path: Path) -> Iterator[Callable[..., Command]]:
             sys.stdout.write(command.log.read_text(encoding="utf-8"))
         else:
             command.communicate()
+
+
+LONGEST = ("tests/browser/", "tests/jobs/", "tests/cli/", "tests/scoring/test_own", "tests/pruning/", "tests/review/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no core waits for the other in the end."""
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 99))

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
 from tests.gate import Gate
-from tests.tiny_runs import save_sentences, save_tiny_model
+from tests.tiny_runs import save_sentences
 
 expect.set_options(timeout=60_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -137,11 +137,6 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         text = page.inner_text("body")
         page.context.close()
         assert traceback == 0 and "Traceback" not in text
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,9 @@ def dataset(app, sentences):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(app, dataset, tiny_model):
+def undisturbed(app, dataset, model):
     """A run that nobody interrupts."""
-    run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
+    run = queue(app.workspace, dataset.id, model, SETTINGS)
     run.wait(240)
     return run
 
@@ -58,8 +58,8 @@ def landed(run, *checkpoints):
     until(lambda: run.landed() == {0: [*map(float, checkpoints)]}, f"{checkpoints} of {run.id} have landed")
 
 
-def test_refresh_cancel_and_resume(app, dataset, held, new_page, tiny_model):
-    run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
+def test_refresh_cancel_and_resume(app, dataset, held, new_page, model):
+    run = queue(app.workspace, dataset.id, model, SETTINGS)
     page = settled(new_page(f"{app.url}/score?dataset={dataset.id}&run={run.id}"))
     expect(page.locator(".st-key-run-progress")).to_be_visible()
     held.reached("steps")
@@ -111,8 +111,8 @@ def stop(page, name, run):
     settled(page)
 
 
-def test_kills_of_worker_app_and_both(app, undisturbed, dataset, held, new_page, tiny_model):
-    run = queue(app.workspace, dataset.id, tiny_model, SETTINGS)
+def test_kills_of_worker_app_and_both(app, undisturbed, dataset, held, new_page, model):
+    run = queue(app.workspace, dataset.id, model, SETTINGS)
     landed(run, 0, 1)
     held.reached("steps")
     first = app.worker()

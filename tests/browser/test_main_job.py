@@ -31,7 +31,7 @@ def test_sample_from_click_to_ranked_rows(make_app, gate, new_page):
     run.cancel()
 
 
-def test_own_data_from_upload_to_download(make_app, new_page, sentences, tiny_model):
+def test_own_data_from_upload_to_download(make_app, new_page, sentences, model):
     app = make_app()
     page = settled(new_page(f"{app.url}/datasets?tab=add"))
     page.locator(".st-key-upload input[type=file]").set_input_files(
@@ -49,9 +49,9 @@ def test_own_data_from_upload_to_download(make_app, new_page, sentences, tiny_mo
     settled(page)
     page.locator(".st-key-run-model-kind").get_by_text("Local folder").click()
     settled(page)
-    model = page.locator(".st-key-run-model input")
-    model.fill(str(tiny_model))
-    model.press("Enter")
+    field = page.locator(".st-key-run-model input")
+    field.fill(str(model))
+    field.press("Enter")
     settled(page)
     page.locator(".st-key-measure-cost button").first.click()
     expect(page.locator(".st-key-run-start")).to_contain_text("Measured on this machine", timeout=120_000)

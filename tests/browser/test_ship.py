@@ -41,7 +41,7 @@ def gate(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory, hub, gate, sentences, tiny_model):
+def scored(tmp_path_factory, hub, gate, sentences, model):
     """An app that knows the Hub, on a set with a test split and a run of the tiny model with made-up scores."""
     home = tmp_path_factory.mktemp("ship") / "home"
     source = home.parent / "sentences.csv"
@@ -54,7 +54,7 @@ def scored(tmp_path_factory, hub, gate, sentences, tiny_model):
     dataset = app.workspace.import_dataset(source, text="sentence", label="mood", id="key", split="part")
     config = RunConfig(
         dataset_id=dataset.id,
-        model=str(tiny_model),
+        model=str(model),
         epochs=1,
         seeds=3,
         checkpoints=(1.0,),

@@ -13,7 +13,6 @@ import pytest
 from diet_explorer.cli import app as cli
 from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace.workspace import Workspace
-from tests import tiny_runs
 
 VERBS = [
     *("app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "stability", "compare"),
@@ -248,8 +247,7 @@ def test_a_file_of_another_encoding_is_read_when_it_is_named(home, tmp_path, cap
     assert Workspace(home).datasets()[0].examples()["text"].tolist()[0] == "café noir"
 
 
-def test_estimate_measures_every_choice_and_starts_nothing(home, reviews, tmp_path, capsys):
-    model = tiny_runs.save_tiny_model(tmp_path / "model")
+def test_estimate_measures_every_choice_and_starts_nothing(home, reviews, model, capsys):
     code, printed, _ = call(
         capsys, "score", reviews, "--text", "text", "--label", "label", "--model", model, "--estimate", "--json"
     )

@@ -22,13 +22,12 @@ from transformers import (
 from diet_explorer import ScoreRecorder, Workspace
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.own_training import class_order
-from tests.tiny_runs import save_sentences, save_tiny_model
+from tests.tiny_runs import save_sentences
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("own")
-    model = save_tiny_model(folder / "model")
     workspace = Workspace(folder / "workspace")
     dataset = workspace.import_dataset(save_sentences(folder / "s.csv", 48), text="sentence", label="mood", id="key")
     return workspace, dataset, model, folder

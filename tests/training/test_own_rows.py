@@ -15,7 +15,7 @@ from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset
-from tests.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
+from tests.tiny_runs import BAD, GOOD, NEUTRAL
 
 ROWS, TRAINED = 60, np.r_[0:10, 15:45]
 
@@ -45,9 +45,8 @@ def scores(folder, model, texts, labels, splits, *, rows=None, learned=None, sco
     return found, ProgressFiles(files, "run").load(0), ScoreFiles(files, "run")
 
 
-def test_own_rows_and_labels(tmp_path, texts):
+def test_own_rows_and_labels(tmp_path, model, texts):
     labels, words = texts
-    model = save_tiny_model(tmp_path / "model")
     flipped = np.where(np.arange(ROWS) % 7 == 0, 1 - labels, labels)
     splits = np.where(np.isin(np.arange(ROWS), TRAINED), "train", "test")
     expected, _, _ = scores(tmp_path / "set", model, words, flipped, splits)
@@ -77,9 +76,8 @@ def test_own_rows_and_labels(tmp_path, texts):
     assert entry.heldout_accuracy == pytest.approx(right[~trained].mean())
 
 
-def test_the_same_number_of_steps_whatever_the_rows(tmp_path, texts):
+def test_the_same_number_of_steps_whatever_the_rows(tmp_path, model, texts):
     labels, words = texts
-    model = save_tiny_model(tmp_path / "model")
     _, progress, _ = scores(
         tmp_path / "few", model, words, labels, None, rows=np.arange(12), learned=labels[:12], max_steps=16
     )

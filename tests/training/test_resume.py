@@ -16,15 +16,14 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset
-from tests.tiny_runs import BAD, GOOD, NEUTRAL, save_tiny_model
+from tests.tiny_runs import BAD, GOOD, NEUTRAL
 
 CHECKPOINTS = (0.0, 0.5, 1.0, 2.0)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("made")
-    model = save_tiny_model(folder / "model")
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 61)
     texts = [

@@ -12,17 +12,17 @@ from diet_explorer.errors import BadInputError, ModelError, NotFoundError, Works
 from diet_explorer.scoring.catalogue import PAPER_NAMES
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.training.config import RunConfig
-from tests.tiny_runs import save_sentences, save_tiny_model
+from tests.tiny_runs import save_sentences
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("library")
     workspace = Workspace(folder / "home")
     dataset = workspace.import_dataset(save_sentences(folder / "s.csv"), text="sentence", label="mood", id="key")
     config = RunConfig(
         dataset.id,
-        model=str(save_tiny_model(folder / "model")),
+        model=str(model),
         epochs=1,
         seeds=2,
         checkpoints=(0, 1),
@@ -163,13 +163,14 @@ def test_a_workspace_that_cannot_be_written_is_told(tmp_path):
         Workspace(tmp_path / "file" / "home")
 
 
-def test_files_may_lie_elsewhere(tmp_path, monkeypatch):
+def test_files_may_lie_elsewhere(tmp_path, model, monkeypatch):
     """Datasets and scores in another fsspec location, databases on this machine."""
     monkeypatch.setenv("DIET_EXPLORER_SCRATCH", str(tmp_path / "scratch"))
     workspace = Workspace(f"memory://elsewhere-{tmp_path.name}")
     dataset = workspace.import_dataset(save_sentences(tmp_path / "s.csv"), text="sentence", label="mood")
-    model = str(save_tiny_model(tmp_path / "model"))
-    config = RunConfig(dataset.id, model=model, epochs=1, checkpoints=(1,), max_length=16, grand="head").validated()
+    config = RunConfig(
+        dataset.id, model=str(model), epochs=1, checkpoints=(1,), max_length=16, grand="head"
+    ).validated()
     run = workspace.create_run(config, name="far", origin="job")
     run_seed(workspace.context.files, tmp_path / "s", run.id, config, dataset.manifest, 0, should_stop=lambda: False)
     assert len(run.ranked(limit=None)) == 60
