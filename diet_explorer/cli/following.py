@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from diet_explorer.cli import output as out
 from diet_explorer.errors import JobFailedError
 from diet_explorer.jobs.processes import Child, worker_child
-from diet_explorer.jobs.progress import JobProgress
+from diet_explorer.jobs.progress import A, JobProgress
 from diet_explorer.jobs.slots import living_workers
-from diet_explorer.jobs.waiting import P
 from diet_explorer.workspace.workspace import Workspace
 
 FOLLOW_SECONDS = 0.5
@@ -48,7 +47,7 @@ def keep_alive(child: Child | None) -> None:
         raise JobFailedError(f"The worker does not stay alive: {words}", f"See {child.log_path}.")
 
 
-def follow(progress: Callable[[], P], describe: Callable[[P], tuple[str, str]], child: Child | None) -> P:
+def follow(progress: Callable[[], A], describe: Callable[[A], tuple[str, str]], child: Child | None) -> A:
     """Show how far something is until it ends, and give how it ended.
 
     Parameters

@@ -21,22 +21,12 @@ MAX_STARTS = 10
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker has at hand for its jobs.
-
-    Attributes
-    ----------
-    settings : Settings
-    files : Files
-        The workspace's files.
-    runs : RunRecords
-    busy : callable
-        Called with the id of the run in work, and with None afterwards.
-    """
+    """What a worker has at hand for its jobs."""
 
     settings: Settings
     files: Files
     runs: RunRecords
-    busy: Callable[[str | None], None]
+    busy: Callable[[str | None], None]  # called with the id of the run in work, and with None afterwards
 
 
 @contextmanager

@@ -32,20 +32,12 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobWords:
-    """What people read of a kind of job that failed.
+    """What people read of a kind of job that failed."""
 
-    Attributes
-    ----------
-    noun, verb : str
-        Such as "map" and "drew".
-    short_of_memory, unforeseen : str
-        What to do when its process was ended by the system, and after an error that was not foreseen.
-    """
-
-    noun: str
-    verb: str
-    short_of_memory: str
-    unforeseen: str
+    noun: str  # such as "map"
+    verb: str  # such as "drew"
+    short_of_memory: str  # what to do when its process was ended by the system
+    unforeseen: str  # what to do after an error that was not foreseen
 
 
 R = TypeVar("R", bound=JobRequest)
@@ -55,14 +47,7 @@ P = TypeVar("P", bound=JobProgress)
 class BackgroundJob(ABC, Generic[R, P]):
     """The last job of one kind for one thing, such as the map of a run.
 
-    Parameters
-    ----------
-    settings : Settings
-    files : Files
-        The workspace's files.
-    arguments : tuple of str
-        What it is about; with them any process can make this object again.
-    request_path, status_path : str
+    From `arguments`, which say what it is about, any process can make this object again.
     """
 
     kind: ClassVar[str]
@@ -88,18 +73,9 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     @abstractmethod
     def work(self, report: JobReporter[P], stop: Callable[[], bool]) -> dict[str, Any]:
-        """Do what was asked for, in a process of its own.
+        """Do what was asked for, in a process of its own, and give further attributes of the progress at the end.
 
-        Parameters
-        ----------
-        report : JobReporter
-        stop : callable
-            Whether the job was cancelled. A worker ends the process of a cancelled job by itself.
-
-        Returns
-        -------
-        dict
-            Further attributes of the progress at the end.
+        `stop` says whether the job was cancelled; a worker ends the process of a cancelled job by itself.
         """
 
     def note_unforeseen(self, error: Exception) -> None:

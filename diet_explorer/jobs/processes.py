@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.errors import JobCancelledError
@@ -32,21 +33,13 @@ logger = logging.getLogger("diet_explorer.app")
 class Child:
     """A Python module run in a process of its own, started again with growing pauses when it dies.
 
-    Parameters
-    ----------
-    name : str
-        What people call it; also the stem of its log file.
-    module : str
-        Run as ``python -m module``.
-    arguments : list of str
-    settings : Settings
-        Handed down through the environment.
+    Its log file bears its name; it gets the settings through the environment.
     """
 
     def __init__(self, name: str, module: str, arguments: list[str], settings: Settings) -> None:
         self.name = name
-        self.log_path = settings.home_folder / "logs" / f"{name}.log"
-        self._command = _guarded(module, *arguments)
+        self.log_path = _log_path(settings, name)
+        self._module = (module, *arguments)
         self._environment = {**os.environ, **_variables(settings)}
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -55,27 +48,13 @@ class Child:
         self.deaths = 0
 
     def start(self) -> None:
-        """Start the process.
-
-        Raises
-        ------
-        WorkspaceError
-            Its log file cannot be written.
-        """
+        """Start the process; WorkspaceError where its log file cannot be written."""
         with explained("write", str(self.log_path)):
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
                 self.log_path.replace(self.log_path.with_suffix(".log.1"))
             with self.log_path.open("ab") as log:
-                # a session of its own: Ctrl-C in the terminal reaches only the parent, which then stops its children
-                self._process = subprocess.Popen(
-                    self._command,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+                self._process = _start(*self._module, env=self._environment, stdin=subprocess.DEVNULL, output=log)
         self._started = time.monotonic()
         logger.info("%s started as process %d", self.name, self._process.pid)
 
@@ -121,22 +100,9 @@ class Child:
 
 
 class OwnProcess:
-    """The process that does the work of one job; see `jobs.own_process`.
+    """The process that does the work of one job, see `jobs.own_process`; what it writes goes to the file `output`.
 
-    Parameters
-    ----------
-    job : BackgroundJob
-    job_id : str
-        Of its request.
-    output : Path
-        Gets what the process writes.
-    secret : str, optional
-        What the work needs and no file may hold.
-
-    Raises
-    ------
-    WorkspaceError
-        The output cannot be written.
+    `secret` is what the work needs and no file may hold. WorkspaceError where the output cannot be written.
     """
 
     def __init__(self, job: BackgroundJob[Any, Any], job_id: str, output: Path, secret: str | None = None) -> None:
@@ -148,37 +114,17 @@ class OwnProcess:
         }
         self._output = output
         with explained("write", str(output)), output.open("wb") as log:
-            # a session of its own: Ctrl-C in the terminal reaches only the parent
-            self._process = subprocess.Popen(
-                _guarded("diet_explorer.jobs.own_process", job.kind),
-                env=sharing_cores(os.environ),
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            environment = sharing_cores(os.environ)
+            module = "diet_explorer.jobs.own_process"
+            self._process = _start(module, job.kind, env=environment, stdin=subprocess.PIPE, output=log)
         assert self._process.stdin is not None
         with suppress(BrokenPipeError), self._process.stdin:  # a process that dies at once reads nothing
             self._process.stdin.write(f"{json.dumps(task)}\n".encode())
 
     def wait(self, stopped: Callable[[], bool] | None = None, poll: float = 0.5) -> str | None:
-        """Wait for its end.
+        """Wait for its end; the value says how it ended badly, such as "ended with status -9: it gave no reason".
 
-        Parameters
-        ----------
-        stopped : callable, optional
-            Whether the job was cancelled; asked every `poll` seconds.
-        poll : float
-
-        Returns
-        -------
-        str or None
-            Where it ended badly, its status and last words, such as "ended with status -9: it gave no reason".
-
-        Raises
-        ------
-        JobCancelledError
-            It was stopped; the process is gone.
+        Whether the job was cancelled is asked every `poll` seconds; then the process is ended: JobCancelledError.
         """
         try:
             while True:
@@ -213,8 +159,30 @@ def listen_for_the_end() -> threading.Event:
     return ending
 
 
-def _guarded(module: str, *arguments: str) -> Sequence[str]:
-    return [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments]
+def log_file(settings: Settings, name: str, form: str) -> logging.Handler:
+    """A handler that writes to one of the workspace's log files, in a form of `logging`'s."""
+    path = _log_path(settings, name)
+    with explained("write", str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(form))
+    return handler
+
+
+def _log_path(settings: Settings, name: str) -> Path:
+    return settings.home_folder / "logs" / f"{name}.log"
+
+
+def _start(module: str, *arguments: str, env: dict[str, str], stdin: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Run a module in a session of its own: Ctrl-C in the terminal reaches only its parent, which stops it."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments],
+        env=env,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def _variables(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How far a background job is: one vocabulary for every kind of job, and who writes it down."""
+"""How far a background job is: one vocabulary for every kind of job, who writes it down, and who waits for its end."""
 
 from __future__ import annotations
 
@@ -7,48 +7,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 JobState = Literal["absent", "queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
 REPORT_SECONDS = 0.5
+POLL_SECONDS = 0.5
 _TOO_EARLY = 0.05  # of the work done: no end can be foretold yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:
-    """How far a job is; kinds of jobs add what else there is to know.
+    """How far the last job that was asked for is; kinds of jobs add what else there is to know.
 
-    Attributes
-    ----------
-    state : {"absent", "queued", "running", "interrupted", "succeeded", "failed", "cancelled"}
-        Of the last job that was asked for; absent if there was none. Interrupted is a job whose process is gone and
-        that nobody takes up again by itself.
-    stage : str
-        What is happening, in words.
-    share : float
-        How much is done, in [0, 1].
-    seconds_left : float or None
-        None while it is not known.
-    error, remedy, kind : str or None
-        What went wrong, what to do, and the name of the error's class, if it failed.
-    finished_at : str or None
-        Time in UTC, ISO 8601, once it has ended.
-    job : str
-        Id of the job, so that the end of an older one is never taken for that of a newer one.
-    starts : int
-        How often a worker took it up.
+    Absent means that there was none; interrupted, that its process is gone and nobody takes it up again by itself.
     """
 
     state: JobState = "absent"
-    stage: str = ""
-    share: float = 0.0
+    stage: str = ""  # what is happening, in words
+    share: float = 0.0  # how much is done, in [0, 1]
     seconds_left: float | None = None
     error: str | None = None
     remedy: str | None = None
-    kind: str | None = None
-    finished_at: str | None = None
-    job: str = ""
-    starts: int = 0
+    kind: str | None = None  # name of the error's class
+    finished_at: str | None = None  # in UTC, ISO 8601
+    job: str = ""  # id, so that the end of an older job is never taken for that of a newer one
+    starts: int = 0  # how often a worker took it up
 
     @property
     def is_active(self) -> bool:
@@ -59,6 +42,27 @@ class JobProgress:
     def label(self) -> str:
         """The state as people read it."""
         return "done" if self.state == "succeeded" else self.state
+
+
+class Activity(Protocol):
+    """Something that may go on: a job, a run, a proof."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or runs."""
+
+
+A = TypeVar("A", bound=Activity)
+
+
+def wait_while_active(progress: Callable[[], A], timeout: float | None, describe: Callable[[A], str]) -> A:
+    """How something ended that waits or runs now; TimeoutError, with its description, after so many seconds."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while (current := progress()).is_active:
+        if end is not None and time.monotonic() > end:
+            raise TimeoutError(f"{describe(current)}; it goes on.")
+        time.sleep(POLL_SECONDS)
+    return current
 
 
 P = TypeVar("P", bound=JobProgress)
@@ -73,15 +77,7 @@ def ended(progress: P, state: JobState, **facts: Any) -> P:
 
 
 class JobReporter(Generic[P]):
-    """Writes down how far a job is, at most twice a second, and how it ended.
-
-    Parameters
-    ----------
-    save : callable
-        Writes the progress.
-    begun : JobProgress
-        As it is at the start.
-    """
+    """Writes down how far a job is, at most twice a second, and how it ended."""
 
     def __init__(self, save: Callable[[P], None], begun: P) -> None:
         self._save = save

@@ -35,18 +35,10 @@ def application_name(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a kind of job waits for a worker.
+    """Where a kind of job waits for a worker."""
 
-    Attributes
-    ----------
-    workflow : str
-        Name of what a worker does for it.
-    line : str
-        Kinds of jobs in different lines do not wait for each other.
-    """
-
-    workflow: str
-    line: str = ""
+    workflow: str  # name of what a worker does for it
+    line: str = ""  # kinds of jobs in different lines do not wait for each other
 
     def queue(self, settings: Settings) -> str:
         """Name of the queue in the jobs database."""
@@ -58,15 +50,7 @@ SCORE = Route("score_run")
 
 
 def checked_jobs_url(settings: Settings) -> str:
-    """Address of the jobs database, its folder created.
-
-    Raises
-    ------
-    BadInputError
-        The setting is not an address of SQLite or PostgreSQL.
-    WorkspaceError
-        The folder cannot be created.
-    """
+    """Address of the jobs database, its folder created; BadInputError where it is not SQLite or PostgreSQL."""
     try:
         url = make_url(settings.dbos_url)
     except ArgumentError as error:

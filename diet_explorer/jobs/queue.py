@@ -28,10 +28,6 @@ class JobQueue:
     The run's own record (status queued, running, …) belongs to the explorer database; whoever cancels a run sets
     that status first, so that a worker which looks at either of the two stops. To resume a run is to submit it again:
     the new job goes on from the run's last complete checkpoint, while the old one keeps its failure or cancellation.
-
-    Parameters
-    ----------
-    settings : Settings
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,22 +35,7 @@ class JobQueue:
         self._open_client: DBOSClient | None = None
 
     def submit(self, route: Route, job: str, *arguments: str) -> None:
-        """Put a job at the end of its queue.
-
-        Parameters
-        ----------
-        route : Route
-            Of its kind.
-        job : str
-            Its id, a new one.
-        *arguments : str
-            What it is about.
-
-        Raises
-        ------
-        WorkspaceError
-            The jobs database cannot be reached or written.
-        """
+        """Put a job of a new id at the end of its queue; WorkspaceError where the jobs database cannot be written."""
         with jobs_database_errors(self._settings):
             self._client.enqueue(
                 {

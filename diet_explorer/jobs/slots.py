@@ -13,7 +13,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
-from diet_explorer.store.files import explained
+from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 
 MAX_SLOTS = 64
@@ -40,20 +40,10 @@ class WorkerInfo:
 
 
 class WorkerSlot:
-    """One worker's slot, held from construction to `release`.
+    """One worker's slot, held from construction to `release`; the first free one where none is asked for.
 
-    Parameters
-    ----------
-    settings : Settings
-    slot : int, optional
-        Which slot; the first free one by default.
-
-    Raises
-    ------
-    BadInputError
-        The slot asked for is taken, or does not exist.
-    WorkspaceError
-        The folder of the slots cannot be written, or all are taken.
+    BadInputError where the slot asked for is taken or does not exist, WorkspaceError where all are taken or their
+    folder cannot be written.
     """
 
     def __init__(self, settings: Settings, slot: int | None = None) -> None:
@@ -64,7 +54,8 @@ class WorkerSlot:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._machine = _machine_name(self._folder)
             self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
-            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), now)
             self._write()
 
     @property
@@ -74,7 +65,7 @@ class WorkerSlot:
 
     def set_run(self, run_id: str | None) -> None:
         """Let onlookers know which run this worker is busy with."""
-        self._info = WorkerInfo(self.slot, self._info.host, self._info.pid, self._info.since, run_id)
+        self._info = replace(self._info, run_id=run_id)
         self._write()
 
     @contextmanager
@@ -92,12 +83,12 @@ class WorkerSlot:
 
     def release(self) -> None:
         """Leave the slot."""
-        _info_path(self._folder, self.slot).unlink(missing_ok=True)
+        self._info_path.unlink(missing_ok=True)
         self._lock.release()
 
     def _claim(self, candidates: range | list[int]) -> tuple[int, FileLock]:
         for number in candidates:
-            lock = try_lock(_lock_path(self._folder, number), ONLOOKER_TRIES)
+            lock = try_lock(self._folder / f"slot-{number}.lock", ONLOOKER_TRIES)
             if lock is not None:
                 return number, lock
         if len(candidates) == 1:
@@ -105,10 +96,11 @@ class WorkerSlot:
         raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
 
     def _write(self) -> None:
-        target = _info_path(self._folder, self.slot)
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self._info)), encoding="utf-8")
-        temporary.replace(target)
+        Files(self._folder).write_json(str(self._info_path), asdict(self._info))
+
+    @property
+    def _info_path(self) -> Path:
+        return self._folder / f"slot-{self.slot}.json"
 
 
 def living_workers(settings: Settings) -> list[WorkerInfo]:
@@ -135,14 +127,6 @@ def _folder(settings: Settings) -> Path:
     return settings.home_folder / "workers"
 
 
-def _lock_path(folder: Path, slot: int) -> Path:
-    return folder / f"slot-{slot}.lock"
-
-
-def _info_path(folder: Path, slot: int) -> Path:
-    return folder / f"slot-{slot}.json"
-
-
 def _executor_id(machine: str, slot: int) -> str:
     return f"{machine}-{slot}"
 
@@ -161,7 +145,3 @@ def _machine_name(folder: Path) -> str:
             os.link(temporary, path)
         temporary.unlink()
     return path.read_text(encoding="utf-8")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -10,14 +10,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import diet_explorer
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
-from diet_explorer.jobs.processes import Child, listen_for_the_end, worker_child
-from diet_explorer.store.files import explained
+from diet_explorer.jobs.processes import Child, listen_for_the_end, log_file, worker_child
+from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
 
 TICK_SECONDS = 0.25
@@ -29,23 +28,10 @@ logger = logging.getLogger("diet_explorer.app")
 def run_app(
     settings: Settings, *, announce: Callable[[str], None], meanwhile: Callable[[], None] | None = None
 ) -> None:
-    """Run the browser app and a worker until somebody asks this process to end.
+    """Run the browser app and a worker until somebody asks this process to end; `meanwhile` is done while they start.
 
-    Parameters
-    ----------
-    settings : Settings
-        `host` and `port` say where to listen; port 0 takes any free one.
-    announce : callable
-        Called with the address as soon as the app answers there.
-    meanwhile : callable, optional
-        Done while the two start.
-
-    Raises
-    ------
-    WorkspaceError
-        Another app serves this workspace, or the folder cannot be written, or the app does not start.
-    BadInputError
-        The port is taken.
+    `announce` is called with the address as soon as the app answers there. WorkspaceError where another app serves this
+    workspace, its folder cannot be written or the app does not start; BadInputError where the port is taken.
     """
     with _only_app(settings) as publish:
         settings = settings.model_copy(update={"port": _usable_port(settings)})
@@ -73,13 +59,7 @@ def run_app(
 
 
 def app_script() -> Path:
-    """The Streamlit script: beside the package in a checkout, inside it in an installed wheel.
-
-    Raises
-    ------
-    WorkspaceError
-        It is in neither.
-    """
+    """The Streamlit script: beside the package in a checkout, inside it in an installed wheel."""
     package = Path(diet_explorer.__file__).parent
     for candidate in (package / "_app" / "app.py", package.parent / "app.py"):
         if candidate.is_file():
@@ -102,13 +82,8 @@ def _only_app(settings: Settings) -> Iterator[Callable[[str], None]]:
             "Use that one, stop it first, or choose another workspace with --workspace.",
         )
 
-    def publish(url: str) -> None:
-        temporary = note.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-        temporary.replace(note)
-
     try:
-        yield publish
+        yield lambda url: Files(folder).write_json(str(note), {"url": url, "pid": os.getpid()})
     finally:
         note.unlink(missing_ok=True)
         lock.release()
@@ -169,11 +144,6 @@ def _reachable(host: str) -> str:
 
 
 def _log_to_file(settings: Settings) -> None:
-    path = settings.home_folder / "logs" / "app.log"
-    with explained("write", str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
+    logger.addHandler(log_file(settings, "app", "%(asctime)s %(levelname)s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -9,11 +9,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from logging.handlers import RotatingFileHandler
 from typing import NoReturn
 
 from diet_explorer.config import Settings, sharing_cores
-from diet_explorer.jobs.processes import listen_for_the_end
+from diet_explorer.jobs.processes import listen_for_the_end, log_file
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
@@ -25,7 +24,7 @@ from diet_explorer.jobs.protocol import (
 )
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.store.database import open_database
-from diet_explorer.store.files import Files, explained
+from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
 
 TAKE_OVER_SECONDS = 2.0
@@ -36,20 +35,8 @@ logger = logging.getLogger("diet_explorer.jobs")
 def run_worker(settings: Settings, *, slot: int | None = None, announce: Callable[[str], None]) -> NoReturn:
     """Do the jobs of a workspace until somebody asks the process to end (SIGINT or SIGTERM).
 
-    The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again.
-
-    Parameters
-    ----------
-    settings : Settings
-    slot : int, optional
-        Which of the machine's slots to take; the first free one by default.
-    announce : callable
-        Prints one line for people.
-
-    Raises
-    ------
-    DietExplorerError
-        The workspace or one of its databases cannot be used, or the slot is taken.
+    The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again. `announce`
+    prints one line for people; without a `slot` the first free one is taken.
     """
     url = checked_jobs_url(settings)
     runs = RunRecords(open_database(settings))
@@ -104,11 +91,7 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
 
 
 def _log_to_file(settings: Settings, slot: int) -> None:
-    path = settings.home_folder / "logs" / f"worker-{slot}.log"
-    with explained("write", str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler = log_file(settings, f"worker-{slot}", "%(asctime)s %(levelname)s %(name)s %(message)s")
     keep_dbos_off_the_console(handler)
     package = logging.getLogger("diet_explorer")
     package.addHandler(handler)

@@ -37,11 +37,7 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
 def carry_out(job: Job, job_id: str) -> str:
     """Do what was asked for, or go on with it, and give the state it ended in.
 
-    Parameters
-    ----------
-    job : QueuedJob
-    job_id : str
-        Of the request; nothing is done where another one has taken its place.
+    Nothing is done where another request has taken the place of that of `job_id`.
     """
     request, status = job.request(), job.status()
     if request is None or request.id != job_id:

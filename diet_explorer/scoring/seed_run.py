@@ -36,22 +36,11 @@ _LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
 
 
 def prepare_run(
-    files: Files,
-    scratch: Path,
-    run_id: str,
-    config: RunConfig,
-    manifest: DatasetManifest,
-    *,
-    should_stop: Callable[[], bool],
+    files: Files, run_id: str, config: RunConfig, manifest: DatasetManifest, *, should_stop: Callable[[], bool]
 ) -> None:
     """Load the model once, so that a bad one is reported before anything else, and write down what runs where.
 
-    Raises
-    ------
-    ModelError
-        The model cannot be loaded, or cannot take this set's texts.
-    JobCancelledError
-        `should_stop` turned true.
+    ModelError where the model cannot be loaded, or cannot take this set's texts.
     """
     log = ProgressFiles(files, run_id).log
     log("preparing", f"Loading the model {config.model!r}.", rows=manifest.rows, classes=len(manifest.classes))

@@ -14,8 +14,8 @@ from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.progress import wait_while_active
 from diet_explorer.jobs.protocol import SCORE
-from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.files import Files

@@ -12,8 +12,7 @@ from typing import Any
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.kinds.export import ExportJob, ExportJobRequest
 from diet_explorer.jobs.kinds.push import PushJob, PushProgress
-from diet_explorer.jobs.progress import JobProgress, JobState
-from diet_explorer.jobs.waiting import wait_while_active
+from diet_explorer.jobs.progress import JobProgress, JobState, wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target
 from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.progress import wait_while_active
 from diet_explorer.jobs.slots import living_workers
-from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.proof import Figures, Variant, results_table
 from diet_explorer.pruning.trainings import TrainingResults
 from diet_explorer.review.annotators import Identity

@@ -27,21 +27,11 @@ from diet_explorer.store.runs import RunRecords
 
 @dataclass(frozen=True, kw_only=True)
 class ExportJobRequest(ExportRequest, JobRequest):
-    """What is asked of the writing of an export.
-
-    Attributes
-    ----------
-    folder : str
-        Where it goes.
-    by : str
-        Who asks.
-    created_at : str
-        In UTC, ISO 8601.
-    """
+    """What is asked of the writing of an export into a folder."""
 
     folder: str
     by: str
-    created_at: str
+    created_at: str  # in UTC, ISO 8601
 
     @property
     def asked_at(self) -> datetime:
@@ -50,14 +40,7 @@ class ExportJobRequest(ExportRequest, JobRequest):
 
 
 class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
-    """The writing of one export.
-
-    Parameters
-    ----------
-    settings : Settings
-    files : Files
-    export_id : str
-    """
+    """The writing of one export."""
 
     kind = "export"
     words = JobWords(

@@ -34,32 +34,15 @@ class MapRequest(JobRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class MapProgress(JobProgress):
-    """How far a map is; a job that failed or was cancelled leaves an earlier map in place.
-
-    Attributes
-    ----------
-    which : {"initial", "tuned"}
-    parameters : MapParameters or None
-        Those of the last job; None if there was none.
-    drawn : MapParameters or None
-        Those of the map that is there; None if there is none.
-    """
+    """How far a map is; a job that failed or was cancelled leaves an earlier map in place."""
 
     which: Representation = "tuned"
-    parameters: MapParameters | None = None
-    drawn: MapParameters | None = None
+    parameters: MapParameters | None = None  # of the last job, if there was one
+    drawn: MapParameters | None = None  # of the map that is there, if there is one
 
 
 class MapJob(QueuedJob[MapRequest, MapProgress]):
-    """The drawing of one map of a run.
-
-    Parameters
-    ----------
-    settings : Settings
-    files : Files
-    run_id : str
-    which : {"initial", "tuned"}
-    """
+    """The drawing of one map of a run."""
 
     kind = "map"
     words = JobWords(
@@ -111,20 +94,26 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
         manifest = DatasetManifest.load(self.files, config.dataset_id)
         store, which = self._embeddings, self._which
         embed, find_neighbours = not store.has_vectors(which), not store.has_neighbours(which)
-        stages = _Stages(report, expected_seconds(manifest.rows, embed=embed, find_neighbours=find_neighbours))
+        seconds = expected_seconds(manifest.rows, embed=embed, find_neighbours=find_neighbours)
+
+        def report_stage(stage: str, share: float, words: str) -> None:
+            names = list(seconds)
+            before = sum(seconds[name] for name in names[: names.index(stage)])
+            report((before + share * seconds[stage]) / sum(seconds.values()), words)
+
         if embed:
-            stages.report("embedding", 0.0, "Loading the model")
+            report_stage("embedding", 0.0, "Loading the model")
             from diet_explorer.scoring.representations import store_initial_embeddings
 
             def embedded(done: int) -> None:
                 words = f"Embedded {done:,} of {manifest.rows:,} examples"
-                stages.report("embedding", done / manifest.rows, words)
+                report_stage("embedding", done / manifest.rows, words)
 
             store_initial_embeddings(store, config, manifest, self.scratch_folder, embedded)
         if find_neighbours:
-            stages.report("neighbours", 0.0, f"Finding the neighbours of {manifest.rows:,} examples")
+            report_stage("neighbours", 0.0, f"Finding the neighbours of {manifest.rows:,} examples")
             store_neighbours(store, manifest, which)
-        store_map(store, which, request.parameters, partial(stages.report, "layout"))
+        store_map(store, which, request.parameters, partial(report_stage, "layout"))
         return {}
 
     def _drawn(self) -> MapParameters | None:
@@ -145,16 +134,3 @@ def expected_seconds(rows: int, *, embed: bool, find_neighbours: bool) -> dict[s
     fitted = min(rows, FIT_ROWS)
     seconds["layout"] = 15.0 + 0.002 * fitted + 0.001 * (rows - fitted)
     return seconds
-
-
-class _Stages:
-    """Reports the share of the whole that a share of one stage is, by the seconds that each is expected to take."""
-
-    def __init__(self, report: JobReporter[MapProgress], seconds: dict[str, float]) -> None:
-        self._report = report
-        self._seconds = seconds
-
-    def report(self, stage: str, share: float, words: str) -> None:
-        names = list(self._seconds)
-        before = sum(self._seconds[name] for name in names[: names.index(stage)])
-        self._report((before + share * self._seconds[stage]) / sum(self._seconds.values()), words)

@@ -52,38 +52,18 @@ class PushRequest(JobRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class PushProgress(JobProgress):
-    """How far a push is; interrupted means that its process is gone: pushing again goes on where it was.
+    """How far a push is; interrupted means that its process is gone: pushing again goes on where it was."""
 
-    Attributes
-    ----------
-    repo : str
-        ``OWNER/NAME``.
-    private : bool
-        As asked for; once done, as the dataset is.
-    bytes_sent, bytes_total : int
-        Of the export's files; what the Hub has already counts as sent in the end.
-    url, commit : str or None
-        Address and revision, once done.
-    """
-
-    repo: str = ""
-    private: bool = True
-    bytes_sent: int = 0
+    repo: str = ""  # OWNER/NAME
+    private: bool = True  # as asked for; once done, as the dataset is
+    bytes_sent: int = 0  # what the Hub has already counts as sent in the end
     bytes_total: int = 0
     url: str | None = None
     commit: str | None = None
 
 
 class PushJob(BackgroundJob[PushRequest, PushProgress]):
-    """The push of one export.
-
-    Parameters
-    ----------
-    settings : Settings
-    files : Files
-        The workspace's files.
-    export_id : str
-    """
+    """The push of one export."""
 
     kind = "push"
     words = JobWords(
@@ -96,20 +76,14 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         super().__init__(settings, files, (export_id,), paths.request, paths.status)
         self._export_id = export_id
         self._folder = settings.home_folder / "pushes" / export_id
+        self._lock_path = self._folder / "lock"
+        self.log_path = self._folder / "push.log"
+        """Gets what the process writes beside its progress."""
 
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> PushRequest:
         """Rebuild a request from its file."""
         return PushRequest(**{**value, "proof": CardProof(**value["proof"])})
-
-    @property
-    def log_path(self) -> Path:
-        """Where the process writes what it has to say beside its progress."""
-        return self._folder / "push.log"
-
-    @property
-    def _lock_path(self) -> Path:
-        return self._folder / "lock"
 
     def start(
         self,
@@ -120,28 +94,12 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         token: str | None = None,
         proof: CardProof = _NO_PROOF,
     ) -> PushProgress:
-        """Begin to push a finished export; returns at once.
+        """Begin to push a finished export, and return at once; errors that come later are raised by `wait`.
 
-        Parameters
-        ----------
-        folder : str or Path
-            With ``manifest.json`` and the files that it names. In a remote workspace a URL, whose files are fetched
-            first.
-        repo : str
-            ``OWNER/NAME``; made if it is not there.
-        private : bool
-            Who may see it. A push that is to be private is refused by a dataset that is public.
-        token : str, optional
-            By default that of the environment (HF_TOKEN) or of the Hub's own login.
-        proof : CardProof
-            For the card.
-
-        Raises
-        ------
-        BadInputError
-            The name cannot be one, or a push of this export goes on already.
-        NotFoundError, HubError
-            The folder is no finished export, or was changed.
+        A folder of a remote workspace is a URL, whose files are fetched first. The dataset ``OWNER/NAME`` is made if it
+        is not there; one that is public refuses a push that is to be private. The token is by default that of the
+        environment (HF_TOKEN) or of the Hub's own login. BadInputError where the name cannot be one or a push of this
+        export goes on already, NotFoundError or HubError where the folder is no finished export or was changed.
         """
         check_repo_name(repo)
         path = str(folder)
@@ -175,20 +133,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         return status
 
     def wait(self, follow: Callable[[PushProgress], None] | None = None) -> PushProgress:
-        """Wait for the end of the push.
-
-        Parameters
-        ----------
-        follow : callable, optional
-            Called with the progress a few times a second.
-
-        Raises
-        ------
-        HubError, BadInputError, NotFoundError
-            In plain words why it failed.
-        JobCancelledError
-            It was cancelled.
-        """
+        """Wait for the end of the push, calling `follow` with the progress; raises what it failed of, typed by kind."""
         while (progress := self.progress()).is_active:
             if follow is not None:
                 follow(progress)

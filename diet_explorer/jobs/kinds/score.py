@@ -13,7 +13,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import TypedDict
 
 from dbos import DBOS
@@ -24,7 +24,6 @@ from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerCont
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
-from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
 
@@ -62,22 +61,16 @@ def declare(context: WorkerContext) -> None:
     def prepare(run_id: str, workflow_id: str) -> Outcome:
         from diet_explorer.scoring.seed_run import prepare_run
 
-        return _translate_errors(context, run_id, workflow_id, None, prepare_run)
+        return _translate_errors(context, run_id, workflow_id, None, partial(prepare_run, context.files, run_id))
 
     @DBOS.step()
     def train_and_score(run_id: str, workflow_id: str, number: int) -> Outcome:
         from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
         from diet_explorer.scoring.seed_run import run_seed
 
-        def work(
-            files: Files,
-            scratch: Path,
-            run_id: str,
-            config: RunConfig,
-            manifest: DatasetManifest,
-            *,
-            should_stop: Callable[[], bool],
-        ) -> None:
+        files, scratch = context.files, context.settings.scratch_folder
+
+        def work(config: RunConfig, manifest: DatasetManifest, *, should_stop: Callable[[], bool]) -> None:
             run_seed(files, scratch, run_id, config, manifest, config.seed_numbers[number], should_stop=should_stop)
             embeddings = EmbeddingFiles(files, run_id)
             missing = embeddings.has_vectors("tuned") and not embeddings.has_neighbours("tuned")
@@ -124,11 +117,6 @@ class StopSignal:
 
     A job stops when its run's record says cancelled, or when the job itself was cancelled: the record of a run that
     was cancelled and resumed at once belongs to the new job by then.
-
-    Parameters
-    ----------
-    runs : RunRecords
-    run_id, workflow_id : str
     """
 
     def __init__(self, runs: RunRecords, run_id: str, workflow_id: str) -> None:
@@ -162,7 +150,6 @@ def _translate_errors(
     context: WorkerContext, run_id: str, workflow_id: str, number: int | None, work: Callable[..., None]
 ) -> Outcome:
     """Do one step's work, that of the run's first, second, … seed or of none, and say how it ended."""
-    scratch = context.settings.scratch_folder
     log = ProgressFiles(context.files, run_id).log
     should_stop = StopSignal(context.runs, run_id, workflow_id)
     seed = None
@@ -170,8 +157,8 @@ def _translate_errors(
         config = RunConfig.from_json(context.runs.get(run_id).config)
         seed = None if number is None else config.seed_numbers[number]
         manifest = DatasetManifest.load(context.files, config.dataset_id)
-        with alone(scratch / run_id, should_stop):
-            work(context.files, scratch, run_id, config, manifest, should_stop=should_stop)
+        with alone(context.settings.scratch_folder / run_id, should_stop):
+            work(config, manifest, should_stop=should_stop)
     except JobCancelledError:
         log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
         return _STOPPED
