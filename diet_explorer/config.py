@@ -85,13 +85,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment; keyword arguments that are not None win over it.
-
-    Raises
-    ------
-    BadInputError
-        A variable holds a value that cannot be used; the message names it.
-    """
+    """Read the environment; keyword arguments that are not None win over it. BadInputError names a bad variable."""
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:

@@ -65,10 +65,7 @@ def plain(column: Any) -> pa.Array:
 def as_strings(column: pa.Array, name: str) -> pa.StringArray:
     """Return a column of texts, numbers or booleans as strings; whole numbers without a fraction.
 
-    Raises
-    ------
-    BadInputError
-        If the column holds lists, structures or bytes.
+    A column of lists, structures or bytes is a BadInputError.
     """
     if pa.types.is_string(column.type):
         return column

@@ -20,27 +20,13 @@ _SPLIT_NAMES = ("split", "fold", "partition", "subset", "set")
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The columns of a source that hold text, label and, optionally, second text, id and split.
-
-    Parameters
-    ----------
-    text : str
-        Column with the text, or with the first text of a pair.
-    label : str
-        Column with the class.
-    text_pair : str, optional
-        Column with the second text of a pair.
-    id : str, optional
-        Column with a unique id; without one, rows get ids of the form ``row-0000001``.
-    split : str, optional
-        Column that says which rows train and which test; without one, every row trains.
-    """
+    """The columns of a source that hold text, label and, optionally, second text, id and split."""
 
     text: str
     label: str
     text_pair: str | None = None
-    id: str | None = None
-    split: str | None = None
+    id: str | None = None  # without one, rows get ids of the form row-0000001
+    split: str | None = None  # says which rows train and which test; without one, every row trains
 
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield ``(role, column)`` for every mapped role, in a fixed order."""
@@ -50,14 +36,7 @@ class ColumnMapping:
                 yield role, column
 
     def check(self, columns: Sequence[str]) -> None:
-        """Hold the mapping against the columns that a source has.
-
-        Raises
-        ------
-        BadInputError
-            If a mapped column does not exist (names those that do and the nearest spelling), or if one column
-            is mapped to two roles.
-        """
+        """Raise BadInputError if a mapped column is not among the source's, or has two roles."""
         seen: dict[str, str] = {}
         for role, column in self.roles():
             if column not in columns:
@@ -82,20 +61,7 @@ class MappingGuess:
 
 
 def guess_mapping(columns: Sequence[str], preview: pd.DataFrame) -> MappingGuess:
-    """Propose a mapping from the names of the columns and, for text and label, from the first rows.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Column names in source order.
-    preview : pandas.DataFrame
-        The first rows of the source, as `Source.preview` gives them.
-
-    Returns
-    -------
-    MappingGuess
-        Defaults for a form; the user has the last word.
-    """
+    """Propose a mapping from the names of the columns and, for text and label, from the first rows of the source."""
     free = list(columns)
     split = _take(free, _SPLIT_NAMES)
     label = _take(free, _LABEL_NAMES)

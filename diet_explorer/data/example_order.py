@@ -21,21 +21,11 @@ from diet_explorer.store.layout import DatasetPaths, Layout
 
 @dataclass(frozen=True)
 class ExampleOrder:
-    """Order and splits of N examples.
+    """Order and splits of examples."""
 
-    Attributes
-    ----------
-    tie : int32 array (N,)
-        Position of each among all examples of the dataset, sorted by the bytes of their ids; breaks ties.
-    splits : int8 array (N,)
-        Position of each one's split in `split_names`.
-    split_names : tuple of str
-        In the order of their first examples.
-    """
-
-    tie: NDArray[np.int32]
-    splits: NDArray[np.int8]
-    split_names: tuple[str, ...]
+    tie: NDArray[np.int32]  # position among all examples of the dataset, sorted by the bytes of their ids; breaks ties
+    splits: NDArray[np.int8]  # position of each one's split in `split_names`
+    split_names: tuple[str, ...]  # in the order of their first examples
 
     def __len__(self) -> int:
         return len(self.tie)
@@ -45,13 +35,7 @@ class ExampleOrder:
         return np.asarray(self.splits == (self.split_names.index(name) if name in self.split_names else -1))
 
     def part(self, rows: NDArray[np.integer]) -> ExampleOrder:
-        """The same of some examples only, whose splits are those that they have.
-
-        Parameters
-        ----------
-        rows : int array
-            Ascending and each once.
-        """
+        """The same of some rows only, ascending and each once; its splits are those that they have."""
         if len(rows) == len(self):
             return self
         codes, firsts = np.unique(self.splits[rows], return_index=True)

@@ -25,13 +25,7 @@ _LENGTH = "characters"
 
 
 class ExampleRows:
-    """Reads ids, texts and numbers of one dataset by row; makes the file that this needs where it is missing.
-
-    Parameters
-    ----------
-    files : Files
-    manifest : DatasetManifest
-    """
+    """Reads ids, texts and numbers of one dataset by row; makes the file that this needs where it is missing."""
 
     def __init__(self, files: Files, manifest: DatasetManifest) -> None:
         self._files = files

@@ -20,7 +20,7 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_order import write_example_order
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.readers.source import Source
-from diet_explorer.data.set_aside import BadRow, cut, written_row
+from diet_explorer.data.set_aside import BadRow, written_row
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError
@@ -45,26 +45,9 @@ def import_examples(
 ) -> DatasetManifest:
     """Import a source: read it once to know it, once more to write `examples.parquet`.
 
-    Rows that cannot be used go to `set_aside.parquet` with line, reason and remedy. Importing the same content
-    under the same name and mapping again returns the dataset that is there.
-
-    Parameters
-    ----------
-    source : Source
-    mapping : ColumnMapping
-    files : Files
-        The workspace.
-    name : str, optional
-        Name of the dataset; by default that of the source.
-    progress : callable, optional
-        Called with a share from 0 to 1 and a message.
-
-    Raises
-    ------
-    BadInputError
-        For the first of the report's refusals, or if the source changes while it is read.
-    WorkspaceError
-        If the workspace cannot be written. Nothing half-written is left behind.
+    Rows that cannot be used go to `set_aside.parquet` with line, reason and remedy. Importing the same content under
+    the same name (by default the source's) and mapping again returns the dataset that is there. A refusal of the report
+    is a BadInputError, and so is a source that changes while it is read. An error leaves nothing half-written behind.
     """
     name = (name or "").strip() or source.name
     facts = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
@@ -162,7 +145,7 @@ class _RowBuilder:
             raise self._changed()
         problems = self._facts.problems[here]
         unusable = [
-            BadRow(int(lines[row]), REASONS[problems[row] - 1], cut(written_row(table.slice(row, 1).to_pylist()[0])))
+            BadRow(int(lines[row]), REASONS[problems[row] - 1], written_row(table, row))
             for row in np.flatnonzero(problems).tolist()
         ]
         if len(lines):
@@ -223,15 +206,7 @@ class _RowBuilder:
 
 
 def _set_aside_table(rows: list[BadRow]) -> pa.Table:
-    return pa.table(
-        {
-            "line": [row.line for row in rows],
-            "reason": [row.reason.title for row in rows],
-            "remedy": [row.reason.remedy for row in rows],
-            "raw": [row.raw for row in rows],
-        },
-        schema=_SET_ASIDE_SCHEMA,
-    )
+    return pa.Table.from_pylist([row.to_json() for row in rows], schema=_SET_ASIDE_SCHEMA)
 
 
 def _describe_columns(facts: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:

@@ -36,30 +36,16 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class DuplicateGroups:
-    """Group numbers per text; −1 where a text is alone.
+    """Group numbers per text, in the order of the groups' first texts; −1 where a text is alone."""
 
-    Parameters
-    ----------
-    exact : (n,) int32 array
-        Texts with the same words.
-    near : (n,) int32 array
-        Texts that are the same or nearly; every exact group lies within one near group. Groups are numbered in the
-        order of their first texts.
-    """
-
-    exact: npt.NDArray[np.int32]
-    near: npt.NDArray[np.int32]
+    exact: npt.NDArray[np.int32]  # texts with the same words
+    near: npt.NDArray[np.int32]  # texts that are the same or nearly; every exact group lies within one near group
 
 
 class DuplicateFinder:
     """Collects texts in batches and groups them at the end.
 
-    Memory grows by about 16 bytes per text; signatures and shingles are kept in files.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        An empty folder for those files.
+    Memory grows by about 16 bytes per text; signatures and shingles are kept in files of an empty folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,13 +79,7 @@ class DuplicateFinder:
                 band.tofile(file)
 
     def groups(self, usable: npt.NDArray[np.bool_]) -> DuplicateGroups:
-        """Group the texts added so far.
-
-        Parameters
-        ----------
-        usable : (n,) bool array
-            Texts to group; the others stay alone.
-        """
+        """Group the usable ones of the texts added so far; the others stay alone."""
         keys = np.concatenate(self._keys) if self._keys else np.zeros(0, np.uint64)
         offsets = np.concatenate(([0], *self._counts)).cumsum()
         rows = np.flatnonzero(usable)

@@ -21,13 +21,8 @@ DEFAULT_MAX_LENGTH = 128
 _MISSING = {"nan", "null", "none", "na", "n/a", "-", "?"}
 
 
-def find_refusals(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> list[Notice]:
-    """Say why a source cannot be imported; empty if it can, or if it was not read to its end."""
-    refusal = _refusal(report, mapping, label_type)
-    return [] if refusal is None else [refusal]
-
-
-def _refusal(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> Notice | None:
+def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> Notice | None:
+    """Say why a source cannot be imported; None if it can, or if it was not read to its end."""
     if not report.complete:
         return None
     if not report.rows_read:

@@ -10,23 +10,13 @@ Notice = tuple[str, str]
 
 @dataclass(frozen=True)
 class LengthSummary:
-    """Lengths of the rows that were kept.
-
-    Parameters
-    ----------
-    median, p95, longest : int
-        Median, 95th percentile and maximum.
-    edges : list of int
-        Lower edges of the bins; the last bin is open.
-    counts : list of int
-        Rows per bin.
-    """
+    """Lengths of the rows that were kept."""
 
     median: int
     p95: int
     longest: int
-    edges: list[int]
-    counts: list[int]
+    edges: list[int]  # lower edges of the bins; the last bin is open
+    counts: list[int]  # rows per bin
 
 
 @dataclass(frozen=True)

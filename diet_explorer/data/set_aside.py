@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import pyarrow as pa
+
 RAW_LENGTH = 500
 
 
@@ -49,21 +51,15 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that was set aside.
+    """A row that was set aside."""
 
-    Parameters
-    ----------
-    line : int
-        1-based line of the file on which the row begins; for Parquet and `datasets`, the 1-based row.
-    reason : Reason
-        Why it was set aside.
-    raw : str
-        The row as written, cut to 500 characters.
-    """
-
-    line: int
+    line: int  # of the file on which the row begins, from 1; for Parquet and `datasets`, the row
     reason: Reason
-    raw: str
+    raw: str  # the row as written, cut to `RAW_LENGTH`
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as plain data."""
+        return {"line": self.line, "reason": self.reason.title, "remedy": self.reason.remedy, "raw": self.raw}
 
 
 def cut(raw: str) -> str:
@@ -71,6 +67,6 @@ def cut(raw: str) -> str:
     return raw[:RAW_LENGTH]
 
 
-def written_row(row: dict[str, Any]) -> str:
-    """Write a well-formed row that is set aside as a JSON object."""
-    return json.dumps(row, ensure_ascii=False, default=str)
+def written_row(table: pa.Table, row: int) -> str:
+    """Write a well-formed row of a table that is set aside as a JSON object, cut."""
+    return cut(json.dumps(table.slice(row, 1).to_pylist()[0], ensure_ascii=False, default=str))

@@ -35,50 +35,22 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class Survey:
-    """What one reading found; arrays have one entry per well-formed row, n in all.
+    """Facts from one reading; arrays have one entry per well-formed row."""
 
-    Parameters
-    ----------
-    lines : (n,) int64 array
-        Line (or row) of the source on which the row begins.
-    problems : (n,) uint8 array
-        0 for rows to keep, else 1 + the position in `REASONS`.
-    labels : (n,) int32 array
-        Position in `classes`; −1 for rows set aside.
-    splits : (n,) int32 array
-        Position in `split_names`; −1 where there is none.
-    words, characters : (n,) int32 array
-        Length of the text, both texts of a pair together.
-    duplicates : DuplicateGroups
-    classes : list of str
-        Names of the classes of the rows to keep, sorted.
-    split_names : list of str
-    label_type : str
-        See `DatasetManifest.label_type`.
-    types : dict of str to pyarrow.DataType
-        Type of every column in source order.
-    content_hash : str
-        SHA-256 over columns, mapping and classes, in hexadecimal.
-    bad_rows : list of BadRow
-        Rows that are not well-formed.
-    complete : bool
-        Whether the source was read to its end.
-    """
-
-    lines: npt.NDArray[np.int64]
-    problems: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int32]
-    splits: npt.NDArray[np.int32]
-    words: npt.NDArray[np.int32]
-    characters: npt.NDArray[np.int32]
+    lines: npt.NDArray[np.int64]  # line (or row) of the source on which the row begins
+    problems: npt.NDArray[np.uint8]  # 0 for rows to keep, else 1 + the position in `REASONS`
+    labels: npt.NDArray[np.int32]  # position in `classes`; −1 for rows set aside
+    splits: npt.NDArray[np.int32]  # position in `split_names`; −1 where there is none
+    words: npt.NDArray[np.int32]  # length of the text, both texts of a pair together
+    characters: npt.NDArray[np.int32]  # likewise
     duplicates: DuplicateGroups
-    classes: list[str]
+    classes: list[str]  # of the rows to keep, sorted
     split_names: list[str]
-    label_type: str
-    types: dict[str, pa.DataType]
-    content_hash: str
-    bad_rows: list[BadRow]
-    complete: bool
+    label_type: str  # see `DatasetManifest`
+    types: dict[str, pa.DataType]  # of every column in source order
+    content_hash: str  # SHA-256 over columns, mapping and classes, in hexadecimal
+    bad_rows: list[BadRow]  # that are not well-formed
+    complete: bool  # whether the source was read to its end
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
@@ -92,12 +64,8 @@ def survey(
 ) -> Survey:
     """Read a source once, from the first row to the last or to `limit`.
 
-    Memory is bounded by a batch and about 60 bytes per row.
-
-    Raises
-    ------
-    BadInputError
-        If a mapped column is missing or of a type that cannot be used, or has far too many distinct labels or splits.
+    Memory is bounded by a batch and about 60 bytes per row. BadInputError if a mapped column is missing or of a type
+    that cannot be used, or has far too many distinct labels or splits.
     """
     mapping.check(source.columns())
     with tempfile.TemporaryDirectory(prefix="diet-explorer-") as folder:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.data.notices import find_refusals, find_warnings
+from diet_explorer.data.notices import find_refusal, find_warnings
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import LengthSummary, ValidationReport
-from diet_explorer.data.set_aside import BadRow, cut, written_row
+from diet_explorer.data.set_aside import BadRow, written_row
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 
@@ -30,27 +30,10 @@ CHARACTER_EDGES = (0, 25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1_200, 1_60
 def validate(
     source: Source, mapping: ColumnMapping, *, limit: int | None = None, progress: Progress | None = None
 ) -> ValidationReport:
-    """Read a source without importing it.
+    """Read a source, or its first `limit` rows, without importing it; the refusals are what an import would raise.
 
-    Parameters
-    ----------
-    source : Source
-    mapping : ColumnMapping
-    limit : int, optional
-        Stop after so many rows. Duplicates, classes and splits then hold for those rows only, and there are no
-        refusals, since more rows could mend what is wrong.
-    progress : callable, optional
-        Called with a share from 0 to 1 and a message.
-
-    Returns
-    -------
-    ValidationReport
-        Its `refusals` are what `import_examples` would raise.
-
-    Raises
-    ------
-    BadInputError
-        If a mapped column is missing or cannot be read as text, or the file is damaged.
+    Of the first rows there are no refusals, since more rows could mend what is wrong; duplicates, classes and splits
+    then hold for those rows only. BadInputError if a mapped column is missing or no text, or the file is damaged.
     """
     return report_of(source, mapping, survey(source, mapping, limit=limit, progress=progress))
 
@@ -81,8 +64,8 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         refusals=[],
         complete=surveyed.complete,
     )
-    warnings = find_warnings(report)
-    return replace(report, warnings=warnings, refusals=find_refusals(report, mapping, surveyed.label_type))
+    refusal = find_refusal(report, mapping, surveyed.label_type)
+    return replace(report, warnings=find_warnings(report), refusals=[] if refusal is None else [refusal])
 
 
 def _count_reasons(surveyed: Survey) -> dict[str, int]:
@@ -101,9 +84,7 @@ def _first_set_aside(source: Source, surveyed: Survey) -> list[dict[str, Any]]:
         for position, raw in zip(positions, texts, strict=True)
     ]
     listed = sorted([*rows, *surveyed.bad_rows], key=lambda row: row.line)[:LISTED_ROWS]
-    return [
-        {"line": row.line, "reason": row.reason.title, "remedy": row.reason.remedy, "raw": row.raw} for row in listed
-    ]
+    return [row.to_json() for row in listed]
 
 
 def _raw_rows(source: Source, positions: list[int]) -> list[str]:
@@ -113,7 +94,7 @@ def _raw_rows(source: Source, positions: list[int]) -> list[str]:
     if positions:
         for table, _ in source.batches():
             here = [position - start for position in positions[len(texts) :] if position < start + table.num_rows]
-            texts += [cut(written_row(table.slice(position, 1).to_pylist()[0])) for position in here]
+            texts += [written_row(table, position) for position in here]
             start += table.num_rows
             if len(texts) == len(positions):
                 break

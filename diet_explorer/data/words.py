@@ -15,21 +15,11 @@ _UNSPACED_OR_SPACE = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}
 
 @dataclass(frozen=True)
 class Words:
-    """The words of n texts.
+    """The words of n texts; text i has the words ``codes[offsets[i]:offsets[i + 1]]``."""
 
-    Parameters
-    ----------
-    vocabulary : pyarrow.StringArray
-        Distinct words as written.
-    codes : (words,) int32 array
-        Positions in the vocabulary, text after text.
-    offsets : (n + 1,) int64 array
-        Text i has the words ``codes[offsets[i]:offsets[i + 1]]``.
-    """
-
-    vocabulary: pa.StringArray
-    codes: npt.NDArray[np.int32]
-    offsets: npt.NDArray[np.int64]
+    vocabulary: pa.StringArray  # distinct words as written
+    codes: npt.NDArray[np.int32]  # positions in the vocabulary, text after text
+    offsets: npt.NDArray[np.int64]  # (n + 1,)
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -38,13 +28,7 @@ class Words:
 
 
 def split_words(texts: pa.Array) -> Words:
-    """Split texts at white space; characters of scripts without spaces are words of their own.
-
-    Parameters
-    ----------
-    texts : pyarrow.StringArray
-        Nulls count as empty.
-    """
+    """Split texts, nulls as empty ones, at white space; characters of scripts without spaces are words of their own."""
     texts = pc.fill_null(texts, "")
     is_foreign = pc.invert(pc.string_is_ascii(texts))
     if pc.any(is_foreign).as_py():

@@ -86,19 +86,9 @@ def yield_of(reviewed: Iterable[DecisionEvent], last: int) -> ReviewYield:
 
 
 def errors_left(unreviewed: int, audited: int, wrong: int) -> ErrorsLeft | None:
-    """Estimate errors among the unreviewed from a random sample that was drawn from them and reviewed.
+    """Estimate errors among the unreviewed from a random sample that was drawn from them; None where it is empty.
 
-    Parameters
-    ----------
-    unreviewed : int
-        Examples left; with the sample they are the set that it was drawn from.
-    audited, wrong : int
-        Size of the sample, and how many of it were wrong.
-
-    Returns
-    -------
-    ErrorsLeft or None
-        None for an empty sample.
+    The examples left and the sample, of `audited` examples, are the set that it was drawn from.
     """
     if not audited:
         return None

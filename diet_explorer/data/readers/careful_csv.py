@@ -20,39 +20,17 @@ def count_newlines(text: str) -> int:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a CSV file.
+    """One record of a CSV file."""
 
-    Parameters
-    ----------
-    cells : list of str or None
-        The cells, unquoted; None if a quoted cell is not closed right before a delimiter or line end.
-    line, lines : int
-        The 1-based line on which the record begins, and how many lines it takes.
-    raw : str
-        The record as written; for a broken one, its first line.
-    end : int
-        Offset behind the record in characters from the beginning, valid within the first chunk only.
-    """
-
-    cells: list[str] | None
-    line: int
-    lines: int
-    raw: str
-    end: int
+    cells: list[str] | None  # unquoted; None if a quoted cell is not closed right before a delimiter or line end
+    line: int  # on which the record begins, from 1
+    lines: int  # how many lines it takes
+    raw: str  # the record as written; for a broken one, its first line
+    end: int  # offset behind the record in characters from the beginning, valid within the first chunk only
 
 
 class CarefulCsv:
-    """Records of a stream of UTF-8 chunks; quotes inside an unquoted cell are plain characters.
-
-    Parameters
-    ----------
-    chunks : iterable of bytes
-        The content, valid UTF-8 as a whole.
-    delimiter : str
-        One character.
-    first_line : int
-        Number of the first line of the content.
-    """
+    """Records of chunks that are valid UTF-8 as a whole; quotes inside an unquoted cell are plain characters."""
 
     def __init__(self, chunks: Iterable[bytes], delimiter: str, first_line: int = 1) -> None:
         self._chunks = iter(chunks)

@@ -34,17 +34,6 @@ class CsvSource(Source):
 
     The delimiter of a ``.csv`` file is the one of ``, ; TAB |`` that its header has most of, outside quotes.
     Quotes of a TSV file count as plain characters if they are not clean quoting throughout, as in the GLUE files.
-
-    Parameters
-    ----------
-    file : TextFile
-    is_tsv : bool
-        Whether the delimiter is a tab without looking.
-
-    Raises
-    ------
-    BadInputError
-        If the file has no header, or two columns of the same name.
     """
 
     typed = False
@@ -134,18 +123,9 @@ class CsvSource(Source):
     def _number_lines(
         self, ragged: _RaggedRows, rows: int, row_lines: npt.NDArray[np.int64], line: int
     ) -> tuple[npt.NDArray[np.int64], int]:
-        """Say on which line each row begins, and set aside the ragged rows between them.
+        """Say on which line each good row of a batch and the next batch begin; set aside the ragged rows between them.
 
-        Parameters
-        ----------
-        ragged : _RaggedRows
-            Those reported so far; the ones that lie before the last row of this batch are taken from it.
-        rows : int
-            Good rows before this batch.
-        row_lines : (batch,) array
-            How many lines each good row takes.
-        line : int
-            The line after the previous batch.
+        There were `rows` good rows before this batch, which starts on `line`; each takes `row_lines` lines.
         """
         starts = np.concatenate(([0], np.cumsum(row_lines)))
         shift = np.zeros(len(row_lines), dtype=np.int64)
@@ -209,17 +189,12 @@ class _RaggedRows:
 class Quoting:
     """How a CSV file uses quotes.
 
-    Parameters
-    ----------
-    is_clean : bool
-        Whether every quote opens or closes a cell at its edge, or is one of a doubled pair inside a cell. Only then can
-        rows be told apart without doubt.
-    has_newlines_inside : bool
-        Whether a line ends inside quotes, if the quoting is clean.
+    They are clean if every one opens or closes a cell at its edge, or is one of a doubled pair inside a cell. Only then
+    can rows be told apart without doubt.
     """
 
     is_clean: bool
-    has_newlines_inside: bool
+    has_newlines_inside: bool  # whether a line ends inside quotes, if the quoting is clean
 
 
 def inspect_quoting(file: TextFile, delimiter: str) -> Quoting:

@@ -23,19 +23,8 @@ _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+)
 class DatasetsSource(Source):
     """One or several splits of the `datasets` library, one after the other.
 
-    With several splits, a column ``split`` (or ``split name``, if there is one of that name) distinguishes them.
-
-    Parameters
-    ----------
-    splits : dict of str to datasets.Dataset
-        Split names and their data; a single dataset has the name None.
-    location, name, kind : str
-        See `Source`.
-
-    Raises
-    ------
-    BadInputError
-        If the splits do not have the same columns.
+    With several splits, a column ``split`` (or ``split name``, if there is one of that name) distinguishes them. A
+    single dataset has the name None.
     """
 
     typed = True
@@ -84,13 +73,7 @@ class DatasetsSource(Source):
 
 
 def open_folder(path: Path) -> DatasetsSource:
-    """Open a folder that `datasets` wrote with ``save_to_disk``.
-
-    Raises
-    ------
-    BadInputError
-        If the folder is not of that kind, or is damaged.
-    """
+    """Open a folder that `datasets` wrote with ``save_to_disk``."""
     if not ((path / "dataset_dict.json").is_file() or (path / "state.json").is_file()):
         raise BadInputError(
             f"The folder {path} was not written by datasets' save_to_disk.",
@@ -108,18 +91,7 @@ def open_folder(path: Path) -> DatasetsSource:
 
 
 def open_hub(location: str) -> DatasetsSource:
-    """Download (or take from the cache) a dataset of the Hub.
-
-    Parameters
-    ----------
-    location : str
-        ``hub:NAME``, ``hub:NAME:CONFIG``, each also with ``@REVISION``.
-
-    Raises
-    ------
-    BadInputError
-        If the name is malformed, the dataset does not exist, needs a configuration, or the Hub cannot be reached.
-    """
+    """Download (or take from the cache) a dataset of the Hub: ``hub:NAME[:CONFIG][@REVISION]``."""
     match = _HUB_NAME.fullmatch(location)
     if match is None:
         raise BadInputError(

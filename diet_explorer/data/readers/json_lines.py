@@ -23,15 +23,6 @@ class JsonLinesSource(Source):
 
     Values are read as strings: numbers and booleans as JSON writes them, lists and objects as JSON text, ``null`` and
     ``NaN`` as null. Columns with at least one string are in `quoted_columns` after a full reading.
-
-    Parameters
-    ----------
-    file : TextFile
-
-    Raises
-    ------
-    BadInputError
-        If the file is one JSON array, or none of its first lines is an object.
     """
 
     typed = False

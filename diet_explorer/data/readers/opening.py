@@ -18,26 +18,10 @@ _KNOWN = ".csv, .tsv, .jsonl (also .gz of these), .parquet, a folder written by 
 
 
 def open_source(location: str | Path, *, encoding: str | None = None) -> Source:
-    """Open a source of rows.
+    """Open a CSV, TSV or JSON Lines file (also ``.gz``), a Parquet file, a folder of `datasets`, or a ``hub:NAME``.
 
-    Parameters
-    ----------
-    location : str or pathlib.Path
-        A CSV, TSV or JSON Lines file (also with ``.gz``), a Parquet file, a folder written by `datasets`'
-        ``save_to_disk``, or ``hub:NAME``, ``hub:NAME:CONFIG``, each also with ``@REVISION``.
-    encoding : str, optional
-        Encoding of a text file; see `TextFile`.
-
-    Returns
-    -------
-    Source
-        Ready to be read any number of times.
-
-    Raises
-    ------
-    BadInputError
-        If there is nothing at that location, if it is empty, of a kind that is not known, in another encoding, or
-        damaged. The message names the location, the remedy says what to do.
+    BadInputError, with the location and a remedy, if there is nothing there, or what is there is empty, of a kind that
+    is not known, in another encoding, or damaged.
     """
     text = str(location)
     if text.startswith(HUB_PREFIX):

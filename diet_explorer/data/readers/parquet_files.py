@@ -19,17 +19,7 @@ _MAX_BYTES = 1 << 25
 
 
 class ParquetSource(Source):
-    """A Parquet file; the class names that `datasets` leaves in its metadata are used.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Raises
-    ------
-    BadInputError
-        If the file is empty or damaged, or has two columns of the same name.
-    """
+    """A Parquet file; the class names that `datasets` leaves in its metadata are used."""
 
     typed = True
     kind = "parquet"

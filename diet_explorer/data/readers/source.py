@@ -40,35 +40,18 @@ def in_batches(
 
 
 class Source(ABC):
-    """A table to be read in batches, as often as needed.
+    """A table to be read in batches, as often as needed."""
 
-    Attributes
-    ----------
-    location : str
-        What the user named: a path, or ``hub:NAME``.
-    name : str
-        A short name derived from the location.
-    kind : str
-        ``csv``, ``tsv``, ``jsonl``, ``parquet``, ``datasets`` or ``hub``.
-    typed : bool
-        Whether the columns have types of their own. If not, all columns are read as strings.
-    quoted_columns : set of str
-        Columns of an untyped source that must stay strings, since some value was written as a string (JSON).
-    bad_rows : list of BadRow
-        Rows met so far, in the latest reading, that are no rows of the table.
-    fraction_read : float
-        How much of the source the latest reading has covered, from 0 to 1.
-    """
-
-    kind: str
-    typed: bool
+    kind: str  # csv, tsv, jsonl, parquet, datasets or hub
+    typed: bool  # whether the columns have types of their own; if not, all columns are read as strings
 
     def __init__(self, location: str, name: str) -> None:
-        self.location = location
+        self.location = location  # what the user named: a path, or hub:NAME
         self.name = name
+        # Columns of an untyped source that must stay strings, since some value was written as a string (JSON).
         self.quoted_columns: set[str] = set()
-        self.bad_rows: list[BadRow] = []
-        self.fraction_read = 0.0
+        self.bad_rows: list[BadRow] = []  # met so far in the latest reading: no rows of the table
+        self.fraction_read = 0.0  # how much of the source the latest reading has covered, from 0 to 1
 
     @abstractmethod
     def columns(self) -> list[str]:
@@ -76,19 +59,10 @@ class Source(ABC):
 
     @abstractmethod
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
-        """Yield ``(table, lines)`` from the beginning.
+        """Yield ``(table, lines)`` from the beginning: at most `size` rows, fewer where they are long.
 
-        Parameters
-        ----------
-        size : int
-            Most rows per batch; a batch has fewer where rows are long.
-
-        Yields
-        ------
-        table : pyarrow.Table
-            The next rows. Columns that first appear later in the source may be missing.
-        lines : (rows,) int64 array
-            1-based line on which each row begins; for Parquet and `datasets`, the 1-based row.
+        Columns that first appear later in the source may be missing. Lines are those on which the rows begin, from 1;
+        for Parquet and `datasets`, the rows.
         """
 
     @abstractmethod
@@ -107,13 +81,7 @@ class Source(ABC):
         return pd.DataFrame(columns=self.columns())
 
     def set_aside(self, row: BadRow) -> None:
-        """Remember a row that is no row of the table.
-
-        Raises
-        ------
-        BadInputError
-            If there are so many that the file as a whole cannot be what it claims to be.
-        """
+        """Remember a row that is no row of the table; BadInputError for so many that the file cannot be one."""
         self.bad_rows.append(row)
         if len(self.bad_rows) > MAX_BAD_ROWS:
             first = self.bad_rows[0]

@@ -24,19 +24,10 @@ _FOREIGN_FORMATS = (
 
 
 class TextFile:
-    """A CSV, TSV or JSON Lines file.
+    """A CSV, TSV or JSON Lines file; if its name ends in ``.gz`` it is read through gzip.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file; if its name ends in ``.gz`` it is read through gzip.
-    encoding : str, optional
-        A codec name of Python. Without one, a byte order mark decides, and UTF-8 where there is none.
-
-    Raises
-    ------
-    BadInputError
-        If the file is empty or of another format, if the encoding is unknown, or if the file is not in that encoding.
+    The encoding is a codec name of Python. Without one, a byte order mark decides, and UTF-8 where there is none. An
+    empty file, one of another format or one that is not in its encoding is a BadInputError.
     """
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:
