@@ -116,7 +116,7 @@ def _field_of(kind: Callable[P, Condition]) -> Callable[P, Any]:
 one, yes_no, several = _field_of(Condition), _field_of(YesNo), _field_of(Several)
 
 
-def between(values: NDArray[np.float64] | NDArray[np.int32], low: float | None, high: float | None) -> Mask:
+def between(values: NDArray[np.number], low: float | np.number | None, high: float | np.number | None) -> Mask:
     """Which values lie in [low, high]; every value does where both ends are open, NaN too."""
     mask = np.ones(len(values), dtype=bool)
     if low is not None:
@@ -124,3 +124,13 @@ def between(values: NDArray[np.float64] | NDArray[np.int32], low: float | None, 
     if high is not None:
         mask &= values <= high
     return mask
+
+
+def scores_between(scores: NDArray[np.float32], low: float | None, high: float | None) -> Mask:
+    """The same in the scores' precision, where an end goes to the next number inside the range: none is rounded in."""
+    least, most = (None if end is None else np.float32(end) for end in (low, high))
+    if low is not None and least is not None and float(least) < low:
+        least = np.nextafter(least, np.float32(np.inf))
+    if high is not None and most is not None and float(most) > high:
+        most = np.nextafter(most, np.float32(-np.inf))
+    return between(scores, least, most)

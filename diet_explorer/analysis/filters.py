@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from diet_explorer.analysis.conditions import AGAIN, Condition, between, one, several, yes_no
+from diet_explorer.analysis.conditions import AGAIN, Condition, between, one, scores_between, several, yes_no
 from diet_explorer.analysis.region import Region
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
@@ -118,8 +118,7 @@ class LengthRange:
 
 
 def _in_score_ranges(columns: RankingColumns, ranges: Sequence[ScoreRange]) -> Mask:
-    # in double precision: an end that is rounded to a score's own could let a score in
-    masks = [between(columns.score(entry.name).astype(np.float64), entry.low, entry.high) for entry in ranges]
+    masks = [scores_between(columns.score(entry.name), entry.low, entry.high) for entry in ranges]
     return np.asarray(np.logical_and.reduce(masks))
 
 
