@@ -7,6 +7,7 @@ import streamlit as st
 from diet_explorer.jobs.slots import living_workers, workers_in_words
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_list import draw_run_list
 from diet_explorer.ui.shell.boundary import error_boundary
@@ -94,13 +95,13 @@ def _state(selection: Selection) -> None:
     _workers()
     st.subheader("Workspace", anchor=False)
     examples = sum(entry.rows for entry in selection.datasets)
-    st.html(
-        '<div class="de-figures">'
-        f"<div><b>{len(selection.datasets):,}</b><span>datasets</span></div>"
-        f"<div><b>{words.whole(examples)}</b><span>examples</span></div>"
-        f"<div><b>{len(open_workspace().runs()):,}</b><span>runs</span></div></div>"
-        f'<p class="de-quiet de-path">{escape(open_workspace().context.files.root)}</p>'
-    )
+    workspace = open_workspace()
+    entries = [
+        (words.whole(len(selection.datasets)), "datasets"),
+        (words.whole(examples), "examples"),
+        (words.whole(len(workspace.runs())), "runs"),
+    ]
+    st.html(f'{figures(entries)}<p class="de-quiet de-path">{escape(workspace.context.files.root)}</p>')
     st.subheader("Where the scores come from", anchor=False)
     st.html(
         '<p class="de-quiet">EL2N and GraNd: Paul et al. 2021, <i>Deep Learning on a Data Diet</i> (arXiv 2107.07075), '

@@ -18,7 +18,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_form import fill_form
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.job_line import describe_progress
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
@@ -137,10 +137,7 @@ def _ended(job: Run, name: str, who: Identity) -> None:
         st.html(f'<p role="status">✓ {escape(job.name)}, {escape(ended)}</p>')
         return
     if job.status == "failed":
-        st.error(
-            f"**{as_text(job.error or 'The job failed.')}**\n\n{as_text(job.remedy or 'Start it again.')}",
-            icon=":material/error:",
-        )
+        show_failure(job.error or "The job failed.", job.remedy or "Start it again.")
     else:
         st.html(f'<p role="status">{escape(job.name)} was cancelled; what has landed stays.</p>')
     if st.button("Go on with it", key=f"{name}-resume", icon=":material/play_arrow:", disabled=not who.may("lead")):

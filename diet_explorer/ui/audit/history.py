@@ -12,6 +12,7 @@ from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import jump_to
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.drawing.table import TableState, examples_table
 from diet_explorer.ui.examples.decision_words import done_words
@@ -71,9 +72,7 @@ def draw_history(dataset: Dataset, run: Run, who: Identity) -> None:
 def _figures(dataset: Dataset) -> None:
     counts = dataset.ledger.counts()
     titles = {"keep": "kept", "relabel": "relabelled", "exclude": "excluded", "unsure": "unsure"}
-    figures = [(words.whole(counts[name]), title) for name, title in titles.items()]
-    cells = "".join(f"<div><b>{figure}</b><span>{title}</span></div>" for figure, title in figures)
-    st.html(f'<div class="de-figures de-two">{cells}</div>')
+    st.html(figures([(words.whole(counts[name]), title) for name, title in titles.items()], two=True))
 
 
 def _span(days: object) -> tuple[datetime | None, datetime | None]:

@@ -10,6 +10,7 @@ import streamlit as st
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.ui.datasets import charts
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape, visible
 
 _REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}
@@ -20,14 +21,13 @@ def draw_figures(report: ValidationReport) -> None:
     gone = report.rows_read - report.rows_kept
     share = gone / report.rows_read if report.rows_read else 0.0
     splits = ", ".join(f"{name} {number:,}" for name, number in report.splits.items())
-    figures = [
+    entries = [
         (words.whole(report.rows_kept), f"usable rows of {report.rows_read:,}"),
         (words.whole(gone), f"set aside · {words.percent(share)}"),
         (words.whole(len(report.classes)), f"classes · {splits}" if len(report.splits) < 4 else "classes"),
         (words.whole(report.exact_duplicates), f"duplicates · {report.near_duplicates:,} near"),
     ]
-    cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
-    st.html(f'<div class="de-figures">{cells}</div>')
+    st.html(figures(entries))
 
 
 def draw_notices(report: ValidationReport) -> None:

@@ -12,6 +12,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, safe_csv
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.examples.panel import PAGE_SIZE, draw_card
@@ -96,8 +97,7 @@ def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint
 def _choose(selection: Selection, others: list[Run]) -> Run:
     titles = {entry.id: run_title(entry, selection.runs) for entry in others}
     shown = selection.view.other if selection.view.other in titles else others[0].id
-    with st.container(key="compare-with", width=320):
-        key, default = mirrored("compare-with", shown)
+    with mirrored("compare-with", shown, width=320) as (key, default):
         st.selectbox(
             "Compared with",
             list(titles),
@@ -162,15 +162,14 @@ def _lines(rows: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
 
 def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: ComparisonSummary) -> None:
     here, there = catalogue.checkpoint_title(pair.checkpoint), catalogue.checkpoint_title(pair.other_checkpoint)
-    figures = [(words.NOT_THERE if summary.spearman is None else f"{summary.spearman:.2f}", "rank correlation")]
-    figures += [
+    entries = [(words.NOT_THERE if summary.spearman is None else f"{summary.spearman:.2f}", "rank correlation")]
+    entries += [
         (words.percent(overlap), f"of the worst {100 * share:g} % in common")
         for share, overlap in sorted(summary.overlap.items(), reverse=True)
     ]
-    cells = "".join(f"<div><b>{value}</b><span>{note}</span></div>" for value, note in figures)
     st.html(
         f'<h4 class="de-chart-title">Do the two runs name the same examples?</h4>'
-        f'<div class="de-figures de-two">{cells}</div>'
+        f"{figures(entries, two=True)}"
         f'<div class="de-read"><p class="de-quiet">{words.counted(summary.examples, "training example")}; this run '
         f"{here}, the other {there}.</p>"
         "<p><b>How to read it.</b> “Moved” compares the places in the two rankings: +40 means that the other run finds "

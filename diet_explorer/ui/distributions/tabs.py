@@ -210,8 +210,7 @@ def _median_words(statistics: list[CheckpointStatistics], score: catalogue.Score
 
 
 def _choose_share() -> float:
-    key, default = mirrored("balance-share", st.session_state.get("balance-share-chosen", 0.10))
-    with st.container(key="balance-share"):
+    with mirrored("balance-share", st.session_state.get("balance-share-chosen", 0.10)) as (key, default):
         chosen = st.segmented_control(
             "Which examples",
             list(_SHARES),

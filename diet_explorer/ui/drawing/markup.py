@@ -52,6 +52,24 @@ def bar(share: float) -> str:
     return f'<span class="de-bar"><i style="width:{100 * min(max(share, 0.0), 1.0):.1f}%"></i></span>'
 
 
+def figures(entries: Sequence[tuple[str, str]], more: str = "", *, two: bool = False, live: bool = False) -> str:
+    """Numbers in a line, each with what it counts.
+
+    Parameters
+    ----------
+    entries : sequence of (str, str)
+    more : str
+        HTML of further ones.
+    two : bool
+        Two in a line.
+    live : bool
+        Whether screen readers say when they change.
+    """
+    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(what)}</span></div>" for value, what in entries)
+    status = ' role="status"' if live else ""
+    return f'<div class="de-figures{" de-two" if two else ""}"{status}>{cells}{more}</div>'
+
+
 def job_bar(title: str, figure: str, share: float, hint: str = "") -> str:
     """Something that goes on: what it is, how far in words, a bar, and `hint` on hover."""
     hover = f' title="{escape(hint)}"' if hint else ""

@@ -40,9 +40,8 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     with right:
         _multi("Predicted label", dataset.classes, where.predicted, "filter-predicted", "predicted")
     left, right = st.columns(2, gap="small")
-    with left, st.container(key="filter-disagree"):
-        shown = next(name for name, value in _DISAGREE.items() if value == where.disagree)
-        disagree, default = mirrored("filter-disagree", shown)
+    shown = next(name for name, value in _DISAGREE.items() if value == where.disagree)
+    with left, mirrored("filter-disagree", shown) as (disagree, default):
         st.selectbox(
             "Given and predicted",
             list(_DISAGREE_WORDS),
@@ -64,8 +63,7 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
 
 def draw_search(where: ExampleFilter) -> None:
     """Draw the box that searches the texts."""
-    with st.container(key="search"):
-        key, default = mirrored("search", where.text)
+    with mirrored("search", where.text) as (key, default):
         st.text_input(
             "Search the texts",
             default,
@@ -88,8 +86,7 @@ def _set(**changes: Any) -> None:
 
 
 def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, field: str) -> None:
-    with st.container(key=name):
-        key, default = mirrored(name, [option for option in chosen if option in options])
+    with mirrored(name, [option for option in chosen if option in options]) as (key, default):
         st.multiselect(
             label,
             options,
@@ -112,11 +109,9 @@ def _range_inputs(
 ) -> None:
     """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open; `whole` for counts."""
     left, right = st.columns(2, gap="small")
-    with left, st.container(key=f"{name}-low"):
-        low_key, low_default = mirrored(f"{name}-low", low)
+    with left, mirrored(f"{name}-low", low) as (low_key, low_default):
         _number_input(titles[0], low_key, low_default, whole, lambda: on_change(st.session_state[low_key], high))
-    with right, st.container(key=f"{name}-high"):
-        high_key, high_default = mirrored(f"{name}-high", high)
+    with right, mirrored(f"{name}-high", high) as (high_key, high_default):
         _number_input(titles[1], high_key, high_default, whole, lambda: on_change(low, st.session_state[high_key]))
 
 
@@ -195,8 +190,7 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
             lambda low, high: _set_metadata(column, low, high),
         )
         return
-    with st.container(key="filter-column-value"):
-        key, default = mirrored("filter-column-value", "")
+    with mirrored("filter-column-value", "") as (key, default):
         st.text_input(
             f"{column} is exactly",
             default,

@@ -7,7 +7,7 @@ import streamlit as st
 from diet_explorer.jobs.kinds.map import MapProgress
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.empty_states import skeleton
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.workspace.run import Run
@@ -28,11 +28,7 @@ def draw_map_job(run: Run, which: Representation, progress: MapProgress) -> None
     left, _ = st.columns([11, 9], gap="medium")
     with left, st.container(key="map-start", gap="small"):
         if progress.state == "failed":
-            st.error(
-                f"**{as_text(progress.error or 'The map could not be drawn.')}**\n\n"
-                f"{as_text(progress.remedy or 'Draw it again.')}",
-                icon=":material/error:",
-            )
+            show_failure(progress.error or "The map could not be drawn.", progress.remedy or "Draw it again.")
         title = "The map was cancelled" if progress.state == "cancelled" else f"No map {_TITLES[which]} yet"
         st.html(
             f'<div class="de-empty"><h3>{title}</h3><p>Here every example will be a point. {_EXPLANATIONS[which]} '

@@ -167,8 +167,7 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
 
 
 def _choose_colour(known: Sequence[str], colour: str) -> None:
-    with st.container(key="map-colour", width=190):
-        key, default = mirrored("map-colour", colour)
+    with mirrored("map-colour", colour, width=190) as (key, default):
         st.selectbox(
             "Colours show",
             known,

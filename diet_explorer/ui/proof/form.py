@@ -13,6 +13,7 @@ from diet_explorer.pruning.policies import KIND_TITLES, Policy, PolicyKind
 from diet_explorer.pruning.proof import LEAST_SEEDS, choices_of
 from diet_explorer.training.config import MAX_SEEDS
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape, visible
 from diet_explorer.ui.prune.planning import policy_of, scored_rule
 from diet_explorer.ui.shell.boundary import error_boundary, show_error
@@ -125,12 +126,11 @@ def _draw_size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: S
     except DietExplorerError as error:
         show_error(error, key="proof-refused")
         return False
-    st.html(
-        '<div class="de-figures">'
-        f"<div><b>{words.whole(size.trainings)}</b><span>trainings at most; finished ones are used again</span></div>"
-        f"<div><b>{words.duration(size.seconds)}</b><span>expected with one worker</span></div></div>"
-        f'<p class="de-quiet">{escape(size.basis)}.</p>'
-    )
+    entries = [
+        (words.whole(size.trainings), "trainings at most; finished ones are used again"),
+        (words.duration(size.seconds), "expected with one worker"),
+    ]
+    st.html(f'{figures(entries)}<p class="de-quiet">{escape(size.basis)}.</p>')
     return True
 
 

@@ -8,7 +8,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, job_bar
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.person import person
 from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
@@ -25,10 +25,7 @@ def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:
     failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
     if failed is not None:
         what = f"{failed.title}, seed {failed.training.seed}: {failed.error or 'the training failed.'}"
-        st.error(
-            f"**{as_text(what)}**\n\n{as_text(failed.remedy or 'Resume it.')}",
-            icon=":material/error:",
-        )
+        show_failure(what, failed.remedy or "Resume it.")
     if progress.status in ("failed", "cancelled"):
         with st.container(key="proof-stopped", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(

@@ -10,10 +10,11 @@ from pathlib import Path
 import streamlit as st
 
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import change
@@ -93,10 +94,7 @@ def _draw_details(export: Export) -> None:
         )
         return
     if progress.state == "failed":
-        st.error(
-            f"**{as_text(progress.error or 'The export failed.')}**\n\n{as_text(progress.remedy or 'Export again.')}",
-            icon=":material/error:",
-        )
+        show_failure(progress.error or "The export failed.", progress.remedy or "Export again.")
         return
     if progress.state == "cancelled":
         st.info("This export was cancelled; nothing is left of it. Start another one on the right.")
@@ -104,15 +102,14 @@ def _draw_details(export: Export) -> None:
     manifest = export.manifest
     size = sum(entry["bytes"] for entry in manifest["files"])
     rows = sum(entry["rows"] for entry in manifest["files"] if entry["split"] is not None)
-    figures = [
+    entries = [
         (words.whole(rows), "rows in " + words.counted(len([e for e in manifest["files"] if e["split"]]), "file")),
         (_bytes(size), "in all"),
         (words.whole(manifest["relabelled"]), "with a new label"),
         (words.whole(sum(manifest["decisions"]["counts"].values())), "decisions taken into account"),
     ]
-    cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
     st.html(
-        f'<p class="de-quiet">{escape(export.policy.describe())}</p><div class="de-figures" role="status">{cells}</div>'
+        f'<p class="de-quiet">{escape(export.policy.describe())}</p>{figures(entries, live=True)}'
         f'<p class="de-path"><span class="de-quiet">Folder</span> <code>{escape(export.folder)}</code></p>'
     )
     with st.container(key="export-actions", horizontal=True, vertical_alignment="center", gap="small"):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from diet_explorer.jobs.kinds.push import PushProgress
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
 from diet_explorer.workspace.exports import Export
@@ -41,10 +41,7 @@ def _draw_outcome(progress: PushProgress) -> None:
             f"<code>{escape((progress.commit or '')[:12])}</code></span></p>"
         )
     elif progress.state == "failed":
-        st.error(
-            f"**{as_text(progress.error or 'The push failed.')}**\n\n{as_text(progress.remedy or 'Push again.')}",
-            icon=":material/error:",
-        )
+        show_failure(progress.error or "The push failed.", progress.remedy or "Push again.")
     elif progress.state in ("cancelled", "interrupted"):
         what = "was cancelled" if progress.state == "cancelled" else "was cut off"
         st.info(

@@ -26,8 +26,7 @@ def draw_policy_form(dataset: Dataset, rule: Policy) -> None:
         What the address says, without score, checkpoint and seed.
     """
     with st.container(key="policy-form", gap="small"):
-        with st.container(key="policy-kind"):
-            key, default = mirrored("policy-kind", rule.kind)
+        with mirrored("policy-kind", rule.kind) as (key, default):
             st.selectbox(
                 "What to drop",
                 POLICY_KINDS,
@@ -97,8 +96,7 @@ def _keep(dataset: Dataset, rule: Policy) -> None:
         wants_number = st.session_state[key] == "number"
         change_rule(size=max(round(train * rule.keep / 100), 1) if wants_number else None)
 
-    with st.container(key="policy-unit"):
-        key, default = mirrored("policy-unit", unit)
+    with mirrored("policy-unit", unit) as (key, default):
         st.segmented_control(
             "Keep",
             list(_SIZES),
@@ -116,24 +114,21 @@ def _keep(dataset: Dataset, rule: Policy) -> None:
 
 
 def _share(name: str, title: str, rule: Policy, most: float, least: float = 0.0) -> None:
-    with st.container(key=f"policy-{name}"):
-        key, default = mirrored(f"policy-{name}", float(getattr(rule, name)))
+    with mirrored(f"policy-{name}", float(getattr(rule, name))) as (key, default):
         st.number_input(
             title, min(least, default), max(most, default), default, _STEP, "%g", key=key, on_change=_change(name, key)
         )
 
 
 def _whole(name: str, title: str, rule: Policy, least: int, most: int, help: str) -> None:
-    with st.container(key=f"policy-{name}"):
-        key, default = mirrored(f"policy-{name}", int(getattr(rule, name)))
+    with mirrored(f"policy-{name}", int(getattr(rule, name))) as (key, default):
         st.number_input(title, least, max(most, default), default, key=key, help=help, on_change=_change(name, key))
 
 
 def _toggle(
     name: str, title: str, rule: Policy, *, disabled: bool, shown: bool | None = None, help: str | None = None
 ) -> None:
-    with st.container(key=f"policy-{name}"):
-        key, default = mirrored(f"policy-{name}", bool(getattr(rule, name)) if shown is None else shown)
+    with mirrored(f"policy-{name}", bool(getattr(rule, name)) if shown is None else shown) as (key, default):
         st.checkbox(title, default, key=key, disabled=disabled, help=help, on_change=_change(name, key))
 
 

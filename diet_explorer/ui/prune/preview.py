@@ -9,7 +9,7 @@ from diet_explorer.pruning.preview import LengthShift, Preview
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
-from diet_explorer.ui.drawing.markup import bar, chip, help_mark
+from diet_explorer.ui.drawing.markup import bar, chip, figures, help_mark
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.charts import cut_histogram, length_shift
 from diet_explorer.ui.prune.planning import Planned
@@ -26,7 +26,7 @@ def draw_figures(planned: Planned) -> None:
     gone = planned.before - planned.kept
     train = _train(planned.preview.counts)
     smallest = train[train["before"] > 0].sort_values(["kept", "label"]).iloc[0]
-    figures = [
+    entries = [
         (words.whole(planned.kept), f"examples stay · {words.percent(planned.kept / max(planned.before, 1))}"),
         (words.whole(gone), f"go · {words.percent(gone / max(planned.before, 1))} of {words.whole(planned.before)}"),
         (
@@ -34,17 +34,16 @@ def draw_figures(planned: Planned) -> None:
             f"in the smallest class, {smallest['label']} · {words.whole(smallest['before'])} before",
         ),
     ]
-    cells = "".join(f"<div><b>{value}</b><span>{escape(note)}</span></div>" for value, note in figures)
     noise = planned.preview.noise
     if noise is None:
-        cells += f"<div><b>{words.NOT_THERE}</b><span>expected label noise · the run has no predictions</span></div>"
+        sketch = f"<div><b>{words.NOT_THERE}</b><span>expected label noise · the run has no predictions</span></div>"
     else:
         basis = f"A sketch, not a measurement: {noise.words}"
-        cells += (
+        sketch = (
             f"<div><b>{words.percent(noise.after)}</b><span>expected label noise {help_mark(basis)} · "
             f"{words.percent(noise.before)} before</span></div>"
         )
-    st.html(f'<div class="de-figures" role="status">{cells}</div>')
+    st.html(figures(entries, sketch, live=True))
 
 
 def draw_effect(selection: Selection, planned: Planned) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.workspace import open_workspace
@@ -19,12 +20,12 @@ def draw_estimate(dataset: Dataset, config: RunConfig) -> None:
     choices = open_workspace().estimates(dataset, config)
     cost = choices[config.grand]
     scorings = f"{len(config.checkpoints)} × {words.counted(config.seeds, 'seed')}"
-    st.html(
-        '<div class="de-figures">'
-        f"<div><b>{words.duration(cost.seconds_total)}</b><span>expected in all</span></div>"
-        f"<div><b>{words.duration(cost.seconds_training)}</b><span>training, {cost.steps:,} steps</span></div>"
-        f"<div><b>{words.duration(cost.seconds_scoring)}</b><span>scoring, {scorings}</span></div></div>"
-    )
+    entries = [
+        (words.duration(cost.seconds_total), "expected in all"),
+        (words.duration(cost.seconds_training), f"training, {cost.steps:,} steps"),
+        (words.duration(cost.seconds_scoring), f"scoring, {scorings}"),
+    ]
+    st.html(figures(entries))
     lines = "".join(
         f"<tr><td>{_named(mode, config.grand)}</td>"
         f'<td class="de-figure">{words.duration(choice.seconds_scoring)}</td>'

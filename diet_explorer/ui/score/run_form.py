@@ -131,15 +131,13 @@ def _keep(name: str, key: str) -> None:
 
 
 def _whole(name: str, title: str, limits: tuple[int, int], values: _Values, help: str) -> None:
-    with st.container(key=f"run-{name}"):
-        key, default = mirrored(f"run-{name}", values[name])
+    with mirrored(f"run-{name}", values[name]) as (key, default):
         st.number_input(title, *limits, default, key=key, help=help, on_change=_keep, args=(name, key))
 
 
 def _text(name: str, title: str, values: _Values, *, placeholder: str = "", help: str | None = None) -> None:
     is_model = name == "model"
-    with st.container(key=f"run-{name}"):
-        key, default = mirrored(f"run-{name}", values[name])
+    with mirrored(f"run-{name}", values[name]) as (key, default):
         st.text_input(
             title,
             default,
@@ -154,8 +152,7 @@ def _text(name: str, title: str, values: _Values, *, placeholder: str = "", help
 
 
 def _model_kind(values: _Values) -> None:
-    with st.container(key="run-model-kind"):
-        key, default = mirrored("run-model-kind", values["model-kind"])
+    with mirrored("run-model-kind", values["model-kind"]) as (key, default):
         st.segmented_control(
             "Model",
             list(_MODEL_KINDS),
@@ -171,8 +168,7 @@ def _model_kind(values: _Values) -> None:
 
 
 def _checkpoints(values: _Values) -> None:
-    with st.container(key="run-checkpoints"):
-        key, default = mirrored("run-checkpoints", values["checkpoints"])
+    with mirrored("run-checkpoints", values["checkpoints"]) as (key, default):
         st.multiselect(
             "Checkpoints (epochs at which every example is scored; type a number to add one)",
             sorted({*values["checkpoints"], *default, *_COMMON_CHECKPOINTS}, key=_order),
@@ -186,8 +182,7 @@ def _checkpoints(values: _Values) -> None:
 
 
 def _gradient_mode(values: _Values) -> None:
-    with st.container(key="run-grand"):
-        key, default = mirrored("run-grand", values["grand"])
+    with mirrored("run-grand", values["grand"]) as (key, default):
         st.selectbox(
             "GraNd",
             list(_GRAND),

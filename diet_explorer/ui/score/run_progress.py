@@ -11,12 +11,12 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress, SeedProgress
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.markup import bar
+from diet_explorer.ui.drawing.markup import bar, figures
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
-from diet_explorer.ui.shell.boundary import as_text, error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 1.0
@@ -67,11 +67,7 @@ def largest_class_share(run: Run) -> float:
 
 def _outcome(run: Run, progress: RunProgress) -> None:
     if progress.status == "failed":
-        st.error(
-            f"**{as_text(progress.error or 'The run failed.')}**\n\n"
-            f"{as_text(progress.remedy or 'Read the log below.')}",
-            icon=":material/error:",
-        )
+        show_failure(progress.error or "The run failed.", progress.remedy or "Read the log below.")
     elif progress.status == "cancelled":
         st.info("Cancelled. What has landed stays; resume goes on from the last checkpoint.", icon=":material/stop:")
 
@@ -90,14 +86,13 @@ def _figures(run: Run, progress: RunProgress) -> str:
         if last
         else (words.NOT_THERE, "accuracy · after the first checkpoint")
     )
-    figures = [
+    entries = [
         (words.percent(progress.share), progress.describe() if progress.status == "queued" else status_words(run)),
         second,
         (f"{len(landed)} of {planned}", "checkpoints scored"),
         held,
     ]
-    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(note)}</span></div>" for value, note in figures)
-    return f'<div class="de-figures" role="status">{cells}</div>'
+    return figures(entries, live=True)
 
 
 def _seed_line(seed: SeedProgress, run: Run) -> str:

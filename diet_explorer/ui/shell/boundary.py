@@ -18,7 +18,12 @@ logger = logging.getLogger(__name__)
 def show_error(error: DietExplorerError, *, key: str = "error") -> None:
     """Draw the two lines of an error; texts are shown as they are, without Markdown."""
     with st.container(key=key):
-        st.error(f"**{as_text(error.message)}**\n\n{as_text(error.remedy)}", icon=":material/error:")
+        show_failure(error.message, error.remedy)
+
+
+def show_failure(message: str, remedy: str) -> None:
+    """Draw what went wrong and what to do; texts are shown as they are, without Markdown."""
+    st.error(f"**{as_text(message)}**\n\n{as_text(remedy)}", icon=":material/error:")
 
 
 def as_text(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
@@ -13,8 +14,9 @@ from diet_explorer.ui.shell.view import change
 T = TypeVar("T")
 
 
-def mirrored(name: str, value: T) -> tuple[str, T]:
-    """Key and default of a control that must show `value` in this run.
+@contextmanager
+def mirrored(name: str, value: T, width: Literal["stretch"] | int = "stretch") -> Iterator[tuple[str, T]]:
+    """A container for one control that must show `value` in this run; gives the control's key and default.
 
     The key stays as long as the control itself brought the value about, so that focus and open lists stay. When
     the value comes from elsewhere (a link, a chip, scores that landed), the control gets a new identity with the
@@ -25,12 +27,15 @@ def mirrored(name: str, value: T) -> tuple[str, T]:
     Parameters
     ----------
     name : str
-        Stable name; put the control into a container with this key so that tests and styles find it.
+        Key of the container, by which tests and styles find the control.
     value : object
         What the control must show.
 
-    Returns
-    -------
+    width : int or "stretch"
+        Of the container.
+
+    Yields
+    ------
     key : str
     default : object
         To be given to the control as its default; never set its value through the session state.
@@ -38,11 +43,12 @@ def mirrored(name: str, value: T) -> tuple[str, T]:
     counter, default = f"generation-of-{name}", f"default-of-{name}"
     generation: int = st.session_state.get(counter, 0)
     key = f"{name}-{generation}"
-    if key in st.session_state and st.session_state[key] == value:
-        return key, st.session_state[default]
-    st.session_state[counter] = generation + 1
-    st.session_state[default] = value
-    return f"{name}-{generation + 1}", value
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[counter] = generation + 1
+        st.session_state[default] = value
+        key = f"{name}-{generation + 1}"
+    with st.container(key=name, width=width):
+        yield key, st.session_state[default]
 
 
 def mirrored_select(
@@ -74,9 +80,8 @@ def mirrored_select(
         if value in choices:  # a title that has changed meanwhile comes back as a text of its own
             change(**{name: to_view(value)})
 
-    with st.container(key=f"pick-{name}"):
-        shown = current if current in choices else next(iter(choices), None)
-        key, default = mirrored(f"pick-{name}", shown)
+    shown = current if current in choices else next(iter(choices), None)
+    with mirrored(f"pick-{name}", shown) as (key, default):
         st.selectbox(
             label,
             choices,
@@ -105,8 +110,7 @@ def draw_tabs(name: str, tabs: Mapping[str, str], shown: str, field: str = "tab"
     field : str
         Field of the view that holds it.
     """
-    with st.container(key=name):
-        key, default = mirrored(name, shown)
+    with mirrored(name, shown) as (key, default):
         st.segmented_control(
             "What to show",
             list(tabs),
