@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.analysis.ranking import Ranking
-from diet_explorer.scoring.statistics import SHARES, TRAIN, TrainOrder, agreement
+from diet_explorer.data.splits import TRAIN
+from diet_explorer.scoring.statistics import SHARES, TrainOrder, agreement
 
 
 @dataclass(frozen=True)

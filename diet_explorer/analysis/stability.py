@@ -9,8 +9,8 @@ from typing import Literal
 import pandas as pd
 
 from diet_explorer.analysis.statistics import CheckpointStatistics
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.statistics import TRAIN
 
 EARLY_CORRELATION = 0.5
 COLLAPSED_ACCURACY = 0.97

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
-from diet_explorer.scoring.statistics import TRAIN
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_text
@@ -36,13 +35,7 @@ _SUBFOLDER = "training_dynamics"
 def export_dynamics(
     queries: Queries, store: ScoreFiles, manifest: DatasetManifest, seed: int, folder: Path
 ) -> list[Path]:
-    """Write the training examples of one seed at the end of each epoch.
-
-    Raises
-    ------
-    NotFoundError
-        No epoch of this seed has landed.
-    """
+    """Write the training examples of one seed at the end of each epoch; NotFoundError where none has landed."""
     points = [point for point in store.landed().get(seed, []) if point > 0 and float(point).is_integer()]
     if not points:
         raise NotFoundError(
@@ -65,22 +58,9 @@ def export_dynamics(
 
 
 class CartographyFolder:
-    """A folder of training dynamics that belong to a dataset.
+    """A folder of training dynamics that belong to a dataset, whose ids are the files' guids.
 
-    Parameters
-    ----------
-    queries : Queries
-    files : Files
-        The workspace's.
-    manifest : DatasetManifest
-        Of the dataset; its ids are the files' guids.
-    folder : Path
-        Holds the files, itself or in ``training_dynamics``.
-
-    Raises
-    ------
-    BadInputError
-        There is no such file.
+    It holds the files itself or in ``training_dynamics``; BadInputError where there is none.
     """
 
     def __init__(self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path) -> None:
@@ -104,13 +84,7 @@ class CartographyFolder:
         return [epoch + 1.0 for epoch in sorted(self._paths)]
 
     def tables(self) -> Iterator[tuple[float, pa.Table]]:
-        """Checkpoint and score file of each epoch; the examples are those of the first one's file.
-
-        Raises
-        ------
-        BadInputError
-            A file cannot be read, or does not fit the dataset or the first file.
-        """
+        """Checkpoint and score file of each epoch; BadInputError where one does not fit the dataset or the first."""
         rows: NDArray[np.int32] | None = None
         for epoch in sorted(self._paths):
             path = self._paths[epoch]
@@ -133,15 +107,7 @@ class CartographyFolder:
             rank_checkpoint(store, self._order, SEED, checkpoint, table)
             train = self._order.in_split(TRAIN)[table["row"].to_numpy()]
             right = table["predicted"].to_numpy() == table["label"].to_numpy()
-            entry = CheckpointProgress(
-                checkpoint=checkpoint,
-                landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                train_loss=float(table["loss"].to_numpy()[train].mean()) if train.any() else 0.0,
-                train_accuracy=float(right[train].mean()) if train.any() else 0.0,
-                heldout_accuracy=None if train.all() else float(right[~train].mean()),
-                scoring_seconds=0.0,
-            )
-            progress.checkpoints.append(entry)
+            progress.checkpoints.append(CheckpointProgress.of(checkpoint, table["loss"].to_numpy(), right, train, 0.0))
         reports.save(progress, force=True)
         reports.log("imported", f"Imported training dynamics of {len(progress.checkpoints)} epochs.")
 

@@ -18,61 +18,28 @@ SWAYAMDIPTA = "Swayamdipta et al. 2020, Dataset Cartography, arXiv 2009.10795"
 TONEVA = "Toneva et al. 2019, An Empirical Study of Example Forgetting, arXiv 1812.05159"
 PRUTHI = "Pruthi et al. 2020, Estimating Training Data Influence by Tracing Gradient Descent, arXiv 2002.08484"
 Span = Literal["checkpoint", "training"]
-SPAN_TITLES: dict[Span, str] = {"checkpoint": "At this checkpoint", "training": "Over training so far"}
 
 
 @dataclass(frozen=True)
 class Score:
-    """One score.
+    """One score."""
 
-    Attributes
-    ----------
-    name : str
-        Column name in every table, and the choice on the command line.
-    title : str
-        What people read.
-    formula : str
-        Definition in the notation p = softmax(z), one-hot label e_y, loss ℓ, weights w.
-    worst : {"high", "low"}
-        Which end holds the hard, suspect or important examples; rankings start there.
-    direction : str
-        The same in words for axis titles, such as "higher = harder".
-    range : tuple of (float, float or None)
-        Least and greatest possible value; None where the bound is open or depends on the data.
-    range_text : str
-        The same for people.
-    explanation : str
-        One line in plain words.
-    source : str
-        Where the definition comes from.
-    span : {"checkpoint", "training"}
-        Whether it is taken at one checkpoint, or over all checkpoints of the training up to there; the latter exists
-        from the first checkpoint after training began.
-    long_tailed : bool
-        Whether its values span powers of ten, so that a logarithmic axis helps.
-    """
-
-    name: str
-    title: str
-    formula: str
-    worst: Literal["high", "low"]
-    direction: str
-    range: tuple[float | None, float | None]
+    name: str  # column name in every table, and the choice on the command line
+    title: str  # what people read
+    formula: str  # in the notation p = softmax(z), one-hot label e_y, loss ℓ, weights w
+    worst: Literal["high", "low"]  # which end holds the hard, suspect or important examples; rankings start there
+    direction: str  # the same in words for axis titles
+    range: tuple[float | None, float | None]  # None where the bound is open or depends on the data
     range_text: str
-    explanation: str
-    source: str
-    span: Span = "checkpoint"
-    long_tailed: bool = False
+    explanation: str  # one line in plain words
+    source: str  # where the definition comes from
+    span: Span = "checkpoint"  # taken at one checkpoint, or over all after the start of the training up to there
+    long_tailed: bool = False  # whether its values span powers of ten, so that a logarithmic axis helps
 
     @property
     def axis(self) -> str:
         """Axis title: the score and its direction."""
         return f"{self.title} · {self.direction}"
-
-    @property
-    def group(self) -> str:
-        """Title of the group that pickers list it under."""
-        return SPAN_TITLES[self.span]
 
     @property
     def help(self) -> str:

@@ -22,14 +22,7 @@ from diet_explorer.training.cost import CHARACTERS_PER_TOKEN, CostEstimate, Meas
 
 
 class DatasetCosts:
-    """Estimates and measures what runs on a dataset cost.
-
-    Parameters
-    ----------
-    files : Files
-    queries : Queries
-    manifest : DatasetManifest
-    """
+    """Estimates and measures what runs on a dataset cost."""
 
     def __init__(self, files: Files, queries: Queries, manifest: DatasetManifest) -> None:
         self._files = files
@@ -55,12 +48,7 @@ class DatasetCosts:
     def measure(self, config: RunConfig) -> None:
         """Time a few batches with the model, in a process of its own, and keep the rates for `estimates`.
 
-        Raises
-        ------
-        ModelError
-            The model cannot be loaded.
-        JobFailedError
-            The process ended without an answer.
+        ModelError where the model cannot be loaded, JobFailedError where the process ended without an answer.
         """
         request = {"home": self._files.root, "dataset_id": self._manifest.id, "config": config.to_json()}
         done = subprocess.run(

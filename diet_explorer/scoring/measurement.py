@@ -32,13 +32,7 @@ SAMPLE_ROWS = 160
 
 
 def measure_rates(files: Files, manifest: DatasetManifest, config: RunConfig) -> MeasuredRates:
-    """Time training steps and scoring passes over the first examples of a dataset.
-
-    Returns
-    -------
-    MeasuredRates
-        Seconds per token, from all batches but the first.
-    """
+    """Time training steps and scoring passes over the first examples of a dataset, all batches but the first."""
     tokenizer, model, collator = load_for_run(config, manifest, 0)
     if torch.cuda.is_available():
         model.cuda()

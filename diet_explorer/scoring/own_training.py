@@ -108,7 +108,7 @@ class ScoreRecorder(TrainerCallback):
     ) -> TrainerControl:
         """Record the run, encode the examples, and score before the first step."""
         tokenizer = self._tokenizer or processing_class
-        if tokenizer is None or not callable(tokenizer):
+        if not callable(tokenizer):
             raise BadInputError(
                 "ScoreRecorder has no tokenizer.",
                 "Give Trainer(processing_class=tokenizer) or ScoreRecorder(tokenizer=tokenizer).",
@@ -203,13 +203,7 @@ class ScoreRecorder(TrainerCallback):
 
 
 def class_order(classes: Sequence[str], model_config: Any) -> NDArray[np.int64]:
-    """Where each of the dataset's classes stands in the model's output.
-
-    Raises
-    ------
-    ModelError
-        The model has another number of classes, or classes of other names.
-    """
+    """Where each of the dataset's classes stands in the model's output; ModelError where they are not the same."""
     names = {int(code): str(name) for code, name in model_config.id2label.items()}
     if len(names) != len(classes):
         raise ModelError(

@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
@@ -35,6 +38,19 @@ class CheckpointProgress:
     train_accuracy: float | None
     heldout_accuracy: float | None
     scoring_seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: float,
+        loss: NDArray[np.floating],
+        right: NDArray[np.bool_],
+        train: NDArray[np.bool_],
+        scoring_seconds: float,
+    ) -> CheckpointProgress:
+        """A checkpoint that lands now, from arrays (N,) over the scored examples."""
+        means = (_mean(loss[train]), _mean(right[train]), _mean(right[~train]))
+        return cls(checkpoint, _now(), *means, scoring_seconds)
 
 
 @dataclass
@@ -109,13 +125,7 @@ class RunProgress:
 
 
 class ProgressFiles:
-    """Reads and writes the snapshots and the log of one run.
-
-    Parameters
-    ----------
-    files : Files
-    run_id : str
-    """
+    """Reads and writes the snapshots and the log of one run."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files = files
@@ -166,6 +176,10 @@ class ProgressFiles:
             names = self._files.list(self._paths.log_folder)[-last:]
             lines = [self._files.read_bytes(f"{self._paths.log_folder}/{name}").decode() for name in names]
         return [json.loads(line) for line in lines if line.endswith("}")]  # a kill may cut the last line short
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def _now() -> str:

@@ -25,16 +25,7 @@ Tables = Mapping[int, pa.Table]
 def rank_checkpoint(store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: float, table: pa.Table) -> None:
     """Write ranking and statistics of a seed's checkpoint that just landed, and of the mean over all seeds there.
 
-    Parameters
-    ----------
-    store : ScoreFiles
-    order : ExampleOrder
-        Of the dataset.
-    seed : int
-    checkpoint : float
-        In epochs.
-    table : pyarrow.Table
-        What was written as the score file of this seed and checkpoint.
+    The table is what was written as the score file of this seed and checkpoint.
     """
     rank_seed(store, order, seed, checkpoint, table)
     rank_mean(store, order, checkpoint, {seed: table})
@@ -46,15 +37,7 @@ def rank_seed(store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: flo
 
 
 def rank_mean(store: ScoreFiles, order: ExampleOrder, checkpoint: float, tables: Tables | None = None) -> None:
-    """Write ranking and statistics of the mean over the seeds that are ranked at a checkpoint.
-
-    Parameters
-    ----------
-    store, order, checkpoint
-        As for `rank_checkpoint`.
-    tables : mapping of int to pyarrow.Table, optional
-        Scores of some of the seeds, which are then not read.
-    """
+    """Write ranking and statistics of the mean over the seeds that are ranked there; `tables` are then not read."""
     ranking = mean_ranking(store, order, store.ranked_seeds(checkpoint), checkpoint, tables or {})
     _write(store, order, None, checkpoint, ranking)
 
@@ -67,15 +50,9 @@ def _write(
 
 
 def ranks_within_splits(order: ExampleOrder, values: NDArray[np.floating], worst: str) -> NDArray[np.int32]:
-    """Rank of each example by one score, 1 and up within each split; ties go by id, so it is a pure function.
+    """Rank of each example by one score, 1 and up within each split from the `worst` end, "high" or "low".
 
-    Parameters
-    ----------
-    order : ExampleOrder
-        Of the N examples.
-    values : array (N,)
-    worst : {"high", "low"}
-        Which end gets rank 1.
+    Ties go by id, so it is a pure function.
     """
     ranks = np.empty(len(values), dtype=np.int32)
     for rows in order.by_split:
@@ -89,12 +66,9 @@ def seed_ranking(
 ) -> pa.RecordBatch:
     """Scores and ranks of one seed at one checkpoint.
 
-    Returns
-    -------
-    pyarrow.RecordBatch
-        ``row, label, predicted, disagree``; once training has begun ``trajectory`` (code of
-        `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>`` and ``rank_<score>`` for each score of the
-        checkpoint and of the training up to it; and ``figures``, see `figures_of`.
+    The columns are ``row, label, predicted, disagree``; once training has begun ``trajectory`` (code of
+    `dynamics.TRAJECTORIES`) and ``never_learned``; then ``<score>`` and ``rank_<score>`` for each score of the
+    checkpoint and of the training up to it; and ``figures``, see `figures_of`.
     """
     present = ("predicted", *(name for name in catalogue.RECORDED_NAMES if name in table.schema.names))
     values: dict[str, NDArray[np.generic]] = {name: table[name].to_numpy() for name in present}
@@ -111,12 +85,8 @@ def mean_ranking(
 ) -> pa.RecordBatch:
     """Means, population standard deviations and ranks over `seeds` at one checkpoint, from their own rankings.
 
-    Returns
-    -------
-    pyarrow.RecordBatch
-        As `seed_ranking`'s, with ``deviations``: `predicted` is the class of the highest mean probability,
-        ``trajectory`` the type that most seeds have, ``never_learned`` whether at least half of the seeds never
-        learned it.
+    The columns are those of `seed_ranking`, and ``deviations``. ``predicted`` is the class of the highest mean
+    probability, ``trajectory`` the type that most seeds have, ``never_learned`` whether at least half never learned it.
     """
     rankings = [store.read_ranking(seed, checkpoint) for seed in seeds]
     present = set.intersection(*(set(ranking.schema.names) for ranking in rankings))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -29,26 +28,8 @@ RATE_WINDOW = 0.9  # weight of the past in the running mean of seconds per step
 class RecordingPlan:
     """What a recorder records, and where.
 
-    Attributes
-    ----------
-    files : Files
-    run_id : str
-    seed : int
-    encoded : EncodedExamples
-    scorer : ExampleScorer
-    steps : mapping of int to list of float
-        Optimisation step to the checkpoints (in epochs) taken after it.
-    should_stop : callable
-        Asked at every batch; True ends the training with JobCancelledError.
-    writes : bool
-        False in all but one of several training processes.
-    ranked : bool
-        Whether rankings and statistics are made of the scores.
-    trained : int array or None
-        Rows that are trained on, where they are not the training split.
-    at_end : callable or None
-        Called with the trained model and a function that reports how many examples are done, before the seed counts
-        as done: a job that was cut off meanwhile does it again.
+    `at_end` is called with the trained model and a function that reports how many examples are done, before the seed
+    counts as done: a job that was cut off meanwhile does it again.
     """
 
     files: Files
@@ -56,11 +37,11 @@ class RecordingPlan:
     seed: int
     encoded: EncodedExamples
     scorer: ExampleScorer
-    steps: Mapping[int, list[float]]
-    should_stop: Callable[[], bool] = lambda: False
-    writes: bool = True
-    ranked: bool = True
-    trained: NDArray[np.int64] | None = None
+    steps: Mapping[int, list[float]]  # optimisation step to the checkpoints (in epochs) taken after it
+    should_stop: Callable[[], bool] = lambda: False  # asked at every batch; True raises JobCancelledError
+    writes: bool = True  # false in all but one of several training processes
+    ranked: bool = True  # whether rankings and statistics are made of the scores
+    trained: NDArray[np.int64] | None = None  # rows that are trained on, where they are not the training split
     at_end: Callable[[Any, Callable[[int], None]], None] | None = None
 
 
@@ -68,13 +49,8 @@ class CheckpointRecorder(TrainerCallback):
     """Scores all examples at the planned steps, writes score files and rankings, and reports progress.
 
     Training itself is not touched: the model's mode, gradients and the random number generators are as before,
-    so the trained weights are the same bit for bit as without the recorder.
-
-    Parameters
-    ----------
-    plan : RecordingPlan
-    save_training : bool
-        Ask the Trainer for a training checkpoint after each scoring, to resume from.
+    so the trained weights are the same bit for bit as without the recorder. With `save_training` the Trainer is asked
+    for a training checkpoint after each scoring, to resume from.
     """
 
     def __init__(self, plan: RecordingPlan, *, save_training: bool) -> None:
@@ -198,14 +174,7 @@ class CheckpointRecorder(TrainerCallback):
         correct = scored.predicted == encoded.labels[scored.rows]
         trained = encoded.rows_of_split(TRAIN) if self._plan.trained is None else self._plan.trained
         train = np.isin(scored.rows, trained, assume_unique=True)
-        entry = CheckpointProgress(
-            checkpoint=point,
-            landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            train_loss=_mean(scored.columns["loss"][train]),
-            train_accuracy=_mean(correct[train]),
-            heldout_accuracy=_mean(correct[~train]),
-            scoring_seconds=seconds,
-        )
+        entry = CheckpointProgress.of(point, scored.columns["loss"], correct, train, seconds)
         self._progress.checkpoints.append(entry)
         coverage = f" {scored.coverage}." if scored.coverage else ""
         self._log(
@@ -263,10 +232,6 @@ def check_finite(scored: ScoredExamples, step: int) -> None:
             f"Training diverged: the model's outputs are not finite at step {step:,}.",
             "Run again with a lower learning rate.",
         )
-
-
-def _mean(values: NDArray[np.bool_] | NDArray[np.float32]) -> float | None:
-    return float(values.mean()) if len(values) else None
 
 
 def _rounded(value: float | None) -> float | None:

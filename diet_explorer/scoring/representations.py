@@ -33,26 +33,11 @@ def store_embeddings(
     scratch: Path,
     on_batch: Callable[[int], None],
 ) -> None:
-    """Embed all examples and write the vectors, in half precision.
+    """Embed all examples and write the vectors, in half precision; the model is left as it was.
 
-    Parameters
-    ----------
-    store : EmbeddingFiles
-    which : {"initial", "tuned"}
-        Under which name.
-    model : transformers sequence classifier
-        Left as it was.
-    encoded : EncodedExamples
-    collator : PaddingCollator
-    scratch : Path
-        Local folder for a temporary file, since vectors come in the order of lengths and may not fit into memory.
-    on_batch : callable
-        Told how many examples are done; may raise to stop.
-
-    Raises
-    ------
-    ModelError
-        The model does not tell one hidden state per token.
+    `scratch` is a local folder for a temporary file, since vectors come in the order of lengths and may not fit into
+    memory. `on_batch` is called with how many examples are done and may raise to stop. ModelError where the model gives
+    no hidden state per token.
     """
     inner = unwrap(model)
     config: Any = inner.config
@@ -90,13 +75,7 @@ def store_initial_embeddings(
     scratch: Path,
     on_batch: Callable[[int], None],
 ) -> None:
-    """Embed all examples by the run's model as it was before fine-tuning; see `store_embeddings`.
-
-    Raises
-    ------
-    ModelError
-        The model cannot be loaded.
-    """
+    """Embed all examples by the run's model as it was before fine-tuning; see `store_embeddings`."""
     tokenizer, model, collator = load_for_run(config, manifest, 0)
     if torch.cuda.is_available():
         model.cuda()

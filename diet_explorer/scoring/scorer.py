@@ -27,23 +27,12 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ScoredExamples:
-    """Scores of N examples in row order.
-
-    Attributes
-    ----------
-    rows : int64 array (N,)
-        Rows of the dataset, ascending.
-    logits : float32 array (N, K)
-    columns : dict of str to float32 array (N,)
-        Scores by catalogue name, and ``grand.<group>`` for the norms of groups of parameters.
-    coverage : str or None
-        Which share of the parameters went by the fast path, in words; None without gradient norms.
-    """
+    """Scores of N examples in row order."""
 
     rows: NDArray[np.int64]
-    logits: Array
-    columns: dict[str, Array]
-    coverage: str | None
+    logits: Array  # (N, K)
+    columns: dict[str, Array]  # by catalogue name, and grand.<group> for the norms of groups of parameters
+    coverage: str | None  # which share of the parameters went by the fast path; None without gradient norms
 
     @property
     def predicted(self) -> NDArray[np.int32]:
@@ -54,18 +43,9 @@ class ScoredExamples:
 class ExampleScorer:
     """Scores examples of a dataset with a model, in length-sorted batches, eval mode and fp32.
 
-    Parameters
-    ----------
-    encoded : EncodedExamples
-    collator : PaddingCollator
-    grand : {"all", "head", "off"}
-        Gradient norms over all trainable parameters and the classifier, the classifier only, or none.
-    share : tuple of (int, int)
-        This process's number and the number of processes; each scores its share of the examples.
-    class_order : int array (K,), optional
-        Where each of the dataset's classes stands in the model's output; by default at the same position.
-    rows : int array (N,), optional
-        Rows to score, ascending; by default all.
+    `share` is this process's number and the number of processes, of which each scores its share of the examples.
+    `class_order` says where each of the dataset's classes stands in the model's output, where that is not the same
+    position. `rows` are the rows to score, ascending; by default all.
     """
 
     def __init__(
@@ -102,12 +82,8 @@ class ExampleScorer:
     def score(self, model: Any, on_batch: Callable[[int], None] = lambda done: None) -> ScoredExamples:
         """Score every chosen example; with several processes each scores its share and all get the whole.
 
-        Parameters
-        ----------
-        model : transformers sequence classifier
-            Left as it was: mode, gradients, random number generators.
-        on_batch : callable
-            Called with how many examples are done; may raise to stop.
+        The model is left as it was: mode, gradients, random number generators. `on_batch` is called with how many
+        examples are done and may raise to stop.
         """
         device = next(model.parameters()).device
         norms = None if self._grand == "off" else GradientNorms(model, parameters=self._grand, groups=True)

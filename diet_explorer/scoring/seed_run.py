@@ -70,30 +70,15 @@ def run_seed(
 ) -> None:
     """Fine-tune one seed and record its scores, going on from the last checkpoint of an earlier attempt.
 
-    The first seed's trained model also gives each example its embedding, at the very end.
-
-    Parameters
-    ----------
-    files : Files
-        The workspace's files; scores, progress and log go there.
-    scratch : Path
-        Local folder for training checkpoints; this seed's part is removed when it is done.
-    run_id : str
-    config : RunConfig
-    manifest : DatasetManifest
-    seed : int
-    should_stop : callable
-        Asked at every batch; True ends the work with JobCancelledError.
-
-    Raises
-    ------
-    JobCancelledError, JobFailedError, ModelError, WorkspaceError
+    The first seed's trained model also gives each example its embedding, at the very end. `scratch` is a local folder
+    for training checkpoints, this seed's part of which is removed when it is done. `should_stop` is asked at every
+    batch; True ends the work with JobCancelledError.
     """
     reports = ProgressFiles(files, run_id)
     progress = reports.load(seed)
     folder = scratch / run_id / f"seed={seed}"
     if progress.state == "done":
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         return
     started = time.perf_counter()
     progress.state = "preparing"
@@ -131,7 +116,7 @@ def run_seed(
     )
     recorder = CheckpointRecorder(plan, save_training=True)
     fine_tune(model, encoded, train_rows, collator, config, seed, folder, recorder)
-    _remove(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _training_rows(
@@ -171,7 +156,3 @@ def _device_name() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{torch.get_num_threads()} processor threads"
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

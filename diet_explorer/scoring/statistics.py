@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_order import ExampleOrder, read_example_order
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.scores import ScoreFiles, deviations_of, ranked_scores
@@ -27,7 +28,6 @@ from diet_explorer.store.scores import ScoreFiles, deviations_of, ranked_scores
 BINS = 60
 QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 SHARES = (0.01, 0.05, 0.10)
-TRAIN = "train"
 LOG_DECADES = 6  # a logarithmic histogram reaches this many powers of ten below the greatest value
 _BLOCK = 65_536
 Floats = NDArray[np.float64]
@@ -36,25 +36,7 @@ Floats = NDArray[np.float64]
 def write_statistics(
     store: ScoreFiles, order: ExampleOrder, seed: int | None, checkpoint: float, ranking: pa.RecordBatch
 ) -> dict[str, Any]:
-    """Count the statistics of a ranking that has landed, write and return them.
-
-    Parameters
-    ----------
-    store : ScoreFiles
-    order : ExampleOrder
-        Of the dataset.
-    seed : int or None
-        None for the mean over seeds.
-    checkpoint : float
-        In epochs.
-    ranking : pyarrow.RecordBatch
-        Of this seed and checkpoint.
-
-    Returns
-    -------
-    dict
-        Plain values for JSON; see `statistics_of`.
-    """
+    """Count the statistics of a ranking that has landed (of the mean over seeds for None), write and return them."""
 
     def columns(number: int | None, point: float) -> RankingColumns:
         return RankingColumns(store.read_ranking(number, point), order)
@@ -71,13 +53,7 @@ def write_statistics(
 
 
 def read_statistics(store: ScoreFiles, dataset_id: str, seed: int | None, checkpoint: float) -> dict[str, Any]:
-    """The statistics of a ranking; counted now where they are missing.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such ranking.
-    """
+    """The statistics of a ranking, counted now where they are missing; NotFoundError where there is no ranking."""
     path = store.paths.statistics(seed, checkpoint)
     if store.files.exists(path):
         statistics: dict[str, Any] = store.files.read_json(path)
@@ -93,24 +69,12 @@ def statistics_of(
     siblings: Mapping[int | None, RankingColumns],
     earlier: Mapping[float, RankingColumns],
 ) -> dict[str, Any]:
-    """Statistics of one ranking.
+    """Statistics of one ranking, as plain values for JSON.
 
-    Parameters
-    ----------
-    ranking : RankingColumns
-    seed : int or None
-    checkpoint : float
-    siblings : mapping of int to RankingColumns
-        The ranking of each seed that it is made of.
-    earlier : mapping of float to RankingColumns
-        The rankings at earlier checkpoints, ascending.
-
-    Returns
-    -------
-    dict
-        Plain values for JSON; arrays are nested by split, then class, then bin. Entries of agreement are ``[first,
-        second, spearman, overlap of the highest-ranked 1 %, 5 %, 10 %]`` over the training split; Spearman's
-        coefficient is null where a score is constant.
+    `siblings` are the rankings of the seeds that it is made of, `earlier` those at earlier checkpoints, ascending.
+    Arrays are nested by split, then class, then bin. Entries of agreement are ``[first, second, spearman, overlap of
+    the highest-ranked 1 %, 5 %, 10 %]`` over the training split; Spearman's coefficient is null where a score is
+    constant.
     """
     orders: dict[str, TrainOrder] = {}
     scores: dict[str, Any] = {}
@@ -131,7 +95,7 @@ def statistics_of(
         "seed": seed,
         "seeds": list(siblings),
         "splits": list(ranking.order.split_names),
-        "labels": ranking.counts(np.zeros(ranking.rows, dtype=np.int64), 1)[:, :, 0].tolist(),
+        "labels": ranking.counts(np.zeros(len(ranking.labels), dtype=np.int64), 1)[:, :, 0].tolist(),
         "train_accuracy": float(np.mean([sibling.train_accuracy() for sibling in siblings.values()])),
         "trajectories": _trajectories(ranking),
         "scores": scores,
@@ -143,18 +107,10 @@ def statistics_of(
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """How a score orders the N examples of the training split; 1 is the most suspicious.
+    """How a score orders the N examples of the training split; 1 is the most suspicious."""
 
-    Attributes
-    ----------
-    ranks : int32 array (N,)
-        Ties go by id.
-    averages : float32 array (N,)
-        Ties share the mean of their ranks.
-    """
-
-    ranks: NDArray[np.int32]
-    averages: NDArray[np.float32]
+    ranks: NDArray[np.int32]  # ties go by id
+    averages: NDArray[np.float32]  # ties share the mean of their ranks
 
     @classmethod
     def of(cls, values: NDArray[np.floating], ranks: NDArray[np.int32]) -> TrainOrder:
@@ -192,27 +148,13 @@ def worst_size(share: float, rows: int) -> int:
 
 
 class RankingColumns:
-    """Columns of one ranking of N examples.
-
-    Parameters
-    ----------
-    ranking : pyarrow.RecordBatch
-    order : ExampleOrder
-        Of the dataset.
-
-    Attributes
-    ----------
-    scores : list of str
-        In the order of the ranking's columns.
-    order : ExampleOrder
-        Of the ranking's examples.
-    """
+    """Columns of one ranking of N examples, and the order of these."""
 
     def __init__(self, ranking: pa.RecordBatch, order: ExampleOrder) -> None:
         self._ranking = ranking
         self.scores = ranked_scores(ranking)
         self.order = order.part(ranking["row"].to_numpy())
-        self.has_trajectories = "trajectory" in ranking.schema.names
+        self.names = ranking.schema.names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
@@ -222,11 +164,6 @@ class RankingColumns:
     def deviations(self, name: str) -> NDArray[np.float32]:
         """Standard deviation of a score over the seeds."""
         return deviations_of(self._ranking)[:, self.scores.index(name)]
-
-    @property
-    def rows(self) -> int:
-        """N."""
-        return int(self._ranking.num_rows)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -261,7 +198,7 @@ class RankingColumns:
 
 def _trajectories(ranking: RankingColumns) -> list[list[int]] | None:
     """Training examples by type of trajectory and class."""
-    if not ranking.has_trajectories:
+    if "trajectory" not in ranking.names:
         return None
     kinds, classes = len(TRAJECTORIES), ranking.class_count
     flat = ranking.column("trajectory")[ranking.train].astype(np.int64) * classes + ranking.labels[ranking.train]
