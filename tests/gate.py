@@ -32,9 +32,10 @@ class Gate:
         temporary.write_text(f"{after} {time.monotonic_ns()}")
         temporary.replace(self._folder / f"{name}.closed")
 
-    def reached(self, name: str) -> None:
-        """Wait until a process is held."""
-        until((self._folder / f"{name}.reached").exists, f"a process came to {name!r}")
+    def reached(self, name: str, times: int = 1) -> None:
+        """Wait until processes have been held, for so many times since the gate was closed."""
+        file = self._folder / f"{name}.reached"
+        until(lambda: file.exists() and file.stat().st_size >= times, f"a process came to {name!r}")
 
     def open(self, name: str) -> None:
         """Let what is held go on, and hold nothing more."""

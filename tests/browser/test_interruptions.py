@@ -113,13 +113,14 @@ def stop(page, name, run):
 
 def test_kills_of_worker_app_and_both(app, undisturbed, dataset, held, new_page, model):
     run = queue(app.workspace, dataset.id, model, SETTINGS)
-    landed(run, 0, 1)
     held.reached("steps")
+    assert run.landed() == {0: [0.0, 1.0]}
     first = app.worker()
     app.kill(first)
     psutil.wait_procs([first], timeout=60)
 
-    landed(run, 0, 1, 2)
+    held.reached("steps", times=2)
+    assert run.landed() == {0: [0.0, 1.0, 2.0]}
     left = app.kill_supervisor()
     gone, _ = psutil.wait_procs(left, timeout=60)
     assert len(gone) == len(left), "what the app started ends with it"
@@ -127,7 +128,8 @@ def test_kills_of_worker_app_and_both(app, undisturbed, dataset, held, new_page,
     app.start()
     page = settled(new_page(f"{app.url}/score?dataset={dataset.id}&run={run.id}"))
 
-    landed(run, 0, 1, 2, 3)
+    held.reached("steps", times=3)
+    assert run.landed() == {0: [0.0, 1.0, 2.0, 3.0]}
     app.kill_all()
     assert run.refresh().status == "running"
     held.close("steps", after=4 * EPOCH)

@@ -2,7 +2,7 @@
 
 They are held where a test says so: a file `NAME.closed` in the folder `TEST_GATE` holds the import of the module NAME;
 `steps.closed` holds a training after as many steps as it says, `trainings.closed` the first step of a training after so
-many trainings of the process. `NAME.reached` tells the test that a process waits, until the file is gone or another.
+many trainings of the process. `NAME.reached` gets a character when a process waits, until the file is gone or another.
 
 And they have no `peft`, as with most users: transformers would load it for every training, which takes nearly as long
 as torch itself.
@@ -37,7 +37,8 @@ def hold(name: str, count: int = 0) -> None:
     if not text:
         return
     begun = time.monotonic()
-    note(f"{name}.reached").touch()
+    with note(f"{name}.reached").open("a") as stream:
+        stream.write("1")
     while closing(name, count) == text or time.monotonic() < begun + LEAST_SECONDS:
         time.sleep(0.02)
 
