@@ -23,40 +23,21 @@ def sharing_cores(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Settings(BaseSettings):
-    """What an operator may set.
-
-    Attributes
-    ----------
-    home : str
-        Workspace: a local folder or any fsspec URL. Default ``workspace`` in the current directory.
-    database_url, jobs_url : str or None
-        SQLAlchemy URLs of the two databases. Default: SQLite files in the workspace.
-    scratch : str or None
-        Local folder for training checkpoints when the workspace is not local.
-    trust_remote_code : bool
-        Whether models from a hub may run their own Python code. Off by default.
-    host, port : str, int
-        Where the browser app listens.
-    upload_limit_mb : int
-        Largest file that the app accepts as an upload, in megabytes.
-    bundled_model : str or None
-        Folder of a model that stands in for the bundled one, for tests and demonstrations where a small one must do.
-    leads, annotators : str
-        E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
-        everybody else who signs in may look.
-    """
+    """What an operator may set."""
 
     model_config = SettingsConfigDict(env_prefix="DIET_EXPLORER_", extra="ignore")
 
-    home: str = "workspace"
-    database_url: str | None = None
+    home: str = "workspace"  # a local folder or any fsspec URL
+    database_url: str | None = None  # SQLAlchemy URLs of the two databases; by default SQLite files in the workspace
     jobs_url: str | None = None
-    scratch: str | None = None
-    trust_remote_code: bool = False
-    host: str = "127.0.0.1"
+    scratch: str | None = None  # local folder for training checkpoints when the workspace is not local
+    trust_remote_code: bool = False  # whether models from a hub may run their own Python code
+    host: str = "127.0.0.1"  # where the browser app listens
     port: int = Field(default=8501, ge=0, le=65535)
-    upload_limit_mb: int = Field(default=2048, ge=1)
-    bundled_model: str | None = None
+    upload_limit_mb: int = Field(default=2048, ge=1)  # largest file that the app accepts as an upload
+    bundled_model: str | None = None  # folder of a small model that stands in for the bundled one in tests
+    # E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
+    # everybody else who signs in may look.
     leads: str = ""
     annotators: str = ""
 

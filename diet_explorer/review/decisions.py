@@ -246,10 +246,6 @@ class Ledger:
         decided = {state: int(states.get(state, 0)) for state in STATES[1:]}
         return {STATES[0]: self.manifest.rows - sum(decided.values()), **decided}
 
-    def latest(self, count: int = 10, annotator: str | None = None) -> list[DecisionEvent]:
-        """The last events, newest first, undone ones and undoings among them."""
-        return self.records.filtered(annotator=annotator, limit=count)
-
     def events(
         self,
         annotator: str | None = None,
@@ -261,7 +257,7 @@ class Ledger:
     ) -> list[DecisionEvent]:
         """Events of everybody or one annotator in a span of time (`until` left out), newest first.
 
-        With `rules` those that changed how the dataset is reviewed are among them.
+        Undone ones and undoings are among them, and with `rules` those that changed how the dataset is reviewed.
         """
         return self.records.filtered(
             annotator=annotator,

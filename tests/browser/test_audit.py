@@ -179,13 +179,13 @@ def bulk(page, run):
     tab_to(page, ".st-key-bulk-exclude button")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text(f"{count} examples excluded")
-    event = run.dataset.ledger.latest(1)[0]
+    event = run.dataset.ledger.events(limit=1)[0]
     assert (event.action, event.annotator, len(event.rows)) == ("exclude", "Ann", count)
     settled(page)
     tab_to(page, ".st-key-bulk-undo button")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text("Undone")
-    assert run.dataset.ledger.latest(1)[0].undoes == event.id
+    assert run.dataset.ledger.events(limit=1)[0].undoes == event.id
     suggested = run.audit.suggestions()
     accept = page.locator(".st-key-bulk-accept button").first
     expect(accept).to_have_text(f"Accept {len(suggested)} suggestions")
@@ -193,14 +193,14 @@ def bulk(page, run):
     tab_to(page, ".st-key-bulk-accept button")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text(f"{len(suggested)} examples relabelled as suggested")
-    event = run.dataset.ledger.latest(1)[0]
+    event = run.dataset.ledger.events(limit=1)[0]
     held = run.dataset.ledger.table().to_pandas().set_index("row")["label"]
     assert held[event.rows].to_dict() == suggested.to_dict() and event.annotator == "Ann"
     settled(page)
     tab_to(page, ".st-key-bulk-undo button")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-bulk-saved")).to_contain_text("Undone")
-    assert run.dataset.ledger.latest(1)[0].undoes == event.id
+    assert run.dataset.ledger.events(limit=1)[0].undoes == event.id
 
 
 def open_again(page, run, pressed):

@@ -78,7 +78,7 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
     assert held == expected
     assert sum(ledger.counts().values()) == ROWS
     assert ledger.position() == len([step for step in steps if step[0] == "decide"]) + len(
-        [event for event in ledger.latest(100) if event.action == "undo"]
+        [event for event in ledger.events(limit=100) if event.action == "undo"]
     )
 
 
@@ -98,7 +98,7 @@ def test_nothing_is_overwritten_and_the_history_keeps_all(manifest: DatasetManif
         ("bob", "undo"),
     ]
     assert history[0].note == "spam" and history[0].seen == {"score": "el2n", "value": 1.2}
-    assert [event.action for event in ledger.latest(2)] == ["undo", "undo"]
+    assert [event.action for event in ledger.events(limit=2)] == ["undo", "undo"]
     assert len(ledger.history(5)) == 2
     assert ledger.table().to_pylist() == [
         {"row": 3, "state": "exclude", "label": None, "flagged": False, "conflict": False, "adjudicated": False}
@@ -160,7 +160,7 @@ def test_several_processes_write_at_once_and_one_is_killed(tmp_path: Path) -> No
     output, _ = writers[0].communicate(timeout=120)
     assert writers[0].returncode == 0
     ledger = Ledger(open_database(load_settings(home=str(tmp_path))), manifest)
-    stored = {event.id for event in ledger.latest(1000)}
+    stored = {event.id for event in ledger.events(limit=1000)}
     assert {int(line) for line in [*acknowledged, *output.splitlines()] if line.strip()} <= stored
-    assert len(ledger.latest(1000, "ann")) == 40
+    assert len(ledger.events("ann", limit=1000)) == 40
     assert ledger.table().num_rows == ROWS

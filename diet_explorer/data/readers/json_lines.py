@@ -67,8 +67,7 @@ class JsonLinesSource(Source):
     def _blocks(self) -> Iterator[tuple[int, list[str]]]:
         """Number of the first line, and lines."""
         number, rest = 1, b""
-        stream = self._file.open()
-        for chunk in self._file.chunks_of(stream):
+        for chunk in self._file.chunks():
             complete, newline, rest_of_chunk = chunk.rpartition(b"\n")
             if newline:
                 lines = (rest + complete).decode("utf-8").split("\n")

@@ -51,10 +51,7 @@ class TextFile:
 
     def chunks(self, skip: int = 0) -> Iterator[bytes]:
         """Yield the content from byte `skip` on as UTF-8, without a byte order mark, in chunks of bounded size."""
-        return self.chunks_of(self.open(skip))
-
-    def chunks_of(self, stream: Any) -> Iterator[bytes]:
-        """Yield the rest of a stream that `open` gave."""
+        stream = self.open(skip)
         while chunk := self._read(stream, CHUNK):
             yield chunk
 
