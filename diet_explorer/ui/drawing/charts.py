@@ -144,6 +144,8 @@ def bar_figure(chart: BarChart) -> go.Figure:
             hoverinfo="text",
         )
     base, up = axis(in_chart(chart.base)), axis(in_chart(chart.up), nticks=chart.numbers)
+    if not chart.base:
+        base["title"] = None  # an empty one takes room
     if chart.names is not None:
         ends = [-0.5, len(chart.names) - 0.5]
         base |= {
