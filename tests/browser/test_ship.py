@@ -232,7 +232,9 @@ def loaded(hub, export):
 
 def proven(page, proof):
     proof.wait(LONGEST)
+    settled(page)
     page.get_by_role("link", name="Proof", exact=True).click()
+    page.wait_for_url("**/proof?**")
     expect(page.locator(".st-key-verdicts li")).to_have_text([proof.verdicts()[2]])
     expect(page.locator(".st-key-proof-chart .main-svg").first).to_be_visible()
     settled(page)
