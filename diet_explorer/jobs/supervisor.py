@@ -37,7 +37,7 @@ def run_app(
         settings = settings.model_copy(update={"port": _usable_port(settings)})
         ending = listen_for_the_end()
         _log_to_file(settings)
-        server = Child("streamlit", "streamlit", _server_arguments(settings), settings)
+        server = Child("streamlit", "streamlit", server_arguments(settings), settings)
         worker = worker_child(settings)
         url = f"http://{_reachable(settings.host)}:{settings.port}"
         publish(url)
@@ -104,7 +104,8 @@ def _usable_port(settings: Settings) -> int:
         ) from error
 
 
-def _server_arguments(settings: Settings) -> list[str]:
+def server_arguments(settings: Settings) -> list[str]:
+    """What ``python -m streamlit`` is called with to serve the browser app."""
     options = {
         "server.address": settings.host,
         "server.port": str(settings.port),

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
+from diet_explorer.config import load_settings
+from diet_explorer.jobs.supervisor import server_arguments
 from tests.gate import Gate
 from tests.tiny_runs import save_sentences
 
@@ -43,6 +46,10 @@ class LiveApp:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
+    def command(self) -> list[str]:
+        """What is started; it prints the app's address."""
+        return [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0"]
+
     def start(self) -> LiveApp:
         gate = self.gate.environment if self.gate is not None else {}
         environment = {**os.environ, "DIET_EXPLORER_HOME": str(self.home), **gate, **self.settings}
@@ -50,7 +57,7 @@ class LiveApp:
             environment["OMP_NUM_THREADS"] = str(self.threads)
         with self.log.open("wb") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0"],
+                self.command(),
                 env=environment,
                 cwd=self.folder,
                 stdout=stream,
@@ -104,6 +111,16 @@ class LiveApp:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill_all()
+
+
+class LiveServer(LiveApp):
+    """The browser app alone: for tests that look and click, and never need a worker."""
+
+    def command(self) -> list[str]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        return [sys.executable, "-m", "streamlit", *server_arguments(load_settings(home=str(self.home), port=port))]
 
 
 def chromium_path() -> str | None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.training.config import RunConfig
-from tests.browser.conftest import LiveApp, known_as, settled
+from tests.browser.conftest import LiveServer, known_as, settled
 from tests.synthetic import write_scores
 from tests.ui.conftest import CHECKPOINTS, fill
 
@@ -35,7 +35,7 @@ def audited(tmp_path_factory):
     home = tmp_path_factory.mktemp("audit") / "home"
     filled = fill(home)
     hostile = add_hostile(filled.workspace, home.parent / "hostile.csv")
-    app = LiveApp(home).start()
+    app = LiveServer(home).start()
     yield app, filled.run, hostile
     app.stop()
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from diet_explorer.analysis.filters import ExampleFilter
-from tests.browser.conftest import LiveApp, settled
+from tests.browser.conftest import LiveServer, settled
 from tests.ui.conftest import fill
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ def explored(tmp_path_factory):
     """An app on a finished run of two seeds, and the run."""
     home = tmp_path_factory.mktemp("explore") / "home"
     filled = fill(home)
-    app = LiveApp(home).start()
+    app = LiveServer(home).start()
     yield app, filled.run
     app.stop()
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LiveApp, settled
+from tests.browser.conftest import LiveServer, settled
 from tests.browser.loopback_sign_in import sign_in_provider
 from tests.ui.conftest import fill
 
@@ -19,7 +19,7 @@ def guarded(tmp_path_factory):
         secrets = folder / ".streamlit" / "secrets.toml"
         secrets.parent.mkdir()
         secrets.write_text(provider.secrets_toml(), encoding="utf-8")
-        app = LiveApp(
+        app = LiveServer(
             folder / "home",
             folder=folder,
             DIET_EXPLORER_LEADS="lea@example.org, eve@example.org",
@@ -99,7 +99,7 @@ def test_a_sign_in_that_is_not_set_up_says_so(tmp_path, new_page):
     secrets = tmp_path / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir()
     secrets.write_text('[auth]\nredirect_uri = "http://127.0.0.1:{port}/oauth2callback"\n', encoding="utf-8")
-    app = LiveApp(tmp_path / "home", folder=tmp_path).start()
+    app = LiveServer(tmp_path / "home", folder=tmp_path).start()
     try:
         page = new_page(app.url)
         page.get_by_role("button", name="Sign in").click()
