@@ -11,6 +11,7 @@ from diet_explorer import Workspace
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.scoring.catalogue import PAPER_NAMES
 from diet_explorer.scoring.seed_run import run_seed
+from diet_explorer.store.scores import learning_rate_of
 from diet_explorer.training.config import RunConfig
 from tests.tiny_runs import save_sentences
 
@@ -102,8 +103,8 @@ def test_agreement_of_the_gradient_scores(made):
 
 def test_the_learning_rate_of_the_step_before_gives_self_influence(made):
     _, _, run = made
-    assert run.store.learning_rate(0, 0.0) is None
-    rate = run.store.learning_rate(0, 1.0)
+    assert learning_rate_of(run.store.read_scores(0, 0.0)) is None
+    rate = learning_rate_of(run.store.read_scores(0, 1.0))
     assert rate == pytest.approx(run.config.learning_rate / 4)  # linear decay: the last of four steps has a quarter
     page = run.ranked("self_influence", 1.0, seed=0, limit=None)
     assert page["self_influence"].to_numpy() == pytest.approx(rate * page["grand_head"].to_numpy() ** 2, rel=1e-5)

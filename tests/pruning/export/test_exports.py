@@ -329,7 +329,7 @@ def test_the_command_line_writes_the_same(run, workspace, tmp_path, capsys):
     run.pruning.plan(Policy(drop_hardest=5)).export(tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
     found = prune("--from-manifest", str(tmp_path / "one" / "manifest.json"), "--output", str(tmp_path / "three"))
-    assert found["state"] == "succeeded" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")
+    assert found["state"] == "done" and bytes_of(tmp_path / "three") == bytes_of(tmp_path / "two")
     words = shlex.split(json.loads((tmp_path / "one" / "manifest.json").read_text())["command"])
     assert words[:2] == ["diet-explorer", "prune"] and words[-2:] == ["--output", "DIR"]
     prune(*words[2:-1], str(tmp_path / "four"))
