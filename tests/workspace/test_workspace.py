@@ -103,8 +103,8 @@ def test_agreement_of_the_gradient_scores(made):
 
 def test_the_learning_rate_of_the_step_before_gives_self_influence(made):
     _, _, run = made
-    assert learning_rate_of(run.store.read_scores(0, 0.0)) is None
-    rate = learning_rate_of(run.store.read_scores(0, 1.0))
+    assert learning_rate_of(run.store.read_scores(0, 0.0, ["row"])) is None
+    rate = learning_rate_of(run.store.read_scores(0, 1.0, ["row"]))
     assert rate == pytest.approx(run.config.learning_rate / 4)  # linear decay: the last of four steps has a quarter
     page = run.ranked("self_influence", 1.0, seed=0, limit=None)
     assert page["self_influence"].to_numpy() == pytest.approx(rate * page["grand_head"].to_numpy() ** 2, rel=1e-5)
