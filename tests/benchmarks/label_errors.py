@@ -22,12 +22,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from diet_explorer import Workspace
 from diet_explorer.analysis.neighbours import store_neighbours
 from diet_explorer.analysis.suspects.evidence import Evidence, read_evidence
-from diet_explorer.analysis.suspects.noise import average_precision, precision_at
+from diet_explorer.analysis.suspects.noise import precision_at
 from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.witnesses import witness
 from diet_explorer.cli.runs import wait_for_run
@@ -117,7 +118,7 @@ def single_models(run: Run, wrong: np.ndarray) -> pd.DataFrame:
     for seed, points in run.landed().items():
         for point in points:
             table = pq.read_table(run.store.paths.scores(seed, point), columns=["el2n"])
-            found.append((f"EL2N after epoch {point:g}", average_precision(wrong, table["el2n"].to_numpy())))
+            found.append((f"EL2N after epoch {point:g}", average_precision_score(wrong, table["el2n"].to_numpy())))
     frame = pd.DataFrame(found, columns=["what", "ap"])
     return frame.groupby("what")["ap"].agg(["min", "max"]).reset_index()
 
@@ -128,9 +129,9 @@ def with_interval(wrong: np.ndarray, values: np.ndarray) -> tuple[float, float, 
     drawn = []
     for _ in range(RESAMPLES):
         rows = random.integers(0, len(wrong), len(wrong))
-        drawn.append(average_precision(wrong[rows], values[rows]))
+        drawn.append(average_precision_score(wrong[rows], values[rows]))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return average_precision(wrong, values), float(low), float(high)
+    return average_precision_score(wrong, values), float(low), float(high)
 
 
 def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from diet_explorer import Run, Workspace
 from diet_explorer.training.config import RunConfig
-from diet_explorer.workspace.workspace import SAMPLE_SETTINGS
+from diet_explorer.workspace.sample import SAMPLE_SETTINGS
 from tests.benchmarks.million_rows import FOLDER, make_mean, make_seed, million_rows
 
 
