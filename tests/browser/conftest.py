@@ -28,6 +28,8 @@ from tests.tiny_runs import save_sentences
 expect.set_options(timeout=60_000)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+# software OpenGL is for WebGL alone: composing pages with it took twice the processor time of all else in Chromium
+ARGUMENTS += ["--disable-gpu-compositing", "--disable-gpu-rasterization"]
 
 
 class LiveApp:
@@ -142,7 +144,9 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     pages: list[Page] = []
 
     def make(url: str, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True, **options)
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, accept_downloads=True, reduced_motion="reduce", **options
+        )
         page = context.new_page()
         page.goto(url)
         pages.append(page)
