@@ -31,19 +31,6 @@ ScoreOption = Annotated[
 ]
 TopOption = Annotated[int, typer.Option(min=1, help="How many examples.")]
 
-TextOption = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text.")]
-TextPairOption = Annotated[str | None, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")]
-LabelOption = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of the label.")]
-IdOption = Annotated[
-    str | None, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")
-]
-SplitOption = Annotated[
-    str | None, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")
-]
-EncodingOption = Annotated[
-    str | None, typer.Option(metavar="CODEC", help="Encoding of a text file, such as cp1252. Default: UTF-8.")
-]
-
 
 def open_workspace(home: str | None) -> Workspace:
     """The workspace of the option, else that of the settings; its imports wait until a command runs."""

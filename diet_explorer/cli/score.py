@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diet_explorer.cli import output as out
-from diet_explorer.cli.data import import_file, names_a_file
 from diet_explorer.cli.finding import find_dataset
-from diet_explorer.cli.options import (
-    EncodingOption,
-    IdOption,
-    JsonOption,
-    LabelOption,
-    SplitOption,
-    TextOption,
-    TextPairOption,
-    WorkspaceOption,
-    open_workspace,
-)
+from diet_explorer.cli.importing import SourceFlags, import_file, names_a_file, with_source_flags
+from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.cli.runs import run_facts, wait_for_run
 from diet_explorer.errors import BadInputError
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints, parse_checkpoints
@@ -34,15 +24,12 @@ EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
 _DEFAULTS = RunConfig(dataset_id="")
 
 
+@with_source_flags
 def score_command(
     data: Annotated[
         str, typer.Argument(metavar="DATASET|FILE", help="Id or name of a dataset, last, or a file to import.")
     ],
-    text: TextOption = None,
-    label: LabelOption = None,
-    text_pair: TextPairOption = None,
-    id_column: IdOption = None,
-    split: SplitOption = None,
+    flags: SourceFlags,
     name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
     model: Annotated[str, typer.Option(metavar="bundled|PATH|HUB_ID", help="What is fine-tuned.")] = BUNDLED,
     epochs: Annotated[int, typer.Option(help="Passes over the training split.")] = _DEFAULTS.epochs,
@@ -64,7 +51,6 @@ def score_command(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Only time a few batches and say what each choice of --grand costs.")
     ] = False,
-    encoding: EncodingOption = None,
     home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,9 +62,9 @@ def score_command(
     from diet_explorer.jobs.slots import workers_in_words
 
     if names_a_file(data):
-        dataset = import_file(workspace, data, text, label, text_pair, id_column, split, None, encoding)
-    elif any((text, label, text_pair, id_column, split)):
-        raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the columns for a dataset.")
+        dataset = import_file(workspace, data, flags)
+    elif flags.given:
+        raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the options for a file.")
     else:
         dataset = find_dataset(workspace, data)
     if estimate:

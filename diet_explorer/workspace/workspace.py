@@ -12,6 +12,7 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.readers.opening import Source, open_source
+from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
@@ -112,6 +113,10 @@ class Workspace:
         id: str | None = None,
         split: str | None = None,
         name: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        header: bool | None = None,
+        column_names: Sequence[str] | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> Dataset:
         """Import a file, a folder or ``hub:NAME``; importing the same content again gives the same dataset.
@@ -124,6 +129,14 @@ class Workspace:
             Names of the columns.
         name : str, optional
             What to call the dataset; by default the file's name.
+        encoding : str, optional
+            Codec of a text file, such as ``cp1252``; by default its byte order mark decides, else UTF-8.
+        delimiter : str, optional
+            What separates the cells of a CSV or TSV file; by default it is guessed from the first rows.
+        header : bool, optional
+            Whether the first line of a CSV or TSV file names the columns; by default its looks decide.
+        column_names : sequence of str, optional
+            What to call the columns of a CSV or TSV file; without a header they are ``column 1``, ``column 2``, ….
         progress : callable, optional
             Called with the share done in [0, 1] and a word on what is happening.
 
@@ -132,7 +145,11 @@ class Workspace:
         BadInputError
             The file or a column cannot be used. Single unusable rows are set aside instead; see `Dataset.set_aside`.
         """
-        source = location if isinstance(location, Source) else open_source(location)
+        names = None if column_names is None else tuple(column_names)
+        options = ReadingOptions(encoding=encoding, delimiter=delimiter, header=header, column_names=names)
+        if isinstance(location, Source):
+            options.check("an opened source")
+        source = location if isinstance(location, Source) else open_source(location, options)
         mapping = ColumnMapping(text=text, label=label, text_pair=text_pair, id=id, split=split)
         return self._imported(source, mapping, name, progress)
 

@@ -11,6 +11,7 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import Source, open_source
+from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 
@@ -29,8 +30,8 @@ class Importer:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def open(self, name: str, content: str | bytes, encoding: str | None = None) -> Source:
-        return open_source(self.write(name, content), encoding=encoding)
+    def open(self, name: str, content: str | bytes, **options: Any) -> Source:
+        return open_source(self.write(name, content), ReadingOptions(**options))
 
     def run(self, name: str, content: str | bytes, mapping: ColumnMapping = MAPPING) -> DatasetManifest:
         return import_examples(self.open(name, content), mapping, self.files)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_newlines
+from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
@@ -30,24 +31,28 @@ _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 
 
 class CsvSource(Source):
-    """A CSV or TSV file with a header.
+    """A CSV or TSV file.
 
-    The delimiter of a ``.csv`` file is the one of ``, ; TAB |`` that its header has most of, outside quotes.
+    Unless the options say so, the first row that is not blank is the header, and the delimiter of a ``.csv`` file is
+    the one of ``, ; TAB |`` that its header has most of, outside quotes.
     Quotes of a TSV file count as plain characters if they are not clean quoting throughout, as in the GLUE files.
     """
 
     typed = False
 
-    def __init__(self, file: TextFile, *, is_tsv: bool) -> None:
+    def __init__(self, file: TextFile, options: ReadingOptions = DEFAULT_OPTIONS, *, is_tsv: bool) -> None:
         super().__init__(str(file.path), file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
         beginning = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
-        self._delimiter = "\t" if is_tsv else _guess_delimiter(beginning)
-        header = _header(beginning, self._delimiter, self.location)
-        self._columns = _column_names(header.cells or [], self.location)
-        self._first_line = header.line + header.lines
-        self._header_bytes = len(beginning[: header.end].encode())
+        self._delimiter = options.delimiter or ("\t" if is_tsv else _guess_delimiter(beginning))
+        first = _first_row(beginning, self._delimiter, self.location)
+        has_header = options.header is not False and (options.header or options.column_names is None)
+        self._columns = _column_names(first.cells or [], options, has_header=has_header, location=self.location)
+        self._first_line, self._header_bytes = 1, 0
+        if has_header:
+            self._first_line = first.line + first.lines
+            self._header_bytes = len(beginning[: first.end].encode())
         quoting = inspect_quoting(file, self._delimiter)
         self._clean = quoting.is_clean
         self._quoting = quoting.is_clean or not is_tsv
@@ -242,7 +247,7 @@ def _guess_delimiter(beginning: str) -> str:
     return max(",;\t|", key=lambda delimiter: counts[delimiter])
 
 
-def _header(beginning: str, delimiter: str, location: str) -> Record:
+def _first_row(beginning: str, delimiter: str, location: str) -> Record:
     for record in CarefulCsv([beginning.encode()], delimiter).records():
         if record.cells is None:
             raise BadInputError(
@@ -253,8 +258,18 @@ def _header(beginning: str, delimiter: str, location: str) -> Record:
     raise BadInputError(f"The file {location} has no header.", "Name the columns in the first line.")
 
 
-def _column_names(cells: list[str], location: str) -> list[str]:
-    names = [cell if cell.strip() else f"column {number}" for number, cell in enumerate(cells, start=1)]
+def _column_names(cells: list[str], options: ReadingOptions, *, has_header: bool, location: str) -> list[str]:
+    """The names that were given, else those of the header, else numbered ones."""
+    if options.column_names is not None:
+        if len(options.column_names) != len(cells):
+            raise BadInputError(
+                f"{location} has {len(cells)} columns, but {len(options.column_names)} column names are given.",
+                "Name every column once, in the order of the file.",
+            )
+        return list(options.column_names)
+    names = [
+        cell.strip() if has_header and cell.strip() else f"column {number}" for number, cell in enumerate(cells, 1)
+    ]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise BadInputError(

@@ -26,7 +26,7 @@ _FOREIGN_FORMATS = (
 class TextFile:
     """A CSV, TSV or JSON Lines file; if its name ends in ``.gz`` it is read through gzip.
 
-    The encoding is a codec name of Python. Without one, a byte order mark decides, and UTF-8 where there is none. An
+    The encoding is one of `ReadingOptions`. Without one, a byte order mark decides, and UTF-8 where there is none. An
     empty file, one of another format or one that is not in its encoding is a BadInputError.
     """
 
@@ -40,7 +40,7 @@ class TextFile:
         for magic, what, remedy in _FOREIGN_FORMATS:
             if beginning.startswith(magic):
                 raise BadInputError(f"The file {path} is {what}, not text.", remedy)
-        self.encoding = _codec(encoding) if encoding else _encoding_by_mark(beginning)
+        self.encoding = encoding or _encoding_by_mark(beginning)
         self._mark_length = 3 if self.encoding == "utf-8" and beginning.startswith(codecs.BOM_UTF8) else 0
         self._check_encoding()
 
@@ -109,16 +109,6 @@ class TextFile:
             f"The file {self.path} is not {self.encoding.upper()} text: byte {offset} (line {line}) cannot be decoded.",
             "Save it as UTF-8, or name its encoding, for instance cp1252 (Western European) or utf-16.",
         )
-
-
-def _codec(name: str) -> str:
-    try:
-        "".encode(name)
-        return codecs.lookup(name).name
-    except LookupError as error:
-        raise BadInputError(
-            f"The encoding {name!r} is unknown.", "Use a name such as utf-8, cp1252, latin-1 or utf-16."
-        ) from error
 
 
 def _encoding_by_mark(beginning: bytes) -> str:
