@@ -100,7 +100,7 @@ def _add() -> None:
             with left, st.container(key="check-details"):
                 draw_charts(report, class_colours(list(report.classes)), key="check")
                 draw_set_aside(
-                    pd.DataFrame(report.set_aside_rows, columns=["line", "reason", "remedy", "raw"]),
+                    pd.DataFrame(report.set_aside_rows, columns=["line", "reason", "remedy", "raw", "file"]),
                     report.set_aside,
                     key="check-set-aside",
                 )

@@ -13,14 +13,21 @@ from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspac
 
 @with_source_flags
 def import_command(
-    location: Annotated[str, typer.Argument(metavar="FILE|FOLDER|hub:NAME", help="CSV, TSV, JSON Lines, Parquet, …")],
+    locations: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|GLOB|-|URL|hub:NAME",
+            help="A data file, several whose names are splits, a folder of them, or - for what is piped in. "
+            "With [SPLIT] behind a folder or hub:NAME:CONFIG only that split.",
+        ),
+    ],
     flags: SourceFlags,
     name: Annotated[str | None, typer.Option(help="What to call the dataset. Default: the file's name.")] = None,
     home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a dataset and report what its rows are like."""
-    dataset = import_file(open_workspace(home), location, flags, name)
+    dataset = import_file(open_workspace(home), locations, flags, name)
     if as_json:
         out.print_json(dataset.manifest.to_json())
         return
@@ -29,5 +36,6 @@ def import_command(
     aside = dataset.set_aside()
     if len(aside):
         first = aside.iloc[0]
-        out.print_line(f"Set aside: {len(aside):,} rows, the first in line {first['line']}: {first['reason']}")
+        of_file = f" of {first['file']}" if first["file"] else ""
+        out.print_line(f"Set aside: {len(aside):,} rows, the first in line {first['line']}{of_file}: {first['reason']}")
     out.print_line(f"Next: diet-explorer score {dataset.id}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +43,10 @@ _FLAGS: dict[str, tuple[Any, Any]] = {
         _Text,
         typer.Option("--column-names", metavar="NAME,NAME,…", help="What to call the columns, in their order."),
     ),
+    "sheet": (
+        _Text,
+        typer.Option("--sheet", metavar="NAME", help="Sheet of an Excel workbook. Default: the first with rows."),
+    ),
 }
 
 
@@ -59,6 +63,7 @@ class SourceFlags:
     delimiter: str | None = None
     header: bool | None = None
     column_names: str | None = None
+    sheet: str | None = None
 
     @property
     def given(self) -> bool:
@@ -68,7 +73,7 @@ class SourceFlags:
     def reading(self) -> ReadingOptions:
         """Those for the reading."""
         names = None if self.column_names is None else tuple(next(csv.reader([self.column_names]), []))
-        return ReadingOptions(self.encoding, self.delimiter, self.header, names)
+        return ReadingOptions(self.encoding, self.delimiter, self.header, names, self.sheet)
 
 
 def with_source_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -89,11 +94,14 @@ def with_source_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def names_a_file(data: str) -> bool:
     """Whether a word on the command line means a file or `hub:NAME` rather than a dataset of the workspace."""
-    looks = data.startswith(("hub:", ".", "/", "~")) or "/" in data or Path(data).suffix != ""
-    return looks or Path(data).is_file()
+    word = data.strip()
+    looks = word == "-" or word.startswith(("hub:", ".", "/", "~", '"', "'")) or "/" in word or Path(word).suffix != ""
+    return looks or Path(data).exists()
 
 
-def import_file(workspace: Workspace, location: str, flags: SourceFlags, name: str | None = None) -> Dataset:
+def import_file(
+    workspace: Workspace, location: str | Sequence[str], flags: SourceFlags, name: str | None = None
+) -> Dataset:
     """Import a file as the options say.
 
     Raises
@@ -108,7 +116,7 @@ def import_file(workspace: Workspace, location: str, flags: SourceFlags, name: s
         needed = (("--text", flags.text), ("--label", flags.label))
         missing = " and ".join(flag for flag, value in needed if value is None)
         columns = ", ".join(source.columns())
-        raise BadInputError(f"Importing {location} needs {missing}.", f"Its columns are: {columns}.")
+        raise BadInputError(f"Importing {source.location} needs {missing}.", f"Its columns are: {columns}.")
     line = out.LiveLine()
     try:
         return workspace.import_dataset(

@@ -31,7 +31,7 @@ ROW_GROUP = 32_768
 # Shares of the whole import that the two readings take.
 _SURVEYED = 0.7
 _SET_ASIDE_SCHEMA = pa.schema(
-    [("line", pa.int64()), ("reason", pa.string()), ("remedy", pa.string()), ("raw", pa.string())]
+    [("line", pa.int64()), *((name, pa.string()) for name in ("reason", "remedy", "raw", "file"))]
 )
 
 
@@ -99,11 +99,11 @@ def _write_rows(
                 if usable.num_rows:
                     examples.write_table(usable)
                 if unusable:
-                    set_aside.write_table(_set_aside_table(unusable))
+                    set_aside.write_table(_set_aside_table(source, unusable))
                 if progress is not None:
                     progress(source.fraction_read, f"Wrote {rows.written:,} rows")
             rows.check_complete()
-            set_aside.write_table(_set_aside_table(rows.trailing_bad_rows()))
+            set_aside.write_table(_set_aside_table(source, rows.trailing_bad_rows()))
         waiting.seek(0)
         with files.atomic_writer(paths.set_aside) as stream:
             shutil.copyfileobj(waiting, stream)
@@ -205,8 +205,8 @@ class _RowBuilder:
         return BadInputError(f"{self._source.location} changed while it was being read.", "Import it again.")
 
 
-def _set_aside_table(rows: list[BadRow]) -> pa.Table:
-    return pa.Table.from_pylist([row.to_json() for row in rows], schema=_SET_ASIDE_SCHEMA)
+def _set_aside_table(source: Source, rows: list[BadRow]) -> pa.Table:
+    return pa.Table.from_pylist([source.written(row) for row in rows], schema=_SET_ASIDE_SCHEMA)
 
 
 def _describe_columns(facts: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:

@@ -30,7 +30,7 @@ class ValidationReport:
     set_aside : dict of str to int
         Rows that cannot be used, per reason.
     set_aside_rows : list of dict
-        ``line, reason, remedy, raw`` of the first 100 of them; the rest is in `set_aside.parquet` after the import.
+        ``line, reason, remedy, raw, file`` of the first 100 of them; after the import all are in `set_aside.parquet`.
     classes : dict of str to dict of str to int
         Kept rows per class and split.
     splits : dict of str to int

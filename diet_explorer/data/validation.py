@@ -65,7 +65,9 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         complete=surveyed.complete,
     )
     refusal = find_refusal(report, mapping, surveyed.label_type)
-    return replace(report, warnings=find_warnings(report), refusals=[] if refusal is None else [refusal])
+    return replace(
+        report, warnings=[*source.notices, *find_warnings(report)], refusals=[] if refusal is None else [refusal]
+    )
 
 
 def _count_reasons(surveyed: Survey) -> dict[str, int]:
@@ -84,7 +86,7 @@ def _first_set_aside(source: Source, surveyed: Survey) -> list[dict[str, Any]]:
         for position, raw in zip(positions, texts, strict=True)
     ]
     listed = sorted([*rows, *surveyed.bad_rows], key=lambda row: row.line)[:LISTED_ROWS]
-    return [row.to_json() for row in listed]
+    return [source.written(row) for row in listed]
 
 
 def _raw_rows(source: Source, positions: list[int]) -> list[str]:

@@ -198,6 +198,12 @@ class Dataset:
         return conflicting_labels(self.context.queries, self.context.files, self.manifest)
 
     def set_aside(self) -> pd.DataFrame:
-        """Rows that could not be used: ``line, reason, remedy, raw``."""
+        """Rows that could not be used, in the order of the source.
+
+        Returns
+        -------
+        DataFrame
+            ``line, reason, remedy, raw`` and ``file``, which is None where the source is a single one.
+        """
         path = Layout(self.context.files).dataset(self.id).set_aside
-        return self.context.queries.frame(f"SELECT * FROM {parquet(path)} ORDER BY line")
+        return self.context.queries.frame(f"SELECT * FROM {parquet(path)}")

@@ -105,7 +105,7 @@ class Workspace:
 
     def import_dataset(
         self,
-        location: str | Path | Source,
+        location: str | Path | Sequence[str | Path] | Source,
         *,
         text: str,
         label: str,
@@ -117,14 +117,16 @@ class Workspace:
         delimiter: str | None = None,
         header: bool | None = None,
         column_names: Sequence[str] | None = None,
+        sheet: str | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> Dataset:
         """Import a file, a folder or ``hub:NAME``; importing the same content again gives the same dataset.
 
         Parameters
         ----------
-        location : str, Path or Source
-            CSV, TSV, JSON Lines, Parquet, a `datasets` folder, or ``hub:NAME``.
+        location : str, Path, sequence of these, or Source
+            A data file of any format, a folder or glob of them whose names are splits, a `datasets` folder, a URL, or
+            ``hub:NAME``; see `open_source`.
         text, label, text_pair, id, split : str
             Names of the columns.
         name : str, optional
@@ -137,6 +139,8 @@ class Workspace:
             Whether the first line of a CSV or TSV file names the columns; by default its looks decide.
         column_names : sequence of str, optional
             What to call the columns of a CSV or TSV file; without a header they are ``column 1``, ``column 2``, ….
+        sheet : str, optional
+            Which sheet of an Excel workbook; by default the first that has rows.
         progress : callable, optional
             Called with the share done in [0, 1] and a word on what is happening.
 
@@ -146,7 +150,7 @@ class Workspace:
             The file or a column cannot be used. Single unusable rows are set aside instead; see `Dataset.set_aside`.
         """
         names = None if column_names is None else tuple(column_names)
-        options = ReadingOptions(encoding=encoding, delimiter=delimiter, header=header, column_names=names)
+        options = ReadingOptions(encoding, delimiter, header, names, sheet)
         if isinstance(location, Source):
             options.check("an opened source")
         source = location if isinstance(location, Source) else open_source(location, options)

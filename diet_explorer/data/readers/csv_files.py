@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_newlines
+from diet_explorer.data.readers.data_file import DataFile
+from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
@@ -27,6 +30,8 @@ from diet_explorer.errors import BadInputError
 
 BLOCK = 1 << 24
 _HEADER_CHARACTERS = 1 << 20
+_ROWS_LOOKED_AT = 200
+_ALIKE = 0.9  # share of the rows that have as many cells as the first, in a text that is taken for a table
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 
 
@@ -41,7 +46,7 @@ class CsvSource(Source):
     typed = False
 
     def __init__(self, file: TextFile, options: ReadingOptions = DEFAULT_OPTIONS, *, is_tsv: bool) -> None:
-        super().__init__(str(file.path), file.stem)
+        super().__init__(file.location, file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
         beginning = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
@@ -277,3 +282,34 @@ def _column_names(cells: list[str], options: ReadingOptions, *, has_header: bool
             "Give each column a name of its own.",
         )
     return names
+
+
+def _looks_delimited(text: str, delimiters: str) -> bool:
+    """Whether nearly all records of a beginning have as many cells as the first, and more than one."""
+    for delimiter in delimiters:
+        records = list(CarefulCsv([text.encode()], delimiter).records())[:_ROWS_LOOKED_AT]
+        cells = [len(record.cells) for record in records[: max(1, len(records) - 1)] if record.cells]
+        if cells and cells[0] > 1 and cells.count(cells[0]) >= _ALIKE * len(cells):
+            return True
+    return False
+
+
+def _open(file: DataFile, options: ReadingOptions, *, is_tsv: bool) -> Source:
+    options.check("a CSV file", ("encoding", "delimiter", "header", "column_names"))
+    return CsvSource(TextFile(file, options.encoding), options, is_tsv=is_tsv)
+
+
+CSV = Format(
+    title="CSV",
+    endings=(".csv",),
+    open=partial(_open, is_tsv=False),
+    description="with a header; cells separated by comma, semicolon, tab or bar",
+    looks_like=lambda text: _looks_delimited(text, ",;|"),
+)
+TSV = Format(
+    title="TSV",
+    endings=(".tsv", ".tab"),
+    open=partial(_open, is_tsv=True),
+    description="with a header; cells separated by tabs",
+    looks_like=lambda text: _looks_delimited(text, "\t"),
+)

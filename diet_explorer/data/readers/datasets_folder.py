@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +13,61 @@ import pyarrow as pa
 
 from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_unique, class_names_of
 from diet_explorer.data.readers.source import Batch, Source
+from diet_explorer.data.readers.split_names import chosen_names
+from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
+_GRAMMAR = "Write hub:OWNER/NAME, hub:OWNER/NAME:CONFIG or hub:OWNER/NAME:CONFIG[SPLIT]."
 
 
-class DatasetsSource(Source):
-    """One or several splits of the `datasets` library, one after the other.
-
-    With several splits, a column ``split`` (or ``split name``, if there is one of that name) distinguishes them. A
-    single dataset has the name None.
-    """
+class DatasetSource(Source):
+    """One split of the `datasets` library."""
 
     typed = True
 
-    def __init__(self, splits: dict[str | None, Any], location: str, name: str, kind: str) -> None:
+    def __init__(self, data: Any, location: str, name: str, kind: str) -> None:
         super().__init__(location, name)
         self.kind = kind
-        self._splits = splits
-        schemas = {split: data.features.arrow_schema for split, data in splits.items()}
-        self._schema = next(iter(schemas.values()))
-        for split, schema in schemas.items():
-            if not schema.equals(self._schema):
-                raise BadInputError(
-                    f"Split {split!r} of {location} has other columns or types than split {next(iter(schemas))!r}.",
-                    "Give all splits the same columns, or import one of them.",
-                )
+        self._data = data
+        self._schema = data.features.arrow_schema
         check_unique(self._schema.names, location)
-        self._split_column = "split" if "split" not in self._schema.names else "split name"
 
     def columns(self) -> list[str]:
-        return [*self._schema.names, *([] if None in self._splits else [self._split_column])]
+        return list(self._schema.names)
 
     def sha256(self) -> str:
         digest = hashlib.sha256()
-        for split, data in self._splits.items():
-            digest.update(f"{split}\0".encode())
-            for cached in data.cache_files:
-                digest.update(bytes.fromhex(file_sha256(cached["filename"])))
+        for cached in self._data.cache_files:
+            digest.update(bytes.fromhex(file_sha256(cached["filename"])))
         return digest.hexdigest()
 
     def class_names(self, column: str) -> list[str] | None:
         return class_names_of(self._schema).get(column)
 
+    def types(self) -> dict[str, pa.DataType]:
+        return {field.name: field.type for field in self._schema}
+
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
-        row, rows = 0, sum(len(data) for data in self._splits.values())
-        for split, data in self._splits.items():
-            batch_size = bounded_batch_size(size, data.data.nbytes / max(len(data), 1))
-            for table in data.with_format("arrow").iter(batch_size=batch_size):
-                if split is not None:
-                    table = table.append_column(self._split_column, pa.repeat(pa.scalar(split), table.num_rows))
-                lines = np.arange(row + 1, row + 1 + table.num_rows)
-                row += table.num_rows
-                self.fraction_read = row / max(rows, 1)
-                yield table, lines
+        rows = 0
+        batch_size = bounded_batch_size(size, self._data.data.nbytes / max(len(self._data), 1))
+        for table in self._data.with_format("arrow").iter(batch_size=batch_size):
+            lines = np.arange(rows + 1, rows + 1 + table.num_rows)
+            rows += table.num_rows
+            self.fraction_read = rows / len(self._data)
+            yield table, lines
 
 
-def open_folder(path: Path) -> DatasetsSource:
-    """Open a folder that `datasets` wrote with ``save_to_disk``."""
-    if not ((path / "dataset_dict.json").is_file() or (path / "state.json").is_file()):
-        raise BadInputError(
-            f"The folder {path} was not written by datasets' save_to_disk.",
-            "Give such a folder, or a single CSV, TSV, JSON Lines or Parquet file.",
-        )
+def was_saved(path: Path) -> bool:
+    """Whether `datasets` wrote a folder with ``save_to_disk``."""
+    return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
+
+
+def open_saved(path: Path, splits: Sequence[str] = ()) -> Source:
+    """Open a folder that `datasets` wrote with ``save_to_disk``, or some of its splits."""
     from datasets import load_from_disk
 
     try:
@@ -87,16 +76,14 @@ def open_folder(path: Path) -> DatasetsSource:
         raise BadInputError(
             f"The folder {path} cannot be read by datasets: {_first_line(error)}.", "Write it again with save_to_disk."
         ) from error
-    return DatasetsSource(_by_split(loaded), str(path), path.name, "datasets")
+    return _source(loaded, str(path), path.resolve().name, "datasets", splits)
 
 
-def open_hub(location: str) -> DatasetsSource:
-    """Download (or take from the cache) a dataset of the Hub: ``hub:NAME[:CONFIG][@REVISION]``."""
+def open_hub(location: str, splits: Sequence[str] = ()) -> Source:
+    """Download (or take from the cache) a dataset of the Hub, or some of its splits."""
     match = _HUB_NAME.fullmatch(location)
     if match is None:
-        raise BadInputError(
-            f"{location!r} does not name a dataset of the Hub.", "Write hub:OWNER/NAME or hub:OWNER/NAME:CONFIG."
-        )
+        raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
@@ -104,13 +91,20 @@ def open_hub(location: str) -> DatasetsSource:
         loaded = load_dataset(match["name"], match["config"], revision=match["revision"])
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         raise _hub_error(match["name"], error) from error
-    return DatasetsSource(_by_split(loaded), location, match["name"].split("/")[-1], "hub")
+    return _source(loaded, location, match["name"].split("/")[-1], "hub", splits)
 
 
-def _by_split(loaded: Any) -> dict[str | None, Any]:
+def _source(loaded: Any, location: str, name: str, kind: str, splits: Sequence[str]) -> Source:
     from datasets import DatasetDict
 
-    return dict(loaded) if isinstance(loaded, DatasetDict) else {None: loaded}
+    if not isinstance(loaded, DatasetDict):
+        chosen_names([], splits, location)
+        return DatasetSource(loaded, location, name, kind)
+    names = chosen_names(list(loaded), splits, location)
+    if len(names) == 1 and splits:
+        return DatasetSource(loaded[names[0]], location, name, kind)
+    parts = [Part(DatasetSource(loaded[split], location, name, kind), split, f"split {split}") for split in names]
+    return SplitsSource(parts, location, name, kind)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,9 +1,10 @@
-"""JSON Lines: one JSON object per line."""
+"""JSON: objects that are rows, one per line."""
 
 from __future__ import annotations
 
 import json
 import secrets
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,37 +15,27 @@ from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError
 
-_LINES_FOR_COLUMNS = 1_000
+_ROWS_FOR_COLUMNS = 1_000
 _MAX_CHARACTERS = 1 << 24
 
 
-class JsonLinesSource(Source):
-    """A file with one JSON object per line.
+class JsonSource(Source):
+    """Rows that are JSON objects.
 
     Values are read as strings: numbers and booleans as JSON writes them, lists and objects as JSON text, ``null`` and
     ``NaN`` as null. Columns with at least one string are in `quoted_columns` after a full reading.
     """
 
     typed = False
-    kind = "jsonl"
 
     def __init__(self, file: TextFile) -> None:
-        super().__init__(str(file.path), file.stem)
+        super().__init__(file.location, file.stem)
         self._file = file
         self._columns: dict[str, None] = {}
-        first_line = next((line for _, block in self._blocks() for line in block if line.strip()), "")
-        if first_line.lstrip().startswith("["):
-            raise BadInputError(
-                f"The file {self.location} is a JSON array, not JSON Lines.",
-                "Write one object per line, for instance with pandas: to_json(path, orient='records', lines=True).",
-            )
-        for _ in self.batches(size=_LINES_FOR_COLUMNS):
+        for _ in self.batches(size=_ROWS_FOR_COLUMNS):
             break
         if not self._columns:
-            raise BadInputError(
-                f"None of the first {_LINES_FOR_COLUMNS:,} lines of {self.location} is a JSON object.",
-                Reason.BROKEN_JSON.remedy,
-            )
+            raise self._without_rows()
 
     def columns(self) -> list[str]:
         return list(self._columns)
@@ -58,60 +49,17 @@ class JsonLinesSource(Source):
             yield self._table(rows), lines
         self.fraction_read = 1.0
 
+    @abstractmethod
     def _all_rows(self) -> Iterator[tuple[int, dict[str, Any], int]]:
-        """Line number, object and characters of every line that has one."""
-        for first, block in self._blocks():
-            for number, row in self._rows(first, block):
-                yield number, row, len(block[number - first])
+        """Line, object and characters of every row; what is no row is set aside, and new keys are remembered."""
 
-    def _blocks(self) -> Iterator[tuple[int, list[str]]]:
-        """Number of the first line, and lines."""
-        number, rest = 1, b""
-        for chunk in self._file.chunks():
-            complete, newline, rest_of_chunk = chunk.rpartition(b"\n")
-            if newline:
-                lines = (rest + complete).decode("utf-8").split("\n")
-                self.fraction_read = self._file.fraction()
-                yield number, lines
-                number += len(lines)
-                rest = b""
-            rest += rest_of_chunk
-        if rest:
-            yield number, [rest.decode("utf-8")]
+    @abstractmethod
+    def _without_rows(self) -> BadInputError:
+        """The error for a file whose beginning holds no row with a column."""
 
-    def _rows(self, first: int, block: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Number and object of every line that has one; the others are set aside."""
-        rows = _decoded_at_once(block)
-        if rows is not None:
-            known = self._columns.keys()
-            for number, row in enumerate(rows, first):
-                if not row.keys() <= known:
-                    self._columns.update(dict.fromkeys(row))
-                yield number, row
-            return
-        for number, text in enumerate(block, first):
-            parsed = self._parse(number, text)
-            if parsed is not None:
-                yield number, parsed
-
-    def _parse(self, number: int, text: str) -> dict[str, Any] | None:
-        """Return the object on a line, or None after setting the line aside."""
-        try:
-            row = _DECODER.decode(text)
-        except (ValueError, RecursionError):
-            reason = Reason.BROKEN_JSON if text.strip() else Reason.BLANK_ROW
-            self.set_aside(BadRow(number, reason, cut(text.rstrip("\r"))))
-            return None
-        if not isinstance(row, dict):
-            self.set_aside(BadRow(number, Reason.BROKEN_JSON, cut(text.rstrip("\r"))))
-            return None
-        # Only an escape can make a surrogate, as the file as a whole is valid UTF-8.
-        if "\\u" in text and not _is_encodable(row):
-            self.set_aside(BadRow(number, Reason.BROKEN_TEXT, cut(text.rstrip("\r"))))
-            return None
+    def _remember(self, row: dict[str, Any]) -> None:
         if not row.keys() <= self._columns.keys():
             self._columns.update(dict.fromkeys(row))
-        return row
 
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.table({name: self._column(name, [row.get(name) for row in rows]) for name in self._columns})
@@ -125,6 +73,55 @@ class JsonLinesSource(Source):
         return pa.array(values, pa.string())
 
 
+class JsonLinesSource(JsonSource):
+    """A file with one JSON object per line."""
+
+    kind = "jsonl"
+
+    def _without_rows(self) -> BadInputError:
+        return BadInputError(
+            f"None of the first {_ROWS_FOR_COLUMNS:,} lines of {self.location} is a JSON object.",
+            Reason.BROKEN_JSON.remedy,
+        )
+
+    def _all_rows(self) -> Iterator[tuple[int, dict[str, Any], int]]:
+        for first, block in self._file.blocks():
+            self.fraction_read = self._file.fraction()
+            for number, row in self._rows(first, block):
+                yield number, row, len(block[number - first])
+
+    def _rows(self, first: int, block: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and object of every line that has one; the others are set aside."""
+        rows = _decoded_at_once(block)
+        if rows is not None:
+            for number, row in enumerate(rows, first):
+                self._remember(row)
+                yield number, row
+            return
+        for number, text in enumerate(block, first):
+            parsed = self._parse(number, text)
+            if parsed is not None:
+                yield number, parsed
+
+    def _parse(self, number: int, text: str) -> dict[str, Any] | None:
+        """Return the object on a line, or None after setting the line aside."""
+        try:
+            row = DECODER.decode(text)
+        except (ValueError, RecursionError):
+            reason = Reason.BROKEN_JSON if text.strip() else Reason.BLANK_ROW
+            self.set_aside(BadRow(number, reason, cut(text.rstrip("\r"))))
+            return None
+        if not isinstance(row, dict):
+            self.set_aside(BadRow(number, Reason.BROKEN_JSON, cut(text.rstrip("\r"))))
+            return None
+        # Only an escape can make a surrogate, as the file as a whole is valid UTF-8.
+        if "\\u" in text and not is_encodable(row):
+            self.set_aside(BadRow(number, Reason.BROKEN_TEXT, cut(text.rstrip("\r"))))
+            return None
+        self._remember(row)
+        return row
+
+
 def _decoded_at_once(block: list[str]) -> list[dict[str, Any]] | None:
     """The objects of all lines by one call of the decoder, which is several times faster than a call per line.
 
@@ -136,7 +133,7 @@ def _decoded_at_once(block: list[str]) -> list[dict[str, Any]] | None:
     if "\\u" in text:
         return None
     try:
-        values = _DECODER.decode(f"[{text}]")
+        values = DECODER.decode(f"[{text}]")
     except (ValueError, RecursionError):
         return None
     rows, between = values[::2], values[1::2]
@@ -153,11 +150,12 @@ def _written(value: Any) -> str:
     return repr(value) if type(value) in (int, float) else _ENCODER.encode(value)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_constant)
+DECODER = json.JSONDecoder(parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def _is_encodable(row: dict[str, Any]) -> bool:
+def is_encodable(row: dict[str, Any]) -> bool:
+    """Whether a row holds no half of a surrogate pair."""
     try:
         _written(row).encode()
     except UnicodeEncodeError:

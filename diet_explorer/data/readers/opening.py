@@ -1,61 +1,140 @@
-"""Open what the user named: a file, a folder of `datasets`, or a dataset of the Hub."""
+"""Open whatever a user names as a source."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from diet_explorer.data.readers.csv_files import CsvSource
-from diet_explorer.data.readers.datasets_folder import HUB_PREFIX, open_folder, open_hub
-from diet_explorer.data.readers.json_lines import JsonLinesSource
+from diet_explorer.data.readers.data_file import DataFile
+from diet_explorer.data.readers.datasets_folder import HUB_PREFIX, open_hub, open_saved, was_saved
+from diet_explorer.data.readers.folders import open_files, open_tree, tree_of_archive, tree_of_folder
+from diet_explorer.data.readers.foreign_files import is_zip, members_of, refuse_foreign, refuse_other_documents
+from diet_explorer.data.readers.formats import format_of, formats_in_words
+from diet_explorer.data.readers.locations import (
+    STDIN,
+    as_path,
+    cleaned,
+    downloaded,
+    from_pipe,
+    from_stdin,
+    is_url,
+    matches_of,
+    nothing_there,
+    selection,
+)
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
-from diet_explorer.data.readers.parquet_files import ParquetSource
 from diet_explorer.data.readers.source import Source
-from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.errors import BadInputError
 
 __all__ = ["Source", "open_source"]
 
-_KNOWN = ".csv, .tsv, .jsonl (also .gz of these), .parquet, a folder written by datasets' save_to_disk, or hub:NAME"
+_WORKBOOK = "xl/workbook.xml"
 
 
-def open_source(location: str | Path, options: ReadingOptions = DEFAULT_OPTIONS) -> Source:
-    """Open a CSV, TSV or JSON Lines file (also ``.gz``), a Parquet file, a folder of `datasets`, or a ``hub:NAME``.
+def open_source(location: str | Path | Sequence[str | Path], options: ReadingOptions = DEFAULT_OPTIONS) -> Source:
+    """Open a data file, a folder or a glob of them, what is piped in, a URL, or a dataset of the Hub.
 
-    BadInputError, with the location and a remedy, if there is nothing there, or what is there is empty, of a kind that
-    is not known, in another encoding, or damaged.
+    Parameters
+    ----------
+    location : str, Path, or sequence of these
+        A file of any format of `all_formats`, also compressed or in a zip archive; a folder that `datasets` saved, or
+        one of data files whose names are splits, or a glob or a list of such files; ``-`` for standard input; a URL;
+        ``hub:NAME``, ``hub:NAME:CONFIG``. With ``[SPLIT]`` at its end only that split is read, with ``:CONFIG`` at the
+        end of a folder only that configuration.
+    options : ReadingOptions, optional
+        How it is to be read.
+
+    Raises
+    ------
+    BadInputError
+        There is nothing there, or what is there is empty, of a kind that is not known, in another encoding, or damaged;
+        the message has the location and the remedy.
     """
+    if not isinstance(location, str | Path):
+        if len(location) == 1:
+            return open_source(location[0], options)
+        return _open_named([_existing(as_path(str(path))) for path in location], ", ".join(map(str, location)), options)
     text = str(location)
-    if text.startswith(HUB_PREFIX):
+    place = cleaned(text)
+    if place.startswith(HUB_PREFIX):
         options.check("a dataset of the Hub")
-        return open_hub(text)
-    path = Path(location).expanduser()
+        return open_hub(*selection(place))
     try:
-        return _open_path(path, options)
+        if place == STDIN:
+            return _open_file(from_stdin(), options)
+        if is_url(place):
+            return _open_file(downloaded(place), options)
+        return _open_path(text, options)
     except PermissionError as error:
-        raise BadInputError(f"{path} may not be read.", "Give this user the right to read it.") from error
+        raise BadInputError(f"{location} may not be read.", "Give this user the right to read it.") from error
     except OSError as error:
         raise BadInputError(
-            f"{path} cannot be read: {error.strerror or error}.", "Check the path and the disk."
+            f"{location} cannot be read: {error.strerror or error}.", "Check the path and the disk."
         ) from error
 
 
-def _open_path(path: Path, options: ReadingOptions) -> Source:
-    if not path.exists():
-        raise BadInputError(
-            f"There is no file or folder {path}.", "Check the path; give a dataset of the Hub as hub:NAME."
-        )
+def _open_path(text: str, options: ReadingOptions) -> Source:
+    """Open what a path means: a file or folder; else a glob; else a part of a folder or an archive."""
+    path = as_path(text)
+    if path.exists():
+        return _open_existing(path, options)
+    matches = matches_of(str(path))
+    if matches:
+        return _open_named(matches, str(path), options)
+    base, splits = selection(cleaned(text))
+    path_of_base, config = as_path(base), None
+    if not path_of_base.exists() and ":" in base:
+        folder, _, config = base.rpartition(":")
+        path_of_base = as_path(folder)
+    if (config or splits) and path_of_base.exists():
+        return _open_existing(path_of_base, options, config, splits)
+    matches = matches_of(str(path_of_base)) if splits else []
+    if matches:
+        return _open_named(matches, str(path_of_base), options, splits)
+    raise nothing_there(path)
+
+
+def _open_existing(
+    path: Path, options: ReadingOptions, config: str | None = None, splits: Sequence[str] = ()
+) -> Source:
     if path.is_dir():
-        options.check("a folder of datasets")
-        return open_folder(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    is_compressed = suffixes[-1:] == [".gz"]
-    suffix = "".join(suffixes[:-1][-1:] if is_compressed else suffixes[-1:])
-    if suffix in (".csv", ".tsv", ".tab"):
-        return CsvSource(TextFile(path, options.encoding), options, is_tsv=suffix != ".csv")
-    if suffix in (".jsonl", ".ndjson", ".json"):
-        options.check("a JSON Lines file", ("encoding",))
-        return JsonLinesSource(TextFile(path, options.encoding))
-    if suffix in (".parquet", ".pq") and not is_compressed:
-        options.check("a Parquet file")
-        return ParquetSource(path)
-    raise BadInputError(f"The kind of {path} is not known from its ending.", f"Give one of {_KNOWN}.")
+        if was_saved(path) and config is None:
+            options.check("a folder of datasets")
+            return open_saved(path, splits)
+        return open_tree(tree_of_folder(path), partial(_open_file, options=options), config=config, splits=splits)
+    file = DataFile(path) if path.is_file() else from_pipe(path)
+    return _open_file(file, options, config, splits)
+
+
+def _open_named(paths: Sequence[Path], location: str, options: ReadingOptions, splits: Sequence[str] = ()) -> Source:
+    return open_files(paths, partial(_open_file, options=options), location, splits)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise nothing_there(path)
+    return path
+
+
+def _open_file(
+    file: DataFile, options: ReadingOptions, config: str | None = None, splits: Sequence[str] = ()
+) -> Source:
+    """Open a single file, which may be an archive of several."""
+    refuse_foreign(file)
+    if file.member is None and is_zip(file.path):
+        members = members_of(file.path)
+        refuse_other_documents(file, members)
+        if _WORKBOOK not in members:
+            tree = tree_of_archive(file)
+            return open_tree(tree, partial(_open_file, options=options), config=config, splits=splits)
+    known = format_of(file)
+    if known is None:
+        raise BadInputError(
+            f"The kind of {file.location} is known neither from its ending nor from its first lines.",
+            f"Give one of these: {formats_in_words()}.",
+        )
+    source = known.open(file, options)
+    if splits or config is not None:
+        raise BadInputError(f"{file.location} is a single file without splits.", "Leave out what is behind its name.")
+    return source

@@ -27,6 +27,8 @@ class ReadingOptions:
         Whether the first line of a CSV or TSV file names the columns; by default its looks decide.
     column_names : tuple of str, optional
         What to call the columns of a CSV or TSV file, instead of the names in its header or where it has none.
+    sheet : str, optional
+        Which sheet of an Excel workbook; by default the first that has rows.
 
     Raises
     ------
@@ -38,6 +40,7 @@ class ReadingOptions:
     delimiter: str | None = None
     header: bool | None = None
     column_names: tuple[str, ...] | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -74,7 +77,13 @@ class ReadingOptions:
 
 
 DEFAULT_OPTIONS = ReadingOptions()
-_TITLES = {"encoding": "encoding", "delimiter": "delimiter", "header": "header", "column_names": "column names"}
+_TITLES = {
+    "encoding": "encoding",
+    "delimiter": "delimiter",
+    "header": "header",
+    "column_names": "column names",
+    "sheet": "sheet",
+}
 
 
 def _codec(name: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from diet_explorer.data.readers.data_file import DataFile
+from diet_explorer.data.readers.formats import Format
+from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import file_sha256
 
 _MAX_BYTES = 1 << 25
 
@@ -24,15 +25,15 @@ class ParquetSource(Source):
     typed = True
     kind = "parquet"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), path.stem)
-        self._path = path
-        if not path.stat().st_size:
-            raise BadInputError(f"The file {path} is empty.", "Give a file with rows.")
-        with self._open() as file:
-            self._schema = file.schema_arrow
-            self._rows = file.metadata.num_rows
-            groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
+    def __init__(self, file: DataFile) -> None:
+        super().__init__(file.location, file.stem)
+        self._file = file
+        if not file.beginning:
+            raise BadInputError(f"The file {self.location} is empty.", "Give a file with rows.")
+        with self._open() as parquet:
+            self._schema = parquet.schema_arrow
+            self._rows = parquet.metadata.num_rows
+            groups = map(parquet.metadata.row_group, range(parquet.metadata.num_row_groups))
             self._bytes_per_row = max((g.total_byte_size / max(g.num_rows, 1) for g in groups), default=1.0)
         check_unique(self._schema.names, self.location)
 
@@ -40,10 +41,13 @@ class ParquetSource(Source):
         return list(self._schema.names)
 
     def sha256(self) -> str:
-        return file_sha256(self._path)
+        return self._file.sha256()
 
     def class_names(self, column: str) -> list[str] | None:
         return class_names_of(self._schema).get(column)
+
+    def types(self) -> dict[str, pa.DataType]:
+        return {field.name: field.type for field in self._schema}
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
@@ -64,7 +68,7 @@ class ParquetSource(Source):
 
     def _open(self) -> Any:
         try:
-            return pq.ParquetFile(self._path)
+            return pq.ParquetFile(self._file.local_path)
         except PermissionError:
             raise
         except (pa.ArrowException, OSError) as error:
@@ -99,3 +103,17 @@ def class_names_of(schema: pa.Schema) -> dict[str, list[str]]:
         for column, feature in features.items()
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
     }
+
+
+def _open(file: DataFile, options: ReadingOptions) -> Source:
+    options.check("a Parquet file")
+    return ParquetSource(file)
+
+
+PARQUET = Format(
+    title="Parquet",
+    endings=(".parquet", ".pq"),
+    open=_open,
+    description="with the class names that `datasets` keeps in it",
+    has_signature=lambda beginning: beginning.startswith(b"PAR1"),
+)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow
 from diet_explorer.errors import BadInputError
 
@@ -42,7 +44,7 @@ def in_batches(
 class Source(ABC):
     """A table to be read in batches, as often as needed."""
 
-    kind: str  # csv, tsv, jsonl, parquet, datasets or hub
+    kind: str  # a short word for the format, such as csv
     typed: bool  # whether the columns have types of their own; if not, all columns are read as strings
 
     def __init__(self, location: str, name: str) -> None:
@@ -51,6 +53,7 @@ class Source(ABC):
         # Columns of an untyped source that must stay strings, since some value was written as a string (JSON).
         self.quoted_columns: set[str] = set()
         self.bad_rows: list[BadRow] = []  # met so far in the latest reading: no rows of the table
+        self.notices: list[Notice] = []  # what the reader chose or left out by itself, with what to do about it
         self.fraction_read = 0.0  # how much of the source the latest reading has covered, from 0 to 1
 
     @abstractmethod
@@ -73,6 +76,20 @@ class Source(ABC):
         """Return the names behind a column of `datasets`' ClassLabel type, or None for any other column."""
         return None
 
+    def types(self) -> dict[str, pa.DataType]:
+        """Return the Arrow types of the columns as far as the first rows tell; for typed sources."""
+        table = next((table for table, _ in self.batches(size=1)), None)
+        return {} if table is None else {field.name: field.type for field in table.schema}
+
+    def place(self, line: int) -> tuple[str | None, int]:
+        """Return the file, where the source has several, and the line in it that a line of `batches` means."""
+        return None, line
+
+    def written(self, row: BadRow) -> dict[str, Any]:
+        """Return a row that was set aside as plain data, with the file and its line in it."""
+        file, line = self.place(row.line)
+        return {**replace(row, line=line).to_json(), "file": file}
+
     def preview(self, n: int = 20) -> pd.DataFrame:
         """Return the first `n` rows, untyped sources as the strings that the user wrote."""
         for table, _ in self.batches(size=n):
@@ -85,8 +102,9 @@ class Source(ABC):
         self.bad_rows.append(row)
         if len(self.bad_rows) > MAX_BAD_ROWS:
             first = self.bad_rows[0]
+            file, line = self.place(first.line)
             raise BadInputError(
                 f"More than {MAX_BAD_ROWS:,} rows of {self.location} cannot be read; "
-                f"the first, at line {first.line}, for the reason: {first.reason.title}.",
+                f"the first, at line {line}{f' of {file}' if file else ''}, for the reason: {first.reason.title}.",
                 f"{first.reason.remedy} Check that the file is {self.kind.upper()}.",
             )

@@ -4,96 +4,85 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import file_sha256
 
 CHUNK = 1 << 22
+_LOOKED_AT = 4_096
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_FOREIGN_FORMATS = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "In Excel, save the sheet as CSV UTF-8."),
-    (b"PAR1", "a Parquet file", "Rename it to end in .parquet."),
-    (b"\x1f\x8b", "compressed with gzip", "Let its name end in .gz."),
-    (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
-    (b"%PDF", "a PDF document", "Give a table: CSV, TSV, JSON Lines or Parquet."),
-)
 
 
 class TextFile:
-    """A CSV, TSV or JSON Lines file; if its name ends in ``.gz`` it is read through gzip.
+    """A file of text, as UTF-8 whatever its encoding.
 
-    The encoding is one of `ReadingOptions`. Without one, a byte order mark decides, and UTF-8 where there is none. An
-    empty file, one of another format or one that is not in its encoding is a BadInputError.
+    The encoding is one of `ReadingOptions`. Without one, a byte order mark decides, or the zero bytes of UTF-16 without
+    a mark; and UTF-8 where there is none. An empty file, one of another format or one that is not in its encoding is a
+    BadInputError.
     """
 
-    def __init__(self, path: Path, encoding: str | None = None) -> None:
-        self.path = path
-        self._is_compressed = path.suffix.lower() == ".gz"
-        self.size = path.stat().st_size
-        beginning = self._beginning()
+    def __init__(self, file: DataFile, encoding: str | None = None) -> None:
+        self._file = file
+        self.location = file.location
+        self.stem = file.stem
+        beginning = file.beginning
         if not beginning:
-            raise BadInputError(f"The file {path} is empty.", "Give a file with a header and rows.")
-        for magic, what, remedy in _FOREIGN_FORMATS:
-            if beginning.startswith(magic):
-                raise BadInputError(f"The file {path} is {what}, not text.", remedy)
-        self.encoding = encoding or _encoding_by_mark(beginning)
+            raise BadInputError(f"The file {self.location} is empty.", "Give a file with a header and rows.")
+        self.encoding = encoding or encoding_of(beginning)
         self._mark_length = 3 if self.encoding == "utf-8" and beginning.startswith(codecs.BOM_UTF8) else 0
         self._check_encoding()
-
-    @property
-    def stem(self) -> str:
-        """The file's name without its endings."""
-        return Path(self.path.stem).stem if self._is_compressed else self.path.stem
 
     def chunks(self, skip: int = 0) -> Iterator[bytes]:
         """Yield the content from byte `skip` on as UTF-8, without a byte order mark, in chunks of bounded size."""
         stream = self.open(skip)
-        while chunk := self._read(stream, CHUNK):
+        while chunk := self._file.read(stream, CHUNK):
             yield chunk
 
     def open(self, skip: int = 0) -> Any:
         """Open the content as an Arrow stream of UTF-8 bytes, without a byte order mark, from byte `skip` on."""
-        stream = self._open_raw()
+        stream = self._file.open()
         if self.encoding != "utf-8":
             stream = pa.transcoding_input_stream(stream, self.encoding, "utf-8")
         if skip + self._mark_length:
-            self._read(stream, skip + self._mark_length)
+            self._file.read(stream, skip + self._mark_length)
         return stream
+
+    def blocks(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of the first line, and lines without their ends, in blocks of bounded size."""
+        number, rest = 1, b""
+        for chunk in self.chunks():
+            complete, newline, rest_of_chunk = chunk.rpartition(b"\n")
+            if newline:
+                lines = (rest + complete).decode("utf-8").split("\n")
+                yield number, lines
+                number += len(lines)
+                rest = b""
+            rest += rest_of_chunk
+        if rest:
+            yield number, [rest.decode("utf-8")]
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Yield number and content of every line."""
+        for first, block in self.blocks():
+            yield from enumerate(block, first)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the file's bytes as they are on disk."""
-        return file_sha256(self.path)
+        return self._file.sha256()
 
     def fraction(self) -> float:
         """Return how much of the file on disk the latest opened stream has consumed, from 0 to 1."""
-        return float(self._on_disk.tell() / self.size)
-
-    def _open_raw(self) -> Any:
-        self._on_disk = pa.OSFile(str(self.path))
-        return pa.CompressedInputStream(self._on_disk, "gzip") if self._is_compressed else self._on_disk
-
-    def _read(self, stream: Any, size: int) -> bytes:
-        try:
-            data: bytes = stream.read(size)
-        except OSError as error:
-            raise BadInputError(
-                f"The file {self.path} cannot be read to its end: {error}.", "Check that it is complete; copy it again."
-            ) from error
-        return data
-
-    def _beginning(self) -> bytes:
-        return self._read(self._open_raw(), 64)
+        return self._file.fraction()
 
     def _check_encoding(self) -> None:
         """Decode everything once, so that a wrong encoding shows before any row is read."""
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
-        stream, read, line = self._open_raw(), 0, 1
+        stream, read, line = self._file.open(), 0, 1
         while True:
-            chunk = self._read(stream, CHUNK)
+            chunk = self._file.read(stream, CHUNK)
             waiting = len(decoder.getstate()[0])
             try:
                 line += decoder.decode(chunk, final=not chunk).count("\n")
@@ -106,13 +95,30 @@ class TextFile:
 
     def _wrong_encoding(self, offset: int, line: int) -> BadInputError:
         return BadInputError(
-            f"The file {self.path} is not {self.encoding.upper()} text: byte {offset} (line {line}) cannot be decoded.",
+            f"The file {self.location} is not {self.encoding.upper()} text: "
+            f"byte {offset} (line {line}) cannot be decoded.",
             "Save it as UTF-8, or name its encoding, for instance cp1252 (Western European) or utf-16.",
         )
 
 
-def _encoding_by_mark(beginning: bytes) -> str:
+def _codec(name: str) -> str:
+    try:
+        "".encode(name)
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise BadInputError(
+            f"The encoding {name!r} is unknown.", "Use a name such as utf-8, cp1252, latin-1 or utf-16."
+        ) from error
+
+
+def encoding_of(beginning: bytes) -> str:
+    """The encoding that the first bytes of a text tell; UTF-8 where they tell none."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if beginning.startswith(mark):
             return encoding
+    even, odd = beginning[:_LOOKED_AT:2], beginning[1:_LOOKED_AT:2]
+    if odd.count(0) > len(odd) // 2 and not even.count(0):
+        return "utf-16-le"
+    if even.count(0) > len(even) // 2 and not odd.count(0):
+        return "utf-16-be"
     return "utf-8"

@@ -60,7 +60,8 @@ def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -
         return
     reasons = " · ".join(f"{reason}: {number:,}" for reason, number in counts.items())
     st.html(f'<p class="de-caption">Rows set aside <span class="de-quiet">{escape(reasons)}</span></p>')
-    shown = rows[list(_REASON_COLUMNS)].rename(columns=_REASON_COLUMNS)
+    of_files = ["file"] if "file" in rows and rows["file"].notna().any() else []
+    shown = rows[[*of_files, *_REASON_COLUMNS]].rename(columns={"file": "File", **_REASON_COLUMNS})
     shown = shown.assign(**{"Row as written": shown["Row as written"].map(visible)})
     st.dataframe(
         shown,
@@ -68,6 +69,7 @@ def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -
         hide_index=True,
         height=min(38 + 33 * len(shown), 210),
         column_config={
+            "File": st.column_config.TextColumn(width=130),
             "Line": st.column_config.NumberColumn(width=60, format="localized"),
             "Reason": st.column_config.TextColumn(width=130),
             "What to do": st.column_config.TextColumn(width="medium"),

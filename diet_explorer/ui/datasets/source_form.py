@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
+from diet_explorer.data.readers.formats import formats_in_words
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
@@ -21,7 +22,6 @@ from diet_explorer.ui.shell.workspace import open_workspace
 CHECKED_ROWS = 50_000
 _PREVIEW_ROWS = 20
 _KINDS = {"upload": "Upload a file", "path": "Path on this machine", "hub": "Hugging Face Hub"}
-_ENDINGS = ["csv", "tsv", "jsonl", "ndjson", "json", "gz", "parquet", "pq"]
 _ROLES = (
     ("text", "Text", True),
     ("text_pair", "Second text", False),
@@ -60,14 +60,15 @@ def draw_location() -> str | None:
         path = st.text_input(
             "File or folder",
             key="source-path",
-            placeholder="/data/reviews.csv, or a folder made by save_to_disk of datasets",
-            help="CSV, TSV, JSON Lines (also with .gz), Parquet, or a datasets folder, on the machine the app runs on.",
+            placeholder="/data/reviews.csv, or a folder with train.csv and test.csv",
+            help=f"{formats_in_words()}. Or a folder or a glob of such files whose names are splits, or one "
+            "that datasets saved; on the machine the app runs on.",
         ).strip()
         return path or None
     name = st.text_input(
         "Name on the Hub",
         key="source-hub",
-        placeholder="owner/name, or owner/name:configuration",
+        placeholder="owner/name, owner/name:configuration, or owner/name[split]",
         help="The app downloads it; this needs a network.",
     ).strip()
     return f"hub:{name.removeprefix('hub:')}" if name else None
@@ -143,11 +144,10 @@ def _uploaded() -> str | None:
     settings = open_workspace().settings
     file = st.file_uploader(
         "File",
-        type=_ENDINGS,
         key="upload",
         max_upload_size=settings.upload_limit_mb,
         label_visibility="collapsed",
-        help="CSV, TSV, JSON Lines (also with .gz) or Parquet, one example per row.",
+        help=f"{formats_in_words()}. One example per row; a zip archive may hold a file per split.",
     )
     kept: tuple[str, Path] | None = st.session_state.get(_UPLOAD)
     if kept is not None and (file is None or kept[0] != file.file_id):

@@ -16,6 +16,9 @@ from tests.data.importer import MAPPING, Importer
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes", "maybe"]), "n": Value("int16")})
 
 
+SPLIT_MAPPING = ColumnMapping(text="text", label="label", split="split")
+
+
 def dataset(start: int, labels: list[int]) -> Dataset:
     rows = range(start, start + len(labels))
     return Dataset.from_dict({"text": [f"text {n}" for n in rows], "label": labels, "n": list(rows)}, features=FEATURES)
@@ -42,7 +45,7 @@ def test_splits(importer: Importer) -> None:
     manifest = import_examples(source, ColumnMapping(text="text", label="label", split="split"), importer.files)
     assert manifest.splits == {"train": 3, "validation": 1, "test": 1}
     assert [row["split"] for row in importer.examples(manifest)] == ["train"] * 3 + ["validation", "test"]
-    assert importer.set_aside(manifest) == [(5, "label never seen in train")]
+    assert importer.set_aside(manifest) == [(1, "label never seen in train")]
 
 
 def test_filtered_and_shuffled_rows(importer: Importer) -> None:
@@ -58,12 +61,51 @@ def test_a_split_column_of_its_own(importer: Importer) -> None:
     assert open_source(importer.folder / "saved").columns() == ["text", "label", "n", "split", "split name"]
 
 
-def test_splits_of_different_columns(importer: Importer) -> None:
-    DatasetDict({"train": dataset(0, [0]), "test": dataset(1, [1]).remove_columns("n")}).save_to_disk(
-        importer.folder / "saved"
-    )
-    with pytest.raises(BadInputError, match=r"Split 'test' .* other columns or types than split 'train'"):
-        open_source(importer.folder / "saved")
+def test_columns_that_a_split_lacks_are_empty_there(importer: Importer) -> None:
+    train = dataset(0, [0, 1])
+    DatasetDict({"train": train, "test": dataset(2, [1]).remove_columns("label")}).save_to_disk(importer.folder / "s")
+    manifest = import_examples(open_source(importer.folder / "s"), SPLIT_MAPPING, importer.files)
+    assert manifest.splits == {"train": 2}
+    (row,) = importer.set_aside_rows(manifest)
+    assert (row["file"], row["line"], row["reason"]) == ("split test", 1, "empty label")
+    assert any("Split test has no column 'label'" in message for message, _ in manifest.report["warnings"])
+
+
+def test_one_split_of_a_folder(importer: Importer) -> None:
+    DatasetDict({"train": dataset(0, [0, 1]), "validation": dataset(2, [1])}).save_to_disk(importer.folder / "s")
+    source = open_source(f"{importer.folder}/s[dev]")
+    assert source.columns() == ["text", "label", "n"]
+    assert [table["n"].to_pylist() for table, _ in source.batches()] == [[2]]
+    with pytest.raises(BadInputError, match=r"no split 'test'\. It has train, validation"):
+        open_source(f"{importer.folder}/s[test]")
+
+
+def test_each_split_gets_its_own_class_names(importer: Importer) -> None:
+    names = (["neg", "pos"], ["pos", "neg"])
+    parts = {
+        split: Dataset.from_dict(
+            {"text": [f"{split} {label}" for label in (0, 1)], "label": [0, 1]},
+            features=Features({"text": Value("string"), "label": ClassLabel(names=order)}),
+        )
+        for split, order in zip(("train", "test"), names, strict=True)
+    }
+    DatasetDict(parts).save_to_disk(importer.folder / "s")
+    manifest = import_examples(open_source(importer.folder / "s"), SPLIT_MAPPING, importer.files)
+    labels = {row["text"]: manifest.classes[row["label"]] for row in importer.examples(manifest)}
+    assert labels == {"train 0": "neg", "train 1": "pos", "test 0": "pos", "test 1": "neg"}
+
+
+@pytest.mark.parametrize("codes", [[0, 1], [-1, -1]])
+def test_class_names_beside_plain_numbers(importer: Importer, codes: list[int]) -> None:
+    bare = dataset(2, [0, 1]).remove_columns("label").add_column("label", codes)
+    DatasetDict({"train": dataset(0, [0, 1]), "test": bare}).save_to_disk(importer.folder / "s")
+    if codes == [-1, -1]:
+        manifest = import_examples(open_source(importer.folder / "s"), SPLIT_MAPPING, importer.files)
+        assert (manifest.classes, manifest.label_type, manifest.rows) == (["no", "yes"], "class label", 2)
+        assert importer.set_aside(manifest) == [(1, "empty label"), (2, "empty label")]
+    else:
+        with pytest.raises(BadInputError, match=r"class names in split train .* plain numbers in split test"):
+            import_examples(open_source(importer.folder / "s"), SPLIT_MAPPING, importer.files)
 
 
 def test_hash_follows_the_content(importer: Importer) -> None:

@@ -1,0 +1,262 @@
+"""Excel workbooks (.xlsx): one sheet, whose first row names the columns."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+import pyarrow as pa
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from diet_explorer.data.readers.data_file import DataFile
+from diet_explorer.data.readers.formats import Format
+from diet_explorer.data.readers.options import ReadingOptions
+from diet_explorer.data.readers.source import Batch, Source, in_batches
+from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.set_aside import BadRow, Reason, cut
+from diet_explorer.data.splits import TEST, TRAIN, VALIDATION, split_role
+from diet_explorer.errors import BadInputError
+
+_MAX_CHARACTERS = 1 << 24
+_CHUNK = 1 << 20
+_ZEROS = re.compile(r"0+")
+_MIDNIGHT = datetime.time()
+_DAMAGED = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    ParseError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    EOFError,
+    OSError,
+)
+
+
+class ExcelSource(Source):
+    """A sheet of an Excel workbook.
+
+    Values are read as strings: whole numbers without a fraction, days and times in ISO's form, numbers of a format such
+    as ``00000`` with their leading zeros, formulas as what they came to when the workbook was saved.
+    """
+
+    typed = False
+    kind = "xlsx"
+
+    def __init__(self, file: DataFile, sheet: str) -> None:
+        super().__init__(file.location, file.stem)
+        self.sheet = sheet
+        self._file = file
+        self._has_formulas = _has_formulas(file)
+        header = next(((line, cells) for line, cells in self._rows() if any(cells)), None)
+        if header is None:
+            raise BadInputError(f"The sheet {sheet!r} of {self.location} is empty.", "Name another sheet.")
+        self._header_line, cells = header
+        while not cells[-1]:
+            cells.pop()
+        self._columns = _column_names(cells, f"The sheet {sheet!r} of {self.location}")
+
+    def columns(self) -> list[str]:
+        return list(self._columns)
+
+    def sha256(self) -> str:
+        return self._file.sha256()
+
+    def batches(self, size: int = 65_536) -> Iterator[Batch]:
+        self.bad_rows, self.fraction_read = [], 0.0
+        for rows, lines in in_batches(self._table_rows(), size, _MAX_CHARACTERS):
+            columns = (pa.array(cells, pa.string()) for cells in zip(*rows, strict=True))
+            yield pa.table(dict(zip(self._columns, columns, strict=True))), lines
+        self.fraction_read = 1.0
+
+    def _table_rows(self) -> Iterator[tuple[int, list[str | None], int]]:
+        """Line, cells and characters of every row below the header; blank ones at the end are none."""
+        width = len(self._columns)
+        blank: list[int] = []
+        for line, cells in self._rows():
+            if line <= self._header_line:
+                continue
+            if not any(cells):
+                blank.append(line)
+                continue
+            for empty in blank:
+                self.set_aside(BadRow(empty, Reason.BLANK_ROW, ""))
+            blank.clear()
+            if any(cells[width:]):
+                self.set_aside(BadRow(line, Reason.RAGGED_ROW, cut("\t".join(cell or "" for cell in cells))))
+                continue
+            row: list[str | None] = [*cells[:width], *([None] * (width - len(cells)))]
+            yield line, row, sum(len(cell) for cell in row if cell)
+
+    def _rows(self) -> Iterator[tuple[int, list[str | None]]]:
+        """Number and cells of every row of the sheet."""
+        with open_workbook(self._file) as workbook:
+            sheet = workbook[self.sheet]
+            sheet.reset_dimensions()
+            formulas = self._formulas() if self._has_formulas else None
+            rows = _translated(sheet.iter_rows(), self.location)
+            for line, row in enumerate(rows, start=1):
+                if formulas is not None:
+                    self._check_formulas(line, row, next(formulas, ()))
+                yield line, [self._written(number, cell) for number, cell in enumerate(row)]
+
+    def _written(self, number: int, cell: Any) -> str | None:
+        value = cell.value
+        if isinstance(value, str) and value and hasattr(self, "_columns") and number < len(self._columns):
+            self.quoted_columns.add(self._columns[number])
+        return None if value is None else _as_text(value, cell.number_format)
+
+    def _formulas(self) -> Iterator[Any]:
+        with open_workbook(self._file, data_only=False) as workbook:
+            sheet = workbook[self.sheet]
+            sheet.reset_dimensions()
+            yield from sheet.iter_rows()
+
+    def _check_formulas(self, line: int, row: Any, formulas: Any) -> None:
+        for number, (cell, formula) in enumerate(zip(row, formulas, strict=False), start=1):
+            if cell.value is None and formula.value is not None:
+                raise BadInputError(
+                    f"Cell {get_column_letter(number)}{line} of sheet {self.sheet!r} of {self.location} holds a "
+                    "formula whose result is not in the file.",
+                    "Open the workbook in Excel or LibreOffice and save it; or save the sheet as CSV UTF-8.",
+                )
+
+
+def sheets_with_rows(file: DataFile) -> list[str]:
+    """Names of the sheets of a workbook that are shown and not empty, in order."""
+    with open_workbook(file) as workbook:
+        shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+        return [sheet.title for sheet in shown if _has_rows(sheet, file.location)]
+
+
+def all_sheets(file: DataFile) -> list[str]:
+    """Names of all sheets of a workbook, in order."""
+    with open_workbook(file) as workbook:
+        return [sheet.title for sheet in workbook.worksheets]
+
+
+@contextmanager
+def open_workbook(file: DataFile, *, data_only: bool = True) -> Iterator[Any]:
+    """A workbook to be read row by row; BadInputError where it is damaged."""
+    with warnings.catch_warnings():
+        # It warns of every ornament of a sheet that it does not know.
+        warnings.simplefilter("ignore")
+        # As a stream, since it takes no path without one of Excel's endings.
+        stream = file.local_path.open("rb")
+        try:
+            workbook = openpyxl.load_workbook(stream, read_only=True, data_only=data_only)
+        except _DAMAGED as error:
+            stream.close()
+            raise _damaged(file.location, error) from error
+    with stream, closing(workbook):
+        yield workbook
+
+
+def _translated(rows: Iterator[Any], location: str) -> Iterator[Any]:
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except _DAMAGED as error:
+            raise _damaged(location, error) from error
+        yield row
+
+
+def _damaged(location: str, error: Exception) -> BadInputError:
+    reason = str(error).splitlines()[0].strip("'\".") if str(error) else type(error).__name__
+    return BadInputError(
+        f"The file {location} is not readable as an Excel workbook: {reason}.",
+        "Open it in Excel or LibreOffice and save it again as .xlsx, or save the sheet as CSV UTF-8.",
+    )
+
+
+def _has_rows(sheet: Any, location: str) -> bool:
+    sheet.reset_dimensions()
+    return any(any(cell.value is not None for cell in row) for row in _translated(sheet.iter_rows(), location))
+
+
+def _has_formulas(file: DataFile) -> bool:
+    """Whether any sheet holds a formula, from the bytes of the sheets, which is far faster than reading cells."""
+    with zipfile.ZipFile(file.local_path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with archive.open(name) as stream:
+                    tail = b""
+                    while chunk := stream.read(_CHUNK):
+                        if b"<f>" in tail + chunk or b"<f " in tail + chunk:
+                            return True
+                        tail = chunk[-2:]
+    return False
+
+
+def _as_text(value: Any, number_format: str | None) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, int):
+        zeros = number_format is not None and _ZEROS.fullmatch(number_format) is not None
+        return str(value).zfill(len(number_format or "")) if zeros else str(value)
+    if isinstance(value, datetime.datetime):
+        return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat(sep=" ")
+    return str(value)
+
+
+def _column_names(cells: list[str | None], location: str) -> list[str]:
+    names = [(cell or "").strip() or f"column {number}" for number, cell in enumerate(cells, start=1)]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInputError(f"{location} names column {name!r} more than once.", "Give each column its own name.")
+    return names
+
+
+def _open(file: DataFile, options: ReadingOptions) -> Source:
+    """Open the sheet that was asked for; else all sheets, if their names are splits; else the first that has rows."""
+    options.check("an Excel workbook", ("sheet",))
+    if options.sheet is not None:
+        return ExcelSource(file, _asked_sheet(file, options.sheet))
+    sheets = sheets_with_rows(file)
+    if not sheets:
+        raise BadInputError(f"The workbook {file.location} has no rows.", "Give a workbook with a header and rows.")
+    roles = {split_role(sheet) for sheet in sheets}
+    if len(sheets) > 1 and TRAIN in roles and roles <= {TRAIN, VALIDATION, TEST}:
+        parts = [Part(ExcelSource(file, sheet), sheet, f"sheet {sheet}") for sheet in sheets]
+        return SplitsSource(parts, file.location, file.stem, ExcelSource.kind)
+    source = ExcelSource(file, sheets[0])
+    if len(sheets) > 1:
+        others = ", ".join(repr(sheet) for sheet in sheets[1:])
+        source.notices.append(
+            (f"Only the sheet {sheets[0]!r} is read; the workbook also has {others}.", "Name another sheet to read it.")
+        )
+    return source
+
+
+def _asked_sheet(file: DataFile, asked: str) -> str:
+    sheets = all_sheets(file)
+    if asked not in sheets:
+        raise BadInputError(
+            f"The workbook {file.location} has no sheet {asked!r}.", f"Its sheets are {', '.join(map(repr, sheets))}."
+        )
+    return asked
+
+
+EXCEL = Format(
+    title="Excel",
+    endings=(".xlsx", ".xlsm"),
+    open=_open,
+    description="the first sheet that has rows, or the one that is named; sheets whose names are splits together",
+    has_signature=lambda beginning: beginning.startswith(b"PK\x03\x04"),
+)

@@ -1,0 +1,134 @@
+"""What people write for where their data is: a path, often pasted with something around it, a glob, a URL, a split."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import fsspec
+
+from diet_explorer.data.readers.data_file import DataFile, spooled
+from diet_explorer.errors import BadInputError
+
+STDIN = "-"
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“"}
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_SELECTION = re.compile(r"(?P<base>.+?)\[(?P<splits>[\w.\- +,]+)\]", re.DOTALL)
+_WILD = re.compile(r"[*?\[]")
+_TIMEOUT = 60.0
+
+
+def as_path(location: str) -> Path:
+    """The path that a location means: what is there as it is written, else without blanks and quotes around it."""
+    written = Path(location).expanduser()
+    if _is_there(written):
+        return written
+    return Path(cleaned(location)).expanduser()
+
+
+def cleaned(location: str) -> str:
+    """A location without blanks, quotes and ``file://`` around it, as they come with pasting."""
+    text = location.strip()
+    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    if text.lower().startswith("file:"):
+        parts = urlsplit(text)
+        return url2pathname(parts.path) if "%" in parts.path else unquote(parts.path)
+    return text
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is of another machine."""
+    return _URL.match(location) is not None and not location.lower().startswith("file:")
+
+
+def selection(location: str) -> tuple[str, tuple[str, ...]]:
+    """Take apart ``LOCATION[SPLIT]`` or ``LOCATION[SPLIT,SPLIT]``; no splits where none are written."""
+    match = _SELECTION.fullmatch(location)
+    if match is None:
+        return location, ()
+    return match["base"], tuple(name for split in re.split(r"[,+]", match["splits"]) if (name := split.strip()))
+
+
+def matches_of(pattern: str) -> list[Path]:
+    """Files that a glob finds, in order; none for what is no glob."""
+    if not _WILD.search(pattern):
+        return []
+    found = glob.glob(str(Path(pattern).expanduser()), recursive=True)  # noqa: PTH207  it takes absolute patterns
+    return [path for path in map(Path, sorted(found)) if path.is_file()]
+
+
+def nothing_there(path: Path) -> BadInputError:
+    """The error for a path without a file or folder, with a name that is like it."""
+    message = f"There is no file or folder {path}."
+    if re.match(r"[A-Za-z]:[\\/]|\\\\", str(path)):
+        return BadInputError(message, "This is a path of Windows; give one of the machine that the program runs on.")
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    hint = f"Did you mean {path.parent / near[0]}? " if near else ""
+    return BadInputError(message, f"{hint}Check the path; give a dataset of the Hub as hub:NAME.")
+
+
+def from_stdin() -> DataFile:
+    """What is piped into the command, kept in a temporary file since it is read more than once."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise BadInputError(
+            "Nothing is piped into the command, so that - has nothing to read.",
+            "Write for instance: zcat reviews.csv.gz | diet-explorer import - --text text --label label",
+        )
+    return spooled(sys.stdin.buffer, "stdin", "standard input")
+
+
+def from_pipe(path: Path) -> DataFile:
+    """What comes out of a named pipe."""
+    with path.open("rb") as stream:
+        return spooled(stream, path.name, str(path))
+
+
+def downloaded(url: str) -> DataFile:
+    """The file at a URL, in a temporary place."""
+    scheme = url.split(":", 1)[0].lower()
+    name = PurePosixPath(unquote(urlsplit(url).path)).name or "download"
+    if scheme in ("http", "https"):
+        return _from_web(url, name)
+    try:
+        with fsspec.open(url, "rb") as stream:
+            return spooled(stream, name, url)
+    except (ImportError, ValueError) as error:
+        raise BadInputError(
+            f"{url} cannot be read: {str(error).rstrip('.')}.", "Or download the file, and give its path."
+        ) from error
+
+
+def _from_web(url: str, name: str) -> DataFile:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+            kind = answer.headers.get_content_type()
+            file = spooled(answer, name, url)
+    except urllib.error.HTTPError as error:
+        raise BadInputError(f"{url} answers {error.code} {error.reason}.", "Check the address in a browser.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise BadInputError(
+            f"{url} cannot be reached: {reason}.", "Check the address and the network; or download the file first."
+        ) from error
+    if kind == "text/html" or file.beginning.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise BadInputError(
+            f"At {url} is a web page, not a data file.",
+            "Give the address of the file itself, such as that of the button Raw or Download.",
+        )
+    return file
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a NUL character
+        return False
