@@ -6,6 +6,9 @@ Every error that a user can cause or meet derives from `DietExplorerError`. The 
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime
+
 
 class DietExplorerError(Exception):
     """Base of all errors shown to users.
@@ -45,6 +48,30 @@ class BadInputError(DietExplorerError):
 
 class NotFoundError(BadInputError):
     """A dataset, run, score or checkpoint of that name does not exist."""
+
+
+class DeletedError(NotFoundError):
+    """Somebody deleted it; until the bin is emptied of it, it can be brought back.
+
+    Parameters
+    ----------
+    kind, id, name : str
+        What was deleted; that may be what the thing asked for belongs to.
+    by : str
+        Who deleted it.
+    at : datetime
+        When, in UTC.
+    """
+
+    def __init__(self, kind: str, id: str, name: str, by: str, at: datetime) -> None:
+        super().__init__(
+            f"The {kind} {name!r} was deleted by {by} on {at:%Y-%m-%d} at {at:%H:%M} UTC.",
+            f"Bring it back on the page Bin, or with: diet-explorer restore {shlex.quote(f'{kind}:{id}')}",
+        )
+        self.kind, self.id, self.name, self.by, self.at = kind, id, name, by, at
+
+    def __reduce__(self) -> tuple[type[DeletedError], tuple[str, str, str, str, datetime]]:  # type: ignore[override]
+        return type(self), (self.kind, self.id, self.name, self.by, self.at)
 
 
 class ModelError(BadInputError):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from diet_explorer.cli import audit, data, maps, proofs, prune, push, rank, review, runs, score, serve
+from diet_explorer.cli import audit, data, maps, proofs, prune, push, rank, review, runs, score, serve, tidy
 from diet_explorer.cli import output as out
 from diet_explorer.errors import DietExplorerError
 
@@ -109,5 +109,9 @@ app.command("agreement")(review.agreement_command)
 app.command("export-cartography")(rank.export_cartography_command)
 app.command("import-cartography")(rank.import_cartography_command)
 app.command("map")(maps.map_command)
+app.command("rename")(tidy.rename_command)
+app.command("delete")(tidy.delete_command)
+app.command("restore")(tidy.restore_command)
+app.command("bin")(tidy.bin_command)
 app.command("worker")(serve.worker_command)
 app.add_typer(review.decisions_app, name="decisions")

@@ -129,6 +129,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words with commas between them, and an "and" before the last."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def ago(moment: datetime | None) -> str:
     """How long ago something was."""
     return "" if moment is None else f"{duration((datetime.now(UTC) - moment).total_seconds())} ago"

@@ -22,6 +22,15 @@ class SavedPolicy:
     policy: Policy
     saved_at: datetime
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"name": self.name, "policy": self.policy.to_json(), "saved_at": self.saved_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> SavedPolicy:
+        """Rebuild it from `to_json`'s result."""
+        return cls(value["name"], Policy.from_json(value["policy"]), datetime.fromisoformat(value["saved_at"]))
+
 
 class PolicyShelf:
     """The saved policies of one run.
@@ -50,20 +59,20 @@ class PolicyShelf:
                 f"A policy's name has {len(name)} characters.", f"Give it a name of 1 to {NAME_LENGTH} characters."
             )
         saved = SavedPolicy(name, policy, datetime.now(UTC))
-        value = {"name": name, "policy": policy.to_json(), "saved_at": saved.saved_at.isoformat()}
-        self._files.write_json(self._paths.policy(name), value)
+        self.put(saved)
         return saved
+
+    def put(self, saved: SavedPolicy) -> None:
+        """Write a saved policy as it is."""
+        self._files.write_json(self._paths.policy(saved.name), saved.to_json())
 
     def list(self) -> list[SavedPolicy]:
         """Saved policies, newest first."""
         folder = self._paths.policies
-        policies = [_read(self._files.read_json(f"{folder}/{name}")) for name in self._files.list(folder)]
+        paths = [f"{folder}/{name}" for name in self._files.list(folder)]
+        policies = [SavedPolicy.from_json(self._files.read_json(path)) for path in paths]
         return sorted(policies, key=lambda saved: saved.saved_at, reverse=True)
 
     def delete(self, name: str) -> None:
         """Forget the policy of a name."""
         self._files.remove_file(self._paths.policy(name))
-
-
-def _read(value: dict[str, Any]) -> SavedPolicy:
-    return SavedPolicy(value["name"], Policy.from_json(value["policy"]), datetime.fromisoformat(value["saved_at"]))

@@ -29,6 +29,7 @@ _REMEDIES = {
 }
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
 KEPT_COPIES = 8
+_KILO = 1000
 
 
 @contextmanager
@@ -178,10 +179,56 @@ class Files:
         elif self.filesystem.exists(path):
             self.filesystem.rm(path, recursive=True)
 
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder and all below it, if it is there; also while others remove parts of it."""
+        with explained("remove", path):
+            if not self.is_local:
+                self.remove_folder(path)
+                return
+            local = Path(path)
+            while local.is_symlink() or local.exists():
+                with suppress(FileNotFoundError):
+                    if local.is_dir() and not local.is_symlink():
+                        shutil.rmtree(local)
+                    else:
+                        local.unlink()
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, or of all files in a folder; 0 where there is none."""
+        if self.is_local:
+            return local_size(Path(path))
+        with suppress(FileNotFoundError):
+            return int(self.filesystem.du(path))
+        return 0
+
     def remove_file(self, path: str) -> None:
         """Remove a file, if it is there."""
         with suppress(FileNotFoundError):
             self.filesystem.rm_file(path)
+
+
+def local_size(path: Path) -> int:
+    """Bytes of a local file, or of all files in a folder, those that go meanwhile left out."""
+    total = 0
+    with suppress(FileNotFoundError):
+        if not path.is_dir():
+            return path.lstat().st_size
+        with os.scandir(path) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    folder = entry.is_dir(follow_symlinks=False)
+                    total += local_size(Path(entry.path)) if folder else entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def bytes_in_words(size: int) -> str:
+    """A size, such as "12.3 MB"."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < _KILO:
+            break
+        value, unit = value / _KILO, larger
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def file_sha256(path: str | Path) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, delete, exists, or_, select, update
 
 from diet_explorer.errors import NotFoundError
+from diet_explorer.store.bin import marks_of
 from diet_explorer.store.database import in_utc, transaction
-from diet_explorer.store.tables import RunRow
+from diet_explorer.store.tables import BinRow, RunRow
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Origin = Literal["job", "callback", "cartography", "folds", "noise", "proof"]
@@ -47,7 +49,10 @@ class RunRecord:
 
 
 class RunRecords:
-    """Create, read and change the records of runs; every call is one short transaction."""
+    """Create, read and change the records of runs; every call is one short transaction.
+
+    A run that was deleted, or whose parent or dataset was, is not read unless that is asked for.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -57,17 +62,33 @@ class RunRecords:
         with transaction(self._engine) as session:
             session.add(RunRow(**record.__dict__))
 
-    def get(self, run_id: str) -> RunRecord:
-        """The record of a run; NotFoundError where there is none."""
+    def get(self, run_id: str, *, deleted: bool = False) -> RunRecord:
+        """The record of a run; NotFoundError where there is none, which is a DeletedError where there was one."""
         with transaction(self._engine) as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 raise NotFoundError(f"There is no run {run_id!r}.", "List the runs with `diet-explorer runs`.")
-            return _record(row)
+            owners = [("run", run_id), ("run", row.parent_id or run_id), ("dataset", row.dataset_id)]
+            marks = {} if deleted else marks_of(session, owners)
+            record = _record(row)
+        for key in owners:
+            if key in marks:
+                raise marks[key].error()
+        return record
 
-    def list(self, dataset_id: str | None = None, parent_id: str | None = None) -> list[RunRecord]:
+    def is_there(self, run_id: str) -> bool:
+        """Whether there is a run of that id that was not deleted."""
+        with suppress(NotFoundError):
+            return self.get(run_id) is not None
+        return False
+
+    def list(
+        self, dataset_id: str | None = None, parent_id: str | None = None, *, deleted: bool = False
+    ) -> list[RunRecord]:
         """Records of all runs, or of one dataset's, or of the further trainings for one run, newest first."""
         statement = select(RunRow).order_by(RunRow.created_at.desc(), RunRow.id)
+        if not deleted:
+            statement = statement.where(~_deleted())
         if dataset_id is not None:
             statement = statement.where(RunRow.dataset_id == dataset_id)
         if parent_id is not None:
@@ -99,10 +120,33 @@ class RunRecords:
         with transaction(self._engine) as session:
             return bool(cast(Any, session.execute(statement)).rowcount)
 
+    def rename(self, run_id: str, name: str) -> None:
+        """Call a run otherwise."""
+        with transaction(self._engine) as session:
+            session.execute(update(RunRow).where(RunRow.id == run_id).values(name=name))
+
+    def set_parent(self, run_id: str, parent_id: str) -> None:
+        """Let a further training belong to another run."""
+        with transaction(self._engine) as session:
+            session.execute(update(RunRow).where(RunRow.id == run_id).values(parent_id=parent_id))
+
+    def remove(self, run_ids: Iterable[str]) -> None:
+        """Forget runs for good."""
+        with transaction(self._engine) as session:
+            for run_id in run_ids:
+                session.execute(delete(RunRow).where(RunRow.id == run_id))
+
     def set_workflow(self, run_id: str, workflow_id: str) -> None:
         """Remember which job carries the run."""
         with transaction(self._engine) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(workflow_id=workflow_id))
+
+
+def _deleted() -> ColumnElement[bool]:
+    """Whether a run, its parent or its dataset is in the bin."""
+    of_run = (BinRow.kind == "run") & or_(BinRow.id == RunRow.id, BinRow.id == RunRow.parent_id)
+    of_dataset = (BinRow.kind == "dataset") & (BinRow.id == RunRow.dataset_id)
+    return exists().where(or_(of_run, of_dataset))
 
 
 def _record(row: RunRow) -> RunRecord:

@@ -13,6 +13,7 @@ from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -35,6 +36,8 @@ class Context:
     queries : Queries
     jobs : JobQueue
         The queue that worker processes take runs from.
+    bin : BinRecords
+        What was deleted and is hidden until it is brought back or removed.
     identity : Identity or None
         For whom it acts; None is local use, which may do everything.
     """
@@ -45,6 +48,7 @@ class Context:
     records: RunRecords
     queries: Queries
     jobs: JobQueue
+    bin: BinRecords
     identity: Identity | None = None
     _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False, compare=False)
     _searches: dict[str, TextSearch] = field(default_factory=dict, repr=False, compare=False)
@@ -61,7 +65,8 @@ class Context:
         files = Files(settings.home)
         _check_version(files)
         database = open_database(settings)
-        return cls(settings, files, database, RunRecords(database), Queries(files), JobQueue(settings))
+        records, bin = RunRecords(database), BinRecords(database)
+        return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin)
 
     def acting_as(self, identity: Identity | None) -> Context:
         """The same for somebody: what their role may not do is refused in it and in all it hands out."""

@@ -13,7 +13,14 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
-from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.errors import (
+    BadInputError,
+    DeletedError,
+    DietExplorerError,
+    JobCancelledError,
+    JobFailedError,
+    NotFoundError,
+)
 from diet_explorer.jobs.progress import wait_while_active
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring import catalogue
@@ -31,7 +38,10 @@ from diet_explorer.workspace.dataset import Dataset
 def create_record(
     context: Context, config: RunConfig, *, name: str, origin: Origin, parent_id: str | None = None
 ) -> RunRecord:
-    """Record a run, or a further training for the run `parent_id`, without starting anything."""
+    """Record a run, or a further training for the run `parent_id`, without starting anything.
+
+    DeletedError where its dataset or parent is in the bin.
+    """
     context.allow("lead", "start jobs")
     now = datetime.now(UTC)
     record = RunRecord(
@@ -46,6 +56,11 @@ def create_record(
     )
     context.files.write_json(Layout(context.files).run(record.id).config, {"name": name, **record.config})
     context.records.create(record)
+    try:
+        context.records.get(record.id)
+    except DeletedError:  # whoever deletes stops what there is by then; this came later
+        context.records.set_status(record.id, "cancelled", only_from=ACTIVE)
+        raise
     return record
 
 

@@ -40,7 +40,8 @@ class Dataset:
 
     @classmethod
     def load(cls, context: Context, dataset_id: str) -> Dataset:
-        """The dataset of an id."""
+        """The dataset of an id; DeletedError where it is in the bin."""
+        context.bin.check(("dataset", dataset_id))
         return cls(context, DatasetManifest.load(context.files, dataset_id))
 
     def __repr__(self) -> str:

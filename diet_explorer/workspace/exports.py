@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,16 @@ class Export:
     def run_id(self) -> str:
         """The run whose scores it rests on."""
         return self.request.run_id
+
+    @property
+    def marks(self) -> list[tuple[str, str]]:
+        """What it goes into the bin with: kinds and ids."""
+        return [("export", self.id), ("run", self.run_id), ("dataset", self.request.dataset_id)]
+
+    @property
+    def name(self) -> str:
+        """What people call it; by default what the policy does."""
+        return self.request.name or self.policy.title
 
     @property
     def policy(self) -> Policy:
@@ -144,6 +155,12 @@ class Export:
         self._job.cancel()
         return self
 
+    def rename(self, name: str) -> None:
+        """Call it otherwise; BadInputError while it is written."""
+        if self.progress().is_active:
+            raise BadInputError(f"The export {self.id} is being written.", "Wait until it is done, or cancel it.")
+        self._job.save_request(replace(self.request, name=name))
+
     def push(
         self,
         repo: str,
@@ -196,18 +213,22 @@ class Exports:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, run_id: str | None = None) -> list[Export]:
-        """Exports of all runs, or of one run, newest first; those of whichever state."""
+    def list(self, run_id: str | None = None, *, deleted: bool = False) -> list[Export]:
+        """Exports of all runs, or of one run, newest first; those of whichever state, on demand deleted ones too."""
         exports = [
             Export(self._context, name) for name in self._context.files.list(Layout(self._context.files).exports)
         ]
         chosen = [export for export in exports if export.exists and run_id in (None, export.run_id)]
+        marks = set() if deleted else self._context.bin.keys()
+        chosen = [export for export in chosen if marks.isdisjoint(export.marks)]
         return sorted(chosen, key=lambda export: export.created_at, reverse=True)
 
     def get(self, export_id: str) -> Export:
-        """An export by its id; NotFoundError where there is none."""
+        """An export by its id; NotFoundError where there is none, DeletedError where it is in the bin."""
         ExportJob(self._context.settings, self._context.files, export_id).asked()
-        return Export(self._context, export_id)
+        export = Export(self._context, export_id)
+        self._context.bin.check(*export.marks)
+        return export
 
     def write(
         self,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from operator import attrgetter
 from typing import TypeVar
 
-from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.errors import BadInputError, DeletedError, NotFoundError
 from diet_explorer.store.layout import may_be_id
 
 LISTED = 10
@@ -48,11 +47,15 @@ def find(
     BadInputError
         It means several; the message lists them.
     NotFoundError
-        There is none; the message names what there is.
+        There is none; the message names what there is. A DeletedError says that it is in the bin.
     """
     if load is not None and may_be_id(given):
-        with suppress(NotFoundError):
+        try:
             return load(given)
+        except DeletedError:
+            raise
+        except NotFoundError:
+            pass
     listed = entries()
     for matches in (
         [entry for entry in listed if id_of(entry) == given],

@@ -82,6 +82,8 @@ class Maps:
             The jobs database cannot be reached or written.
         """
         self._run.context.allow("lead", "start jobs")
+        self._job(which)
+        self._run.context.bin.take_out("map", self.bin_id(which))  # drawn as it was it is back, else another follows
         parameters = MapParameters(neighbors, min_dist, seed).validated()
         progress = self.progress(which)
         if progress.is_active:
@@ -102,7 +104,13 @@ class Maps:
 
     def progress(self, which: Representation = "tuned") -> MapProgress:
         """How far the drawing of a map is, and with which parameters the map that is there was drawn."""
-        return self._job(which).progress()
+        job = self._job(which)
+        deleted = self._run.context.bin.get("map", self.bin_id(which)) is not None
+        return MapProgress(which=which) if deleted else job.progress()
+
+    def bin_id(self, which: Representation) -> str:
+        """What a map is called in the bin."""
+        return f"{self._run.id}/{which}"
 
     def stamp(self) -> str:
         """Changes whenever a map is drawn with other parameters; a key for caches."""

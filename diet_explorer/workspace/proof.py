@@ -81,7 +81,7 @@ class Proof:
 
     Attributes
     ----------
-    id, run_id : str
+    id, run_id, name : str
     created_at : datetime
     seeds : int
         Trainings per variant; seeds are 0, 1, ….
@@ -100,6 +100,7 @@ class Proof:
         self._context = context
         self.id: str = record["id"]
         self.run_id: str = record["run_id"]
+        self.name: str = record.get("name") or f"{self.run_id} · {record['created_at'][:16].replace('T', ' ')}"
         self.created_at = datetime.fromisoformat(record["created_at"])
         self.seeds: int = record["seeds"]
         self.steps: int = record["steps"]
@@ -206,14 +207,20 @@ class Proof:
     def _runs(self, training: Training | None) -> list[RunCore]:
         """The runs that it may stop and start: not one that people scored and that serves as a training too."""
         ids = dict.fromkeys(entry.run_id for entry in self.trainings if training in (None, entry))
-        runs = [RunCore(self._context, run_id) for run_id in ids]
+        runs = []
+        for run_id in ids:
+            with suppress(NotFoundError):  # it was deleted, with the other run that it belonged to
+                runs.append(RunCore(self._context, run_id))
         return [run for run in runs if run.record.origin == "proof"]
 
     def _training_progress(self, training: Training) -> TrainingProgress:
         title = self.variants[training.variant].title
         if self._results.figures(training.key) is not None:
             return TrainingProgress(training, title, "succeeded", 1.0, 0.0)
-        run = RunCore(self._context, training.run_id)
+        try:
+            run = RunCore(self._context, self._results.run_id(training.key) or training.run_id)
+        except NotFoundError as error:
+            return TrainingProgress(training, title, "failed", 0.0, None, error.message, error.remedy)
         if run.status != "running":
             share = 1.0 if run.status == "succeeded" else 0.0
             return TrainingProgress(training, title, run.record.status, share, None, run.error, run.remedy)
@@ -222,9 +229,9 @@ class Proof:
 
     def _seconds_left(self, trainings: list[TrainingProgress]) -> float | None:
         active = [entry for entry in trainings if entry.status in ACTIVE]
-        done = [entry.training.run_id for entry in trainings if entry.status == "succeeded"]
-        records = map(self._context.records.get, done)
-        took = [_seconds(record) for record in records if record.parent_id is not None and record.finished_at]
+        done = {entry.training.run_id for entry in trainings if entry.status == "succeeded"}
+        records = [record for record in self._context.records.list() if record.id in done]
+        took = [_seconds(record) for record in records[::-1] if record.parent_id is not None and record.finished_at]
         known = [entry.seconds_left for entry in active if entry.seconds_left is not None]
         each = sum(took[-_LATEST:]) / len(took[-_LATEST:]) if took else max(known, default=None)
         if not active or each is None:
@@ -233,19 +240,26 @@ class Proof:
         return total / max(1, len(living_workers(self._context.settings)))
 
 
-def list_proofs(context: Context) -> list[Proof]:
-    """Proofs of all runs of a workspace, newest first."""
-    names = [name for name in context.files.list(Layout(context.files).proofs) if name.endswith(".json")]
-    proofs = [load_proof(context, name.removesuffix(".json")) for name in names]
+def list_proofs(context: Context, *, deleted: bool = False) -> list[Proof]:
+    """Proofs of all runs of a workspace, newest first; on demand deleted ones too."""
+    files, layout = context.files, Layout(context.files)
+    names = [name.removesuffix(".json") for name in files.list(layout.proofs) if name.endswith(".json")]
+    proofs = [Proof(context, files.read_json(layout.proof(name))) for name in names]
+    if not deleted and proofs:
+        marks, runs = context.bin.keys(), {record.id for record in context.records.list()}
+        proofs = [proof for proof in proofs if proof.run_id in runs and ("proof", proof.id) not in marks]
     return sorted(proofs, key=lambda proof: proof.created_at, reverse=True)
 
 
 def load_proof(context: Context, proof_id: str) -> Proof:
-    """A proof by its id; NotFoundError where there is none."""
+    """A proof by its id; NotFoundError where there is none, DeletedError where it is in the bin."""
     path = Layout(context.files).proof(proof_id)
     if not context.files.exists(path):
         raise NotFoundError(f"There is no proof {proof_id!r}.", "List them with `diet-explorer proofs`.")
-    return Proof(context, context.files.read_json(path))
+    proof = Proof(context, context.files.read_json(path))
+    context.bin.check(("proof", proof_id))
+    context.records.get(proof.run_id)
+    return proof
 
 
 def take_up(run: RunCore) -> None:

@@ -192,7 +192,7 @@ class Proofs(Generic[AnyRun]):
         """The run that a training is: an earlier one, this run itself, or a new one, not yet started."""
         run, results = self._run, TrainingResults(self._run.context.files, self._run.dataset.id)
         known = results.run_id(key)
-        if known is not None:
+        if known is not None and run.context.records.is_there(known):
             return known
         seed, end = config.first_seed, float(config.epochs)
         if variant.kind == "full" and self._ended_on_full_data(seed, end):

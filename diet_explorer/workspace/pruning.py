@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.pruning.export.formats import ExportFormat
 from diet_explorer.pruning.export.request import ExportOptions
 from diet_explorer.pruning.material import Population, load_population
@@ -19,6 +20,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.preview import Preview, preview_of
 from diet_explorer.pruning.shelf import PolicyShelf, SavedPolicy
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.bin import BinEntry
 from diet_explorer.workspace.audit import Audit
 from diet_explorer.workspace.core import RunCore
 from diet_explorer.workspace.exports import Export, Exports
@@ -182,12 +184,33 @@ class Pruning:
         return find("saved policy", name, self.policies, id_of=lambda saved: saved.name, remedy=_SAVED)
 
     def delete_policy(self, name: str, *, by: Identity | str | None = None) -> None:
-        """Forget the saved policy of exactly that name; NotFoundError where there is none."""
-        self._run.context.allow("lead", "delete a policy", by)
-        names = [saved.name for saved in self.policies()]
-        if name not in names:
-            raise missing("saved policy", name, names, _SAVED)
+        """Put the saved policy of exactly that name into the bin; NotFoundError where there is none."""
+        who = self._run.context.allow("lead", "delete a policy", by)
+        saved = {entry.name: entry for entry in self.policies()}
+        if name not in saved:
+            raise missing("saved policy", name, saved, _SAVED)
+        key, content = ("policy", f"{self._run.id}/{name}"), saved[name].to_json()
+        self._run.context.bin.forget([key])  # one that was called so before
+        self._run.context.bin.add(BinEntry(*key, name, who.name, datetime.now(UTC), 0, content))
         self._shelf.delete(name)
+
+    def rename_policy(self, old: str, new: str, *, by: Identity | str | None = None) -> SavedPolicy:
+        """Call a saved policy otherwise; BadInputError where another one is called so already."""
+        self._run.context.allow("lead", "rename a policy", by)
+        saved = self.saved_policy(old)
+        if new.casefold() in {entry.name.casefold() for entry in self.policies()} - {old.casefold()}:
+            raise BadInputError(f"There is a saved policy {new!r} already.", "Choose another name.")
+        renamed = replace(saved, name=new)
+        self._shelf.put(renamed)
+        if renamed.name != saved.name:
+            self._shelf.delete(saved.name)
+        return renamed
+
+    def bring_back_policy(self, saved: SavedPolicy) -> None:
+        """Put a policy back that was deleted; BadInputError where another one is called so by now."""
+        if saved.name in {entry.name for entry in self.policies()}:
+            raise BadInputError(f"There is a saved policy {saved.name!r} again.", "Rename that one first.")
+        self._shelf.put(saved)
 
     @cached_property
     def population(self) -> Population:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.data.readers.options import ReadingOptions
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
 from diet_explorer.training.models import locate_model
+from diet_explorer.workspace.bin.bin import Bin, Deletable
+from diet_explorer.workspace.bin.names import KIND_NAMES, kind_and_name
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore, create_record
 from diet_explorer.workspace.dataset import Dataset
@@ -31,6 +38,7 @@ from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.sample import SAMPLE_MAPPING, SAMPLE_NAME, open_sample
 
+_CLASSES: dict[type[Any], str] = {Dataset: "dataset", Run: "run", Proof: "proof", Export: "export"}
 _IMPORTED = 0.4  # share of an import's time until the rows are written; the rest goes into the search index
 
 
@@ -82,8 +90,10 @@ class Workspace:
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
         files, layout = self.context.files, Layout(self.context.files)
-        names = [name for name in files.list(layout.datasets) if files.exists(layout.dataset(name).manifest)]
-        datasets = [Dataset.load(self.context, name) for name in names]
+        deleted = self.context.bin.keys()
+        names = [name for name in files.list(layout.datasets) if ("dataset", name) not in deleted]
+        there = [name for name in names if files.exists(layout.dataset(name).manifest)]
+        datasets = [Dataset(self.context, DatasetManifest.load(files, name)) for name in there]
         return sorted(datasets, key=lambda dataset: dataset.manifest.created_at, reverse=True)
 
     def dataset(self, name: str) -> Dataset:
@@ -348,6 +358,23 @@ class Workspace:
         """
         return Exports(self.context).write_again(manifest, folder, by=by)
 
+    @property
+    def bin(self) -> Bin:
+        """What was deleted, and all that has to do with deleting, renaming and cleaning up."""
+        return Bin(self.context, self._key)
+
+    def delete(self, what: Deletable, *, cancel: bool = False, by: Identity | str | None = None) -> BinEntry:
+        """Put a dataset, run, proof, export, map or saved policy into the bin; see `Bin.delete`."""
+        return self.bin.delete(what, cancel=cancel, by=by)
+
+    def rename(self, what: Deletable, name: str, *, by: Identity | str | None = None) -> str:
+        """Call a dataset, run, proof, export or saved policy otherwise; see `Bin.rename`."""
+        return self.bin.rename(what, name, by=by)
+
+    def restore(self, what: BinEntry | str, *, by: Identity | str | None = None) -> BinEntry:
+        """Bring something back from the bin, with all that went along; see `Bin.restore`."""
+        return self.bin.restore(what, by=by)
+
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""
         return self.estimates(dataset, config)[config.grand]
@@ -374,6 +401,42 @@ class Workspace:
         costs.measure(config.validated())
         return costs.estimates(config)
 
+    def _key(self, what: Deletable) -> Key:
+        """Kind and id of something that is there."""
+        if isinstance(what, BinEntry):
+            return what.key
+        if not isinstance(what, str):
+            return next(name for kind, name in _CLASSES.items() if isinstance(what, kind)), what.id
+        kind, name = kind_and_name(what)
+        if kind is not None:
+            return kind, self._id(kind, name)
+        keys: list[Key] = []
+        for kind in _CLASSES.values():
+            with suppress(NotFoundError):
+                keys.append((kind, self._id(kind, name)))
+        if len(keys) == 1:
+            return keys[0]
+        if keys:
+            listed = ", ".join(f"{kind}:{id}" for kind, id in keys)
+            raise BadInputError(f"{what!r} means several things.", f"Say which: {listed}.")
+        raise NotFoundError(
+            f"Nothing here is called {what!r}.",
+            f"Name it KIND:NAME, with one of the kinds {', '.join(KIND_NAMES)}, as the lists show it.",
+        )
+
+    def _id(self, kind: str, name: str) -> str:
+        if kind in ("map", "policy"):
+            run_name, _, part = name.partition("/")
+            run = self.run(run_name)
+            return f"{run.id}/{run.pruning.saved_policy(part).name if kind == 'policy' else part or 'tuned'}"
+        finders: dict[str, Callable[[str], Dataset | Run | Proof | Export]] = {
+            "dataset": self.dataset,
+            "run": self.run,
+            "proof": self.proof,
+            "export": self.export,
+        }
+        return finders[kind](name).id
+
     def _dataset(self, dataset: Dataset | str) -> Dataset:
         return dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
 
@@ -397,5 +460,7 @@ class Workspace:
         self.context.text_search(manifest).build(
             lambda share, message: report(_IMPORTED + (1 - _IMPORTED) * share, message)
         )
+        if self.context.bin.get("dataset", manifest.id) is not None:  # it is there again, with all that it had
+            self.bin.restore(f"dataset:{manifest.id}")
         report(1.0, f"Imported {manifest.rows:,} rows")
         return Dataset(self.context, manifest)

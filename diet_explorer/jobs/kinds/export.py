@@ -32,6 +32,7 @@ class ExportJobRequest(ExportRequest, JobRequest):
     folder: str
     by: str
     created_at: str  # in UTC, ISO 8601
+    name: str = ""  # that a person gave it
 
     @property
     def asked_at(self) -> datetime:

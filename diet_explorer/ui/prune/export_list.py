@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from diet_explorer.store.files import bytes_in_words
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape
@@ -25,7 +26,6 @@ from diet_explorer.workspace.run import Run
 _MOST_LISTED = 100
 _LIST_HEIGHT = 190
 _MOST_ZIPPED = 200_000_000  # bytes; the server holds a download in memory
-_KILO = 1000
 
 
 def draw_exports(run: Run, chosen: str | None) -> None:
@@ -104,7 +104,7 @@ def _draw_details(export: Export) -> None:
     rows = sum(entry["rows"] for entry in manifest["files"] if entry["split"] is not None)
     entries = [
         (words.whole(rows), "rows in " + words.counted(len([e for e in manifest["files"] if e["split"]]), "file")),
-        (_bytes(size), "in all"),
+        (bytes_in_words(size), "in all"),
         (words.whole(manifest["relabelled"]), "with a new label"),
         (words.whole(sum(manifest["decisions"]["counts"].values())), "decisions taken into account"),
     ]
@@ -156,7 +156,7 @@ def _files_html(files: list[dict[str, object]]) -> str:
     lines = "".join(
         f"<tr><td>{escape(str(entry['path']))}</td>"
         f'<td class="de-figure">{words.whole(int(str(entry["rows"])))}</td>'
-        f'<td class="de-figure">{_bytes(int(str(entry["bytes"])))}</td>'
+        f'<td class="de-figure">{bytes_in_words(int(str(entry["bytes"])))}</td>'
         f"<td><code>{escape(str(entry['sha256'])[:12])}</code></td></tr>"
         for entry in files
     )
@@ -164,12 +164,3 @@ def _files_html(files: list[dict[str, object]]) -> str:
         '<table class="de-list" aria-label="Files"><thead><tr><th>File</th><th class="de-figure">rows</th>'
         f'<th class="de-figure">size</th><th>SHA-256</th></tr></thead><tbody>{lines}</tbody></table>'
     )
-
-
-def _bytes(size: int) -> str:
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < _KILO:
-            break
-        value, unit = value / _KILO, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -1,0 +1,1 @@
+"""Deleting, renaming, bringing back, cleaning up: one machinery for all kinds of things of a workspace."""
