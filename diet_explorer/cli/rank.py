@@ -171,7 +171,7 @@ def _checkpoint(run: Run, checkpoint: float | None, seed: int | None) -> float:
     if seed is not None and seed not in run.landed():
         known = ", ".join(str(number) for number in run.landed()) or "none yet"
         raise NotFoundError(f"The run {run.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
-    return run.default_checkpoint(seed) if checkpoint is None else checkpoint
+    return run.checkpoint_or_default(checkpoint, seed)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -123,7 +123,6 @@ class PushPaths:
         self.folder = folder
         self.request = f"{folder}/request.json"  # what was asked for but the token
         self.status = f"{folder}/status.json"  # how far it is
-        self.lock = f"{folder}/lock"  # held by the process that pushes; on this machine
 
 
 class Layout:

@@ -133,7 +133,7 @@ class Audit(Generic[AnyRun]):
 
     def evidence(self, checkpoint: float | None = None) -> Evidence:
         """What the models say of every training example at a checkpoint, by default `default_checkpoint`."""
-        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
+        point = self._run.checkpoint_or_default(checkpoint)
         return read_evidence(self._run.context.files, self._run.dataset.manifest, self._run.store, point, self._folds())
 
     def folds(self, folds: int = 4, repeats: int = 1) -> AnyRun:
@@ -242,7 +242,7 @@ class Audit(Generic[AnyRun]):
 
     def _suspects(self, checkpoint: float | None) -> pa.Table:
         """The table of `suspect_table`, made once for what has landed."""
-        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
+        point = self._run.checkpoint_or_default(checkpoint)
         folds = self._folds()
         found = [FORM, point, self._run.store.stamp(), "" if folds is None else f"{folds.run_id} {folds.stamp()}"]
         embeddings = EmbeddingFiles(self._run.context.files, self._run.id)

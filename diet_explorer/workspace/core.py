@@ -250,9 +250,13 @@ class RunCore:
         early = [point for point in points if point <= catalogue.DEFAULT_CHECKPOINT]
         return early[-1] if early else points[0]
 
+    def checkpoint_or_default(self, checkpoint: float | None, seed: int | None = None) -> float:
+        """The checkpoint that was asked for, or the default one."""
+        return self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+
     def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
-        point = self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        point = self.checkpoint_or_default(checkpoint, seed)
         return Ranking(
             self.context.queries,
             self.store,

@@ -26,7 +26,7 @@ class Dynamics:
 
     def statistics(self, checkpoint: float | None = None, seed: int | None = None) -> CheckpointStatistics:
         """What charts show of the ranking at a checkpoint, counted when it landed."""
-        point = self._run.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        point = self._run.checkpoint_or_default(checkpoint, seed)
         self._run.ranking(point, seed)  # says what there is, where this is not
         statistics = read_statistics(self._run.store, self._run.record.dataset_id, seed, point)
         return CheckpointStatistics.from_json(statistics, self._run.dataset.classes)
@@ -187,6 +187,6 @@ class Dynamics:
                 f"The runs {self._run.id} and {other.id} are of different datasets.",
                 f"Choose a run of {self._run.record.dataset_id}.",
             )
-        point = self._run.default_checkpoint(seed) if checkpoint is None else checkpoint
+        point = self._run.checkpoint_or_default(checkpoint, seed)
         there = point if other_checkpoint is None else other_checkpoint
         return Comparison(self._run.ranking(point, seed), other.ranking(there, seed), by)

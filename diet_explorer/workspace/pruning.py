@@ -154,7 +154,7 @@ class Pruning:
         """
         if not policy.needs_scores:
             return policy
-        point = self._run.default_checkpoint(policy.run_seed) if policy.checkpoint is None else policy.checkpoint
+        point = self._run.checkpoint_or_default(policy.checkpoint, policy.run_seed)
         self._run.ranking(point, policy.run_seed).columns.score(policy.score)  # says what there is, where this is not
         return replace(policy, checkpoint=point)
 

@@ -42,7 +42,7 @@ class Review:
         checkpoint, seed
             The ranking that the filter's score ranges are about.
         """
-        point = self._run.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        point = self._run.checkpoint_or_default(checkpoint, seed)
         ledger, rows = self._run.dataset.ledger, self._run.ranking(point, seed).rows(where)
         seen = {"filter": where.to_query(), "checkpoint": point, "seed": seed}
         before = ledger.sent_by_filter(uid, action, annotator=annotator, seen=seen, label=label)
@@ -76,7 +76,7 @@ class Review:
         NotFoundError
             None of them has a suggestion.
         """
-        point = self._run.default_checkpoint() if checkpoint is None else float(checkpoint)
+        point = self._run.checkpoint_or_default(checkpoint)
         suggestions = Audit(self._run).suggestions(where, point)
         seen = {"filter": where.to_query(), "checkpoint": point, "seed": None, "suggestions": "accepted"}
         before = self._run.dataset.ledger.sent_by_filter(uid, "relabel", annotator=annotator, seen=seen)

@@ -7,7 +7,9 @@ import pytest
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.region import Region
+from diet_explorer.errors import BadInputError
 from diet_explorer.training.config import RunConfig
+from diet_explorer.workspace.review import Review
 from tests.ui.conftest import assert_calm, control, parameter, words_on
 
 PAGES = ("browse", "distributions", "data_map", "embedding_map")
@@ -123,6 +125,26 @@ def test_two_examples_stand_side_by_side(filled, open_page):
     app.button(key="card-unpin").click().run()
     assert "beside" not in app.query_params
     assert parameter(app, "example") == str(order["row"][1])
+
+
+def test_a_bulk_decision_whose_answer_was_lost_is_stored_once(own, open_page, cookies, monkeypatch):
+    cookies["diet-explorer-name"] = "Ann"
+    decide = Review.decide
+
+    def answer_lost(*arguments, **options):
+        decide(*arguments, **options)
+        raise BadInputError("The answer was lost.", "Press again.")
+
+    app = open_page("data_map", checkpoint="2", region=BOX.to_text())
+    before = len(own.dataset.ledger.events())
+    monkeypatch.setattr(Review, "decide", answer_lost)
+    app.button(key="bulk-keep").click().run()
+    assert "The answer was lost" in words_on(app)
+    monkeypatch.setattr(Review, "decide", decide)
+    app.button(key="bulk-keep").click().run()
+    assert "examples kept" in words_on(app)
+    assert len(own.dataset.ledger.events()) == before + 1
+    own.dataset.undo("Ann")
 
 
 def test_a_bulk_decision_is_about_exactly_the_selected_examples_and_can_be_undone(own, open_page, cookies):

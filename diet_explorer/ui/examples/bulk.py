@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 import streamlit as st
@@ -18,6 +19,7 @@ from diet_explorer.workspace.run import Run
 _VERBS = {"keep": "Keep", "exclude": "Exclude", "unsure": "Unsure"}
 _DONE = {"keep": "kept", "exclude": "excluded", "unsure": "marked unsure", "relabel": "relabelled"}
 _SAVED = "bulk-saved"
+_ASKED = "bulk-asked"  # what was asked for and is not known to be saved
 _ONLY_LOOKING = "You may look here. To decide, ask the operator to add your verified address to the annotators."
 _ACCEPT_HELP = (
     "Gives every example in the list that has a suggestion its own suggested label; the others stay as they are. "
@@ -75,7 +77,13 @@ def _decide(
 ) -> None:
     with error_boundary("bulk-error"):
         event = run.review.decide(
-            selection.where, action, annotator=who, label=label, checkpoint=checkpoint, seed=selection.seed
+            selection.where,
+            action,
+            annotator=who,
+            label=label,
+            checkpoint=checkpoint,
+            seed=selection.seed,
+            uid=_uid(run, selection, action, label),
         )
         _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
         st.rerun()
@@ -83,7 +91,8 @@ def _decide(
 
 def _accept(selection: Selection, run: Run, checkpoint: float, who: Identity) -> None:
     with error_boundary("bulk-error"):
-        event = run.review.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint)
+        uid = _uid(run, selection, "accept", None)
+        event = run.review.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint, uid=uid)
         _say(f"{words.counted(len(event.rows), 'example')} relabelled as suggested", undoable=True)
         st.rerun()
 
@@ -95,6 +104,16 @@ def _undo(dataset: Dataset, who: Identity) -> None:
         st.rerun()
 
 
+def _uid(run: Run, selection: Selection, action: str, label: str | None) -> str:
+    """The decision's name; pressed again because no answer came, a button sends it again, and it is stored once."""
+    about = (run.id, selection.where, action, label)
+    asked, uid = st.session_state.get(_ASKED, (None, ""))
+    if asked != about:
+        uid = uuid.uuid4().hex
+        st.session_state[_ASKED] = about, uid
+    return str(uid)
+
+
 def _can_undo() -> bool:
     return bool(st.session_state.get("bulk-undoable"))
 
@@ -102,3 +121,4 @@ def _can_undo() -> bool:
 def _say(what: str, *, undoable: bool = False) -> None:
     st.session_state[_SAVED] = f"Saved · {datetime.now():%H:%M:%S} · {what}"
     st.session_state["bulk-undoable"] = undoable
+    st.session_state.pop(_ASKED, None)
