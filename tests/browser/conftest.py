@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, SetCookieParam, expect, sync_playwright
 
 from diet_explorer import Workspace
 from diet_explorer.config import load_settings
@@ -30,6 +30,11 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
 # software OpenGL is for WebGL alone: composing pages with it took twice the processor time of all else in Chromium
 ARGUMENTS += ["--disable-gpu-compositing", "--disable-gpu-rasterization"]
+CONTEXT: dict[str, Any] = {
+    "viewport": {"width": 1280, "height": 800},
+    "accept_downloads": True,
+    "reduced_motion": "reduce",
+}
 
 
 class LiveApp:
@@ -138,26 +143,39 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One person's browser for all tests, which has the app's scripts compiled already."""
+    context = browser.new_context(**CONTEXT)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a browser context of its own; no page may ever show a traceback."""
+def new_page(browser: Browser, visitor: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens a page, each in the browser of another person who is new here; no page may ever show a traceback."""
     pages: list[Page] = []
 
-    def make(url: str, **options: Any) -> Page:
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 800}, accept_downloads=True, reduced_motion="reduce", **options
-        )
+    def make(url: str, cookies: Sequence[SetCookieParam] = ()) -> Page:
+        context = browser.new_context(**CONTEXT) if pages else visitor
+        context.add_cookies(list(cookies))
         page = context.new_page()
-        page.goto(url)
         pages.append(page)
+        page.goto(url)
         return page
 
     yield make
-    for page in pages:
-        traceback = page.locator("[data-testid=stException]").count()
-        text = page.inner_text("body")
-        page.context.close()
-        assert traceback == 0 and "Traceback" not in text
+    try:
+        for page in pages:
+            assert page.locator("[data-testid=stException]").count() == 0
+            assert "Traceback" not in page.inner_text("body")
+    finally:
+        for page in pages:
+            page.evaluate("localStorage.clear()")
+            page.close()
+            if page.context is not visitor:
+                page.context.close()
+        visitor.clear_cookies()
 
 
 @pytest.fixture(scope="session")
@@ -180,9 +198,9 @@ def make_app(tmp_path: Path, gate: Gate) -> Iterator[Callable[[], LiveApp]]:
         app.stop()
 
 
-def known_as(name: str, app: LiveApp) -> dict[str, Any]:
-    """What a browser keeps in which somebody has given their name already."""
-    return {"cookies": [{"name": "diet-explorer-name", "value": quote(name), "url": app.url}], "origins": []}
+def known_as(name: str, app: LiveApp) -> list[SetCookieParam]:
+    """The cookies of a browser in which somebody has given their name already."""
+    return [{"name": "diet-explorer-name", "value": quote(name), "url": app.url}]
 
 
 def settled(page: Page) -> Page:

@@ -72,10 +72,14 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
     until(lambda: all_gone(family), "the children of the killed app were gone")
     assert run.refresh().status == "running"
 
+    gate.close("trainings", after=1)
     gate.open("steps")
-    again, _ = open_app(launch, home)
+    again, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
     assert tiny_runs.ended(run) == "succeeded"
     assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
+    (sample,) = (entry for entry in workspace.runs() if entry.id != run.id)
+    assert sample.dataset.name == "Film snippets (sample)"
+    until(lambda: sample.refresh().status == "running", "the sample is scored after what waited before it")
 
     family = children(again)
     again.send_signal(signal.SIGTERM)
@@ -89,14 +93,14 @@ def test_one_app_per_workspace_and_one_per_port(workspace: Workspace, tmp_path: 
     home = workspace.settings.home_folder
     app, url = open_app(launch, home)
 
-    second = tiny_runs.command("app", home=home)
+    second = tiny_runs.inside("app", home=home)
     assert second.returncode == 1
     assert second.stdout == ""
     assert second.stderr.splitlines()[0] == f"Error: This workspace is already open at {url}."
     assert "--workspace" in second.stderr.splitlines()[1]
 
     port = url.rpartition(":")[2]
-    elsewhere = tiny_runs.command("app", "--port", port, home=tmp_path / "other")
+    elsewhere = tiny_runs.inside("app", "--port", port, home=tmp_path / "other")
     assert elsewhere.returncode == 2
     message, remedy = elsewhere.stderr.splitlines()
     assert message == f"Error: The app cannot listen on port {port} of 127.0.0.1: address already in use."
@@ -107,22 +111,3 @@ def test_one_app_per_workspace_and_one_per_port(workspace: Workspace, tmp_path: 
     assert app.wait(60) == 0
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", int(port)))
-    again, _ = open_app(launch, home)
-    assert again.poll() is None
-
-
-def test_sample_opens_with_one_run_of_the_sample(tmp_path: Path, model: Path, gate: Gate, launch: Launch) -> None:
-    home = tmp_path / "home"
-    gate.close("steps")
-    app, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
-    workspace = Workspace(home)
-    (dataset,) = workspace.datasets()
-    (run,) = workspace.runs(dataset)
-    until(lambda: run.refresh().status == "running", "the sample's run has started")
-    app.send_signal(signal.SIGTERM)
-    assert app.wait(60) == 0
-
-    again, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
-    assert [entry.id for entry in workspace.runs()] == [run.id], "the sample is not scored twice"
-    run.cancel()
-    assert again.poll() is None
