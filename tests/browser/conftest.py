@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, SetCookieParam, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from diet_explorer import Workspace
 from diet_explorer.config import load_settings
@@ -156,7 +156,7 @@ def new_page(browser: Browser, visitor: BrowserContext) -> Iterator[Callable[...
     """Opens a page, each in the browser of another person who is new here; no page may ever show a traceback."""
     pages: list[Page] = []
 
-    def make(url: str, cookies: Sequence[SetCookieParam] = ()) -> Page:
+    def make(url: str, cookies: Sequence[Any] = ()) -> Page:
         context = browser.new_context(**CONTEXT) if pages else visitor
         context.add_cookies(list(cookies))
         page = context.new_page()
@@ -183,22 +183,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_sentences(tmp_path_factory.mktemp("data") / "sentences.csv", 120)
 
 
-@pytest.fixture
-def make_app(tmp_path: Path, gate: Gate) -> Iterator[Callable[[], LiveApp]]:
-    """Starts an app on a fresh workspace; its log is printed and it is stopped when the test ends."""
-    apps: list[LiveApp] = []
-
-    def make() -> LiveApp:
-        apps.append(LiveApp(tmp_path / "home", gate=gate))
-        return apps[-1].start()
-
-    yield make
-    for app in apps:
-        sys.stdout.write(app.log.read_text())
-        app.stop()
-
-
-def known_as(name: str, app: LiveApp) -> list[SetCookieParam]:
+def known_as(name: str, app: LiveApp) -> list[dict[str, Any]]:
     """The cookies of a browser in which somebody has given their name already."""
     return [{"name": "diet-explorer-name", "value": quote(name), "url": app.url}]
 

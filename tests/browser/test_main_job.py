@@ -9,14 +9,29 @@ from playwright.sync_api import expect
 
 from diet_explorer import ExampleFilter
 from diet_explorer.scoring.catalogue import PAPER_NAMES
-from tests.browser.conftest import rows, settled
+from tests.browser.conftest import LiveApp, rows, settled
+from tests.gate import Gate
 
 pytestmark = pytest.mark.browser
 
 
-def test_sample_from_click_to_ranked_rows(make_app, gate, new_page):
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    return Gate(tmp_path_factory.mktemp("gate") / "gate")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, gate, model):
+    """An app with its worker on an empty workspace, in which the bundled model is a tiny one."""
+    home = tmp_path_factory.mktemp("main") / "home"
+    app = LiveApp(home, gate=gate, DIET_EXPLORER_BUNDLED_MODEL=str(model)).start()
+    yield app
+    print(app.log.read_text())  # noqa: T201  shown where a test fails
+    app.stop()
+
+
+def test_sample_from_click_to_ranked_rows(app, gate, new_page):
     gate.close("steps")
-    app = make_app()
     page = settled(new_page(app.url))
     expect(page.get_by_role("heading", name="Home")).to_be_visible()
     page.locator(".st-key-try-sample button").click()
@@ -29,10 +44,11 @@ def test_sample_from_click_to_ranked_rows(make_app, gate, new_page):
     assert [text.strip() for text in rows(page)][:3] == [text.strip() for text in expected][:3]
     expect(page.locator(".st-key-job-line")).to_contain_text("Film snippets (sample)")
     run.cancel()
+    gate.open("steps")
 
 
-def test_own_data_from_upload_to_download(make_app, new_page, sentences, model):
-    app = make_app()
+def test_own_data_from_upload_to_download(app, new_page, sentences, model):
+    before = {run.id for run in app.workspace.runs()}
     page = settled(new_page(f"{app.url}/datasets?tab=add"))
     page.locator(".st-key-upload input[type=file]").set_input_files(
         {"name": "own.csv", "mimeType": "text/csv", "buffer": sentences.read_bytes() + b"s999,,good\ns998,word,\n"}
@@ -42,7 +58,7 @@ def test_own_data_from_upload_to_download(make_app, new_page, sentences, model):
     expect(page.locator(".st-key-check-report")).to_contain_text("set aside · 1.6 %")
     page.locator(".st-key-import-dataset button").click()
     expect(page.locator(".st-key-score-dataset button")).to_be_visible()
-    (dataset,) = app.workspace.datasets()
+    (dataset,) = (entry for entry in app.workspace.datasets() if entry.name == "own")
     assert dataset.rows == 120 and dataset.set_aside()["line"].tolist() == [122, 123]
     page.locator(".st-key-score-dataset button").click()
     expect(page.locator(".st-key-start-run button")).to_be_visible()
@@ -57,7 +73,7 @@ def test_own_data_from_upload_to_download(make_app, new_page, sentences, model):
     expect(page.locator(".st-key-run-start")).to_contain_text("Measured on this machine", timeout=120_000)
     page.locator(".st-key-start-run button").click()
     expect(page.locator(".st-key-run-progress")).to_be_visible()
-    (run,) = app.workspace.runs()
+    (run,) = (entry for entry in app.workspace.runs() if entry.id not in before)
     run.wait(240)
     agreement = run.dynamics.agreement(names=PAPER_NAMES)
     expect(page.locator(".st-key-agreement")).to_contain_text("after epoch 1", ignore_case=True)

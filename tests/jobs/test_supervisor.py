@@ -51,7 +51,7 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
     home = workspace.settings.home_folder
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
     gate.close("steps", after=tiny_runs.MID_EPOCH)
-    app, url = open_app(launch, home)
+    app, url = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
     assert url.startswith("http://127.0.0.1:") and answers(url)
 
     gate.reached("steps")
@@ -77,7 +77,7 @@ def test_the_app_restarts_its_worker_and_a_killed_app_leaves_nobody_behind(
     again, _ = open_app(launch, home, "--sample", DIET_EXPLORER_BUNDLED_MODEL=str(model))
     assert tiny_runs.ended(run) == "succeeded"
     assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
-    (sample,) = (entry for entry in workspace.runs() if entry.id != run.id)
+    (sample,) = (entry for entry in workspace.runs() if entry.id != run.id)  # it is not scored twice
     assert sample.dataset.name == "Film snippets (sample)"
     until(lambda: sample.refresh().status == "running", "the sample is scored after what waited before it")
 
