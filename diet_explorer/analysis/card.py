@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diet_explorer.data.examples import read_example
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
-from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet
 from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
 
@@ -67,11 +67,9 @@ class ExampleCard:
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
     """Read one example and all that has landed of its scores; NotFoundError where the dataset has no such row."""
-    examples = parquet(Layout(store.files).dataset(manifest.id).examples)
-    matches = queries.table(f"SELECT * FROM {examples} WHERE row = ?", [row]).to_pylist()
-    if not matches:
+    example = read_example(store.files, manifest.id, row)
+    if example is None:
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
-    example = matches[0]
     landed = store.landed()
     ranked = _ranked(store, landed, row)
     names = [name for name in catalogue.SCORE_NAMES if any(name in record for record in ranked)]

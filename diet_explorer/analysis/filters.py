@@ -12,6 +12,7 @@ import numpy as np
 
 from diet_explorer.analysis.conditions import AGAIN, Condition, between, one, scores_between, several, yes_no
 from diet_explorer.analysis.region import Region
+from diet_explorer.analysis.value_ranges import End, describe_end, end_of, split_ends
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
@@ -43,35 +44,46 @@ class ScoreRange:
         return cls(*_range_from_text("range", text))
 
     def describe(self) -> str:
-        return _describe_range(catalogue.score(self.name).title, self.low, self.high)
+        low, high = (None if end is None else f"{end:.3g}" for end in (self.low, self.high))
+        return _describe_range(catalogue.score(self.name).title, low, high)
 
 
 @dataclass(frozen=True)
 class MetadataRange:
-    """Keep examples whose numeric metadata column lies in [low, high]; None leaves an end open. In a link:
-    ``column:low:high``."""
+    """Keep examples whose further column of numbers, dates or times lies in [low, high]; None leaves an end open.
+
+    Whole numbers are compared as such, however long they are. In a link: ``column:low:high``.
+    """
 
     column: str
-    low: float | None = None
-    high: float | None = None
+    low: End | None = None
+    high: End | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self.low, self.high)
+        _check_finite(*(end for end in (self.low, self.high) if isinstance(end, float)))
 
     def to_text(self) -> str:
-        return _range_to_text(self.column, self.low, self.high)
+        ends = ("" if end is None else quote(describe_end(end), safe="+") for end in (self.low, self.high))
+        return ":".join([quote(self.column, safe=""), *ends])
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        return cls(*_range_from_text("meta", text))
+        column, colon, rest = text.partition(":")
+        ends = split_ends(rest) if colon else None
+        if ends is None:
+            raise BadInputError(f"The filter's meta={text!r} is not of the form name:low:high.", AGAIN)
+        low, high = (None if end == "" else end_of(unquote(end)) for end in ends)
+        return cls(unquote(column), low, high)
 
     def describe(self) -> str:
-        return _describe_range(self.column, self.low, self.high)
+        low, high = (None if end is None else describe_end(end) for end in (self.low, self.high))
+        return _describe_range(self.column, low, high)
 
 
 @dataclass(frozen=True)
 class MetadataValue:
-    """Keep examples whose metadata column, read as text, is exactly `value`. In a link: ``column:value``."""
+    """Keep examples whose further column has exactly this value, written as on the card, in an export, or in another
+    usual way. In a link: ``column:value``."""
 
     column: str
     value: str
@@ -123,7 +135,7 @@ def _in_score_ranges(columns: RankingColumns, ranges: Sequence[ScoreRange]) -> M
 
 
 def _in_metadata_ranges(columns: RankingColumns, ranges: Sequence[MetadataRange]) -> Mask:
-    masks = [between(columns.numbers(entry.column), entry.low, entry.high) for entry in ranges]
+    masks = [columns.in_range(entry.column, entry.low, entry.high) for entry in ranges]
     return np.asarray(np.logical_and.reduce(masks))
 
 
@@ -215,7 +227,7 @@ class ExampleFilter:
     )
     metadata: tuple[MetadataRange, ...] = several(
         "meta",
-        "Only this range of a further column.",
+        "Only this range of a further column of numbers, dates or times.",
         _in_metadata_ranges,
         metavar="COLUMN:LOW:HIGH",
         kind=MetadataRange,
@@ -337,11 +349,11 @@ def _range_from_text(key: str, text: str) -> tuple[str, float | None, float | No
         raise BadInputError(f"The filter's {key}={text!r} is not of the form name:low:high.", AGAIN) from None
 
 
-def _describe_range(title: str, low: float | None, high: float | None) -> str:
+def _describe_range(title: str, low: str | None, high: str | None) -> str:
     if low is None and high is None:
         return f"{title}: any value"
     if high is None:
-        return f"{title} ≥ {low:.3g}"
+        return f"{title} ≥ {low}"
     if low is None:
-        return f"{title} ≤ {high:.3g}"
-    return f"{title} {low:.3g} to {high:.3g}"
+        return f"{title} ≤ {high}"
+    return f"{title} {low} to {high}"

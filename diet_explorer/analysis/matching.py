@@ -16,16 +16,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.region import MAP_TITLES, MapName
+from diet_explorer.analysis.value_ranges import End, in_range
 from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.example_rows import ExampleRows
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.examples import further_column
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.value_texts import matches
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
-from diet_explorer.store.layout import Layout
-from diet_explorer.store.queries import Queries, parquet, quote_name
 from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
 
 T = TypeVar("T", bound=np.generic)
@@ -47,14 +48,12 @@ class RankingColumns:
 
     def __init__(
         self,
-        queries: Queries,
         store: ScoreFiles,
         manifest: DatasetManifest,
         ranking: pa.RecordBatch,
         search: Search | None,
         decisions: Decisions | None,
     ) -> None:
-        self._queries = queries
         self._store = store
         self._manifest = manifest
         self._ranking = ranking
@@ -177,20 +176,17 @@ class RankingColumns:
     def of_values(self, values: Sequence[tuple[str, str]]) -> Mask:
         """Which have, in each further column that is named, one of the values named with it.
 
-        The columns may be of any type; DuckDB knows how each reads as text.
+        The columns may be of any type; see `data.value_texts.matches`.
         """
         by_column: dict[str, list[str]] = {}
         for column, value in values:
             by_column.setdefault(column, []).append(value)
-        conditions = []
+        mask = np.ones(self._manifest.rows, dtype=bool)
         for column, wanted in by_column.items():
             self._check_column(column)
-            marks = ", ".join("?" * len(wanted))
-            conditions.append(f"{quote_name(METADATA_PREFIX + column)}::VARCHAR IN ({marks})")
-        source = parquet(Layout(self._store.files).dataset(self._manifest.id).examples)
-        sql = f"SELECT row FROM {source} WHERE {' AND '.join(conditions)}"
-        parameters = [value for wanted in by_column.values() for value in wanted]
-        return self._of_rows(self._queries.table(sql, parameters)["row"].to_numpy())
+            parts = [matches(part, wanted) for part in further_column(self._store.files, self._manifest.id, column)]
+            mask &= np.concatenate([part.to_numpy(zero_copy_only=False) for part in parts])
+        return self._here(mask)
 
     def disagree(self) -> Mask:
         """Whether given and predicted label differ."""
@@ -215,15 +211,16 @@ class RankingColumns:
             table = pq.read_table(stream, columns=["x", "y"])
         return self._here(table["x"].to_numpy()), self._here(table["y"].to_numpy())
 
-    def numbers(self, column: str) -> NDArray[np.float64]:
-        """A further column of numbers, NaN where there is none."""
+    def in_range(self, column: str, low: End | None, high: End | None) -> Mask:
+        """Which have a value in [low, high] in a further column of numbers or times."""
         self._check_column(column)
         try:
-            return self._here(self.dataset.numbers(column))
+            values = self.dataset.ordered(column)
         except KeyError:
             raise BadInputError(
-                f"The column {column!r} holds no numbers.", "Filter it by value instead of by range."
+                f"The column {column!r} holds neither numbers nor times.", "Filter it by value instead of by range."
             ) from None
+        return self._here(in_range(values, low, high, column))
 
     def _of_rows(self, rows: NDArray[np.integer]) -> Mask:
         mask = np.zeros(self._manifest.rows, dtype=bool)
@@ -245,8 +242,11 @@ class RankingColumns:
     def _check_column(self, column: str) -> None:
         known = [entry["name"] for entry in self._manifest.columns if entry["role"] == "metadata"]
         if column not in known:
+            hint = " In a filter, a colon of a name is written %3A and a percent sign %25."
             raise NotFoundError(
-                f"The dataset has no further column {column!r}.", f"Its further columns: {', '.join(known) or 'none'}."
+                f"The dataset has no further column {column!r}.",
+                f"Its further columns: {', '.join(known) or 'none'}."
+                + (hint if any(":" in name or "%" in name for name in known) else ""),
             )
 
 

@@ -18,7 +18,6 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
 
 
@@ -31,7 +30,6 @@ class Ranking:
 
     def __init__(
         self,
-        queries: Queries,
         store: ScoreFiles,
         manifest: DatasetManifest,
         checkpoint: float,
@@ -51,7 +49,7 @@ class Ranking:
                 else "No checkpoint has been scored yet; wait for the run.",
             )
         self._ranking = store.read_ranking(seed, checkpoint)
-        self.columns = RankingColumns(queries, store, manifest, self._ranking, search, decisions)
+        self.columns = RankingColumns(store, manifest, self._ranking, search, decisions)
 
     @property
     def score_names(self) -> list[str]:

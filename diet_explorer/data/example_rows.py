@@ -14,32 +14,34 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 
 BATCH_ROWS = 131_072
-NUMERIC_TYPES = ("int", "uint", "float", "double", "decimal", "bool")
-"""How the names of Arrow's types begin that a range can be asked of."""
 _LENGTH = "characters"
 
 
 class ExampleRows:
-    """Reads ids, texts and numbers of one dataset by row; makes the file that this needs where it is missing."""
+    """Reads ids, texts, numbers and times of one dataset by row; makes the file that this needs where it is missing."""
 
     def __init__(self, files: Files, manifest: DatasetManifest) -> None:
         self._files = files
         self._manifest = manifest
         self._columns = ["id", "text", *(["text_pair"] if manifest.mapping.text_pair else [])]
-        self._numbers = [METADATA_PREFIX + entry["name"] for entry in manifest.columns if _holds_numbers(entry)]
+        self._ordered = [METADATA_PREFIX + entry["name"] for entry in manifest.columns if _has_order(entry)]
         self._path = Layout(files).dataset(manifest.id).rows
 
     def make(self) -> None:
         """Write the file unless it is there."""
         if not self._files.exists(self._path):
-            fields = [(name, pa.string()) for name in self._columns] + [(_LENGTH, pa.int32())]
-            schema = pa.schema([*fields, *((name, pa.float64()) for name in self._numbers)])
-            write_arrow(self._files, self._path, schema, self._examples(schema))
+            with self._files.open_read(Layout(self._files).dataset(self._manifest.id).examples) as stream:
+                reader = pq.ParquetFile(stream)
+                fields = [(name, pa.string()) for name in self._columns] + [(_LENGTH, pa.int32())]
+                ordered = [reader.schema_arrow.field(name) for name in self._ordered]
+                schema = pa.schema([*fields, *ordered]).remove_metadata()
+                write_arrow(self._files, self._path, schema, self._examples(reader, schema))
 
     def of(self, rows: NDArray[np.integer]) -> pa.Table:
         """``id, text`` and, for pairs, ``text_pair`` of some rows, in their order."""
@@ -75,27 +77,23 @@ class ExampleRows:
         parts = [batch[_LENGTH].to_numpy() for batch in self._batches()]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
-    def numbers(self, column: str) -> NDArray[np.float64]:
-        """A further column of numbers as floats, NaN where there is none; KeyError where it does not hold numbers."""
+    def ordered(self, column: str) -> pa.ChunkedArray:
+        """A further column of numbers or times, in its own type; KeyError where it holds none."""
         name = METADATA_PREFIX + column
-        if name not in self._numbers:
+        if name not in self._ordered:
             raise KeyError(column)
-        parts = [batch[name].to_numpy(zero_copy_only=False) for batch in self._batches()]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return pa.chunked_array([batch[name] for batch in self._batches()])
 
     def _batches(self) -> list[pa.RecordBatch]:
         self.make()
         return read_arrow(self._files, self._path)
 
-    def _examples(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        with self._files.open_read(Layout(self._files).dataset(self._manifest.id).examples) as stream:
-            columns = [*self._columns, *self._numbers]
-            for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=columns):
-                length = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
-                numbers = [pc.cast(batch[name], pa.float64(), safe=False) for name in self._numbers]
-                texts = [batch[name] for name in self._columns]
-                yield pa.record_batch([*texts, pa.array(length, pa.int32()), *numbers], schema=schema)
+    def _examples(self, reader: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for batch in reader.iter_batches(BATCH_ROWS, columns=[*self._columns, *self._ordered]):
+            length = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
+            texts, ordered = ([batch[name] for name in names] for names in (self._columns, self._ordered))
+            yield pa.record_batch([*texts, pa.array(length, pa.int32()), *ordered], schema=schema)
 
 
-def _holds_numbers(column: Mapping[str, str]) -> bool:
-    return column["role"] == "metadata" and column["type"].startswith(NUMERIC_TYPES)
+def _has_order(column: Mapping[str, str]) -> bool:
+    return column["role"] == "metadata" and column["type"].startswith(ORDERED_TYPES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pandas as pd
 import pyarrow as pa
 
 from diet_explorer.errors import NotFoundError
@@ -28,3 +29,13 @@ def read_arrow(files: Files, path: str) -> list[pa.RecordBatch]:
     with pa.memory_map(files.local_path(path)) as source:
         reader = pa.ipc.open_file(source)
         return [reader.get_batch(number) for number in range(reader.num_record_batches)]
+
+
+def exact_frame(table: pa.Table) -> pd.DataFrame:
+    """A table as a data frame, where whole numbers stay whole also in columns that lack some (as pandas' ``Int64``)."""
+    frame: pd.DataFrame = table.to_pandas()
+    for number, column in enumerate(table.columns):
+        if pa.types.is_integer(column.type) and column.null_count:
+            own = {column.type: getattr(pd, f"{str(column.type).replace('i', 'I').replace('u', 'U')}Dtype")()}
+            frame.isetitem(number, column.to_pandas(types_mapper=own.get))
+    return frame

@@ -31,7 +31,7 @@ class DatasetPaths:
         self.manifest = f"{folder}/manifest.json"
         self.examples = f"{folder}/examples.parquet"
         self.order = f"{folder}/order.arrow"  # each example's split and its position in id order
-        self.rows = f"{folder}/rows.arrow"  # texts and numbers to be read by row
+        self.rows = f"{folder}/by_row.arrow"  # texts, numbers and times to be read by row
         self.set_aside = f"{folder}/set_aside.parquet"  # line, reason, remedy, raw, file of rows that cannot be used
         self.search = f"{folder}/search"  # folder of the index of the texts
 

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.files import Files
 
 
@@ -34,8 +35,7 @@ class Queries:
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """Run one statement and return all of its rows as a data frame."""
-        frame: pd.DataFrame = self.table(sql, parameters).to_pandas()
-        return frame
+        return exact_frame(self.table(sql, parameters))
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> object:
         """Run one statement and return the first column of its first row."""
@@ -50,11 +50,6 @@ class Queries:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             return self._connection.cursor()
-
-
-def quote_name(name: str) -> str:
-    """An SQL identifier, quoted."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def quote_text(text: str) -> str:

@@ -258,7 +258,6 @@ class RunCore:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
         point = self.checkpoint_or_default(checkpoint, seed)
         return Ranking(
-            self.context.queries,
             self.store,
             self.dataset.manifest,
             point,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.conflicts import conflicting_labels
 from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.examples import read_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.errors import NotFoundError
@@ -22,6 +23,7 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
 from diet_explorer.review.queue import ReviewQueue
+from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
@@ -69,10 +71,7 @@ class Dataset:
 
     def examples(self, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Examples as imported, all of them or those of some rows; `label` holds class names."""
-        condition = "TRUE" if rows is None else f"row IN ({', '.join(str(int(row)) for row in rows) or 'NULL'})"
-        examples = parquet(Layout(self.context.files).dataset(self.id).examples)
-        sql = f"SELECT * FROM {examples} WHERE {condition} ORDER BY row"
-        frame = self.context.queries.frame(sql)
+        frame = exact_frame(read_examples(self.context.files, self.id, rows))
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
 

@@ -16,7 +16,6 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
-from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
 from tests.synthetic import write_dataset, write_scores
 
@@ -224,14 +223,9 @@ ROWS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def queries(tmp_path_factory):
-    return Queries(Files(tmp_path_factory.mktemp("queries")))
-
-
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(rows=ROWS, where=FILTERS, by=st.sampled_from(["el2n", "margin", "correctness"]), seed=st.integers(0, 99))
-def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, where, by, seed):
+def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, seed):
     files = Files(tmp_path_factory.mktemp("workspace"))
     written = list(zip(*rows, strict=True))
     metadata = {"number": pa.array(written[3], pa.float64()), METADATA: pa.array(written[4], pa.string())}
@@ -261,7 +255,6 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, queries, rows, wher
         }
     )
     ranking = Ranking(
-        queries,
         ScoreFiles(files, "r"),
         manifest,
         2.0,

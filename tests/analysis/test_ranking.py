@@ -52,7 +52,7 @@ def made(tmp_path_factory):
 
 def ranking(made, checkpoint=1.0, seed=None):
     files, manifest, _ = made
-    return Ranking(Queries(files), ScoreFiles(files, "r"), manifest, checkpoint, seed)
+    return Ranking(ScoreFiles(files, "r"), manifest, checkpoint, seed)
 
 
 def test_the_mean_ranking_takes_the_seeds_that_have_landed(made):
@@ -102,8 +102,8 @@ def test_a_range_over_words_is_refused(tmp_path):
     files = Files(tmp_path)
     manifest = write_dataset(files, ["a", "b"], [0, 1], ["x", "y"], metadata={"who": pa.array(["me", "you"])})
     write_scores(files, manifest, "r", 0, 1.0, np.eye(2))
-    with pytest.raises(BadInputError, match="'who' holds no numbers"):
-        Ranking(Queries(files), ScoreFiles(files, "r"), manifest, 1.0, None).count(
+    with pytest.raises(BadInputError, match="'who' holds neither numbers nor times"):
+        Ranking(ScoreFiles(files, "r"), manifest, 1.0, None).count(
             ExampleFilter(metadata=(MetadataRange("who", 0, 1),))
         )
 

@@ -17,7 +17,7 @@ def test_rows_in_any_order_and_ids(tmp_path, monkeypatch):
     files = Files(tmp_path)
     words = [f"text {number} שלום 'x'" for number in range(40)]
     further = {
-        "whole": pa.array([None, *range(39)], pa.int64()),
+        "whole": pa.array([None, *range(2**60 + 1, 2**60 + 40)], pa.int64()),
         "yes": pa.array([True, False] * 20),
         "name": pa.array(words),
     }
@@ -27,10 +27,10 @@ def test_rows_in_any_order_and_ids(tmp_path, monkeypatch):
     assert found.of(rows)["id"].to_pylist() == [f"e{row:05d}" for row in rows]
     assert found.of(np.array([], dtype=int)).num_rows == 0
     assert found.lengths().tolist() == [len(text) for text in words]
-    np.testing.assert_array_equal(found.numbers("whole"), [np.nan, *range(39)])
-    assert found.numbers("yes").tolist() == [1.0, 0.0] * 20
+    assert found.ordered("whole").to_pylist() == [None, *range(2**60 + 1, 2**60 + 40)]
+    assert found.ordered("yes").to_pylist() == [True, False] * 20
     with pytest.raises(KeyError):
-        found.numbers("name")
+        found.ordered("name")
     assert found.rows_of(["e00039", "nobody", "e00003"]).tolist() == [3, 39]
 
 

@@ -88,7 +88,10 @@ def test_controls_write_the_url(filled, open_page):
 def test_metadata_can_be_filtered_by_range_and_by_value(filled, open_page):
     app = open_page("browse")
     app.selectbox(key="filter-column").select("rating").run()
-    control(app.number_input, "filter-column-low").set_value(0.0).run()
+    control(app.text_input, "filter-column-low").set_value("soon").run()
+    assert "“soon” is no end for rating" in app.error[0].value
+    control(app.text_input, "filter-column-low").set_value("0.0").run()
+    assert not app.error and parameter(app, "meta") == "rating:0:"
     app.selectbox(key="filter-column").select("origin").run()
     control(app.text_input, "filter-column-value").set_value("press").run()
     frame = filled.dataset.examples()

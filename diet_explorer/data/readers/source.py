@@ -15,6 +15,7 @@ import pyarrow as pa
 from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.arrow import exact_frame
 
 T = TypeVar("T")
 Batch = tuple[pa.Table, npt.NDArray[np.int64]]
@@ -93,8 +94,7 @@ class Source(ABC):
     def preview(self, n: int = 20) -> pd.DataFrame:
         """Return the first `n` rows, untyped sources as the strings that the user wrote."""
         for table, _ in self.batches(size=n):
-            frame: pd.DataFrame = table.slice(0, n).to_pandas()
-            return frame
+            return exact_frame(table.slice(0, n))
         return pd.DataFrame(columns=self.columns())
 
     def set_aside(self, row: BadRow) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter, LengthRange, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.value_ranges import describe_end, end_of, how_ends_are, is_end
+from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
@@ -27,7 +29,7 @@ _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
 _LENGTH = ""
 """Stands for the length among the names of columns, none of which is empty."""
-_NUMERIC = ("int", "uint", "float", "double", "decimal")
+_PROBLEM = "filter-column-problem"
 
 
 def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) -> None:
@@ -180,15 +182,9 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
         return
     if column not in types:
         return
-    if types[column].startswith(_NUMERIC):
+    if types[column].startswith(ORDERED_TYPES):
         limits = next((entry for entry in where.metadata if entry.column == column), MetadataRange(column))
-        _range_inputs(
-            "filter-column",
-            (f"{column} from", f"{column} to"),
-            limits.low,
-            limits.high,
-            lambda low, high: _set_metadata(column, low, high),
-        )
+        _column_range(limits, types[column])
         return
     with mirrored("filter-column-value", "") as (key, default):
         st.text_input(
@@ -201,6 +197,32 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
         )
 
 
+def _column_range(limits: MetadataRange, kind: str) -> None:
+    """Two boxes for the ends, as texts: a number input would round long numbers and does not take dates."""
+    ends = {"low": ("from", limits.low), "high": ("to", limits.high)}
+    for place, (name, (word, end)) in zip(st.columns(2, gap="small"), ends.items(), strict=True):
+        title = f"{limits.column} {word}"
+        shown = "" if end is None else describe_end(end)
+        with place, mirrored(f"filter-column-{name}", shown) as (key, default):
+            st.text_input(
+                title,
+                default,
+                key=key,
+                placeholder=title,
+                label_visibility="collapsed",
+                on_change=lambda name=name, key=key: _set_end(limits, name, st.session_state[key].strip(), kind),
+            )
+    if problem := st.session_state.pop(_PROBLEM, None):
+        st.error(problem)
+
+
+def _set_end(limits: MetadataRange, name: str, text: str, kind: str) -> None:
+    if text and not is_end(text, kind):
+        st.session_state[_PROBLEM] = f"“{visible(text)}” is no end for {visible(limits.column)}. {how_ends_are(kind)}"
+        return
+    _set_metadata(replace(limits, **{name: end_of(text) if text else None}))
+
+
 def _metadata_types(dataset: Dataset) -> dict[str, str]:
     """Further columns of a dataset and their Arrow types."""
     return {entry["name"]: entry["type"] for entry in dataset.manifest.columns if entry["role"] == "metadata"}
@@ -211,9 +233,9 @@ def _set_length(low: float | None, high: float | None) -> None:
     _set(length=None if least is None and most is None else LengthRange(least, most))
 
 
-def _set_metadata(column: str, low: float | None, high: float | None) -> None:
-    kept = tuple(entry for entry in read_view().where.metadata if entry.column != column)
-    chosen = () if low is None and high is None else (MetadataRange(column, low, high),)
+def _set_metadata(limits: MetadataRange) -> None:
+    kept = tuple(entry for entry in read_view().where.metadata if entry.column != limits.column)
+    chosen = () if limits.low is None and limits.high is None else (limits,)
     _set(metadata=(*kept, *chosen))
 
 
