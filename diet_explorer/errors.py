@@ -118,6 +118,10 @@ class HubRateLimitError(HubError):
     """The Hub asks to come back later than a push can wait."""
 
 
+class ChangedByLoadingError(HubError):
+    """An export that is to be pushed would be loaded with other values than it has."""
+
+
 class HubOfflineError(HubError):
     """The Hub cannot be reached."""
 

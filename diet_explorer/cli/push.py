@@ -38,7 +38,8 @@ def push_command(
         line.close()
     seen = "only its owner can see it" if done.private else "everybody can see it"
     pushed = f"Pushed {export.id} to {done.url} ({seen}), revision {done.commit}"
-    names = "state repo private stage bytes_sent bytes_total url commit error remedy kind finished_at"
+    names = "state repo private stage bytes_sent bytes_total url commit note error remedy kind finished_at"
+    pushed += f"\n{done.note}" if done.note else ""
     out.print_result({"export": export.id, **out.job_facts(done, names)}, pushed, as_json=as_json)
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from diet_explorer.data.scalar_texts import without_wrapping
 from diet_explorer.errors import BadInputError
 
-# No leading zeros or plus signs, which mark codes and telephone numbers; whole numbers of up to 18 digits fit 64 bits.
+# No leading zeros or plus signs, which mark codes and telephone numbers. Whole numbers of 19 digits may fit 64 bits.
 _BOOLEAN = r"^(?i:true|false)?$"
-_INTEGER = r"^(-?(0|[1-9]\d{0,17}))?$"
+_INTEGER = r"^(0|-?[1-9]\d{0,18})?$"
 _NUMBER = r"^(-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE](-\d{1,3}|\+?([0-2]?\d{1,2}|30[0-7])))?)?$"
+
+
+# Numbers of 16 digits and more, and very small ones, may be others once they are floats.
+_LONG = r"^-?0*\.?0*(\d\.?){16}|\.0{200}|[eE]-[2-9]\d\d$"
+_DIGITS_OF_A_FLOAT = 17
 
 
 class ColumnTyper:
     """Finds the type of a column of strings from all of its cells.
 
-    A column is boolean, integer or double only if every cell that is not empty is written as such; a single other cell
-    makes it a column of strings, wherever it stands.
+    A column is boolean, integer or double only if every cell that is not empty is written as such, and holds a number
+    that the type keeps; a single other cell makes it a column of strings, wherever it stands.
     """
 
     def __init__(self) -> None:
@@ -35,13 +42,36 @@ class ColumnTyper:
         self._candidates = [
             (candidate, pattern)
             for candidate, pattern in self._candidates
-            if pc.all(pc.match_substring_regex(column, pattern), min_count=0).as_py()
+            if pc.all(pc.match_substring_regex(column, pattern), min_count=0).as_py() and _holds(candidate, column)
         ]
 
     @property
     def type(self) -> pa.DataType:
         """The type, as far as it is known from the cells so far."""
         return self._candidates[0][0] if self._candidates and self._has_values else pa.string()
+
+
+def _holds(kind: pa.DataType, column: pa.StringArray) -> bool:
+    """Whether a type keeps the numbers that are written in the cells."""
+    if kind == pa.int64():
+        try:
+            parse_column(column, kind)
+        except pa.ArrowInvalid:
+            return False
+    if kind == pa.float64():
+        long = column.filter(pc.match_substring_regex(column, _LONG))
+        differing = long.filter(pc.not_equal(long, long.cast(kind).cast(pa.string())))
+        return all(_is_a_float(text) for text in differing.to_pylist())
+    return True
+
+
+def _is_a_float(text: str) -> bool:
+    """Whether a number is a float, written in as few digits as tell it from others or in more than it needs."""
+    number, nearest = Decimal(text), float(text)
+    if number == Decimal(repr(nearest)):
+        return True
+    digits = len(number.normalize().as_tuple().digits)
+    return digits >= _DIGITS_OF_A_FLOAT and Decimal(f"{nearest:.{digits - 1}e}") == number
 
 
 def parse_column(column: pa.Array, to: pa.DataType) -> pa.Array:
@@ -53,13 +83,25 @@ def parse_column(column: pa.Array, to: pa.DataType) -> pa.Array:
 
 
 def plain(column: Any) -> pa.Array:
-    """Return a column as one array, dictionaries decoded and all kinds of strings as ``string``."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    """Return a column as one array of plain values (no dictionary or extension), all kinds of strings as ``string``."""
+    array = without_wrapping(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
     if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
         array = array.cast(pa.string())
     return array
+
+
+def check_storable(name: str, kind: pa.DataType) -> None:
+    """Refuse a column that no dataset can hold, by its name."""
+    parts = [kind]
+    while parts:
+        part = parts.pop()
+        if pa.types.is_union(part) or pa.types.is_interval(part) or (pa.types.is_struct(part) and not part.num_fields):
+            held = "structures without fields" if pa.types.is_struct(part) else str(part)
+            raise BadInputError(
+                f"Column {name!r} holds {held}, which no Parquet file can hold.",
+                "Write the file without this column, or with it as text.",
+            )
+        parts += [part.field(number).type for number in range(part.num_fields)]
 
 
 def as_strings(column: pa.Array, name: str) -> pa.StringArray:
@@ -69,6 +111,8 @@ def as_strings(column: pa.Array, name: str) -> pa.StringArray:
     """
     if pa.types.is_string(column.type):
         return column
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
     if pa.types.is_floating(column.type):
         whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), 1e15))
         as_whole = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64()).cast(pa.string())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,9 +43,6 @@ def without_wrapping(column: pa.Array) -> pa.Array:
 def scalar_texts(column: pa.Array) -> pa.StringArray:
     """See `texts_of`: of a column of numbers, truth values, times or bytes."""
     kind = column.type
-    if pa.types.is_float16(kind):
-        written = [None if value is None else str(np.float16(value)).removesuffix(".0") for value in column.to_pylist()]
-        return pa.array(written, pa.string())
     if is_bytes(kind):
         values = column.to_pylist()
         return pa.array([None if value is None else base64.b64encode(value).decode() for value in values], pa.string())

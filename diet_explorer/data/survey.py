@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from diet_explorer.data.column_types import ColumnTyper, as_strings, has_nul, plain
+from diet_explorer.data.column_types import ColumnTyper, as_strings, check_storable, has_nul, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
@@ -166,6 +166,7 @@ class _Surveyor:
             self._hashes[name] = ColumnHash()
             self._typers[name] = ColumnTyper()
             self._types[name] = column.type
+            check_storable(name, column.type)
             self._hashes[name].add_nulls(self.rows)
         self._hashes[name].add(column)
         if not self._source.typed:
@@ -231,7 +232,9 @@ class _Surveyor:
     def _final_type(self, name: str) -> pa.DataType:
         if self._source.typed or name in self._source.quoted_columns or name not in self._typers:
             return self._types.get(name, pa.string())
-        return self._typers[name].type
+        kind = self._typers[name].type
+        is_mapped = name in (column for _, column in self._mapping.roles())
+        return pa.string() if is_mapped and pa.types.is_floating(kind) else kind  # an id "1.50" is not 1.5
 
     def _label_type(self, classes: list[str]) -> str:
         if self._class_names is not None:

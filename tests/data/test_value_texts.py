@@ -21,7 +21,7 @@ COLUMNS = {
         ["9223372036854775807", "-9223372036854775808", None],
     ),
     "unsigned": (pa.array([2**64 - 1, 0], pa.uint64()), ["18446744073709551615", "0"]),
-    "halves": (pa.array(np.array([0.1, 1], np.float16)), ["0.1", "1"]),
+    "halves": (pa.array(np.array([0.1, 1], np.float16)), ["0.0999755859375", "1"]),
     "floats": (pa.array([0.1, 2.0, 1e300, float("nan"), float("inf")], pa.float64()), ["0.1", "2", "1e+300"]),
     "singles": (pa.array([0.1, 16777216], pa.float32()), ["0.1", "16777216"]),
     "decimals": (pa.array([Decimal("1.20"), Decimal("-3.00")]), ["1.20", "-3.00"]),

@@ -23,16 +23,30 @@ from filelock import FileLock
 
 import diet_explorer.errors as errors
 from diet_explorer.config import Settings
-from diet_explorer.errors import BadInputError, DietExplorerError, HubError, JobCancelledError
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.errors import (
+    BadInputError,
+    ChangedByLoadingError,
+    DietExplorerError,
+    HubError,
+    JobCancelledError,
+)
 from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import JobProgress, JobReporter
+from diet_explorer.pruning.export.card import TEXT_FORMATS
 from diet_explorer.pruning.export.card_text import CardProof
 from diet_explorer.pruning.export.folder import check_finished, checked_export, fetch_export, is_remote
 from diet_explorer.pruning.export.hub import HubPush, check_repo_name, hub_token
+from diet_explorer.pruning.export.loading import check_loading
+from diet_explorer.pruning.export.request import ExportRequest
+from diet_explorer.pruning.export.writing import write_export
+from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.runs import RunRecords
 
 POLL_SECONDS = 0.2
 STOP_POLL_SECONDS = 0.25
@@ -60,6 +74,7 @@ class PushProgress(JobProgress):
     bytes_total: int = 0
     url: str | None = None
     commit: str | None = None
+    note: str = ""  # in words, what was pushed in place of the files of the export
 
 
 class PushJob(BackgroundJob[PushRequest, PushProgress]):
@@ -175,7 +190,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             report(share, stage, seconds_left=None, bytes_sent=count, bytes_total=size)
 
         self.secret = hub_token(self.secret)
-        with self._local_export(request, sent) as folder:
+        with self._local_export(request, sent) as exported, self._loadable(exported, sent) as (folder, note):
             pushed = HubPush(
                 folder,
                 request.repo,
@@ -185,7 +200,45 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
                 report=sent,
                 committing=_Committing(committing),
             ).run()
-        return {"url": pushed.url, "commit": pushed.commit, "private": pushed.private}
+        return {"url": pushed.url, "commit": pushed.commit, "private": pushed.private, "note": note}
+
+    @contextmanager
+    def _loadable(self, folder: Path, report: Callable[[str, int, int], None]) -> Iterator[tuple[Path, str]]:
+        """A folder that loads as it was exported, and a note: the export's own, or the same rows in Parquet."""
+        manifest = checked_export(folder)
+        report("Checking that it loads as exported", 0, 0)
+        try:
+            check_loading(folder, manifest)
+        except ChangedByLoadingError as error:
+            if manifest["options"]["format"] not in TEXT_FORMATS:
+                raise
+            change = error
+        else:
+            yield folder, ""
+            return
+        report("Writing it in Parquet, which loads as exported", 0, 0)
+        copy = self.settings.scratch_folder / "as-parquet" / self._export_id
+        shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
+        try:
+            self._write_parquet(manifest, copy, change)
+            check_loading(copy, checked_export(copy))
+            yield copy, f"Pushed in Parquet. {change.message}"
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _write_parquet(self, manifest: dict[str, Any], folder: Path, change: ChangedByLoadingError) -> None:
+        """The rows of an export in Parquet; the reason why it must be refused where they can be had no more."""
+        asked = ExportRequest.from_manifest(manifest)
+        options = replace(asked.options, format="parquet", neutralise_formulas=False)
+        try:
+            engine = open_database(self.settings)
+            plan = asked.plan(self.files, Ledger(engine, DatasetManifest.load(self.files, asked.dataset_id)))
+            run = RunRecords(engine).get(asked.run_id)
+            written = write_export(self.files, run, plan, options, str(folder), self._export_id)
+        except DietExplorerError as error:
+            raise change from error
+        if written["counts"] != manifest["counts"]:
+            raise change
 
     @contextmanager
     def _local_export(self, request: PushRequest, report: Callable[[str, int, int], None]) -> Iterator[Path]:

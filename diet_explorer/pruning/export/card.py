@@ -25,7 +25,7 @@ _FRONT = re.compile(r"\A---[ \t]*\r?\n(?P<yaml>(?:.*\r?\n)*?)---[ \t]*(?:\r?\n|\
 _KEY = re.compile(r"(?P<key>[A-Za-z_][\w-]*)\s*:(?:\s|$)")
 _SECTION = re.compile(re.escape(BEGIN) + r" config=(?P<config>\w+) -->.*?<!-- diet-explorer: end -->", re.DOTALL)
 _END = "<!-- diet-explorer: end -->"
-_TEXT_FORMATS = ("csv", "jsonl")
+TEXT_FORMATS = ("csv", "jsonl")
 _INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 _CSV_TYPES = {**{name: name for name in _INTEGERS}, "float": "float32", "double": "float64", "bool": "bool"}
 """Columns that CSV writes as numbers and truth values, and what the `datasets` library calls them; others are texts."""
@@ -122,7 +122,7 @@ def _own_keys(data: Mapping[str, Any], manifest: Mapping[str, Any], config: str)
     if "task_categories" not in data:
         own["task_categories"] = ["text-classification"]
     infos = data.get("dataset_info")
-    entry = _types_entry(manifest, config) if manifest["options"]["format"] in _TEXT_FORMATS else None
+    entry = _types_entry(manifest, config) if manifest["options"]["format"] in TEXT_FORMATS else None
     if entry is not None or config in _config_names({"configs": infos}):
         kept = _with_entry(infos, config, entry)
         own["dataset_info"] = kept if len(kept) != 1 else kept[0]

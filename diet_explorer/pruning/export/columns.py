@@ -9,8 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.value_texts import texts_of
 from diet_explorer.pruning.export.formats import features_of, with_features
 from diet_explorer.pruning.export.request import ExportOptions
+from diet_explorer.pruning.export.types import as_exported, exported_type, how_written
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.selection import REASONS
 from diet_explorer.store.scores import ranked_scores
@@ -48,6 +50,7 @@ class ExportColumns:
         relabelled = bool(np.any(material.train & selection.keep & (selection.labels != material.labels)))
         self._roles = {entry["name"]: entry["role"] for entry in manifest.columns}
         fields = []
+        self._written: dict[str, str | None] = {}
         for name, role in self._roles.items():
             source = METADATA_PREFIX + name if role == "metadata" else role
             kind = stored.field(source).type
@@ -55,7 +58,8 @@ class ExportColumns:
                 kind = self._label_type(manifest, options)
             elif role != "metadata":
                 kind = _number_type(manifest, name) or kind
-            fields.append((name, kind))
+            fields.append((name, exported_type(kind)))
+            self._written[name] = how_written(kind, options.format)
         taken = {name for name, _ in fields}
         self._added: dict[str, str] = {}
         label_type = self._label_type(manifest, options)
@@ -95,20 +99,22 @@ class ExportColumns:
                 columns.append(self._labels(self._selection.labels[rows], field.type))
             else:
                 column = batch[METADATA_PREFIX + field.name if role == "metadata" else role]
+                column = as_exported(column)
                 columns.append(column if column.type == field.type else column.cast(field.type))
         names = self.schema.names
         self._with_nulls |= {name for name, column in zip(names, columns, strict=True) if column.null_count}
         return pa.record_batch(columns, schema=self.schema)
 
     def facts(self) -> list[dict[str, Any]]:
-        """``name, type, role, nulls`` of each column: the added ones have the role ``added``; whether a row that was
-        built holds a null there."""
+        """``name, type, role, nulls, written`` of each column: the added ones have the role ``added``; whether a row
+        that was built holds a null there; in words what stands for its values, None where they stand as they are."""
         return [
             {
                 "name": field.name,
                 "type": str(field.type),
                 "role": self._roles.get(field.name, "added"),
                 "nulls": field.name in self._with_nulls,
+                "written": self._written.get(field.name),
             }
             for field in self.schema
         ]
@@ -128,7 +134,11 @@ class ExportColumns:
         if options.format == "csv" and manifest.label_type == "boolean":
             return pa.string()  # as the source wrote it, be it True, true or TRUE
         kind: pa.DataType = kinds.get(manifest.label_type, pa.string())
-        return _number_type(manifest, manifest.mapping.label) or kind if kind != pa.string() else kind
+        if kind == pa.bool_():
+            return kind if len({name.lower() for name in manifest.classes}) == len(manifest.classes) else pa.string()
+        kind = _number_type(manifest, manifest.mapping.label) or kind if kind != pa.string() else kind
+        written = texts_of(self._classes.cast(kind))  # two classes 1 and 1.0 would be one as numbers
+        return kind if written.equals(self._classes) else pa.string()
 
     def _labels(self, codes: NDArray[np.integer], kind: pa.DataType) -> pa.Array:
         return pa.array(codes, kind) if self._as_codes else self.label_names(codes).cast(kind)

@@ -10,13 +10,14 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from diet_explorer.data.column_types import string_bytes
+from diet_explorer.data.json_texts import json_texts
+from diet_explorer.data.value_texts import texts_of
 
 ExportFormat = Literal["csv", "jsonl", "parquet", "datasets"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
@@ -37,9 +38,9 @@ class RowWriter(Protocol):
 
 
 class CsvWriter:
-    """Comma-separated values in UTF-8, with a header; text is quoted, null is an empty cell.
+    """Comma-separated values in UTF-8, with a header; text is quoted, null is an empty cell without quotes.
 
-    Lists, structures and bytes are written as JSON.
+    Lists, structures and maps are written as JSON, bytes as base64, durations as hours:minutes:seconds.
 
     Parameters
     ----------
@@ -60,22 +61,18 @@ class CsvWriter:
         names = [self._safe(pa.array([name]))[0].as_py() for name in schema.names]
         fields = [(name, _csv_type(field.type)) for name, field in zip(names, schema, strict=True)]
         self._schema = pa.schema(fields)
-        self._json = _JsonText()
         self._writer = pc_csv.CSVWriter(str(path), self._schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         columns = []
         for column, field in zip(batch.columns, self._schema, strict=True):
-            if pa.types.is_string(field.type) and not pa.types.is_string(column.type):
-                column = self._json.of(column, null=None) if _is_structured(column.type) else column.cast(pa.string())
-            columns.append(self._safe(column) if pa.types.is_string(field.type) else column)
+            columns.append(self._safe(texts_of(column)) if pa.types.is_string(field.type) else column)
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
-        self._json.close()
 
     def _safe(self, column: pa.StringArray) -> pa.StringArray:
         if not self._neutralise:
@@ -86,7 +83,7 @@ class CsvWriter:
 
 
 class JsonLinesWriter:
-    """One JSON object per line, in UTF-8; numbers that JSON does not know (NaN, infinities) are null."""
+    """One JSON object per line, in UTF-8, its values as `data.json_texts` has them."""
 
     neutralised = 0
 
@@ -95,21 +92,19 @@ class JsonLinesWriter:
             ("{" if number == 0 else ", ") + json.dumps(name, ensure_ascii=False) + ": "
             for number, name in enumerate(schema.names)
         ]
-        self._json = _JsonText()
         self._stream = path.open("wb")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         parts: list[Any] = []
         for head, column in zip(self._heads, batch.columns, strict=True):
-            parts += [head, self._json.of(column)]
+            parts += [head, json_texts(column)]
         lines = pc.binary_join_element_wise(*parts, "}\n", "")
         self._stream.write(string_bytes(lines))
 
     def close(self) -> None:
         """Finish the file."""
         self._stream.close()
-        self._json.close()
 
 
 class ParquetRowWriter:
@@ -191,29 +186,6 @@ def features_of(schema: pa.Schema) -> dict[str, Any]:
     return features
 
 
-class _JsonText:
-    """Turns columns of any type into JSON texts, with DuckDB."""
-
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(
-            config={"threads": 1, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        )
-
-    def of(self, column: pa.Array, null: str | None = "null") -> pa.StringArray:
-        if pa.types.is_floating(column.type):
-            column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-        self._connection.register("batch", pa.table({"value": column}))
-        texts = self._connection.sql("SELECT to_json(value)::VARCHAR AS value FROM batch").to_arrow_table()["value"]
-        return pc.if_else(column.is_valid(), texts.combine_chunks().cast(pa.string()), pa.scalar(null, pa.string()))
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def _is_structured(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
 def _csv_type(kind: pa.DataType) -> pa.DataType:
-    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    return kind if plain else pa.string()
+    is_float = pa.types.is_floating(kind) and not pa.types.is_float16(kind)
+    return kind if pa.types.is_integer(kind) or is_float or pa.types.is_boolean(kind) else pa.string()

@@ -40,6 +40,8 @@ def _draw_outcome(progress: PushProgress) -> None:
             f'{escape(progress.repo)}</a> <span class="de-quiet">{seen} · revision '
             f"<code>{escape((progress.commit or '')[:12])}</code></span></p>"
         )
+        if progress.note:
+            st.info(as_text(progress.note))
     elif progress.state == "failed":
         show_failure(progress.error or "The push failed.", progress.remedy or "Push again.")
     elif progress.state in ("cancelled", "interrupted"):
