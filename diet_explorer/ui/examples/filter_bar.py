@@ -220,7 +220,8 @@ def _set_end(limits: MetadataRange, name: str, text: str, kind: str) -> None:
     if text and not is_end(text, kind):
         st.session_state[_PROBLEM] = f"“{visible(text)}” is no end for {visible(limits.column)}. {how_ends_are(kind)}"
         return
-    _set_metadata(replace(limits, **{name: end_of(text) if text else None}))
+    end = end_of(text) if text else None
+    _set_metadata(replace(limits, low=end) if name == "low" else replace(limits, high=end))
 
 
 def _metadata_types(dataset: Dataset) -> dict[str, str]:
