@@ -58,7 +58,7 @@ class ExcelSource(Source):
         self.sheet = sheet
         self._file = file
         self._has_formulas = _has_formulas(file)
-        header = next(((line, cells) for line, cells in self._rows() if any(cells)), None)
+        header = next(((line, cells) for line, cells, _ in self._rows() if any(cells)), None)
         if header is None:
             raise BadInputError(f"The sheet {sheet!r} of {self.location} is empty.", "Name another sheet.")
         self._header_line, cells = header
@@ -83,9 +83,10 @@ class ExcelSource(Source):
         """Line, cells and characters of every row below the header; blank ones at the end are none."""
         width = len(self._columns)
         blank: list[int] = []
-        for line, cells in self._rows():
+        for line, cells, texts in self._rows():
             if line <= self._header_line:
                 continue
+            self.quoted_columns.update(self._columns[number] for number in texts if number < width)
             if not any(cells):
                 blank.append(line)
                 continue
@@ -98,8 +99,8 @@ class ExcelSource(Source):
             row: list[str | None] = [*cells[:width], *([None] * (width - len(cells)))]
             yield line, row, sum(len(cell) for cell in row if cell)
 
-    def _rows(self) -> Iterator[tuple[int, list[str | None]]]:
-        """Number and cells of every row of the sheet."""
+    def _rows(self) -> Iterator[tuple[int, list[str | None], list[int]]]:
+        """Number and cells of every row of the sheet, and where the cells are that hold text, not numbers."""
         with open_workbook(self._file) as workbook:
             sheet = workbook[self.sheet]
             sheet.reset_dimensions()
@@ -108,13 +109,8 @@ class ExcelSource(Source):
             for line, row in enumerate(rows, start=1):
                 if formulas is not None:
                     self._check_formulas(line, row, next(formulas, ()))
-                yield line, [self._written(number, cell) for number, cell in enumerate(row)]
-
-    def _written(self, number: int, cell: Any) -> str | None:
-        value = cell.value
-        if isinstance(value, str) and value and hasattr(self, "_columns") and number < len(self._columns):
-            self.quoted_columns.add(self._columns[number])
-        return None if value is None else _as_text(value, cell.number_format)
+                texts = [number for number, cell in enumerate(row) if isinstance(cell.value, str)]
+                yield line, [_written(cell) for cell in row], texts
 
     def _formulas(self) -> Iterator[Any]:
         with open_workbook(self._file, data_only=False) as workbook:
@@ -200,16 +196,17 @@ def _has_formulas(file: DataFile) -> bool:
     return False
 
 
-def _as_text(value: Any, number_format: str | None) -> str:
-    if isinstance(value, str):
+def _written(cell: Any) -> str | None:
+    value = cell.value
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     if isinstance(value, int):
-        zeros = number_format is not None and _ZEROS.fullmatch(number_format) is not None
-        return str(value).zfill(len(number_format or "")) if zeros else str(value)
+        number_format = cell.number_format or ""
+        return str(value).zfill(len(number_format)) if _ZEROS.fullmatch(number_format) else str(value)
     if isinstance(value, datetime.datetime):
         return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat(sep=" ")
     return str(value)

@@ -89,7 +89,13 @@ def open_tree(tree: Tree, open_file: Open, *, config: str | None = None, splits:
         raise BadInputError(
             f"{tree.location} lacks the file {missing}.", "Download it too; or give the files that are there by a glob."
         )
-    return united([(file, tree.files[file.path]()) for file in files], open_file, tree, splits)
+    source = united([(file, tree.files[file.path]()) for file in files], open_file, tree, splits)
+    read = {file.path for file in files}
+    unread = [str(path) for path in tree.files if _has_known_ending(path) and path not in read]
+    if unread and (configuration is None or not configuration.patterns):
+        some = ", ".join(unread[:3]) + (f" and {len(unread) - 3:,} more" if len(unread) > 3 else "")
+        source.notices.append((f"Not read, since the names say no split: {some}.", "Give them by name or by a glob."))
+    return source
 
 
 def open_files(paths: Sequence[Path], open_file: Open, location: str, splits: Sequence[str] = ()) -> Source:

@@ -86,6 +86,15 @@ def formats_in_words() -> str:
     return f"{', '.join(titles)}; also as {', '.join(CONTAINER_ENDINGS)}"
 
 
+def table_of_formats() -> str:
+    """All formats as a table in Markdown."""
+    rows = [
+        f"| {known.title} | {' '.join(f'`{ending}`' for ending in known.endings) or 'any'} | {known.description} |"
+        for known in all_formats()
+    ]
+    return "\n".join(["| Format | Endings | What is read |", "|---|---|---|", *rows])
+
+
 def format_of(file: DataFile) -> Format | None:
     """The format of a file by its first bytes, its ending, or its looks; None where nothing tells."""
     known = all_formats()

@@ -121,6 +121,8 @@ def _open_file(
     file: DataFile, options: ReadingOptions, config: str | None = None, splits: Sequence[str] = ()
 ) -> Source:
     """Open a single file, which may be an archive of several."""
+    if not file.beginning:
+        raise BadInputError(f"The file {file.location} is empty.", "Give a file with a header and rows.")
     refuse_foreign(file)
     if file.member is None and is_zip(file.path):
         members = members_of(file.path)

@@ -28,8 +28,6 @@ class ParquetSource(Source):
     def __init__(self, file: DataFile) -> None:
         super().__init__(file.location, file.stem)
         self._file = file
-        if not file.beginning:
-            raise BadInputError(f"The file {self.location} is empty.", "Give a file with rows.")
         with self._open() as parquet:
             self._schema = parquet.schema_arrow
             self._rows = parquet.metadata.num_rows

@@ -64,8 +64,7 @@ class SplitsSource(Source):
         self._has_splits = any(part.split is not None for part in self._parts)
         self._split_column = "split" if "split" not in names else "split name"
         self._schema = {column: self._column(column) for column in self._own_columns()} if self.typed else {}
-        self._notices = [notice for part in self._parts for notice in part.source.notices]
-        self.notices = list(self._notices)
+        self.notices = [notice for part in self._parts for notice in part.source.notices]
 
     def columns(self) -> list[str]:
         return [*self._own_columns(), *([self._split_column] if self._has_splits else [])]
@@ -101,15 +100,17 @@ class SplitsSource(Source):
                 yield self._united(table, part), lines + offset
             self._take_bad_rows(part.source, taken, offset)
         self.fraction_read = 1.0
-        self.notices = [*self._notices, *self._about_missing_columns()]
+        self.notices += [notice for notice in self._about_missing_columns() if notice not in self.notices]
 
     def _about_missing_columns(self) -> Iterator[Notice]:
         for part in self._parts:
             missing = [name for name in self._own_columns() if name not in part.source.columns()]
             if missing:
-                words = f"column {missing[0]!r}" if len(missing) == 1 else f"columns {', '.join(map(repr, missing))}"
+                words = f"is no column {missing[0]!r}"
+                if len(missing) > 1:
+                    words = f"are no columns {', '.join(map(repr, missing))}"
                 yield (
-                    f"{part.title[:1].upper()}{part.title[1:]} has no {words}; its rows are empty there.",
+                    f"There {words} in {part.title}; its rows are empty there.",
                     "Nothing to do if that is meant so.",
                 )
 

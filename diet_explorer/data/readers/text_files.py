@@ -20,8 +20,7 @@ class TextFile:
     """A file of text, as UTF-8 whatever its encoding.
 
     The encoding is one of `ReadingOptions`. Without one, a byte order mark decides, or the zero bytes of UTF-16 without
-    a mark; and UTF-8 where there is none. An empty file, one of another format or one that is not in its encoding is a
-    BadInputError.
+    a mark; and UTF-8 where there is none. A file that is not in its encoding is a BadInputError.
     """
 
     def __init__(self, file: DataFile, encoding: str | None = None) -> None:
@@ -29,8 +28,6 @@ class TextFile:
         self.location = file.location
         self.stem = file.stem
         beginning = file.beginning
-        if not beginning:
-            raise BadInputError(f"The file {self.location} is empty.", "Give a file with a header and rows.")
         self.encoding = encoding or encoding_of(beginning)
         self._mark_length = 3 if self.encoding == "utf-8" and beginning.startswith(codecs.BOM_UTF8) else 0
         self._check_encoding()
