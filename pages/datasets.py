@@ -19,7 +19,8 @@ from diet_explorer.ui.datasets.source_form import (
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
-from diet_explorer.ui.drawing.plain import escape, visible
+from diet_explorer.ui.drawing.plain import escape, name_cut, visible
+from diet_explorer.ui.shell.bin import disk_use, draw_menu
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.empty_states import empty_state
@@ -165,16 +166,20 @@ def _show(selection: Selection, dataset: Dataset) -> None:
 
 
 def _line(entry: Dataset, *, chosen: bool) -> None:
-    with st.container(key=f"dataset-{entry.id}"):
-        st.page_link(
-            "pages/datasets.py",
-            label=f"{'● ' if chosen else ''}{entry.name.replace('[', '(').replace(']', ')')}",
-            query_params=View(dataset=entry.id, tab="list").to_query(),
-        )
-        st.html(
-            f'<p class="de-quiet de-under">{words.counted(entry.rows, "example")}, '
-            f"{words.counted(len(entry.classes), 'class', 'classes')} · {entry.manifest.created_at[:10]}</p>"
-        )
+    what = f"dataset:{entry.id}"
+    with st.container(key=f"dataset-{entry.id}", horizontal=True, vertical_alignment="top", gap="xsmall"):
+        with st.container(width="stretch"):
+            st.page_link(
+                "pages/datasets.py",
+                label=f"{'● ' if chosen else ''}{name_cut(entry.name).replace('[', '(').replace(']', ')')}",
+                query_params=View(dataset=entry.id, tab="list").to_query(),
+            )
+            st.html(
+                f'<p class="de-quiet de-under">{words.counted(entry.rows, "example")}, '
+                f"{words.counted(len(entry.classes), 'class', 'classes')} · {entry.manifest.created_at[:10]} · "
+                f"{disk_use(what, '')}</p>"
+            )
+        draw_menu(what, entry.name, key=f"dataset-{entry.id}")
 
 
 run_page("Datasets", "Bring in labelled texts, see what is wrong with them, and pick what to score.", body)

@@ -10,6 +10,7 @@ from diet_explorer.ui.drawing.markup import chip
 from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.job import draw_map_job, draw_settings
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.frame import run_scored_page
 from diet_explorer.ui.shell.selection import Selection
@@ -55,8 +56,10 @@ def _reading(selection: Selection, run: Run, which: Representation) -> None:
         "<p><b>What to do.</b> Draw around points to list, compare and decide about them. A click on a point opens the "
         "example.</p></div>"
     )
-    with st.popover("Draw it again", icon=":material/tune:", key="map-again"):
-        draw_settings(run, which, label="Draw again")
+    with st.container(horizontal=True, gap="small", key="map-actions"):
+        with st.popover("Draw it again", icon=":material/tune:", key="map-again"):
+            draw_settings(run, which, label="Draw again")
+        draw_menu(f"map:{run.id}/{which}", f"{which} map", key="map", rename=False)
 
 
 run_scored_page(

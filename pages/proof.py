@@ -9,6 +9,7 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
 from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
 from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_scored_page
@@ -63,6 +64,7 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
             mirrored_select(
                 "Proof", list(by_id), proof.id, "proof", lambda name: _title(by_id[name]), label_visibility="collapsed"
             )
+        draw_menu(f"proof:{proof.id}", _title(proof), key="proof")
     progress = proof.progress()
     st.html(
         f'<p class="de-quiet">{escape(_title(proof))} · evaluated on {escape(evaluated_words(proof))} · every training '
@@ -80,7 +82,8 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
 def _title(proof: Proof) -> str:
     policies = sum(variant.kind == "policy" for variant in proof.variants)
     number = words.counted(policies, "choice")
-    return f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S} · {number} × {proof.seeds} seeds"
+    when = proof.given_name or f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{when} · {number} × {proof.seeds} seeds"
 
 
 run_scored_page(

@@ -12,6 +12,7 @@ from diet_explorer.ui.score.cost import draw_estimate
 from diet_explorer.ui.score.run_form import draw_form, fill_form
 from diet_explorer.ui.score.run_list import draw_run_list, settings_words
 from diet_explorer.ui.score.run_progress import draw_progress
+from diet_explorer.ui.shell.bin import disk_use
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.empty_states import empty_state
@@ -96,7 +97,7 @@ def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
     with right:
         st.html(
             f'<p class="de-quiet">{settings_words(run)} · max length {run.config.max_length} · '
-            f"learning rate {run.config.learning_rate:g}</p>"
+            f"learning rate {run.config.learning_rate:g} · {disk_use(f'run:{run.id}', run.store.stamp())} on disk</p>"
         )
         with st.container(key="run-actions", horizontal=True, gap="small"):
             _actions(run)

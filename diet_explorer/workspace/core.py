@@ -96,6 +96,13 @@ class RunCore:
         """What people call it."""
         return self.record.name
 
+    @property
+    def given_name(self) -> str | None:
+        """The name that a person gave it; None where it has the one that it got by itself."""
+        endings = (f" · {Path(self.config.model).name}", "% held out", " · own training")
+        by_itself = self.name.endswith(endings) or (self.record.origin == "cartography" and " · " in self.name)
+        return None if by_itself else self.name
+
     @cached_property
     def config(self) -> RunConfig:
         """Its settings."""

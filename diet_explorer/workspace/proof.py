@@ -82,6 +82,8 @@ class Proof:
     Attributes
     ----------
     id, run_id, name : str
+    given_name : str or None
+        The name that a person gave it.
     created_at : datetime
     seeds : int
         Trainings per variant; seeds are 0, 1, ….
@@ -100,7 +102,8 @@ class Proof:
         self._context = context
         self.id: str = record["id"]
         self.run_id: str = record["run_id"]
-        self.name: str = record.get("name") or f"{self.run_id} · {record['created_at'][:16].replace('T', ' ')}"
+        self.given_name: str | None = record.get("name")
+        self.name = self.given_name or f"{self.run_id} · {record['created_at'][:16].replace('T', ' ')}"
         self.created_at = datetime.fromisoformat(record["created_at"])
         self.seeds: int = record["seeds"]
         self.steps: int = record["steps"]

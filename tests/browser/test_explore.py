@@ -140,3 +140,21 @@ def download(page, run):
     frame = run.ranked("el2n", 2.0, limit=None).set_index("row").sort_index()
     assert np.allclose(points["y"], frame["confidence"], atol=1e-6)
     assert points["id"].tolist() == frame["id"].tolist()
+
+
+def test_a_deleted_dataset_is_named_with_what_goes_along_and_comes_back_by_undo(explored, new_page):
+    app, run = explored
+    onlooker = settled(new_page(f"{app.url}/browse?run={run.id}"))
+    page = settled(new_page(f"{app.url}/datasets?dataset={run.dataset.id}"))
+    page.locator(f".st-key-dataset-{run.dataset.id} [class*=st-key-menu-] button").first.click()
+    page.get_by_text("Delete …").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 run")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.locator(".st-key-undo-bar")).to_contain_text("Deleted the dataset")
+    assert app.workspace.datasets() == []
+    onlooker.locator("tr[data-row]").first.click()
+    expect(onlooker.locator(".st-key-deleted")).to_contain_text("was deleted")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".st-key-dataset-report")).to_be_visible()
+    assert [entry.id for entry in app.workspace.runs()] == [run.id]

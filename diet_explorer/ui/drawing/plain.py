@@ -44,6 +44,15 @@ def cut_name(name: str) -> str:
     return shown if len(shown) <= _NAME_CHARACTERS else f"{shown[:_NAME_CHARACTERS]}…"
 
 
+def name_cut(name: str, characters: int = _NAME_CHARACTERS) -> str:
+    """A name as people see it, cut in its middle where it is long: names of one set often begin, or end, alike."""
+    shown = visible(name)
+    if len(shown) <= characters:
+        return shown
+    end = (characters - 1) // 2
+    return f"{shown[: characters - 1 - end]}…{shown[-end:]}"
+
+
 def name_in_chart(name: str) -> str:
     """A name, cut where it is too long, for a chart's labels and hover; see `in_chart`."""
     return in_chart(cut_name(name))

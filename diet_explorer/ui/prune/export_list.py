@@ -12,9 +12,10 @@ import streamlit as st
 from diet_explorer.store.files import bytes_in_words
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.drawing.plain import escape, name_cut
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
@@ -68,7 +69,7 @@ def _draw_line(export: Export, *, is_shown: bool) -> None:
             export.by,
         )
         st.html(
-            f'<div class="de-run{selected}"><p><b>{escape(export.policy.title)}</b> '
+            f'<div class="de-run{selected}"><p><b>{escape(name_cut(export.name))}</b> '
             f'<span class="de-quiet">{escape(" · ".join(facts))}</span></p></div>',
             width="stretch",
         )
@@ -80,6 +81,7 @@ def _draw_line(export: Export, *, is_shown: bool) -> None:
             on_click=change,
             kwargs={"export": export.id},
         )
+        draw_menu(f"export:{export.id}", export.name, key=export.id)
 
 
 def _draw_details(export: Export) -> None:

@@ -9,6 +9,7 @@ from diet_explorer.pruning.shelf import NAME_LENGTH
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.planning import open_policy
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.person import person
 from diet_explorer.workspace.run import Run
@@ -39,10 +40,7 @@ def draw_policy_shelf(run: Run, policy: Policy) -> None:
                         width="stretch",
                     )
                     st.button("Open", key=f"open-policy-{number}", on_click=open_policy, args=(entry.policy,))
-                    if st.button("Delete", key=f"delete-policy-{number}", type="tertiary", icon=":material/delete:"):
-                        with error_boundary("policy-error"):
-                            run.pruning.delete_policy(entry.name, by=person())
-                            st.rerun()
+                    draw_menu(f"policy:{run.id}/{entry.name}", entry.name, key=f"policy-{number}")
 
 
 def saved_words(run: Run, policy: Policy) -> str:

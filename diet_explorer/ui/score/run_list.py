@@ -11,6 +11,7 @@ from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.picker import STATUS_WORDS, model_title, short_title
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
@@ -56,6 +57,7 @@ def draw_run_list(runs: Sequence[Run], *, key: str, with_dataset: bool = True, s
                     query_params=view.to_query(),
                     disabled=not run.checkpoints(),
                 )
+                draw_menu(f"run:{run.id}", run.name, key=f"{key}-{run.id}")
 
 
 def settings_words(run: Run) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from diet_explorer.errors import DietExplorerError
+from diet_explorer.errors import DeletedError, DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.bin import draw_deleted, draw_undo
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.job_line import draw_job_line
@@ -36,11 +39,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
     body : callable
         Draws what is below the frame; its errors show as messages.
     """
-    ensure_navigation()
-    st.html(_STYLE)
-    header, job = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
-    with header:
-        st.html(f'<div class="de-title"><h1>{escape(title)}</h1><p>{escape(purpose)}</p></div>')
+    job = _draw_head(title, purpose)
     with error_boundary():
         if must_sign_in():
             return
@@ -51,7 +50,20 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
         with job:
             draw_job_line(selection)
         draw_context_bar(selection)
+        draw_undo()
         body(selection)
+
+
+def run_plain_page(title: str, purpose: str, body: Callable[[], None]) -> None:
+    """Draw a page that is about the workspace as a whole, whatever the address names; see `run_page`."""
+    _draw_head(title, purpose)
+    with error_boundary():
+        if must_sign_in():
+            return
+        with suppress(DietExplorerError):
+            draw_picker(resolve(read_view()))
+        draw_undo()
+        body()
 
 
 def run_scored_page(
@@ -75,10 +87,24 @@ def run_scored_page(
     run_page(title, purpose, scored_body)
 
 
+def _draw_head(title: str, purpose: str) -> DeltaGenerator:
+    """Draw title and purpose; gives the place for the job line."""
+    ensure_navigation()
+    st.html(_STYLE)
+    header, job = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
+    with header:
+        st.html(f'<div class="de-title"><h1>{escape(title)}</h1><p>{escape(purpose)}</p></div>')
+    return job
+
+
 def _resolved() -> Selection | None:
     open_workspace()  # its errors are no fault of the address
     try:
         return resolve(read_view())
+    except DeletedError as error:
+        draw_undo()
+        draw_deleted(error)
+        return None
     except DietExplorerError as error:
         show_error(error, key="link-error")
         st.button("Start from a clean address", key="forget-link", on_click=forget, icon=":material/restart_alt:")

@@ -23,6 +23,7 @@ def draw_navigation() -> StreamlitPage:
                 st.Page("pages/home.py", title="Home", default=True),
                 st.Page("pages/datasets.py", title="Datasets"),
                 st.Page("pages/score.py", title="Score"),
+                st.Page("pages/bin.py", title="Bin"),
             ],
             "Explore": [
                 st.Page("pages/browse.py", title="Browse"),

@@ -10,6 +10,7 @@ import streamlit as st
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui.drawing import words
+from diet_explorer.ui.drawing.plain import name_cut
 from diet_explorer.ui.shell.controls import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.run import Run
@@ -67,12 +68,14 @@ def score_title(name: str) -> str:
 
 
 def short_title(run: Run) -> str:
-    """A run in a line of other things: model and seeds."""
+    """A run in a line of other things: the name that a person gave it, else model and seeds."""
+    if run.given_name is not None:
+        return name_cut(run.given_name)
     return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
 
 
 def run_title(run: Run, runs: Sequence[Run]) -> str:
-    """A run in a list: its number among the dataset's runs (the oldest is 1), model and seeds; it never changes."""
+    """A run in a list: its number among the dataset's runs (the oldest is 1), and its short title."""
     number = len(runs) - [entry.id for entry in runs].index(run.id)
     return f"{number} · {short_title(run)}"
 
