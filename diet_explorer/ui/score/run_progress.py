@@ -17,6 +17,7 @@ from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
+from diet_explorer.ui.shell.view import run_page_again
 from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 1.0
@@ -40,7 +41,7 @@ def _live(run_id: str, run: Run) -> None:
         before = run.status
         progress = run.progress()
         if run.status != before and run.status not in ACTIVE:
-            st.rerun()
+            run_page_again()
         with st.container(key="run-progress", gap="small"):
             _outcome(run, progress)
             st.html(_figures(run, progress))

@@ -14,6 +14,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
+from diet_explorer.ui.shell.view import run_page_again
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.run import Run
 
@@ -50,7 +51,7 @@ def _live_line(seen: str, selected: str | None) -> None:
         active = active_runs()
         chosen = open_workspace().run(selected) if selected else None
         if _seen(active, chosen) != seen:
-            st.rerun()
+            run_page_again()
         run, others = active[0], len(active) - 1
         progress = run.progress()
         more = f" (+ {others})" if others else ""
@@ -88,7 +89,7 @@ def _live_work(run: Run) -> None:
     with error_boundary("job-error"):
         work = _other_work(run)
         if work is None:
-            st.rerun()
+            run_page_again()
             return
         with st.container(key="job-line"):
             title, progress = work

@@ -157,6 +157,18 @@ def write(view: View) -> None:
     st.session_state[_SAVED] = query
 
 
+def run_page_again() -> None:
+    """Run the whole page again from a fragment, at the address that the page wrote last.
+
+    A fragment that runs by itself brings the browser's address, which is an older one where it was on its way while
+    the page went elsewhere.
+    """
+    saved = st.session_state.get(_SAVED)
+    if saved is not None and saved != {key: st.query_params.get_all(key) for key in st.query_params}:
+        st.query_params.from_dict(saved)
+    st.rerun()
+
+
 def forget() -> None:
     """Return to an address without parameters."""
     st.session_state.pop(_SAVED, None)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, ScoreRange
 from diet_explorer.errors import BadInputError
@@ -67,3 +68,21 @@ def test_another_dataset_forgets_run_and_filter_but_keeps_the_score():
     view = View(dataset="a", run="r", score="margin", checkpoint=1.0, seed=2, where=ExampleFilter(text="x"))
     assert view.changed(dataset="b") == View(dataset="b", score="margin")
     assert view.changed(run="s") == View(dataset="a", run="s", score="margin", where=ExampleFilter(text="x"))
+
+
+def page_whose_fragment_brings_an_old_address():
+    import streamlit as st
+
+    from diet_explorer.ui.shell.view import View, read_view, run_page_again, write
+
+    if "brought" not in st.session_state:
+        st.session_state["brought"] = True
+        write(View(run="new-run", tab="progress"))
+        st.query_params.from_dict({"tab": "new"})  # what the browser had when the fragment's message left it
+        run_page_again()
+    st.text(f"{read_view().run} {read_view().tab}")
+
+
+def test_a_fragment_with_an_old_address_leaves_the_page_where_it_is():
+    app = AppTest.from_function(page_whose_fragment_brings_an_old_address).run()
+    assert [element.value for element in app.text] == ["new-run progress"]
