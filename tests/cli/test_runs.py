@@ -226,7 +226,11 @@ def test_interrupting_cancels_a_run_that_nobody_else_carries(
     assert tiny_runs.ended(second) == "succeeded"
 
 
-def test_a_failed_job_ends_the_command_with_1(workspace: Workspace, dataset: Dataset, tmp_path: Path) -> None:
+def test_a_failed_job_ends_the_command_with_1(
+    workspace: Workspace, dataset: Dataset, tmp_path: Path, launch: Launch
+) -> None:
+    launch("worker", home=workspace.settings.home_folder)
+    until(lambda: living_workers(workspace.settings), "a worker is there")
     damaged = tiny_runs.save_tiny_model(tmp_path / "damaged")
     (damaged / "model.safetensors").write_bytes(b"nothing of the kind")
     options = ["--model", str(damaged), "--epochs", "1"]
