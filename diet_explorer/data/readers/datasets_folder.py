@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from diet_explorer.data.readers.formats import all_endings
 from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_unique, class_names_of
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.data.readers.split_names import chosen_names
@@ -20,6 +21,8 @@ from diet_explorer.store.files import file_sha256
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
+_AS_READ = "Numbers may have lost leading zeros, and words such as NA are empty; give the files themselves to avoid it."
+OpenFolder = Callable[[Path, str | None, Sequence[str]], Source]
 _GRAMMAR = "Write hub:OWNER/NAME, hub:OWNER/NAME:CONFIG or hub:OWNER/NAME:CONFIG[SPLIT]."
 
 
@@ -79,19 +82,60 @@ def open_saved(path: Path, splits: Sequence[str] = ()) -> Source:
     return _source(loaded, str(path), path.resolve().name, "datasets", splits)
 
 
-def open_hub(location: str, splits: Sequence[str] = ()) -> Source:
-    """Download (or take from the cache) a dataset of the Hub, or some of its splits."""
+def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> Source:
+    """Download (or take from the cache) a dataset of the Hub, or some of its splits.
+
+    `datasets` reads CSV by guesses that change values (``007`` becomes 7, ``NA`` nothing), and refuses splits with
+    other columns; the files of such datasets are read by `open_folder`.
+    """
     match = _HUB_NAME.fullmatch(location)
     if match is None:
         raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
+    def read_files() -> Source:
+        source = open_folder(_downloaded(match["name"], match["revision"]), match["config"], splits)
+        source.location, source.name, source.kind = location, name, "hub"
+        return source
+
+    name = match["name"].split("/")[-1]
     try:
         loaded = load_dataset(match["name"], match["config"], revision=match["revision"])
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        if _is_unlike(error):
+            return read_files()
         raise _hub_error(match["name"], error) from error
-    return _source(loaded, location, match["name"].split("/")[-1], "hub", splits)
+    source = _source(loaded, location, name, "hub", splits)
+    if not _is_of_csv(loaded):
+        return source
+    try:
+        return read_files()
+    except BadInputError as error:
+        source.notices.append((f"The CSV files are read as datasets reads them: {error.message}", _AS_READ))
+        return source
+
+
+def _is_of_csv(loaded: Any) -> bool:
+    parts = loaded.values() if isinstance(loaded, dict) else [loaded]
+    return any(part.info.builder_name == "csv" for part in parts)
+
+
+def _is_unlike(error: Exception) -> bool:
+    """Whether `datasets` failed to make one table of files that it could read."""
+    kinds = {kind.__name__ for cause in (error, error.__cause__) for kind in type(cause).__mro__}
+    return bool(kinds & {"DatasetGenerationCastError", "DatasetGenerationError", "CastError"})
+
+
+def _downloaded(name: str, revision: str | None) -> Path:
+    """The files of a dataset's repository, as a folder."""
+    from huggingface_hub import snapshot_download
+
+    patterns = ["README.md", *(f"*{ending}" for ending in all_endings())]
+    try:
+        return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _hub_error(name, error) from error
 
 
 def _source(loaded: Any, location: str, name: str, kind: str, splits: Sequence[str]) -> Source:

@@ -59,7 +59,7 @@ def open_source(location: str | Path | Sequence[str | Path], options: ReadingOpt
     place = cleaned(text)
     if place.startswith(HUB_PREFIX):
         options.check("a dataset of the Hub")
-        return open_hub(*selection(place))
+        return _called(place, open_hub(*selection(place), partial(_open_existing, options=options)))
     try:
         if place == STDIN:
             return _open_file(from_stdin(), options)
@@ -78,7 +78,7 @@ def _open_path(text: str, options: ReadingOptions) -> Source:
     """Open what a path means: a file or folder; else a glob; else a part of a folder or an archive."""
     path = as_path(text)
     if path.exists():
-        return _open_existing(path, options)
+        return _open_existing(path, options=options)
     matches = matches_of(str(path))
     if matches:
         return _open_named(matches, str(path), options)
@@ -88,15 +88,21 @@ def _open_path(text: str, options: ReadingOptions) -> Source:
         folder, _, config = base.rpartition(":")
         path_of_base = as_path(folder)
     if (config or splits) and path_of_base.exists():
-        return _open_existing(path_of_base, options, config, splits)
+        return _called(cleaned(text), _open_existing(path_of_base, config, splits, options=options))
     matches = matches_of(str(path_of_base)) if splits else []
     if matches:
-        return _open_named(matches, str(path_of_base), options, splits)
+        return _called(cleaned(text), _open_named(matches, str(path_of_base), options, splits))
     raise nothing_there(path)
 
 
+def _called(location: str, source: Source) -> Source:
+    """A part of a source, under the name with which it was asked for."""
+    source.location = location
+    return source
+
+
 def _open_existing(
-    path: Path, options: ReadingOptions, config: str | None = None, splits: Sequence[str] = ()
+    path: Path, config: str | None = None, splits: Sequence[str] = (), *, options: ReadingOptions
 ) -> Source:
     if path.is_dir():
         if was_saved(path) and config is None:

@@ -87,7 +87,8 @@ def test_a_cloned_dataset_with_configurations(folder: Path) -> None:
     assert caught.value.remedy == f"Name one as {folder}:en."
     assert rows_by_split(open_source(f"{folder}:en")) == {"train": 4, "test": 2}
     assert rows_by_split(open_source(f"{folder}:de")) == {"train": 2}
-    assert open_source(f"{folder}:en[test]").columns() == ["text", "label"]
+    part = open_source(f"{folder}:en[test]")
+    assert (part.columns(), part.name, part.location) == (["text", "label"], "reviews", f"{folder}:en[test]")
     (folder / "en/te.csv").unlink()
     with pytest.raises(BadInputError, match=r"no file en/te.csv, which its README.md names for test"):
         open_source(f"{folder}:en")

@@ -95,9 +95,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
             "small.csv": b"text,label\na,x\nb,y\n",
             "large.csv": b"text,label\nc,x\n",
         },
+        "someone/uneven": {"train.csv": b"text,label,zip\none,x,007\ntwo,NA,1\n", "test.csv": b"text\nthree\n"},
         "someone/nothing": {"README.md": b"# Empty\n"},
     }
     locations = [*(f"hub:{name}" for name in repositories), "hub:someone/configs:small", "hub:someone/unknown"]
+    locations += ["hub:someone/parquet[train]", "hub:someone/parquet[dev]", "hub:someone/configs:small[train]"]
     with loopback_hub() as server:
         for name, files in repositories.items():
             server.create(name, files)
@@ -133,6 +135,25 @@ def test_configurations_must_be_named(results: dict[str, dict[str, Any]]) -> Non
     assert message == "The dataset someone/configs of the Hub has several configurations."
     assert remedy == "Name one as hub:someone/configs:CONFIG; there are ['small', 'large']."
     assert results["hub:someone/configs:small"]["manifest"]["rows"] == 2
+
+
+def test_one_split(results: dict[str, dict[str, Any]]) -> None:
+    assert results["hub:someone/parquet[train]"]["columns"] == ["text", "label"]
+    assert results["hub:someone/parquet[train]"]["manifest"]["rows"] == 3
+    assert results["hub:someone/parquet[train]"]["manifest"]["source"]["location"] == "hub:someone/parquet[train]"
+    assert results["hub:someone/configs:small[train]"]["manifest"]["rows"] == 2
+    kind, message, remedy = results["hub:someone/parquet[dev]"]["error"]
+    assert (kind, message) == ("BadInputError", "hub:someone/parquet has no split 'dev'.")
+    assert remedy == "It has train, test."
+
+
+def test_splits_with_other_columns(results: dict[str, dict[str, Any]]) -> None:
+    assert results["hub:someone/uneven"].get("error") is None
+    manifest = results["hub:someone/uneven"]["manifest"]
+    assert (manifest["classes"], manifest["splits"]) == (["NA", "x"], {"train": 2})
+    assert manifest["report"]["set_aside"] == {"empty label": 1}
+    assert manifest["columns"][2] == {"name": "zip", "role": "metadata", "type": "string"}
+    assert (manifest["source"]["kind"], manifest["source"]["location"]) == ("hub", "hub:someone/uneven")
 
 
 def test_unknown_dataset(results: dict[str, dict[str, Any]]) -> None:
