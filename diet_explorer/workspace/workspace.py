@@ -239,6 +239,11 @@ class Workspace:
         name : str, optional
             What to call the run.
 
+        Returns
+        -------
+        Run
+            With every score that logits alone give, so without GraNd; its checkpoints are the ends of the epochs.
+
         Raises
         ------
         BadInputError
@@ -269,7 +274,18 @@ class Workspace:
         return Run(self.context, record.id, record)
 
     def runs(self, dataset: Dataset | str | None = None) -> list[Run]:
-        """All runs, or one dataset's, newest first; not the further trainings that belong to a run."""
+        """All runs, or one dataset's, newest first; not the further trainings that belong to a run.
+
+        Parameters
+        ----------
+        dataset : Dataset or str, optional
+            Only the runs of this dataset; a dataset, its id or its name.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such dataset.
+        """
         records = self.context.records.list(None if dataset is None else self._dataset(dataset).id)
         return [Run(self.context, record.id, record) for record in records if record.parent_id is None]
 
@@ -376,7 +392,19 @@ class Workspace:
         return self.bin.restore(what, by=by)
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
-        """What a run of this kind will take on this machine, from `measure`'s rates if they are there."""
+        """What a run of this kind will take on this machine, from `measure`'s rates if they are there.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        config : RunConfig
+            Settings of the run; nothing is started.
+
+        Returns
+        -------
+        CostEstimate
+            Seconds of training and of scoring, and what the figures rest on.
+        """
         return self.estimates(dataset, config)[config.grand]
 
     def estimates(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
@@ -385,6 +413,12 @@ class Workspace:
 
     def measure(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """Time a few batches of the dataset with the model, in a process of its own; takes some seconds.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        config : RunConfig
+            Names the model, the batch size and the greatest length.
 
         Returns
         -------

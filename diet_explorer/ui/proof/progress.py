@@ -85,9 +85,9 @@ def _draw_training(proof: Proof, entry: TrainingProgress, key: str) -> None:
         f'<div class="de-job"{hint}><p><span>seed {entry.training.seed}</span><b>{_STATES[entry.status]}{share}</b></p>'
         f"{bar(entry.share)}</div>"
     )
-    if entry.status in ACTIVE and st.button("Cancel", key=f"cancel-cell-{key}", type="tertiary"):
+    if entry.status in ACTIVE and st.button("Cancel", key=f"cancel-training-{key}", type="tertiary"):
         proof.cancel(entry.training, by=person())
         st.rerun()
-    if entry.status in ("failed", "cancelled") and st.button("Resume", key=f"resume-cell-{key}", type="tertiary"):
+    if entry.status in ("failed", "cancelled") and st.button("Resume", key=f"resume-training-{key}", type="tertiary"):
         proof.resume(entry.training, by=person())
         st.rerun()
