@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from diet_explorer.errors import BadInputError
@@ -22,12 +24,41 @@ def sharing_cores(environment: Mapping[str, str]) -> dict[str, str]:
     return dict(environment) if own else {**environment, "GOMP_SPINCOUNT": "1000"}
 
 
+def local_path(location: str | Path) -> Path | None:
+    """The absolute local path that a location means, with ``~`` and ``file://`` understood; None for other URLs.
+
+    BadInputError where there can be no such path.
+    """
+    text = str(location)
+    scheme, _, rest = text.partition("://")
+    if rest or text.endswith("://"):
+        if scheme.lower() not in ("file", "local"):
+            return None
+        text = unquote(rest.removeprefix("localhost"))
+    if "\0" in text:
+        raise BadInputError(f"The path {text!r} has a NUL character in it.", "Give the path of a file or folder.")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        name = Path(text).parts[0]
+        raise BadInputError(
+            f"The path {text} cannot be used: there is no home folder {name}.",
+            f"Give the whole path; a folder that is really called {name} is ./{name}.",
+        ) from error
+    except FileNotFoundError as error:
+        raise BadInputError(
+            f"The path {text} cannot be used: the current folder is gone.", "Change to a folder that is there."
+        ) from error
+
+
 class Settings(BaseSettings):
-    """What an operator may set."""
+    """What an operator may set; an empty variable counts as one that is not set."""
 
-    model_config = SettingsConfigDict(env_prefix="DIET_EXPLORER_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DIET_EXPLORER_", extra="ignore", env_ignore_empty=True, str_strip_whitespace=True
+    )
 
-    home: str = "workspace"  # a local folder or any fsspec URL
+    home: str = Field(default="workspace", validate_default=True)  # a local folder or any fsspec URL
     database_url: str | None = None  # SQLAlchemy URLs of the two databases; by default SQLite files in the workspace
     jobs_url: str | None = None
     scratch: str | None = None  # local folder for training checkpoints when the workspace is not local
@@ -42,38 +73,64 @@ class Settings(BaseSettings):
     leads: str = ""
     annotators: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
+
+    @field_validator("home")
+    @classmethod
+    def _resolved(cls, value: str) -> str:
+        path = local_path(value)
+        return value.rstrip("/") if path is None else str(path)
+
+    @field_validator("scratch", "bundled_model")
+    @classmethod
+    def _local(cls, value: str | None) -> str | None:
+        path = None if value is None else local_path(value)
+        if value is not None and path is None:
+            raise ValueError("it must be a folder of this machine")
+        return None if path is None else str(path)
+
     @property
     def home_is_local(self) -> bool:
-        return "://" not in self.home or self.home.startswith("file://")
+        return local_path(self.home) is not None
 
     @property
     def home_folder(self) -> Path:
         """The local folder that holds databases, locks and scratch files of this machine."""
-        if self.home_is_local:
-            return Path(self.home.removeprefix("file://")).absolute()
-        return Path(self.scratch or Path.home() / ".cache" / "diet-explorer").absolute()
+        return local_path(self.home) or Path(self.scratch or Path.home() / ".cache" / "diet-explorer").absolute()
 
     @property
     def explorer_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.home_folder / 'explorer.sqlite'}"
+        return self.database_url or self._sqlite_url("explorer.sqlite")
 
     @property
     def dbos_url(self) -> str:
-        return self.jobs_url or f"sqlite:///{self.home_folder / 'jobs.sqlite'}"
+        return self.jobs_url or self._sqlite_url("jobs.sqlite")
+
+    def _sqlite_url(self, name: str) -> str:
+        """Address of a SQLite file in the workspace, whatever characters its path has."""
+        return f"sqlite:///{quote(str(self.home_folder / name))}"
 
     @property
     def scratch_folder(self) -> Path:
-        return Path(self.scratch).absolute() if self.scratch else self.home_folder / "scratch"
+        return Path(self.scratch) if self.scratch else self.home_folder / "scratch"
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment; keyword arguments that are not None win over it. BadInputError names a bad variable."""
+    """Read the environment; keyword arguments that are neither None nor blank win over it.
+
+    BadInputError names a bad variable.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None and str(value).strip()}
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
+        reason = first["msg"].removeprefix("Value error, ").lower()
         raise BadInputError(
-            f"The setting DIET_EXPLORER_{name} cannot be used: {first['msg'].lower()} (it is {first['input']!r}).",
+            f"The setting DIET_EXPLORER_{name} cannot be used: {reason} (it is {first['input']!r}).",
             f"Correct or unset DIET_EXPLORER_{name}.",
         ) from error

@@ -29,6 +29,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
+    out.prepare_streams()
     try:
         status = app(sys.argv[1:] or ["--help"], prog_name="diet-explorer", standalone_mode=False)
     except DietExplorerError as error:
@@ -44,6 +45,9 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         status = _nobody_reads()
+    except OSError as error:  # such as a full disk behind a redirection
+        _nobody_reads()
+        status = _explain(error)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -58,9 +62,16 @@ def _explain(error: Exception) -> int:
     if usage is not None:
         out.print_error(str(usage()), "See diet-explorer --help, or --help after the command.")
         return 2
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = (error.strerror or str(error)).lower()
-        out.print_error(f"Cannot use {error.filename}: {reason}.", "Check the path and the rights to it.")
+    if isinstance(error, OSError) and error.strerror is not None:
+        name, reason = error.filename or "where the output goes", error.strerror.lower()
+        out.print_error(f"Cannot use {name}: {reason}.", "Check the path, the rights to it and the space there.")
+        return 1
+    if isinstance(error, UnicodeEncodeError) and not sys.flags.utf8_mode:
+        text = error.object.encode("utf-8", "backslashreplace").decode()
+        out.print_error(
+            f"This system's encoding ({sys.getfilesystemencoding()}) has not all characters of {text!r}.",
+            "Set PYTHONUTF8=1 or a locale such as LC_ALL=C.UTF-8, and start again.",
+        )
         return 1
     out.print_unexpected(error, [Path.home() / ".cache" / "diet-explorer"])
     return 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -20,16 +22,31 @@ if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
 
 PLAIN_WIDTH = 160
+_IN_ASCII = {"…": "...", "·": "-", "–": "-", "−": "-", "→": "->", "×": "x", "≤": "<=", "≥": ">=", "≠": "!=", "✓": "ok"}
+
+
+def prepare_streams() -> None:
+    """Make standard output and error take any text, whatever the terminal or pipe can show.
+
+    A character of the program's own words is replaced by a plain one, any other by its escape, such as ``\\u2603``.
+    """
+    codecs.register_error("plain", _plainly)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this process
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open for as long as we run
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="plain")
 
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n")
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=not _takes_all(), default=_plain) + "\n")
 
 
 def print_event(value: object) -> None:
     """Print one JSON document on one line, at once, for programs that read on while the command goes on."""
-    print_line(json.dumps(value, ensure_ascii=False))
+    print_line(json.dumps(value, ensure_ascii=not _takes_all()))
 
 
 def print_line(text: str) -> None:
@@ -157,6 +174,22 @@ def print_unexpected(error: Exception, folders: Sequence[Path]) -> None:
 def print_known(error: DietExplorerError) -> None:
     """Print an error that has a remedy."""
     print_error(error.message, error.remedy)
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain_form, error.object[error.start : error.end])), error.end
+
+
+def _plain_form(character: str) -> str:
+    return _IN_ASCII.get(character) or character.encode("ascii", "backslashreplace").decode()
+
+
+def _takes_all() -> bool:
+    """Whether standard output takes every character."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return codecs.lookup(encoding).name.startswith("utf")
 
 
 def _one_line(text: str) -> str:

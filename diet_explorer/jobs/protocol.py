@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.jobs.sqlite_clock import lend_clock
 from diet_explorer.store.files import explained
 
 JOB_FORMAT = "1"
@@ -50,7 +51,7 @@ SCORE = Route("score_run")
 
 
 def checked_jobs_url(settings: Settings) -> str:
-    """Address of the jobs database, its folder created; BadInputError where it is not SQLite or PostgreSQL."""
+    """Address of the jobs database, ready to be connected to; BadInputError where it is not SQLite or PostgreSQL."""
     try:
         url = make_url(settings.dbos_url)
     except ArgumentError as error:
@@ -65,6 +66,7 @@ def checked_jobs_url(settings: Settings) -> str:
         )
     with explained("create", str(settings.home_folder)):
         settings.home_folder.mkdir(parents=True, exist_ok=True)
+    lend_clock(settings.dbos_url)
     return settings.dbos_url
 
 

@@ -18,7 +18,8 @@ from typing import IO, Any, BinaryIO, cast
 
 import fsspec
 
-from diet_explorer.errors import NotFoundError, WorkspaceError
+from diet_explorer.config import local_path
+from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError, WorkspaceError
 
 _REMEDIES = {
     errno.ENOSPC: "Free some disk space and try again; nothing half-written was left behind.",
@@ -30,6 +31,8 @@ _REMEDIES = {
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
 KEPT_COPIES = 8
 _KILO = 1000
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+"""Kinds of fsspec URLs, each with the extra of this package that brings what it needs."""
 
 
 @contextmanager
@@ -44,13 +47,16 @@ def explained(action: str, path: str) -> Iterator[None]:
 
 
 class Files:
-    """All files below one root: a local folder or an fsspec URL such as ``s3://bucket/folder``."""
+    """All files below one root: a local folder or an fsspec URL such as ``s3://bucket/folder``.
+
+    BadInputError where there is no such kind of URL, WorkspaceError where what it needs is not installed.
+    """
 
     def __init__(self, root: str | Path) -> None:
-        text = str(root)
-        self.is_local = "://" not in text or text.startswith("file://")
-        self.root = str(Path(text.removeprefix("file://")).absolute()) if self.is_local else text.rstrip("/")
-        self.filesystem: Any = fsspec.core.url_to_fs(self.root)[0]
+        path = local_path(root)
+        self.is_local = path is not None
+        self.root = str(root).rstrip("/") if path is None else str(path)
+        self.filesystem: Any = _remote_filesystem(self.root) if path is None else fsspec.filesystem("file")
         self._copies: OrderedDict[tuple[str, str], IO[bytes]] = OrderedDict()
         self._copies_lock = threading.Lock()
 
@@ -235,6 +241,57 @@ def file_sha256(path: str | Path) -> str:
     """SHA-256 of a local file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def reaching(root: str) -> Iterator[None]:
+    """Turn whatever keeps a remote root from being reached in the block into a WorkspaceError.
+
+    Each kind of fsspec URL has errors of its own: for missing credentials, an unknown bucket, no network.
+    """
+    try:
+        yield
+    except DietExplorerError:
+        raise
+    except Exception as error:
+        if local_path(root) is not None:
+            raise
+        raise WorkspaceError(
+            f"The workspace {root} cannot be reached: {_in_one_line(error)}.",
+            "Check the address, the credentials and the network, or choose another workspace with --workspace or "
+            "DIET_EXPLORER_HOME.",
+        ) from error
+
+
+def _remote_filesystem(root: str) -> Any:
+    scheme = root.partition("://")[0]
+    try:
+        with reaching(root):
+            return fsspec.core.url_to_fs(root)[0]
+    except WorkspaceError as error:
+        cause = error.__cause__
+        if scheme not in fsspec.available_protocols():
+            raise BadInputError(
+                f"The workspace {root} cannot be used: there is no kind of address {scheme}://.",
+                "Give a folder, or the address of a store, such as s3://, gs:// or az://.",
+            ) from cause
+        if not isinstance(cause, ImportError):
+            raise
+        extra = EXTRAS.get(scheme)
+        install = f"Install it: pip install 'diet-explorer[{extra}]'." if extra else f"{_in_one_line(cause)}."
+        raise WorkspaceError(
+            f"A workspace at {scheme}:// needs a package that is not installed{_named(cause)}.", install
+        ) from cause
+
+
+def _named(error: ImportError) -> str:
+    origin = error.__cause__ or error.__context__ or error
+    name = getattr(origin, "name", None)
+    return f" ({name})" if name else ""
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
-from diet_explorer.store.files import Files
+from diet_explorer.store.files import Files, reaching
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.runs import RunRecords
@@ -63,7 +63,8 @@ class Context:
             It cannot be read or written, or a newer version of this program made it.
         """
         files = Files(settings.home)
-        _check_version(files)
+        with reaching(files.root):
+            _check_version(files)
         database = open_database(settings)
         records, bin = RunRecords(database), BinRecords(database)
         return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin)

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from diet_explorer.errors import NotFoundError, WorkspaceError
+from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries, parquet
+from diet_explorer.workspace.workspace import Workspace
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -128,3 +129,33 @@ def test_sigkill_in_mid_write_leaves_old_or_new(tmp_path):
         found = target.read_bytes()
         assert len(found) == 2_000_000 and len(set(found)) == 1
         assert Files(tmp_path).list(str(tmp_path)) == ["a.bin"], "what a kill leaves behind is not listed"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "words"),
+    [
+        ("s3://bucket/folder", WorkspaceError, "diet-explorer[s3]"),
+        ("gs://bucket/folder", WorkspaceError, "diet-explorer[gcs]"),
+        ("az://container/folder", WorkspaceError, "diet-explorer[azure]"),
+        ("nosuch://x/y", BadInputError, "no kind of address nosuch://"),
+    ],
+)
+def test_what_a_remote_workspace_needs_is_named(monkeypatch, url, kind, words):
+    for package in ("s3fs", "gcsfs", "adlfs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(kind) as caught:
+        Files(url)
+    assert words in str(caught.value)
+
+
+def test_a_store_that_cannot_be_reached_is_told(monkeypatch):
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuse(*_):
+        raise NoCredentialsError("Unable to locate credentials")
+
+    files = Files("memory://bucket/folder")
+    monkeypatch.setattr(type(files.filesystem), "exists", refuse)
+    with pytest.raises(WorkspaceError, match="memory://bucket/folder cannot be reached: Unable to locate credentials"):
+        Workspace("memory://bucket/folder")
