@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.jobs.slots import living_workers, workers_in_words
+from diet_explorer.jobs.slots import NO_WORKER, can_work, workers_in_words
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -70,10 +70,12 @@ def _start(selection: Selection) -> None:
 def _workers() -> None:
     with error_boundary("worker-error"):
         workspace = open_workspace()
-        there = bool(living_workers(workspace.settings))
+        words = workers_in_words(workspace.settings)
         with st.container(key="worker-status"):
-            if there:
-                st.html(f'<p role="status">✓ {escape(_named(workers_in_words(workspace.settings)))}</p>')
+            if can_work(workspace.settings):
+                st.html(f'<p role="status">✓ {escape(_named(words))}</p>')
+            elif words != NO_WORKER:
+                st.warning(words, icon=":material/hourglass_disabled:")
             else:
                 st.warning(
                     "No worker is running; runs wait. Start one with `diet-explorer worker` "

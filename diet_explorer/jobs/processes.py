@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 LOG_BYTES = 5_000_000
+REPEAT_SECONDS = 60.0
 
 logger = logging.getLogger("diet_explorer.app")
 
@@ -167,6 +169,22 @@ def log_file(settings: Settings, name: str, form: str) -> logging.Handler:
         handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter(form))
     return handler
+
+
+class OncePerMinute(logging.Filter):
+    """Lets a warning through once a minute, however often it comes: a database that is away is asked twice a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is written."""
+        if record.levelno < logging.WARNING:
+            return True
+        now, key = record.created, (record.name, re.sub(r"[\d.]+", "#", record.getMessage())[:200])
+        self._written = {known: when for known, when in self._written.items() if now - when < REPEAT_SECONDS}
+        return self._written.setdefault(key, now) == now
 
 
 def _log_path(settings: Settings, name: str) -> Path:

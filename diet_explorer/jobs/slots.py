@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from diet_explorer.config import Settings
-from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 
@@ -37,6 +39,7 @@ class WorkerInfo:
     pid: int
     since: str
     run_id: str | None = None
+    trouble: str | None = None  # what keeps it from taking up jobs
 
 
 class WorkerSlot:
@@ -48,6 +51,7 @@ class WorkerSlot:
 
     def __init__(self, settings: Settings, slot: int | None = None) -> None:
         self._folder = _folder(settings)
+        self._changing = threading.Lock()
         if slot is not None and not 0 <= slot < MAX_SLOTS:
             raise BadInputError(f"There is no worker slot {slot}.", f"Give a number from 0 to {MAX_SLOTS - 1}.")
         with explained("write", str(self._folder)):
@@ -65,8 +69,12 @@ class WorkerSlot:
 
     def set_run(self, run_id: str | None) -> None:
         """Let onlookers know which run this worker is busy with."""
-        self._info = replace(self._info, run_id=run_id)
-        self._write()
+        self._change(run_id=run_id)
+
+    def set_trouble(self, reason: str | None) -> None:
+        """Let onlookers know what keeps this worker from taking up jobs."""
+        if reason != self._info.trouble:
+            self._change(trouble=reason)
 
     @contextmanager
     def abandoned(self) -> Iterator[list[str]]:
@@ -95,6 +103,11 @@ class WorkerSlot:
             raise BadInputError(f"The worker slot {candidates[0]} is taken.", "Leave out --slot to get a free one.")
         raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
 
+    def _change(self, **facts: Any) -> None:
+        with self._changing:  # the job and the job library's own threads
+            self._info = replace(self._info, **facts)
+            self._write()
+
     def _write(self) -> None:
         Files(self._folder).write_json(str(self._info_path), asdict(self._info))
 
@@ -117,10 +130,43 @@ def workers_in_words(settings: Settings) -> str:
     """One line for people, such as "1 worker, busy with reviews-1"."""
     workers = living_workers(settings)
     if not workers:
-        return NO_WORKER
-    busy = [worker.run_id for worker in workers if worker.run_id]
+        failure = _failure_at_start(settings)
+        return NO_WORKER if failure is None else f"No worker is running: it does not start. {failure}"
     count = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
-    return f"{count}, busy with {', '.join(busy)}" if busy else f"{count}, waiting for runs"
+    busy = [worker.run_id for worker in workers if worker.run_id]
+    if busy:
+        return f"{count}, busy with {', '.join(busy)}"
+    trouble = next((worker.trouble for worker in workers if worker.trouble), None)
+    return f"{count}, waiting for runs" if trouble is None else f"{count}, which cannot take up runs: {trouble}"
+
+
+def can_work(settings: Settings) -> bool:
+    """Whether a worker is there that nothing keeps from taking up jobs."""
+    return any(worker.trouble is None for worker in living_workers(settings))
+
+
+@contextmanager
+def noting_failure(settings: Settings) -> Iterator[None]:
+    """The start of a worker: if it fails, onlookers read why, until another worker has started."""
+    path = _failure_path(settings)
+    try:
+        yield
+    except Exception as error:
+        with suppress(OSError, DietExplorerError):  # a folder that cannot be written may be the very reason
+            Files(path.parent).write_json(str(path), {"words": " ".join(str(error).split())[:400]})
+        raise
+    path.unlink(missing_ok=True)
+
+
+def _failure_at_start(settings: Settings) -> str | None:
+    path = _failure_path(settings)
+    if not path.is_file():
+        return None
+    return str(json.loads(path.read_text(encoding="utf-8"))["words"])
+
+
+def _failure_path(settings: Settings) -> Path:
+    return _folder(settings) / "failure.json"
 
 
 def _folder(settings: Settings) -> Path:

@@ -8,11 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
+from sqlalchemy.exc import DBAPIError
+
 from diet_explorer.config import Settings, sharing_cores
-from diet_explorer.jobs.processes import listen_for_the_end, log_file
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.jobs.processes import OncePerMinute, listen_for_the_end, log_file
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
@@ -22,12 +27,13 @@ from diet_explorer.jobs.protocol import (
     jobs_database_errors,
     keep_dbos_off_the_console,
 )
-from diet_explorer.jobs.slots import WorkerSlot
+from diet_explorer.jobs.slots import WorkerSlot, noting_failure
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
 
 TAKE_OVER_SECONDS = 2.0
+TROUBLE_SECONDS = 15.0
 
 logger = logging.getLogger("diet_explorer.jobs")
 
@@ -38,11 +44,28 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again. `announce`
     prints one line for people; without a `slot` the first free one is taken.
     """
+    with noting_failure(settings):
+        held = _started(settings, slot, announce)
+    ending = listen_for_the_end()
+    logger.info("ready as %s", held.executor_id)
+    announce(f"Worker {held.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
+    trouble = _Trouble(held)
+    logging.getLogger("dbos").addHandler(trouble)
+    while not ending.wait(TAKE_OVER_SECONDS):
+        trouble.forget_old()
+        _take_over(settings, held)
+    held.release()
+    sys.stdout.flush()
+    # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
+    os._exit(0)
+
+
+def _started(settings: Settings, slot: int | None, announce: Callable[[str], None]) -> WorkerSlot:
+    """A worker that takes up jobs from now on, in its slot."""
     url = checked_jobs_url(settings)
     runs = RunRecords(open_database(settings))
     held = WorkerSlot(settings, slot)
     _log_to_file(settings, held.slot)
-    ending = listen_for_the_end()
     os.environ.update(sharing_cores(os.environ))
 
     from dbos import DBOS, DBOSPortableJSONSerializer
@@ -77,21 +100,47 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
         DBOS.launch()
         for route in (SCORE, *(kind.route for kind in kinds)):
             DBOS.register_queue(route.queue(settings), worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
-    logger.info("ready as %s", held.executor_id)
-    announce(f"Worker {held.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
-    while not ending.wait(TAKE_OVER_SECONDS):
+    return held
+
+
+def _take_over(settings: Settings, held: WorkerSlot) -> None:
+    """Queue again what workers of this machine left behind that are gone."""
+    from dbos import DBOS
+
+    name = application_name(settings)
+    try:
         with held.abandoned() as executors:
             if executors:
                 for job in DBOS.list_workflows(executor_id=executors, status="PENDING", application_name=name):
                     DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
-    held.release()
-    sys.stdout.flush()
-    # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
-    os._exit(0)
+    except DBAPIError as error:  # it may be there again in a moment; until then the worker says so
+        logging.getLogger("dbos").warning("%s", error.orig)
+
+
+class _Trouble(logging.Handler):
+    """Lets onlookers know of what the job library complains: it tries again for ever, and its words reach only a log."""
+
+    def __init__(self, held: WorkerSlot) -> None:
+        super().__init__(logging.WARNING)
+        self._held = held
+        self._last = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note the first line of a complaint."""
+        self._last = time.monotonic()
+        with suppress(DietExplorerError):
+            self._held.set_trouble(next(iter(record.getMessage().splitlines()), "")[:200])
+
+    def forget_old(self) -> None:
+        """Take it back where there was no complaint for a while."""
+        if time.monotonic() - self._last > TROUBLE_SECONDS:
+            with suppress(DietExplorerError):
+                self._held.set_trouble(None)
 
 
 def _log_to_file(settings: Settings, slot: int) -> None:
     handler = log_file(settings, f"worker-{slot}", "%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler.addFilter(OncePerMinute())
     keep_dbos_off_the_console(handler)
     package = logging.getLogger("diet_explorer")
     package.addHandler(handler)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.jobs.processes import OncePerMinute
 from diet_explorer.jobs.protocol import application_name, checked_jobs_url
-from diet_explorer.jobs.slots import NO_WORKER, WorkerSlot, living_workers, workers_in_words
+from diet_explorer.jobs.slots import (
+    NO_WORKER,
+    WorkerSlot,
+    can_work,
+    living_workers,
+    noting_failure,
+    workers_in_words,
+)
 
 
 @pytest.fixture
@@ -99,3 +108,41 @@ def test_workspaces_share_a_jobs_database_but_no_queue(tmp_path: Path) -> None:
 def test_a_jobs_database_that_is_none(tmp_path: Path, address: str) -> None:
     with pytest.raises(BadInputError, match="DIET_EXPLORER_JOBS_URL"):
         checked_jobs_url(Settings(home=str(tmp_path), jobs_url=address))
+
+
+def test_a_worker_that_does_not_start_says_why_until_one_does(tmp_path):
+    settings = Settings(home=str(tmp_path))
+    with pytest.raises(WorkspaceError), noting_failure(settings):
+        raise WorkspaceError("The jobs database x cannot be used: it is locked.", "Unlock it.")
+    assert workers_in_words(settings) == (
+        "No worker is running: it does not start. The jobs database x cannot be used: it is locked. Unlock it."
+    )
+    with noting_failure(settings):
+        pass
+    assert workers_in_words(settings) == NO_WORKER
+
+
+def test_a_worker_that_cannot_take_up_jobs_says_why(tmp_path):
+    settings = Settings(home=str(tmp_path))
+    held = WorkerSlot(settings)
+    held.set_trouble("disk I/O error")
+    assert workers_in_words(settings) == "1 worker, which cannot take up runs: disk I/O error"
+    assert not can_work(settings)
+    held.set_run("run-1")
+    assert workers_in_words(settings) == "1 worker, busy with run-1"
+    held.set_run(None)
+    held.set_trouble(None)
+    assert workers_in_words(settings) == "1 worker, waiting for runs" and can_work(settings)
+    held.release()
+
+
+def test_a_complaint_that_comes_again_and_again_is_written_once_a_minute():
+    once = OncePerMinute()
+
+    def written(message, seconds, level=logging.WARNING):
+        record = logging.LogRecord("dbos", level, "", 0, message, (), None)
+        record.created = seconds
+        return once.filter(record)
+
+    assert [written(f"Retry {n} in {n / 2} s: no database", n) for n in range(61)] == [True] + [False] * 59 + [True]
+    assert written("Another complaint", 61) and written("works on run x", 61, logging.INFO)

@@ -24,7 +24,7 @@ from diet_explorer.errors import BadInputError, HubNameClashError, HubTokenError
 from diet_explorer.pruning.export.card import CARD_NAME, has_configs, merged_card
 from diet_explorer.pruning.export.card_text import CardProof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, checked_export
-from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, chain, in_plain_words, status_of
+from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, in_plain_words
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, HfApi

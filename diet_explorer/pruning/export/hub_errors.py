@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from diet_explorer.errors import (
     DietExplorerError,
     HubChangedError,
@@ -14,6 +12,7 @@ from diet_explorer.errors import (
     HubRightsError,
     HubTokenError,
 )
+from diet_explorer.store.network import chain, network_trouble, status_of
 
 LOG_IN = "Log in with `hf auth login`, set HF_TOKEN, or give a token that may write (made in the Hub's settings)."
 NOT_SENT_AGAIN = "Push again later; what has been uploaded is not sent again."
@@ -32,23 +31,6 @@ class RateLimited(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.seconds = seconds
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what it was raised from: the client library wraps what happens in its upload threads."""
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
-
-
-def status_of(error: BaseException) -> int | None:
-    """The status code of the Hub's answer that an exception comes from, or None if there was no answer."""
-    for link in chain(error):
-        response = getattr(link, "response", None)
-        if response is not None:
-            return int(response.status_code)
-    return None
 
 
 def in_plain_words(error: Exception, repo: str, token: str) -> DietExplorerError:
@@ -81,11 +63,9 @@ def in_plain_words(error: Exception, repo: str, token: str) -> DietExplorerError
         return HubChangedError(f"Somebody else changes {repo} on the Hub at the same time.", "Push again in a minute.")
     if status is not None:
         return HubError(f"The Hub refused the push to {repo} with error {status}: {answer}.", NOT_SENT_AGAIN)
-    kinds = {cls.__name__ for link in chain(error) for cls in type(link).__mro__}
-    if "OfflineModeIsEnabled" in kinds:
-        return HubOfflineError("The Hub may not be reached: HF_HUB_OFFLINE is set.", "Unset it, then push again.")
-    if kinds & {"TransportError", "ConnectionError", "TimeoutError"}:
-        return HubOfflineError("The Hub cannot be reached.", f"Check the network connection. {NOT_SENT_AGAIN}")
+    trouble = network_trouble(error)
+    if trouble is not None:
+        return HubOfflineError(f"The Hub cannot be reached: {trouble.reason}.", f"{trouble.remedy} {NOT_SENT_AGAIN}")
     if isinstance(error, OSError) and error.filename is not None:
         reason = (error.strerror or str(error)).lower()
         return HubError(f"Cannot read {error.filename}: {reason}.", "Export again, then push that.")
