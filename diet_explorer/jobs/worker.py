@@ -118,7 +118,7 @@ def _take_over(settings: Settings, held: WorkerSlot) -> None:
 
 
 class _Trouble(logging.Handler):
-    """Lets onlookers know of what the job library complains: it tries again for ever, and its words reach only a log."""
+    """Lets onlookers know of what the job library complains, which tries again for ever and tells a log alone."""
 
     def __init__(self, held: WorkerSlot) -> None:
         super().__init__(logging.WARNING)

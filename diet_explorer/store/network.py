@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PROXY = "HTTPS_PROXY"
+_ABOUT_NETWORK = r"connect|unreachable|no route|proxy|timeout|timed out|ssl|offline|transport|socks|url|getaddrinfo"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class NetworkTrouble:
 
 
 _KNOWN: tuple[tuple[str, NetworkTrouble], ...] = (
+    (
+        r"hf_hub_offline|offlinemodeisenabled|hf_datasets_offline|offline mode",
+        NetworkTrouble("HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set", "Unset it, then try again."),
+    ),
     (
         r"\b407\b|proxy authentication required",
         NetworkTrouble(
@@ -71,7 +76,8 @@ _KNOWN: tuple[tuple[str, NetworkTrouble], ...] = (
     (
         r"connection refused|connectionrefused",
         NetworkTrouble(
-            "the connection is refused", f"Check the network connection, and {_PROXY} and HF_ENDPOINT where they are set."
+            "the connection is refused",
+            f"Check the network connection, and {_PROXY} and HF_ENDPOINT where they are set.",
         ),
     ),
     (
@@ -80,10 +86,6 @@ _KNOWN: tuple[tuple[str, NetworkTrouble], ...] = (
             "it does not answer in time",
             "Try again later; on a slow connection set HF_HUB_DOWNLOAD_TIMEOUT=60 and HF_HUB_ETAG_TIMEOUT=60.",
         ),
-    ),
-    (
-        r"hf_hub_offline|offlinemodeisenabled|hf_datasets_offline|offline mode",
-        NetworkTrouble("HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set", "Unset it, then try again."),
     ),
     (
         r"unreachable|no route to host|transporterror|connecterror|protocolerror|networkerror|connectionerror|"
@@ -99,7 +101,9 @@ def network_trouble(error: BaseException) -> NetworkTrouble | None:
     Client libraries wrap one another's exceptions, and the innermost knows the most: the whole chain is read.
     """
     text = " ".join(f"{' '.join(cls.__name__ for cls in type(link).__mro__)} {link}" for link in chain(error)).lower()
-    if not re.search(r"connect|proxy|timeout|timed out|ssl|offline|transport|socks|url|scheme|getaddrinfo", text):
+    if not re.search(
+        r"connect|unreachable|no route|proxy|timeout|timed out|ssl|offline|transport|socks|url|scheme|getaddrinfo", text
+    ):
         return None
     return next((trouble for pattern, trouble in _KNOWN if re.search(pattern, text)), None)
 

@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import ModelError
+from diet_explorer.store.network import network_trouble
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.models import ModelSource, locate_model
@@ -84,7 +85,15 @@ def _model_errors(source: ModelSource) -> Iterator[None]:
     transformers_logging.disable_progress_bar()
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+    except Exception as error:
+        trouble = None if source.is_local else network_trouble(error)
+        if trouble is not None:
+            raise ModelError(
+                f"The model {source.name!r} cannot be loaded from the Hub: {trouble.reason}.",
+                f"{trouble.remedy} Or choose a local folder or the bundled model.",
+            ) from error
+        if not isinstance(error, OSError | ValueError | KeyError | RuntimeError | SafetensorError | ImportError):
+            raise
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         remedy = (
             "Check that the folder holds a text model saved by save_pretrained, with its tokenizer and safetensors."

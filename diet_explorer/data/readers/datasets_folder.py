@@ -18,6 +18,7 @@ from diet_explorer.data.readers.split_names import chosen_names
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
+from diet_explorer.store.network import network_trouble, status_of
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
@@ -92,7 +93,6 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
     if match is None:
         raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
     from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
 
     def read_files() -> Source:
         source = open_folder(_downloaded(match["name"], match["revision"]), match["config"], splits)
@@ -102,7 +102,7 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
     name = match["name"].split("/")[-1]
     try:
         loaded = load_dataset(match["name"], match["config"], revision=match["revision"])
-    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+    except Exception as error:
         if _is_unlike(error):
             return read_files()
         raise _hub_error(match["name"], error) from error
@@ -134,7 +134,7 @@ def _downloaded(name: str, revision: str | None) -> Path:
     patterns = ["README.md", *(f"*{ending}" for ending in all_endings())]
     try:
         return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:
         raise _hub_error(name, error) from error
 
 
@@ -165,11 +165,35 @@ def _hub_error(name: str, error: Exception) -> BadInputError:
             f"The dataset {name} of the Hub has several configurations.",
             f"Name one as hub:{name}:CONFIG{f'; there are {choices.group(0)}' if choices else ''}.",
         )
-    if "DatasetNotFoundError" in kinds:
+    cause = _own_words(name) if kinds & {"ConnectionError", "DatasetNotFoundError"} else None
+    status, trouble = status_of(cause or error), network_trouble(cause or error)
+    if status == 401 and _has_token():
+        return BadInputError(
+            f"The Hub does not accept the token, or there is no dataset {name}.",
+            "Log in again with `hf auth login`, or correct HF_TOKEN; check the name.",
+        )
+    if "GatedRepoError" in str(type(cause)) or status == 403:
+        return BadInputError(
+            f"The dataset {name} of the Hub may not be read without leave.",
+            "Ask for access on its page, and log in with `hf auth login` or HF_TOKEN.",
+        )
+    if status == 429:
+        return BadInputError(
+            "The Hub lets no more requests through for now (error 429).",
+            "Try again in some minutes; who is logged in (`hf auth login`) may ask more often.",
+        )
+    if status is not None and status >= 500:
+        return BadInputError(f"The Hub answers with error {status}.", "Try again in some minutes.")
+    if trouble is not None:
+        return BadInputError(
+            f"The Hub cannot be reached to load the dataset {name}: {trouble.reason}.",
+            f"{trouble.remedy} Or give a file or a folder on this machine.",
+        )
+    if "DatasetNotFoundError" in kinds or status in (401, 404):
         return BadInputError(
             f"There is no dataset {name} on the Hub, or it is private.", "Check the name; log in for a private one."
         )
-    if kinds & {"ConnectionError", "OfflineModeIsEnabled", "ConnectError", "TimeoutError"}:
+    if "ConnectionError" in kinds:
         return BadInputError(
             f"The Hub cannot be reached to load the dataset {name}.",
             "Check the network connection, or give a file or a folder on this machine.",
@@ -178,3 +202,20 @@ def _hub_error(name: str, error: Exception) -> BadInputError:
         f"The dataset {name} of the Hub cannot be loaded: {_first_line(error)}.",
         "Download its files and give one of them instead.",
     )
+
+
+def _own_words(name: str) -> Exception | None:
+    """What the Hub or the network says of a dataset, which `datasets` keeps to itself."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().dataset_info(name, timeout=10)
+    except Exception as error:  # noqa: BLE001  handed on
+        return error
+    return None
+
+
+def _has_token() -> bool:
+    from huggingface_hub import get_token
+
+    return get_token() is not None

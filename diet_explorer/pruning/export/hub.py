@@ -25,6 +25,7 @@ from diet_explorer.pruning.export.card import CARD_NAME, has_configs, merged_car
 from diet_explorer.pruning.export.card_text import CardProof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, checked_export
 from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, in_plain_words
+from diet_explorer.store.network import chain, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, HfApi

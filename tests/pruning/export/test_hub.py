@@ -209,7 +209,9 @@ def test_no_hub(tmp_path: Path, offline: bool) -> None:
         (found,) = push_all(environment, [wanted])
     assert found["error"] == "HubOfflineError"
     assert found["message"] == (
-        "The Hub may not be reached: HF_HUB_OFFLINE is set." if offline else "The Hub cannot be reached."
+        "The Hub cannot be reached: HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set."
+        if offline
+        else "The Hub cannot be reached: the connection is refused."
     )
 
 
