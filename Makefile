@@ -3,7 +3,8 @@
 # make bench  the benchmarks, which take a while
 # make clean  removes the environment and caches; the workspace stays
 
-PYTHON ?= python3
+# The first of these that can carry an environment is taken; PYTHON=/path/to/python names another.
+PYTHON ?= python3 python3.13 python3.12 python3.11 python
 ARGS ?=
 GOAL ?= $(MAKECMDGOALS)
 VENV := .venv
@@ -39,11 +40,23 @@ clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find diet_explorer pages tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Prints what is wrong with a Python, nothing where it will do. Wheels of the pinned packages end with 3.13.
+CHECK = import sys; v = sys.version_info; \
+  v < (3, 11) and sys.exit("it is Python %d.%d, and 3.11 or newer is needed" % v[:2]); \
+  v >= (3, 14) and sys.exit("it is Python %d.%d, for which not all packages have wheels yet" % v[:2]); \
+  lacks = [m for m in ("venv", "ensurepip", "ssl", "sqlite3", "bz2", "lzma", "ctypes") if not __import__("importlib.util", fromlist=["util"]).find_spec(m)]; \
+  lacks and sys.exit("it lacks " + ", ".join(lacks) + " (on Debian and Ubuntu: apt install python3-venv)")
+
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "diet-explorer needs Python 3.11 or newer, which '$(PYTHON)' is not." >&2; \
-	  echo "Install it, or name it: make $(GOAL) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@for python in $(PYTHON); do \
+	  words=$$("$$python" -c '$(CHECK)' 2>&1) && { found=$$python; break; }; \
+	  command -v "$$python" >/dev/null 2>&1 || words="it is not there"; \
+	  tried="$$tried  $$python: $$(echo "$$words" | tail -n 1)\n"; \
+	done; \
+	test -n "$$found" || { \
+	  echo "diet-explorer needs Python 3.11, 3.12 or 3.13. Of what was looked for" >&2; printf "$$tried" >&2; \
+	  echo "Install one, or name it: make $(GOAL) PYTHON=/path/to/python3.13" >&2; exit 1; }; \
+	"$$found" -m venv $(VENV)
 	@touch $@
 
 # Without an NVIDIA GPU the CPU build saves gigabytes of CUDA libraries; an index that has none gets the plain pin.

@@ -10,6 +10,15 @@ import shlex
 from datetime import datetime
 
 
+LONGEST = 640
+"""So many characters of a message or a remedy are shown: what somebody typed may be longer than any screen."""
+
+
+def cut(text: str) -> str:
+    """A text without the middle of what is too long to be read."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 3 :]}"
+
+
 class DietExplorerError(Exception):
     """Base of all errors shown to users.
 
@@ -30,8 +39,8 @@ class DietExplorerError(Exception):
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = cut(message)
+        self.remedy = cut(remedy)
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diet_explorer.errors import DietExplorerError
+from diet_explorer.errors import DietExplorerError, cut
 
 if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
@@ -71,8 +71,8 @@ def note(text: str) -> None:
 
 def print_error(message: str, remedy: str) -> None:
     """Print what went wrong and what to do about it, each on one line of standard error."""
-    note(f"Error: {' '.join(message.split())}")
-    note(f"       {' '.join(remedy.split())}")
+    note(f"Error: {' '.join(cut(message).split())}")
+    note(f"       {' '.join(cut(remedy).split())}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
