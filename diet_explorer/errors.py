@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 
-
 LONGEST = 640
 """So many characters of a message or a remedy are shown: what somebody typed may be longer than any screen."""
 

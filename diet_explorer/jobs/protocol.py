@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-
 from diet_explorer.config import Settings
-from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.sqlite_clock import lend_clock
+from diet_explorer.store.database import database_address, errors_of_database
 from diet_explorer.store.files import explained
 
 JOB_FORMAT = "1"
@@ -52,37 +48,17 @@ SCORE = Route("score_run")
 
 def checked_jobs_url(settings: Settings) -> str:
     """Address of the jobs database, ready to be connected to; BadInputError where it is not SQLite or PostgreSQL."""
-    try:
-        url = make_url(settings.dbos_url)
-    except ArgumentError as error:
-        raise BadInputError(
-            "The setting DIET_EXPLORER_JOBS_URL is not a database address.",
-            "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
-        ) from error
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise BadInputError(
-            f"The setting DIET_EXPLORER_JOBS_URL names a {url.get_backend_name()} database.",
-            "Use SQLite or PostgreSQL.",
-        )
+    url = database_address(settings.dbos_url, "DIET_EXPLORER_JOBS_URL")
     with explained("create", str(settings.home_folder)):
         settings.home_folder.mkdir(parents=True, exist_ok=True)
-    lend_clock(settings.dbos_url)
-    return settings.dbos_url
+    lend_clock(url)
+    return url.render_as_string(hide_password=False)
 
 
-@contextmanager
-def jobs_database_errors(settings: Settings) -> Iterator[None]:
+def jobs_database_errors(settings: Settings) -> AbstractContextManager[None]:
     """Turn failures of the jobs database in the block into a WorkspaceError that says where and what to do."""
-    try:
-        yield
-    except DBAPIError as error:
-        address = make_url(settings.dbos_url).render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0]
-        raise WorkspaceError(
-            f"The jobs database {address} cannot be used: {reason}.",
-            "Check that it is reachable, that this user may write it and that the disk is not full "
-            "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_JOBS_URL).",
-        ) from error
+    url = database_address(settings.dbos_url, "DIET_EXPLORER_JOBS_URL")
+    return errors_of_database(url, "jobs database", "DIET_EXPLORER_JOBS_URL")
 
 
 def keep_dbos_off_the_console(handler: logging.Handler | None = None) -> None:

@@ -12,18 +12,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import URL, Engine, event
 
 _NOW = ("subsec", "subsecond")
 _databases: set[Path] = set()
 
 
-def lend_clock(url: str) -> None:
+def lend_clock(url: URL) -> None:
     """Have every connection that this process opens to a SQLite jobs database know ``unixepoch('subsec')``."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or not address.database:
+    if url.get_backend_name() != "sqlite" or not url.database:
         return
-    _databases.add(Path(address.database).resolve())
+    _databases.add(Path(url.database).resolve())
     if not event.contains(Engine, "connect", _on_connect):
         event.listen(Engine, "connect", _on_connect)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from diet_explorer.config import Settings
+from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
 from diet_explorer.store.locks import wait_for_lock
 
 BUSY_SECONDS = 30
+CONNECT_SECONDS = 15
+_DRIVERS = {
+    "sqlite": ("pysqlite", "aiosqlite"),
+    "postgresql": ("psycopg", "psycopg2", "psycopg_async", "asyncpg", "pg8000"),
+}
+"""Drivers that addresses of other programs name; ours is taken in their place."""
 _CAUSES = {
     "full": "The disk is full. Free some space and try again; nothing half-written was left behind.",
     "no space": "The disk is full. Free some space and try again; nothing half-written was left behind.",
@@ -46,21 +52,56 @@ def open_database(settings: Settings) -> Engine:
     return engine
 
 
-@contextmanager
-def database_errors(engine: Engine) -> Iterator[None]:
+def database_errors(engine: Engine) -> AbstractContextManager[None]:
     """Turn database failures of the block into a WorkspaceError that says where and what to do."""
+    return errors_of_database(engine.url, "database", "DIET_EXPLORER_DATABASE_URL")
+
+
+@contextmanager
+def errors_of_database(url: URL, noun: str, setting: str) -> Iterator[None]:
+    """Turn failures in the block of the database at an address, which a setting names, into a WorkspaceError."""
     try:
         yield
     except DBAPIError as error:
-        address = engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0]
+        address = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+        reason = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__).rstrip(".")
         known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())
         raise WorkspaceError(
-            f"The database {address} cannot be used: {reason}.",
+            f"The {noun} {address} cannot be used: {reason}.",
             next(known, None)
             or "Check that it is reachable, that this user may write it and that the disk is not full "
-            "(settings DIET_EXPLORER_HOME and DIET_EXPLORER_DATABASE_URL).",
+            f"(settings DIET_EXPLORER_HOME and {setting}).",
         ) from error
+
+
+def database_address(text: str, setting: str) -> URL:
+    """The address of a database, which a setting names; BadInputError where it is not SQLite or PostgreSQL."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:  # a port that is no number is a ValueError
+        raise BadInputError(
+            f"The setting {setting} is not a database address.",
+            "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
+        ) from error
+    backend, _, driver = url.drivername.partition("+")
+    backend = "postgresql" if backend == "postgres" else backend
+    if backend not in _DRIVERS:
+        raise BadInputError(
+            f"The setting {setting} names a {backend} database, which is not supported.", "Use SQLite or PostgreSQL."
+        )
+    if driver and driver not in _DRIVERS[backend]:
+        raise BadInputError(
+            f"The setting {setting} names the driver {driver}, which is not supported.",
+            f"Write {backend}:// without a driver.",
+        )
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise BadInputError(
+                f"The setting {setting} names a database in memory, which other processes cannot see.",
+                "Give sqlite:///path/to/file.",
+            )
+        url = url.set(database=str(local_path(url.database) or url.database))
+    return url.set(drivername=backend)
 
 
 @contextmanager
@@ -110,20 +151,12 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def _engine(address: str) -> Engine:
-    try:
-        url = make_url(address)
-    except ArgumentError as error:
-        raise BadInputError(
-            "The setting DIET_EXPLORER_DATABASE_URL is not a database address.",
-            "Give sqlite:///path/to/file or postgresql://user:password@host/database.",
-        ) from error
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise BadInputError(
-            f"The database kind {url.get_backend_name()!r} is not supported.", "Use SQLite or PostgreSQL."
-        )
+    url = database_address(address, "DIET_EXPLORER_DATABASE_URL")
+    arguments = {}
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    engine = create_engine(url, pool_pre_ping=True)
+        arguments = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
     return engine

@@ -119,9 +119,22 @@ def test_a_bad_address_is_reported_without_its_password(tmp_path):
         open_database(load_settings(home=str(tmp_path), database_url="nonsense"))
     with pytest.raises(BadInputError, match="is not supported"):
         open_database(load_settings(home=str(tmp_path), database_url="mssql+pyodbc://x"))
+    with pytest.raises(BadInputError, match="is not a database address"):
+        open_database(load_settings(home=str(tmp_path), database_url="postgresql://host:port/x"))
+    with pytest.raises(BadInputError, match="driver pysqlcipher, which is not supported"):
+        open_database(load_settings(home=str(tmp_path), database_url="sqlite+pysqlcipher:///x"))
+    with pytest.raises(BadInputError, match="in memory"):
+        open_database(load_settings(home=str(tmp_path), database_url="sqlite://"))
     with pytest.raises(WorkspaceError, match="cannot be used") as caught:
-        open_database(load_settings(home=str(tmp_path), database_url="postgresql://me:secret@127.0.0.1:1/x"))
+        open_database(load_settings(home=str(tmp_path), database_url="postgres://me:secret@127.0.0.1:1/x"))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///~/x.sqlite", "sqlite+aiosqlite:///{}/x.sqlite"])
+def test_an_address_in_another_programs_words(monkeypatch, tmp_path, url):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    open_database(load_settings(home=str(tmp_path / "home"), database_url=url.format(tmp_path)))
+    assert (tmp_path / "x.sqlite").is_file()
 
 
 def test_a_file_that_is_no_database(tmp_path):
