@@ -54,6 +54,24 @@ class BadInputError(DietExplorerError):
     exit_code = 2
 
 
+class ReadingError(BadInputError):
+    """A source cannot be read in the way that was guessed or told; `setting` names the choice that can mend it.
+
+    Parameters
+    ----------
+    message, remedy : str
+    setting : str
+        Name of the choice: ``encoding``, ``delimiter``, ``header`` or ``column_names``.
+    """
+
+    def __init__(self, message: str, remedy: str, setting: str) -> None:
+        super().__init__(message, remedy)
+        self.setting = setting
+
+    def __reduce__(self) -> tuple[type[ReadingError], tuple[str, str, str]]:  # type: ignore[override]
+        return type(self), (self.message, self.remedy, self.setting)
+
+
 class NotFoundError(BadInputError):
     """A dataset, run, score or checkpoint of that name does not exist."""
 

@@ -27,6 +27,10 @@ _FLAGS: dict[str, tuple[Any, Any]] = {
     "text_pair": (_Text, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")),
     "id": (_Text, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")),
     "split": (_Text, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")),
+    "skip_label": (
+        list[str] | None,
+        typer.Option("--skip-label", metavar="LABEL", help="A label that is none: leave its rows out. Repeatable."),
+    ),
     "encoding": (
         _Text,
         typer.Option("--encoding", metavar="CODEC", help="Encoding of a text file, such as cp1252. Default: UTF-8."),
@@ -59,6 +63,7 @@ class SourceFlags:
     text_pair: str | None = None
     id: str | None = None
     split: str | None = None
+    skip_label: list[str] | None = None
     encoding: str | None = None
     delimiter: str | None = None
     header: bool | None = None
@@ -126,6 +131,7 @@ def import_file(
             text_pair=flags.text_pair,
             id=flags.id,
             split=flags.split,
+            skip_labels=flags.skip_label or (),
             name=name,
             progress=lambda share, what: line.show(f"{what} {share:.0%}", what),
         )

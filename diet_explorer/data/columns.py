@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,13 +20,21 @@ _SPLIT_NAMES = ("split", "fold", "partition", "subset", "set")
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The columns of a source that hold text, label and, optionally, second text, id and split."""
+    """The columns of a source that hold text, label and, optionally, second text, id and split.
+
+    A field inside the objects of a column is named by a dotted path, such as ``data.text``.
+    """
 
     text: str
     label: str
     text_pair: str | None = None
     id: str | None = None  # without one, rows get ids of the form row-0000001
     split: str | None = None  # says which rows train and which test; without one, every row trains
+    skip_labels: tuple[str, ...] = ()  # labels that are none: rows with them are set aside
+
+    def renamed(self, columns: Mapping[str, str]) -> ColumnMapping:
+        """The same roles with other columns."""
+        return ColumnMapping(**columns, skip_labels=self.skip_labels)
 
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield ``(role, column)`` for every mapped role, in a fixed order."""

@@ -19,6 +19,7 @@ from diet_explorer.data.column_types import as_strings, parse_column, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_order import write_example_order
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.readers.nested import settle
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, written_row
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
@@ -50,10 +51,11 @@ def import_examples(
     is a BadInputError, and so is a source that changes while it is read. An error leaves nothing half-written behind.
     """
     name = (name or "").strip() or source.name
+    source, mapping = settle(source, mapping)
     facts = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
     report = report_of(source, mapping, facts)
-    for message, remedy in report.refusals:
-        raise BadInputError(message, remedy)
+    for refusal in report.refusals:
+        raise BadInputError(refusal.message, refusal.remedy)
     dataset_id = f"{_slug(name)}-{facts.content_hash[:10]}"
     paths = Layout(files).dataset(dataset_id)
     if not files.exists(paths.manifest):

@@ -39,7 +39,9 @@ class DatasetManifest:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> DatasetManifest:
         """Rebuild a manifest from `to_json`'s result."""
-        return cls(**{**value, "mapping": ColumnMapping(**value["mapping"])})
+        mapping = value["mapping"]
+        skipped = tuple(mapping.get("skip_labels", ()))
+        return cls(**{**value, "mapping": ColumnMapping(**{**mapping, "skip_labels": skipped})})
 
     @classmethod
     def load(cls, files: Files, dataset_id: str) -> DatasetManifest:

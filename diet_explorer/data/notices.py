@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.labels import find_look_alikes, same_numbers
 from diet_explorer.data.report import Notice, ValidationReport
 from diet_explorer.data.set_aside import Reason
 from diet_explorer.data.splits import TRAIN
@@ -18,7 +19,6 @@ FEW_ROWS = 10
 LARGE_SHARE = 0.05
 DOMINANT_SHARE = 0.9
 DEFAULT_MAX_LENGTH = 128
-_MISSING = {"nan", "null", "none", "na", "n/a", "-", "?"}
 
 
 def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: str) -> Notice | None:
@@ -26,31 +26,31 @@ def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: s
     if not report.complete:
         return None
     if not report.rows_read:
-        return ("The source has no rows.", "Give a source with rows below the header.")
+        return Notice("The source has no rows.", "Give a source with rows below the header.")
     if not report.rows_kept:
         reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
         worst = max(report.set_aside, key=lambda title: report.set_aside[title])
         remedy = next(reason.remedy for reason in Reason if reason.title == worst)
-        return (f"None of the {report.rows_read:,} rows can be used: {reasons}.", remedy)
+        return Notice(f"None of the {report.rows_read:,} rows can be used: {reasons}.", remedy)
     if not report.splits.get(TRAIN):
         names = ", ".join(repr(name) for name in report.splits)
-        return (
+        return Notice(
             f"No usable row is in the train split; column {mapping.split!r} has {names}.",
             "Name one split train, or leave the split column unmapped.",
         )
     labels = len(report.classes)
     if labels == 1:
-        return (
+        return Notice(
             f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}.",
             "Give rows of at least two classes, or map another label column.",
         )
     if label_type == "number" and labels > MAX_FRACTIONAL_LABELS:
-        return (
+        return Notice(
             f"Column {mapping.label!r} holds numbers with {labels:,} different values, not classes.",
             "Map a column with class names, or cut the numbers into a few classes first.",
         )
     if labels >= FREE_TEXT_LABELS and labels > FREE_TEXT_SHARE * report.rows_kept:
-        return (
+        return Notice(
             f"Column {mapping.label!r} has {labels:,} different labels in {report.rows_kept:,} rows; it looks like "
             "free text or an id, not like classes.",
             "Map the column with the class names.",
@@ -70,7 +70,7 @@ def _about_rows(report: ValidationReport) -> Iterator[Notice]:
         return
     reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
     count = sum(report.set_aside.values())
-    yield (
+    yield Notice(
         f"{count:,} of {report.rows_read:,} rows cannot be used and are set aside: {reasons}.",
         "They are listed with their line numbers; correct them in the source and import it again.",
     )
@@ -78,17 +78,17 @@ def _about_rows(report: ValidationReport) -> Iterator[Notice]:
 
 def _about_duplicates(report: ValidationReport) -> Iterator[Notice]:
     if report.conflicting_duplicates:
-        yield (
+        yield Notice(
             f"{report.conflicting_duplicates:,} rows have the same text as another row, but another label.",
             "At most one of the labels can be right; look at them in the audit.",
         )
     if report.leaked_duplicates:
-        yield (
+        yield Notice(
             f"{report.leaked_duplicates:,} rows outside train are the same as a row of train, or nearly.",
             "Accuracy on them says little; remove them from one side.",
         )
     if report.near_duplicates > LARGE_SHARE * report.rows_kept:
-        yield (
+        yield Notice(
             f"{report.near_duplicates:,} of {report.rows_kept:,} rows are the same as another row, or nearly.",
             "Consider keeping one of each group.",
         )
@@ -99,7 +99,7 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
     rare = sorted((count, name) for name, count in in_train.items() if count < FEW_ROWS)
     if rare:
         some = ", ".join(f"{name!r} ({count})" for count, name in rare[:5]) + (", ..." if len(rare) > 5 else "")
-        yield (
+        yield Notice(
             f"Classes with fewer than {FEW_ROWS} training rows: {some}.",
             "Add rows, or join these classes with others.",
         )
@@ -107,7 +107,7 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
     largest = max(in_train, key=lambda name: in_train[name])
     if in_train[largest] > DOMINANT_SHARE * train_rows:
         share = in_train[largest] / train_rows
-        yield (
+        yield Notice(
             f"{share:.0%} of the training rows have the label {largest!r}.",
             "Compare accuracies with this share, and look at the rare classes one by one.",
         )
@@ -116,12 +116,22 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
         spellings[name.casefold()].append(name)
     for names in spellings.values():
         if len(names) > 1:
-            yield f"Labels that differ only in case: {', '.join(map(repr, names))}.", "Spell them alike."
-    missing = [name for name in in_train if name.casefold() in _MISSING]
-    if missing:
-        yield (
-            f"The label {missing[0]!r} looks like a missing value, but counts as a class.",
-            "Leave the cell empty if the row has no label.",
+            yield Notice(f"Labels that differ only in case: {', '.join(map(repr, names))}.", "Spell them alike.")
+    for names in find_look_alikes(in_train):
+        written = ", ".join(map(ascii, names))
+        yield Notice(
+            f"Labels that look alike but are different characters: {written}.", "Spell them alike in the source."
+        )
+    for names in same_numbers(in_train):
+        yield Notice(
+            f"Labels that are the same number: {', '.join(names)}.", "Write them alike, or give the classes names."
+        )
+    for name in report.no_labels:
+        rows = sum(report.classes[name].values())
+        yield Notice(
+            f"The label {name!r} ({rows:,} rows) looks like a missing value, but counts as a class.",
+            "If it is none, skip this label: its rows are then set aside.",
+            "skip_labels",
         )
 
 
@@ -130,7 +140,7 @@ def _about_length(report: ValidationReport) -> Iterator[Notice]:
     if share <= LARGE_SHARE:
         return
     enough = next((length for length, cut in report.truncation.items() if cut <= LARGE_SHARE), max(report.truncation))
-    yield (
+    yield Notice(
         f"About {share:.0%} of the rows are longer than {DEFAULT_MAX_LENGTH} tokens and would be cut.",
         f"Raise the max length to {enough}, or accept that the ends of long texts are not read.",
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
-Notice = tuple[str, str]
+
+class Notice(NamedTuple):
+    """Something to know of a source."""
+
+    message: str
+    remedy: str
+    setting: str = ""  # name of the choice that mends it: one of `ReadingOptions`, or skip_labels
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,16 @@ class ValidationReport:
     truncation : dict of int to float
         Estimated share of rows that would be cut at that many tokens, at 1.3 tokens per word and 2 around the text
         (3 for a pair).
-    warnings : list of (message, remedy)
+    warnings : list of Notice
         What should be looked at; it does not stop an import.
-    refusals : list of (message, remedy)
+    refusals : list of Notice
         What makes an import impossible.
     complete : bool
         Whether the whole source was read.
+    read_as : list of str
+        What was guessed or mended in reading the source, in sentences.
+    no_labels : list of str
+        Labels that look like none, such as -1 beside 0 and 1, or n/a.
     """
 
     rows_read: int
@@ -74,6 +84,8 @@ class ValidationReport:
     warnings: list[Notice]
     refusals: list[Notice]
     complete: bool
+    read_as: list[str] = field(default_factory=list)
+    no_labels: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -88,7 +100,7 @@ class ValidationReport:
                 "words": LengthSummary(**value["words"]),
                 "characters": LengthSummary(**value["characters"]),
                 "truncation": {int(length): share for length, share in value["truncation"].items()},
-                "warnings": [(message, remedy) for message, remedy in value["warnings"]],
-                "refusals": [(message, remedy) for message, remedy in value["refusals"]],
+                "warnings": [Notice(*notice) for notice in value["warnings"]],
+                "refusals": [Notice(*notice) for notice in value["refusals"]],
             }
         )

@@ -30,6 +30,8 @@ class Reason(Enum):
     EMPTY_TEXT = ("empty text", "Fill in the text, or remove the row.")
     EMPTY_TEXT_PAIR = ("empty second text", "Fill in the second text, or remove the row.")
     EMPTY_LABEL = ("empty label", "Label the row, or remove it.")
+    SEVERAL_LABELS = ("several labels", "This is a multi-label row: keep one of its labels.")
+    SKIPPED_LABEL = ("label left out", "Nothing to do: rows with this label were to be left out.")
     EMPTY_ID = ("empty id", "Give the row an id, or leave the id column unmapped.")
     EMPTY_SPLIT = ("empty split", "Name the row's split, or leave the split column unmapped.")
     DUPLICATE_ID = ("duplicate id", "Give every row an id of its own; the first row with this id was kept.")

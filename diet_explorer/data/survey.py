@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +19,11 @@ import pyarrow.compute as pc
 from diet_explorer.data.column_types import ColumnTyper, as_strings, check_storable, has_nul, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
+from diet_explorer.data.labels import LabelReading, is_object, read_labels, same_numbers
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
 from diet_explorer.data.readers.source import Source
-from diet_explorer.data.set_aside import BadRow, Reason
+from diet_explorer.data.report import Notice
+from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError
@@ -27,6 +31,7 @@ from diet_explorer.store.files import explained
 
 MAX_LABELS = 1_000_000
 MAX_SPLITS = 100
+JSON_KINDS = ("json", "jsonl")
 REASONS = tuple(Reason)
 Progress = Callable[[float, str], None]
 _CODES = {reason: code for code, reason in enumerate(REASONS, start=1)}
@@ -50,6 +55,8 @@ class Survey:
     types: dict[str, pa.DataType]  # of every column in source order
     content_hash: str  # SHA-256 over columns, mapping and classes, in hexadecimal
     bad_rows: list[BadRow]  # that are not well-formed
+    read_as: list[str]  # what was guessed or mended, in sentences
+    doubts: list[Notice]  # about the labels
     complete: bool  # whether the source was read to its end
 
     @property
@@ -98,6 +105,7 @@ class _Surveyor:
         self._label_codes: dict[str, int] = {}
         self._split_codes: dict[str, int] = {}
         self._label_arrow_type: pa.DataType = pa.string()
+        self._label_is_list = source.kind in JSON_KINDS
         self._types: dict[str, pa.DataType] = {}
         self._typers: dict[str, ColumnTyper] = {}
         self._hashes: dict[str, ColumnHash] = {}
@@ -127,18 +135,20 @@ class _Surveyor:
         if not self._facts:
             none = np.zeros(0, dtype=np.int64)
             self._facts.append((none,) * 7)
-        lines, problems, codes, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
+        lines, problems, given, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
         self._facts.clear()
+        labels_read = self._read_labels()
+        codes = self._label_of_each(given, labels_read, problems)
         split_names = list(self._split_codes)
         if self._mapping.id is not None:
             _mark_at(problems, _repeated(ids, problems == 0), Reason.DUPLICATE_ID)
         if TRAIN in split_names:
             kept = problems == 0
-            in_train = np.zeros(len(self._label_codes), dtype=bool)
+            in_train = np.zeros(len(labels_read.names), dtype=bool)
             in_train[codes[kept & (splits == split_names.index(TRAIN))]] = True
             if in_train.any():
                 _mark_at(problems, np.flatnonzero(kept & ~in_train[codes]), Reason.LABEL_NOT_IN_TRAIN)
-        classes, labels = self._final_labels(codes, problems == 0)
+        classes, labels = _final_labels(labels_read.names, codes, problems == 0)
         types = {name: self._final_type(name) for name in self._source.columns()}
         return Survey(
             lines=lines,
@@ -154,6 +164,8 @@ class _Surveyor:
             types=types,
             content_hash=self._content_hash(classes),
             bad_rows=list(self._source.bad_rows),
+            read_as=[*self._source.read_as(), *labels_read.read_as],
+            doubts=labels_read.doubts,
             complete=complete,
         )
 
@@ -195,7 +207,7 @@ class _Surveyor:
             column = pa.array(self._class_names).take(pc.if_else(known, column, pa.scalar(None, column.type)))
         else:
             self._label_arrow_type = column.type
-        names = pc.utf8_trim_whitespace(as_strings(column, self._mapping.label))
+        names = pc.utf8_trim_whitespace(self._written_labels(column))
         codes = _encode(names, self._label_codes, str)
         if len(self._label_codes) > MAX_LABELS:
             raise BadInputError(
@@ -203,6 +215,14 @@ class _Surveyor:
                 "Map a column with one class name per row.",
             )
         return codes
+
+    def _written_labels(self, column: pa.Array) -> pa.StringArray:
+        """Labels as strings; lists as JSON, with the names of their classes."""
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            return as_strings(column, self._mapping.label)
+        self._label_is_list = True
+        names = self._class_names
+        return pa.array([None if entries is None else _written_list(entries, names) for entries in column.to_pylist()])
 
     def _encode_splits(self, columns: dict[str, pa.Array], rows: int) -> npt.NDArray[np.int32]:
         if self._mapping.split is None:
@@ -217,17 +237,26 @@ class _Surveyor:
             )
         return codes
 
-    def _final_labels(
-        self, codes: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_]
-    ) -> tuple[list[str], npt.NDArray[np.int32]]:
-        """Sort the classes of the kept rows, and number the labels by them."""
-        names = list(self._label_codes)
-        used = np.flatnonzero(np.bincount(codes[kept], minlength=len(names)))
-        classes = sort_classes([names[code] for code in used])
-        position = {name: index for index, name in enumerate(classes)}
+    def _read_labels(self) -> LabelReading:
+        given = list(self._label_codes)
+        objects = [label for label in given if is_object(label)]
+        if objects and len(objects) == len(given):
+            raise BadInputError(
+                f"Column {self._mapping.label!r} holds objects such as {cut(objects[0])}, not labels.",
+                "Map a column with one class name per row.",
+            )
+        return read_labels(given, self._mapping.skip_labels, has_lists=self._label_is_list)
+
+    def _label_of_each(
+        self, given: npt.NDArray[np.int32], labels: LabelReading, problems: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.int32]:
+        """The class of each row, from the label as it is given; rows without one get a reason."""
         # The last entry serves code −1, rows without a label.
-        final = np.array([*(position.get(name, -1) for name in names), -1], dtype=np.int32)
-        return classes, np.where(kept, final[codes], -1).astype(np.int32)
+        codes = np.array([*labels.codes, -1], dtype=np.int32)[given]
+        for reason in dict.fromkeys(filter(None, labels.reasons)):
+            here = np.array([*(other is reason for other in labels.reasons), False])[given]
+            _mark(problems, here, reason)
+        return codes
 
     def _final_type(self, name: str) -> pa.DataType:
         if self._source.typed or name in self._source.quoted_columns or name not in self._typers:
@@ -246,13 +275,34 @@ class _Surveyor:
             kind = typer.type
         if pa.types.is_integer(kind):
             return "integer"
+        if same_numbers(classes):
+            return "string"  # as numbers they would be one class
         if pa.types.is_floating(kind):
             return "integer" if all(map(_INTEGER.fullmatch, classes)) else "number"
         return "boolean" if pa.types.is_boolean(kind) else "string"
 
     def _content_hash(self, classes: list[str]) -> str:
         columns = [(name, self._hashes[name].hexdigest()) for name in self._source.columns() if name in self._hashes]
-        return hash_of({"columns": columns, "roles": dict(self._mapping.roles()), "classes": classes})
+        facts = {"columns": columns, "roles": dict(self._mapping.roles()), "classes": classes}
+        return hash_of({**facts, "skipped": self._mapping.skip_labels} if self._mapping.skip_labels else facts)
+
+
+def _final_labels(
+    names: list[str], codes: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_]
+) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Sort the classes of the kept rows, and number the labels by them."""
+    used = np.flatnonzero(np.bincount(codes[kept], minlength=len(names)))
+    classes = sort_classes([names[code] for code in used])
+    position = {name: index for index, name in enumerate(classes)}
+    # The last entry serves code −1, rows without a label.
+    final = np.array([*(position.get(name, -1) for name in names), -1], dtype=np.int32)
+    return classes, np.where(kept, final[codes], -1).astype(np.int32)
+
+
+def _written_list(entries: list[Any], names: list[str] | None) -> str:
+    if names is not None:
+        entries = [names[entry] if type(entry) is int and 0 <= entry < len(names) else None for entry in entries]
+    return json.dumps(entries, ensure_ascii=False, default=str)
 
 
 def sort_classes(names: list[str]) -> list[str]:

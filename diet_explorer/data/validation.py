@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.labels import find_no_labels
 from diet_explorer.data.notices import find_refusal, find_warnings
+from diet_explorer.data.readers.nested import settle
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import LengthSummary, ValidationReport
 from diet_explorer.data.set_aside import BadRow, written_row
@@ -35,6 +37,7 @@ def validate(
     Of the first rows there are no refusals, since more rows could mend what is wrong; duplicates, classes and splits
     then hold for those rows only. BadInputError if a mapped column is missing or no text, or the file is damaged.
     """
+    source, mapping = settle(source, mapping)
     return report_of(source, mapping, survey(source, mapping, limit=limit, progress=progress))
 
 
@@ -63,11 +66,12 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         warnings=[],
         refusals=[],
         complete=surveyed.complete,
+        read_as=surveyed.read_as,
+        no_labels=find_no_labels(_count_classes(surveyed)),
     )
     refusal = find_refusal(report, mapping, surveyed.label_type)
-    return replace(
-        report, warnings=[*source.notices, *find_warnings(report)], refusals=[] if refusal is None else [refusal]
-    )
+    warnings = [*source.notices, *surveyed.doubts, *find_warnings(report)]
+    return replace(report, warnings=warnings, refusals=[] if refusal is None else [refusal])
 
 
 def _count_reasons(surveyed: Survey) -> dict[str, int]:

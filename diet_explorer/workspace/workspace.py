@@ -122,6 +122,7 @@ class Workspace:
         text_pair: str | None = None,
         id: str | None = None,
         split: str | None = None,
+        skip_labels: Sequence[str] = (),
         name: str | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
@@ -138,7 +139,9 @@ class Workspace:
             A data file of any format, a folder or glob of them whose names are splits, a `datasets` folder, a URL, or
             ``hub:NAME``; see `open_source`.
         text, label, text_pair, id, split : str
-            Names of the columns.
+            Names of the columns; a dotted path such as ``data.text`` names a field inside the objects of a column.
+        skip_labels : sequence of str
+            Labels that are none, such as ``-1`` or ``n/a``; rows with them are set aside.
         name : str, optional
             What to call the dataset; by default the file's name.
         encoding : str, optional
@@ -164,7 +167,8 @@ class Workspace:
         if isinstance(location, Source):
             options.check("an opened source")
         source = location if isinstance(location, Source) else open_source(location, options)
-        mapping = ColumnMapping(text=text, label=label, text_pair=text_pair, id=id, split=split)
+        skipped = tuple(skip_labels)
+        mapping = ColumnMapping(text, label, text_pair=text_pair, id=id, split=split, skip_labels=skipped)
         return self._imported(source, mapping, name, progress)
 
     def import_sample(self) -> Dataset:

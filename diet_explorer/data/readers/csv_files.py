@@ -6,11 +6,11 @@ a careful reader in Python takes over, which sets aside the line with the broken
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,27 +20,32 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_newlines
+from diet_explorer.data.readers.csv_dialect import NAMES, find_sep_line, guess_delimiter, inspect_quoting
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
+from diet_explorer.data.readers.header_looks import judge_first_row
+from diet_explorer.data.readers.mended_rows import MendedRows
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
+from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason, cut
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 
 BLOCK = 1 << 24
 _HEADER_CHARACTERS = 1 << 20
 _ROWS_LOOKED_AT = 200
 _ALIKE = 0.9  # share of the rows that have as many cells as the first, in a text that is taken for a table
-_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_ROWS_FOR_HEADER = 1_000
 
 
 class CsvSource(Source):
     """A CSV or TSV file.
 
-    Unless the options say so, the first row that is not blank is the header, and the delimiter of a ``.csv`` file is
-    the one of ``, ; TAB |`` that its header has most of, outside quotes.
-    Quotes of a TSV file count as plain characters if they are not clean quoting throughout, as in the GLUE files.
+    What the options leave open is found out: a line ``sep=;`` or the first rows name the delimiter, the looks of the
+    first row say whether it is a header. Quotes of a TSV file count as plain characters if they are not clean quoting
+    throughout, as in the GLUE files. Rows that lack their last cells get empty ones; cells beyond the columns are
+    dropped if they are empty.
     """
 
     typed = False
@@ -49,19 +54,31 @@ class CsvSource(Source):
         super().__init__(file.location, file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
-        beginning = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
-        self._delimiter = options.delimiter or ("\t" if is_tsv else _guess_delimiter(beginning))
-        first = _first_row(beginning, self._delimiter, self.location)
-        has_header = options.header is not False and (options.header or options.column_names is None)
-        self._columns = _column_names(first.cells or [], options, has_header=has_header, location=self.location)
-        self._first_line, self._header_bytes = 1, 0
-        if has_header:
-            self._first_line = first.line + first.lines
-            self._header_bytes = len(beginning[: first.end].encode())
-        quoting = inspect_quoting(file, self._delimiter)
+        self._options = options
+        whole = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
+        self._sep_line = find_sep_line(whole)
+        beginning = whole if self._sep_line is None else whole[self._sep_line.characters :]
+        self._delimiter = self._choose_delimiter(beginning, is_tsv=is_tsv)
+        quoting = inspect_quoting(file, self._delimiter, beginning, is_tsv=is_tsv)
         self._clean = quoting.is_clean
-        self._quoting = quoting.is_clean or not is_tsv
+        self._escapes = quoting.escapes
+        self._quoting = quoting.is_clean or quoting.escapes or not is_tsv
         self._has_newlines_inside = quoting.has_newlines_inside
+        self._first_line = 1 if self._sep_line is None else 1 + self._sep_line.lines
+        first, rows = self._look_at_rows(beginning)
+        self.first_row = judge_first_row(first.cells or [], rows)
+        self.has_header = self._choose_header()
+        number = len(first.cells or []) if self.has_header else _usual_width([first.cells or [], *rows])
+        self._columns = _column_names(first.cells or [], number, options, named=self.has_header, location=self.location)
+        if not self.has_header and options.header is None:
+            self.aliases = _aliases(first.cells or [], self._columns)
+        skipped = 0 if self._sep_line is None else self._sep_line.characters
+        if self.has_header:
+            self._first_line = first.line + first.lines
+            skipped += first.end
+        self._skipped_bytes = len(whole[:skipped].encode())
+        self._mended = MendedRows(len(self._columns))
+        self.notices = list(self._about_header())
 
     def columns(self) -> list[str]:
         return list(self._columns)
@@ -69,9 +86,71 @@ class CsvSource(Source):
     def sha256(self) -> str:
         return self._file.sha256()
 
+    def read_as(self) -> list[str]:
+        said = [] if self._file.encoding == "utf-8" else [f"The file was read as {self._file.encoding} text."]
+        if self._sep_line is not None:
+            said.append(f"Its first line, sep={self._sep_line.delimiter}, is no row: it names the delimiter.")
+        if self._delimiter != ("\t" if self.kind == "tsv" else ","):
+            said.append(f"Cells are separated by {NAMES.get(self._delimiter, repr(self._delimiter))}s.")
+        if not self.has_header:
+            said.append("The file has no header: its first line is a row.")
+        if self._escapes:
+            said.append('Backslashes escape quotes (\\"), as in files of MySQL, Spark or pandas with an escapechar.')
+        return [*said, *self._mended.said()]
+
+    def _about_header(self) -> Iterator[Notice]:
+        """What a person should confirm about the first line."""
+        if self._options.header is not None or self._options.column_names is not None:
+            return
+        if not self.has_header:
+            yield Notice(
+                f"The first line looks like a row, not like names of columns: {self.first_row.reason}. It is read as a "
+                f"row, and the columns are called {self._columns[0]}, …",
+                "If that line names the columns, say that the file has a header.",
+                "header",
+            )
+        elif self.first_row.is_doubtful:
+            yield Notice(
+                f"The first line may be a row, not names of columns: {self.first_row.reason}. It is read as names.",
+                "If that line is a row, say that the file has no header.",
+                "header",
+            )
+
+    def _choose_delimiter(self, beginning: str, *, is_tsv: bool) -> str:
+        if self._options.delimiter is not None:
+            return self._options.delimiter
+        return guess_delimiter(beginning, is_tsv=is_tsv) if self._sep_line is None else self._sep_line.delimiter
+
+    def _choose_header(self) -> bool:
+        if self._options.header is not None:
+            return self._options.header
+        # Names that are given are more often those of a file without any.
+        doubtful = self.first_row.is_doubtful and self._options.column_names is not None
+        return not (self.first_row.is_data or doubtful)
+
+    def _look_at_rows(self, beginning: str) -> tuple[Record, list[list[str]]]:
+        """The first row that is not blank, and the cells of some rows below it."""
+        content = CarefulCsv([beginning.encode()], self._delimiter, self._first_line, escapes=self._escapes)
+        records = (record for record in content.records() if record.cells is None or any(map(str.strip, record.cells)))
+        first = next(records, None)
+        if first is None:
+            raise BadInputError(f"The file {self.location} has no header.", "Name the columns in the first line.")
+        if first.cells is None:
+            raise ReadingError(
+                f"The header of {self.location} (line {first.line}) has a quote that is not closed.",
+                "Correct that line.",
+                "header",
+            )
+        rows = [record.cells for record in islice(records, _ROWS_FOR_HEADER) if record.cells is not None]
+        return first, rows
+
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
-        self.bad_rows, self.fraction_read = [], 0.0
-        read = self._read_fast() if self._clean or not self._quoting else self._read_carefully(size)
+        self.bad_rows, self.fraction_read, self._mended = [], 0.0, MendedRows(len(self._columns))
+        read = (
+            self._read_fast()
+            if (self._clean and not self._escapes) or not self._quoting
+            else self._read_carefully(size)
+        )
         for table, lines in read:
             for start in range(0, table.num_rows, size):
                 yield self._without_blank_rows(table.slice(start, size), lines[start : start + size])
@@ -89,10 +168,10 @@ class CsvSource(Source):
         return table.filter(pc.invert(blank)), lines[~is_blank]
 
     def _read_fast(self) -> Iterator[Batch]:
-        ragged = _RaggedRows()
-        stream = self._file.open(self._header_bytes)
+        ragged = _RaggedRows(self._mended, self._delimiter, quoting=self._quoting)
+        stream = self._file.open(self._skipped_bytes)
         try:
-            reader = pyarrow.csv.open_csv(stream, **self._options(ragged))
+            reader = pyarrow.csv.open_csv(stream, **self._arrow_options(ragged))
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return
@@ -108,13 +187,15 @@ class CsvSource(Source):
             row_lines = np.ones(table.num_rows, dtype=np.int64)
             if self._has_newlines_inside:
                 row_lines += _newlines_inside(table)
-            lines, line = self._number_lines(ragged, rows, row_lines, line)
+            lines, mended, line = self._number_lines(ragged, rows, row_lines, line)
             rows += table.num_rows
             self.fraction_read = self._file.fraction()
-            yield table, lines
-        self._number_lines(ragged, rows, np.ones(1, dtype=np.int64), line)
+            yield self._with_mended(table, lines, mended)
+        _, mended, _ = self._number_lines(ragged, rows, np.ones(1, dtype=np.int64), line)
+        if mended:
+            yield self._with_mended(self._table([]), np.zeros(0, dtype=np.int64), mended)
 
-    def _options(self, ragged: _RaggedRows) -> dict[str, Any]:
+    def _arrow_options(self, ragged: _RaggedRows) -> dict[str, Any]:
         return {
             # One thread: with more, Arrow does not say which row is ragged.
             "read_options": pyarrow.csv.ReadOptions(column_names=self._columns, use_threads=False, block_size=BLOCK),
@@ -132,37 +213,59 @@ class CsvSource(Source):
 
     def _number_lines(
         self, ragged: _RaggedRows, rows: int, row_lines: npt.NDArray[np.int64], line: int
-    ) -> tuple[npt.NDArray[np.int64], int]:
-        """Say on which line each good row of a batch and the next batch begin; set aside the ragged rows between them.
+    ) -> tuple[npt.NDArray[np.int64], list[tuple[int, list[str]]], int]:
+        """Say on which line each good row of a batch, each mended row between them and the next batch begin.
 
-        There were `rows` good rows before this batch, which starts on `line`; each takes `row_lines` lines.
+        There were `rows` good rows before this batch, which starts on `line`; each takes `row_lines` lines. Rows that
+        cannot be mended are set aside.
         """
         starts = np.concatenate(([0], np.cumsum(row_lines)))
         shift = np.zeros(len(row_lines), dtype=np.int64)
-        skipped = 0
-        for good_before, lines, raw in ragged.take(rows + len(row_lines)):
-            position = good_before - rows
-            self.set_aside(BadRow(int(line + starts[position] + skipped), Reason.RAGGED_ROW, raw))
-            shift[position] += lines
-            skipped += lines
-        return line + starts[:-1] + np.cumsum(shift), int(line + starts[-1] + skipped)
+        skipped, mended = 0, []
+        for row in ragged.take(rows + len(row_lines)):
+            position = row.good_before - rows
+            at = int(line + starts[position] + skipped)
+            if row.cells is None:
+                self.set_aside(BadRow(at, row.reason, row.raw))
+            else:
+                mended.append((at, row.cells))
+            shift[position] += row.lines
+            skipped += row.lines
+        return line + starts[:-1] + np.cumsum(shift), mended, int(line + starts[-1] + skipped)
+
+    def _with_mended(self, table: pa.Table, lines: npt.NDArray[np.int64], mended: list[tuple[int, list[str]]]) -> Batch:
+        """Put mended rows between the good ones of a batch, by line."""
+        if not mended:
+            return table, lines
+        joined = pa.concat_tables([table, self._table([cells for _, cells in mended])])
+        numbers = np.concatenate((lines, np.array([line for line, _ in mended], dtype=np.int64)))
+        order = np.argsort(numbers, kind="stable")
+        return joined.take(order), numbers[order]
+
+    def _table(self, rows: list[list[str]]) -> pa.Table:
+        columns = zip(*rows, strict=True) if rows else ([] for _ in self._columns)
+        arrays = (pa.array(cells, pa.string()) for cells in columns)
+        return pa.table(dict(zip(self._columns, arrays, strict=True)))
 
     def _read_carefully(self, size: int) -> Iterator[Batch]:
         for rows, lines in in_batches(self._careful_rows(), size, BLOCK):
-            columns = (pa.array(cells, pa.string()) for cells in zip(*rows, strict=True))
-            yield pa.table(dict(zip(self._columns, columns, strict=True))), lines
+            yield self._table(rows), lines
 
     def _careful_rows(self) -> Iterator[tuple[int, list[str], int]]:
         """Line, cells and characters of every row that is one; the others are set aside."""
-        content = CarefulCsv(self._file.chunks(self._header_bytes), self._delimiter, self._first_line)
+        chunks = self._file.chunks(self._skipped_bytes)
+        content = CarefulCsv(chunks, self._delimiter, self._first_line, escapes=self._escapes)
         for record in content.records():
-            if record.cells is not None and len(record.cells) == len(self._columns):
-                yield record.line, record.cells, len(record.raw)
-            elif not record.raw:
-                self.set_aside(BadRow(record.line, Reason.BLANK_ROW, ""))
+            if record.cells is None:
+                self.set_aside(BadRow(record.line, Reason.BROKEN_QUOTES, cut(record.raw)))
+                continue
+            fits = len(record.cells) == len(self._columns)
+            cells = record.cells if fits else self._mended.mend(record.cells)
+            if cells is None:
+                self.set_aside(BadRow(record.line, _reason(record.raw), cut(record.raw)))
             else:
-                reason = Reason.BROKEN_QUOTES if record.cells is None else Reason.RAGGED_ROW
-                self.set_aside(BadRow(record.line, reason, cut(record.raw)))
+                yield record.line, cells, len(record.raw)
+            self._mended.blanks_before_quotes = content.blanks_before_quotes
 
     def _unreadable(self, error: Exception, line: int) -> BadInputError:
         if "straddling" in str(error):
@@ -175,64 +278,51 @@ class CsvSource(Source):
         )
 
 
-class _RaggedRows:
-    """Arrow's handler of rows with too few or too many cells: remembers them until they get their line numbers."""
+@dataclass(frozen=True)
+class _RaggedRow:
+    good_before: int  # rows with the right number of cells above it
+    lines: int
+    cells: list[str] | None  # None where it cannot be mended
+    raw: str  # cut
 
-    def __init__(self) -> None:
+    @property
+    def reason(self) -> Reason:
+        return _reason(self.raw)
+
+
+class _RaggedRows:
+    """Arrow's handler of rows with too few or too many cells: keeps them until they get their line numbers."""
+
+    def __init__(self, mended: MendedRows, delimiter: str, *, quoting: bool) -> None:
         self._seen = 0
-        self._waiting: list[tuple[int, int, str]] = []
+        self._waiting: list[_RaggedRow] = []
+        self._mended = mended
+        self._delimiter = delimiter
+        self._quoting = quoting
 
     def __call__(self, row: Any) -> str:
+        text: str = row.text
+        cells = self._mended.mend(self._cells(text))
         # Numbers count good and ragged rows from 1, so that this is the count of good rows above.
-        self._waiting.append((row.number - 1 - self._seen, 1 + count_newlines(row.text), cut(row.text)))
+        self._waiting.append(_RaggedRow(row.number - 1 - self._seen, 1 + count_newlines(text), cells, cut(text)))
         self._seen += 1
         return "skip"
 
-    def take(self, good_rows: int) -> list[tuple[int, int, str]]:
-        """Remove and return ``(good rows above, lines, text)`` of those with fewer than `good_rows` good rows above."""
-        taken = [row for row in self._waiting if row[0] < good_rows]
+    def _cells(self, text: str) -> list[str]:
+        if not self._quoting or not text:
+            return text.split(self._delimiter)
+        # Arrow reads only files whose quoting is clean, so that each of their rows is one record.
+        return next(CarefulCsv([text.encode()], self._delimiter).records()).cells or [text]
+
+    def take(self, good_rows: int) -> list[_RaggedRow]:
+        """Remove and return those with fewer than `good_rows` good rows above."""
+        taken = [row for row in self._waiting if row.good_before < good_rows]
         self._waiting = self._waiting[len(taken) :]
         return taken
 
 
-@dataclass(frozen=True)
-class Quoting:
-    """How a CSV file uses quotes.
-
-    They are clean if every one opens or closes a cell at its edge, or is one of a doubled pair inside a cell. Only then
-    can rows be told apart without doubt.
-    """
-
-    is_clean: bool
-    has_newlines_inside: bool  # whether a line ends inside quotes, if the quoting is clean
-
-
-def inspect_quoting(file: TextFile, delimiter: str) -> Quoting:
-    """Look at every quote of a file.
-
-    Quotes open and close in turn, so it is enough to look at the byte before each opening and the byte after each
-    closing one.
-    """
-    edge = np.zeros(256, dtype=bool)
-    edge[[_QUOTE, ord(delimiter), _NEWLINE, _RETURN]] = True
-    before, is_open, closed_at_end, newlines_inside = _NEWLINE, False, False, False
-    for chunk in file.chunks():
-        characters = np.frombuffer(chunk, dtype=np.uint8)
-        if closed_at_end and not edge[characters[0]]:
-            return Quoting(is_clean=False, has_newlines_inside=False)
-        quotes = np.flatnonzero(characters == _QUOTE)
-        opening, closing = (quotes[1::2], quotes[0::2]) if is_open else (quotes[0::2], quotes[1::2])
-        preceding = np.where(opening == 0, before, characters[opening - 1])
-        following = characters[closing[closing < len(characters) - 1] + 1]
-        if not (edge[preceding].all() and edge[following].all()):
-            return Quoting(is_clean=False, has_newlines_inside=False)
-        if not newlines_inside and (is_open or len(quotes)):
-            newlines = np.flatnonzero((characters == _NEWLINE) | (characters == _RETURN))
-            newlines_inside = bool(((np.searchsorted(quotes, newlines) + is_open) % 2).any())
-        closed_at_end = bool(closing.size) and bool(closing[-1] == len(characters) - 1)
-        is_open ^= bool(len(quotes) % 2)
-        before = int(characters[-1])
-    return Quoting(is_clean=not is_open, has_newlines_inside=newlines_inside)
+def _reason(raw: str) -> Reason:
+    return Reason.RAGGED_ROW if raw.strip() else Reason.BLANK_ROW
 
 
 def _newlines_inside(table: pa.Table) -> npt.NDArray[np.int64]:
@@ -246,42 +336,38 @@ def _newlines_inside(table: pa.Table) -> npt.NDArray[np.int64]:
     return count
 
 
-def _guess_delimiter(beginning: str) -> str:
-    unquoted = re.sub(r'"(?:[^"]|"")*"', "", beginning[:65_536]).lstrip("\r\n")
-    counts = Counter(re.split(r"[\r\n]", unquoted, maxsplit=1)[0])
-    return max(",;\t|", key=lambda delimiter: counts[delimiter])
+def _usual_width(rows: list[list[str]]) -> int:
+    widths = Counter(map(len, rows))
+    return max(widths, key=lambda width: (widths[width], width))
 
 
-def _first_row(beginning: str, delimiter: str, location: str) -> Record:
-    for record in CarefulCsv([beginning.encode()], delimiter).records():
-        if record.cells is None:
-            raise BadInputError(
-                f"The header of {location} (line {record.line}) has a quote that is not closed.", "Correct that line."
-            )
-        if any(cell.strip() for cell in record.cells):
-            return record
-    raise BadInputError(f"The file {location} has no header.", "Name the columns in the first line.")
-
-
-def _column_names(cells: list[str], options: ReadingOptions, *, has_header: bool, location: str) -> list[str]:
+def _column_names(cells: list[str], number: int, options: ReadingOptions, *, named: bool, location: str) -> list[str]:
     """The names that were given, else those of the header, else numbered ones."""
     if options.column_names is not None:
-        if len(options.column_names) != len(cells):
-            raise BadInputError(
-                f"{location} has {len(cells)} columns, but {len(options.column_names)} column names are given.",
+        if len(options.column_names) != number:
+            raise ReadingError(
+                f"{location} has {number} columns, but {len(options.column_names)} column names are given.",
                 "Name every column once, in the order of the file.",
+                "column_names",
             )
         return list(options.column_names)
-    names = [
-        cell.strip() if has_header and cell.strip() else f"column {number}" for number, cell in enumerate(cells, 1)
-    ]
+    if not named:
+        return [f"column {number}" for number in range(1, number + 1)]
+    names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise BadInputError(
+        raise ReadingError(
             f"The header of {location} names column {repeated[0]!r} more than once.",
             "Give each column a name of its own.",
+            "column_names",
         )
     return names
+
+
+def _aliases(cells: list[str], columns: list[str]) -> dict[str, str]:
+    """Columns by their cells in a first row that a person may have taken for the header."""
+    once = [cell for cell, count in Counter(cells).items() if count == 1 and cell.strip() and cell not in columns]
+    return {cell: columns[cells.index(cell)] for cell in once}
 
 
 def _looks_delimited(text: str, delimiters: str) -> bool:

@@ -21,6 +21,7 @@ from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.splits import TEST, TRAIN, VALIDATION, split_role
 from diet_explorer.errors import BadInputError
@@ -236,7 +237,11 @@ def _open(file: DataFile, options: ReadingOptions) -> Source:
     if len(sheets) > 1:
         others = ", ".join(repr(sheet) for sheet in sheets[1:])
         source.notices.append(
-            (f"Only the sheet {sheets[0]!r} is read; the workbook also has {others}.", "Name another sheet to read it.")
+            Notice(
+                f"Only the sheet {sheets[0]!r} is read; the workbook also has {others}.",
+                "Name another sheet to read it.",
+                "sheet",
+            )
         )
     return source
 

@@ -55,6 +55,8 @@ class Source(ABC):
         self.quoted_columns: set[str] = set()
         self.bad_rows: list[BadRow] = []  # met so far in the latest reading: no rows of the table
         self.notices: list[Notice] = []  # what the reader chose or left out by itself, with what to do about it
+        # Columns by other words that may be meant for them: cells of a first line that turned out to be no header.
+        self.aliases: dict[str, str] = {}
         self.fraction_read = 0.0  # how much of the source the latest reading has covered, from 0 to 1
 
     @abstractmethod
@@ -90,6 +92,10 @@ class Source(ABC):
         """Return a row that was set aside as plain data, with the file and its line in it."""
         file, line = self.place(row.line)
         return {**replace(row, line=line).to_json(), "file": file}
+
+    def read_as(self) -> list[str]:
+        """Return sentences on what was guessed or mended in the latest reading."""
+        return []
 
     def preview(self, n: int = 20) -> pd.DataFrame:
         """Return the first `n` rows, untyped sources as the strings that the user wrote."""

@@ -65,6 +65,8 @@ class SplitsSource(Source):
         self._split_column = "split" if "split" not in names else "split name"
         self._schema = {column: self._column(column) for column in self._own_columns()} if self.typed else {}
         self.notices = [notice for part in self._parts for notice in part.source.notices]
+        for part in self._parts:
+            self.aliases.update(part.source.aliases)
 
     def columns(self) -> list[str]:
         return [*self._own_columns(), *([self._split_column] if self._has_splits else [])]
@@ -89,6 +91,9 @@ class SplitsSource(Source):
         part, line_of_part = divmod(line, _LINES_OF_A_PART)
         return self._parts[part].title, line_of_part
 
+    def read_as(self) -> list[str]:
+        return [f"{part.title}: {sentence}" for part in self._parts for sentence in part.source.read_as()]
+
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
         for number, part in enumerate(self._parts):
@@ -109,7 +114,7 @@ class SplitsSource(Source):
                 words = f"is no column {missing[0]!r}"
                 if len(missing) > 1:
                     words = f"are no columns {', '.join(map(repr, missing))}"
-                yield (
+                yield Notice(
                     f"There {words} in {part.title}; its rows are empty there.",
                     "Nothing to do if that is meant so.",
                 )

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from diet_explorer.data.readers.data_file import DataFile
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 
 CHUNK = 1 << 22
 _LOOKED_AT = 4_096
@@ -91,10 +91,11 @@ class TextFile:
             read += len(chunk)
 
     def _wrong_encoding(self, offset: int, line: int) -> BadInputError:
-        return BadInputError(
+        return ReadingError(
             f"The file {self.location} is not {self.encoding.upper()} text: "
             f"byte {offset} (line {line}) cannot be decoded.",
             "Save it as UTF-8, or name its encoding, for instance cp1252 (Western European) or utf-16.",
+            "encoding",
         )
 
 

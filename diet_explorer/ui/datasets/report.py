@@ -37,7 +37,7 @@ def draw_notices(report: ValidationReport) -> None:
             items = "".join(
                 f'<li class="de-{kind}"><b><span aria-hidden="true">{symbol}</span> {escape(message)}</b>'
                 f"<span>{escape(remedy)}</span></li>"
-                for message, remedy in notices
+                for message, remedy, _ in notices
             )
             st.html(f'<ul class="de-notices" aria-label="{kind}s">{items}</ul>')
     if not report.refusals and not report.warnings:

@@ -1,0 +1,194 @@
+"""What the labels of a source mean: lists, placeholders, numbers written in two ways, names that look the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diet_explorer.data.report import Notice
+from diet_explorer.data.set_aside import Reason
+
+_NO_LABEL_WORDS = """
+    nan null none nil na n/a n.a. n.a #n/a <na> - -- --- ? ?? . _ \\n tbd todo missing undefined unlabeled
+    unlabelled unannotated unassigned untagged no_label nolabel no-label not_labeled not_labelled (blank)
+"""
+_NO_LABEL_PHRASES = {"no label", "not labeled", "not labelled", "not annotated", "not available", "not assigned"}
+_NO_LABELS = frozenset(_NO_LABEL_WORDS.split()) | _NO_LABEL_PHRASES
+_NO_LABEL_NUMBERS = frozenset({-1.0, -100.0, -99.0, -999.0})
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d*)?")
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.?0*")
+_WITHOUT_COMMA = re.compile(r"""['"]\s+['"]""")  # numpy writes no commas between the entries of an array
+# Cyrillic and Greek letters that look like Latin ones.
+_HOMOGLYPHS = str.maketrans("аеіјорсухѕһԁԛԝвкмнтαινορτυχ", "aeijopcyxshdqwbkmhtaivoptux")
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """What was made of the distinct labels of a source, in the order in which they were given."""
+
+    names: list[str]  # of classes, without repetition
+    codes: npt.NDArray[np.int32]  # per given label: its position in `names`; −1 where it is none
+    reasons: list[Reason | None]  # per given label: why its rows are set aside
+    read_as: list[str]  # what was guessed, in sentences
+    doubts: list[Notice]
+
+
+def read_labels(given: Sequence[str], skipped: Collection[str], *, has_lists: bool) -> LabelReading:
+    """Say which class each label stands for.
+
+    Parameters
+    ----------
+    given : sequence of str
+        The distinct labels, trimmed; none is empty.
+    skipped : collection of str
+        Labels whose rows are left out.
+    has_lists : bool
+        Whether a label in brackets is a list for certain; if not, it is one where all labels are.
+    """
+    lists = [parse_list(label) for label in given]
+    if not has_lists and not all(entries is not None for entries in lists):
+        lists = [None] * len(given)
+    texts: list[str] = []
+    reasons: list[Reason | None] = []
+    for label, entries in zip(given, lists, strict=True):
+        text = label if entries is None else "".join(entries[:1])
+        texts.append(text)
+        several = entries is not None and len(entries) > 1
+        reasons.append(Reason.SEVERAL_LABELS if several else None if text else Reason.EMPTY_LABEL)
+    for position, text in enumerate(texts):
+        if reasons[position] is None and any(_is_same(text, label) for label in skipped):
+            reasons[position] = Reason.SKIPPED_LABEL
+    read_as = ["Labels are lists; those of one label were unpacked."] if any(map(_is_list, lists)) else []
+    usable = {text for text, reason in zip(texts, reasons, strict=True) if reason is None}
+    merged, doubts = _merge_numbers(usable)
+    texts = [merged.get(text, text) if reason is None else "" for text, reason in zip(texts, reasons, strict=True)]
+    names = list(dict.fromkeys(text for text in texts if text))
+    position_of = {name: position for position, name in enumerate(names)}
+    codes = np.array([position_of.get(text, -1) for text in texts], dtype=np.int32)
+    absent = [label for label in skipped if not any(_is_same(text, label) for text in _all_texts(given, lists))]
+    if absent:
+        doubts.append(
+            Notice(
+                f"No row has the label {absent[0]!r}, which was to be left out.", "Check its spelling.", "skip_labels"
+            )
+        )
+    if Reason.SEVERAL_LABELS in reasons:
+        doubts.append(
+            Notice(
+                "Some rows have several labels (multi-label), which no score here is made for; they are set aside.",
+                "Keep one label per row, or import each label as a data set of its own.",
+            )
+        )
+    return LabelReading(names, codes, reasons, read_as, doubts)
+
+
+def parse_list(label: str) -> list[str] | None:
+    """The distinct labels in a list as JSON, Python or NumPy writes it; None if the label is no list."""
+    if not (label.startswith("[") and label.endswith("]")):
+        return None
+    entries = _literal(_WITHOUT_COMMA.sub("', '", label) if _WITHOUT_COMMA.search(label) else label)
+    if not isinstance(entries, list) or any(isinstance(entry, list | dict | set | tuple) for entry in entries):
+        return None
+    return list(dict.fromkeys(_written(entry) for entry in entries if entry is not None and _written(entry)))
+
+
+def is_object(label: str) -> bool:
+    """Whether a label is an object, as JSON or Python writes it."""
+    return label.startswith("{") and label.endswith("}") and isinstance(_literal(label), dict)
+
+
+def find_no_labels(classes: Iterable[str]) -> list[str]:
+    """Class names that look like none: n/a and the like, or a negative number beside classes counted from 0."""
+    names = list(classes)
+    placeholders = [name for name in names if name.casefold() in _NO_LABELS]
+    numbers = {name: float(name) for name in names if _NUMBER.fullmatch(name) and name not in placeholders}
+    negative = [name for name, value in numbers.items() if value in _NO_LABEL_NUMBERS]
+    others = [value for name, value in numbers.items() if name not in negative]
+    if len(numbers) == len(names) - len(placeholders) and others and all(value >= 0 for value in others):
+        return [*placeholders, *negative]
+    return placeholders
+
+
+def find_look_alikes(classes: Iterable[str]) -> list[list[str]]:
+    """Groups of class names that a reader can hardly tell apart, without those that differ in case alone."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        groups[_looks(name)].append(name)
+    return [names for names in groups.values() if len({name.casefold() for name in names}) > 1]
+
+
+def same_numbers(classes: Iterable[str]) -> list[list[str]]:
+    """Groups of class names that are the same number, such as 1 and 1.0."""
+    groups: dict[float, list[str]] = defaultdict(list)
+    for name in classes:
+        if re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
+            groups[float(name)].append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _merge_numbers(names: Collection[str]) -> tuple[dict[str, str], list[Notice]]:
+    """Names to use instead, where all are numbers and some whole ones are written both as 1 and as 1.0."""
+    if not all(_NUMBER.fullmatch(name) for name in names):
+        return {}, []
+    merged = {name: match[1] for name in names if (match := _WHOLE.fullmatch(name)) and _is_whole(name)}
+    merged = {name: "0" if whole == "-0" else whole for name, whole in merged.items()}
+    if len(set(merged.values())) == len(merged):
+        return {}, []
+    groups = [group for group in same_numbers(merged) if len(group) > 1]
+    shown = "; ".join(" and ".join(sorted(group)) for group in sorted(groups)[:_SHOWN])
+    return merged, [
+        Notice(
+            f"Labels that are the same number, written in two ways, are read as one class: {shown}.",
+            "If they are different classes, give them names that are no numbers.",
+        )
+    ]
+
+
+def _is_whole(name: str) -> bool:
+    return set(name.partition(".")[2]) <= {"0"}
+
+
+def _is_same(text: str, label: str) -> bool:
+    label = label.strip()
+    both_numbers = _NUMBER.fullmatch(text) and _NUMBER.fullmatch(label)
+    return text == label or bool(both_numbers and float(text) == float(label))
+
+
+def _all_texts(given: Sequence[str], lists: Sequence[list[str] | None]) -> list[str]:
+    return [
+        text for label, entries in zip(given, lists, strict=True) for text in ([label] if entries is None else entries)
+    ]
+
+
+def _is_list(entries: list[str] | None) -> bool:
+    return entries is not None
+
+
+def _literal(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def _written(entry: object) -> str:
+    return entry.strip() if isinstance(entry, str) else json.dumps(entry, default=str)
+
+
+def _looks(name: str) -> str:
+    """A name without what cannot be seen in it."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cf", "Cc"))
+    return " ".join(visible.casefold().translate(_HOMOGLYPHS).split())
