@@ -17,6 +17,7 @@ from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.errors import BadInputError
 
 if TYPE_CHECKING:
+    from diet_explorer.data.report import ValidationReport
     from diet_explorer.workspace.dataset import Dataset
     from diet_explorer.workspace.workspace import Workspace
 
@@ -124,7 +125,7 @@ def import_file(
         raise BadInputError(f"Importing {source.location} needs {missing}.", f"Its columns are: {columns}.")
     line = out.LiveLine()
     try:
-        return workspace.import_dataset(
+        dataset = workspace.import_dataset(
             source,
             text=flags.text,
             label=flags.label,
@@ -137,6 +138,16 @@ def import_file(
         )
     finally:
         line.close()
+    _note_report(dataset.report)
+    return dataset
+
+
+def _note_report(report: ValidationReport) -> None:
+    """Say what was guessed in reading the file, and what should be looked at."""
+    for sentence in report.read_as:
+        out.note(sentence)
+    for notice in report.warnings:
+        out.note(f"Notice: {notice.message} {notice.remedy}{out.flag_of(notice.setting)}")
 
 
 def _parameters() -> list[inspect.Parameter]:

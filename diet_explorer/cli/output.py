@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diet_explorer.errors import DietExplorerError, cut
+from diet_explorer.errors import DietExplorerError, ReadingError, cut
 
 if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
@@ -37,6 +37,15 @@ def prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open for as long as we run
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="plain")
+
+
+_FLAGS_OF_SETTINGS = {
+    "encoding": "option --encoding",
+    "delimiter": "option --delimiter",
+    "header": "options --header and --no-header",
+    "column_names": "option --column-names",
+    "skip_labels": "option --skip-label",
+}
 
 
 def print_json(value: object) -> None:
@@ -172,8 +181,14 @@ def print_unexpected(error: Exception, folders: Sequence[Path]) -> None:
 
 
 def print_known(error: DietExplorerError) -> None:
-    """Print an error that has a remedy."""
-    print_error(error.message, error.remedy)
+    """Print an error that has a remedy, with the option that the remedy needs."""
+    setting = error.setting if isinstance(error, ReadingError) else ""
+    print_error(error.message, error.remedy + flag_of(setting))
+
+
+def flag_of(setting: str) -> str:
+    """The option for a choice in reading a source, in brackets behind a sentence; nothing where there is none."""
+    return f" ({_FLAGS_OF_SETTINGS[setting]})" if setting in _FLAGS_OF_SETTINGS else ""
 
 
 def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:

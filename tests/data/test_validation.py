@@ -53,7 +53,7 @@ def test_lengths_and_truncation(importer: Importer) -> None:
     assert report.characters.longest == max(map(len, texts))
     for length, share in report.truncation.items():
         assert share == sum(1.3 * n + 2 > length for n in words) / len(words)
-    assert any("longer than 128 tokens" in message for message, _ in report.warnings)
+    assert any("longer than 128 tokens" in message for message, *_ in report.warnings)
 
 
 def test_pairs_count_together(importer: Importer) -> None:
@@ -74,7 +74,7 @@ def test_report_survives_json(importer: Importer) -> None:
         (["same,a", "same,b"], "2 rows have the same text as another row, but another label", "audit"),
         (["same,a", "same,a"], "", ""),
         (["x,Yes"] * 12 + ["y,yes"] * 12, "Labels that differ only in case: 'Yes', 'yes'", "alike"),
-        (["x,NaN"] * 3, "The label 'NaN' looks like a missing value", "empty"),
+        (["x,NaN"] * 3, "The label 'NaN' (3 rows) looks like a missing value", "skip this label"),
         (["x,rare", "y,scarce"], "Classes with fewer than 10 training rows: 'rare' (1), 'scarce' (1)", "join"),
         ([f"x{n},a" for n in range(400)], "95% of the training rows have the label 'a'", "share"),
         ([",a"], "1 of 41 rows cannot be used and are set aside: 1 × empty text", "line numbers"),
@@ -87,7 +87,7 @@ def test_warnings(importer: Importer, rows: list[str], warning: str, remedy: str
     if not warning:
         assert report.warnings == []
         return
-    remedies = [r for message, r in report.warnings if message.startswith(warning)]
+    remedies = [notice.remedy for notice in report.warnings if notice.message.startswith(warning)]
     assert len(remedies) == 1
     assert remedy in remedies[0]
 
@@ -95,7 +95,7 @@ def test_warnings(importer: Importer, rows: list[str], warning: str, remedy: str
 def test_leaks_are_warned_of(importer: Importer) -> None:
     report = validate(importer.open("t.csv", CONTENT), SPLIT)
     assert any(
-        message.startswith("2 rows outside train are the same as a row of train") for message, _ in report.warnings
+        message.startswith("2 rows outside train are the same as a row of train") for message, *_ in report.warnings
     )
 
 

@@ -15,9 +15,13 @@ class MendedRows:
         self.blanks_before_quotes = 0  # quoted cells with blanks between them and a delimiter
 
     def mend(self, cells: list[str]) -> list[str] | None:
-        """Give a row as many cells as there are columns; None where that would lose one, or where it has none."""
+        """Give a row as many cells as there are columns; None where that would lose one.
+
+        A single cell is no example, whatever it lacks: more often it is a piece of one, behind a line end that should
+        stand in quotes.
+        """
         missing = self._columns - len(cells)
-        if missing > 0 and (len(cells) > 1 or cells[0].strip()):
+        if missing > 0 and len(cells) > 1:
             self._short += 1
             return [*cells, *[""] * missing]
         if missing < 0 and not any(map(str.strip, cells[self._columns :])):
