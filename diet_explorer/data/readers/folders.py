@@ -13,6 +13,7 @@ from diet_explorer.data.readers.formats import all_formats, format_by_looks, for
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.split_names import NamedFile, chosen_names, in_order_of_splits, missing_part, named
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.report import Notice
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.errors import BadInputError
 
@@ -94,7 +95,9 @@ def open_tree(tree: Tree, open_file: Open, *, config: str | None = None, splits:
     unread = [str(path) for path in tree.files if _has_known_ending(path) and path not in read]
     if unread and (configuration is None or not configuration.patterns):
         some = ", ".join(unread[:3]) + (f" and {len(unread) - 3:,} more" if len(unread) > 3 else "")
-        source.notices.append((f"Not read, since the names say no split: {some}.", "Give them by name or by a glob."))
+        source.notices.append(
+            Notice(f"Not read, since the names say no split: {some}.", "Give them by name or by a glob.")
+        )
     return source
 
 

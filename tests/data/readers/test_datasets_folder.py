@@ -68,7 +68,7 @@ def test_columns_that_a_split_lacks_are_empty_there(importer: Importer) -> None:
     assert manifest.splits == {"train": 2}
     (row,) = importer.set_aside_rows(manifest)
     assert (row["file"], row["line"], row["reason"]) == ("split test", 1, "empty label")
-    assert any("There is no column 'label' in split test" in message for message, _ in manifest.report["warnings"])
+    assert any("There is no column 'label' in split test" in message for message, *_ in manifest.report["warnings"])
 
 
 def test_one_split_of_a_folder(importer: Importer) -> None:

@@ -71,7 +71,9 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_named(importer: Import
     content = saved(workbook(Notes=[], Data=table, Old=[["text", "label"], ["b", "y"]]))
     source = importer.open("a.xlsx", content)
     assert rows_of(source) == [{"text": "a", "label": "x"}]
-    assert [message for message, _ in source.notices] == ["Only the sheet 'Data' is read; the workbook also has 'Old'."]
+    assert [message for message, *_ in source.notices] == [
+        "Only the sheet 'Data' is read; the workbook also has 'Old'."
+    ]
     assert rows_of(importer.open("a.xlsx", content, sheet="Old")) == [{"text": "b", "label": "y"}]
     with pytest.raises(BadInputError, match="no sheet 'Else'"):
         importer.open("a.xlsx", content, sheet="Else")

@@ -72,7 +72,7 @@ def test_import_of_a_folder(importer: Importer, folder: Path) -> None:
     assert [row["meta.note"] for row in rows] == [None, None, "x"]
     aside = [(row["file"], row["line"], row["reason"]) for row in importer.set_aside_rows(manifest)]
     assert aside == [("test.csv", 3, "empty text"), ("test.csv", 4, "ragged row")]
-    warnings = [message for message, _ in manifest.report["warnings"]]
+    warnings = [message for message, *_ in manifest.report["warnings"]]
     assert any("Not read, since the names say no split: extra.csv" in message for message in warnings)
     assert any("There is no column 'note' in train.csv" in message for message in warnings)
 
