@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 160
 _IN_ASCII = {"…": "...", "·": "-", "–": "-", "−": "-", "→": "->", "×": "x", "≤": "<=", "≥": ">=", "≠": "!=", "✓": "ok"}
+_FLAGS_OF_SETTINGS = {
+    "encoding": "option --encoding",
+    "delimiter": "option --delimiter",
+    "header": "options --header and --no-header",
+    "column_names": "option --column-names",
+    "skip_labels": "option --skip-label",
+    "sheet": "option --sheet",
+}
 
 
 def prepare_streams() -> None:
@@ -37,15 +45,6 @@ def prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open for as long as we run
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="plain")
-
-
-_FLAGS_OF_SETTINGS = {
-    "encoding": "option --encoding",
-    "delimiter": "option --delimiter",
-    "header": "options --header and --no-header",
-    "column_names": "option --column-names",
-    "skip_labels": "option --skip-label",
-}
 
 
 def print_json(value: object) -> None:
