@@ -23,6 +23,10 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SELECTION = re.compile(r"(?P<base>.+?)\[(?P<splits>[\w.\- +,]+)\]", re.DOTALL)
 _WILD = re.compile(r"[*?\[]")
 _TIMEOUT = 60.0
+_HUB_PAGE = re.compile(
+    r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/(?P<name>[\w.-]+(?:/[\w.-]+)?)/?"
+    r"(?:(?P<file>(?:blob|resolve|raw)/.+)|(?:tree/(?P<revision>[^/?#]+)|viewer/?(?P<config>[^/?#]*).*)?/?)"
+)
 
 
 def as_path(location: str) -> Path:
@@ -42,6 +46,17 @@ def cleaned(location: str) -> str:
         parts = urlsplit(text)
         return url2pathname(parts.path) if "%" in parts.path else unquote(parts.path)
     return text
+
+
+def from_hub_page(location: str) -> str:
+    """``hub:NAME`` for the address of a dataset's page on the Hub, and the address of the file for that of its page."""
+    match = _HUB_PAGE.fullmatch(location)
+    if match is None:
+        return location
+    if match["file"]:
+        return location.replace("/blob/", "/resolve/", 1)
+    config = f":{match['config']}" if match["config"] not in (None, "", "default") else ""
+    return f"hub:{match['name']}{config}{'@' + match['revision'] if match['revision'] else ''}"
 
 
 def is_url(location: str) -> bool:

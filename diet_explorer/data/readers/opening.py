@@ -16,6 +16,7 @@ from diet_explorer.data.readers.locations import (
     as_path,
     cleaned,
     downloaded,
+    from_hub_page,
     from_pipe,
     from_stdin,
     is_url,
@@ -56,7 +57,7 @@ def open_source(location: str | Path | Sequence[str | Path], options: ReadingOpt
             return open_source(location[0], options)
         return _open_named([_existing(as_path(str(path))) for path in location], ", ".join(map(str, location)), options)
     text = str(location)
-    place = cleaned(text)
+    place = from_hub_page(cleaned(text))
     if place.startswith(HUB_PREFIX):
         options.check("a dataset of the Hub")
         return _called(place, open_hub(*selection(place), partial(_open_existing, options=options)))

@@ -14,6 +14,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from diet_explorer.data.readers.locations import from_hub_page
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import BadInputError
 from tests.data.importer import Importer
@@ -96,6 +97,24 @@ def test_a_url(importer: Importer, web: str, monkeypatch: pytest.MonkeyPatch) ->
     for location, message in ((f"{web}/no.csv", "answers 404"), (f"{web}/page.html", "is a web page")):
         with pytest.raises(BadInputError, match=message):
             open_source(location)
+
+
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("https://huggingface.co/datasets/imdb", "hub:imdb"),
+        ("https://huggingface.co/datasets/nyu-mll/glue/", "hub:nyu-mll/glue"),
+        ("https://huggingface.co/datasets/nyu-mll/glue/viewer/sst2/train?row=3", "hub:nyu-mll/glue:sst2"),
+        ("https://huggingface.co/datasets/a/b/tree/v1", "hub:a/b@v1"),
+        (
+            "https://huggingface.co/datasets/a/b/blob/main/x.csv",
+            "https://huggingface.co/datasets/a/b/resolve/main/x.csv",
+        ),
+        ("https://example.org/datasets/a", "https://example.org/datasets/a"),
+    ],
+)
+def test_the_page_of_a_dataset_means_the_dataset(address: str, location: str) -> None:
+    assert from_hub_page(address) == location
 
 
 def test_other_urls() -> None:
