@@ -16,6 +16,7 @@ from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_u
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.data.readers.split_names import chosen_names
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.report import Notice
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
 from diet_explorer.store.network import network_trouble, status_of
@@ -112,7 +113,7 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
     try:
         return read_files()
     except BadInputError as error:
-        source.notices.append((f"The CSV files are read as datasets reads them: {error.message}", _AS_READ))
+        source.notices.append(Notice(f"The CSV files are read as datasets reads them: {error.message}", _AS_READ))
         return source
 
 

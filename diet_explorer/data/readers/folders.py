@@ -13,6 +13,7 @@ from diet_explorer.data.readers.formats import all_formats, format_by_looks, for
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.split_names import NamedFile, chosen_names, in_order_of_splits, missing_part, named
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.readers.text_folders import find_text_folders
 from diet_explorer.data.report import Notice
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.errors import BadInputError
@@ -62,7 +63,14 @@ def tree_of_archive(file: DataFile) -> Tree:
     return Tree(file.location, file.stem, "zip", files)
 
 
-def open_tree(tree: Tree, open_file: Open, *, config: str | None = None, splits: Sequence[str] = ()) -> Source:
+def open_tree(
+    tree: Tree,
+    open_file: Open,
+    *,
+    config: str | None = None,
+    splits: Sequence[str] = (),
+    encoding: str | None = None,
+) -> Source:
     """Read the data files of a folder or an archive as one source.
 
     Parameters
@@ -74,6 +82,8 @@ def open_tree(tree: Tree, open_file: Open, *, config: str | None = None, splits:
         Which of the sets that the folder's ``README.md`` describes.
     splits : sequence of str
         The splits to be read; all of them if it is empty.
+    encoding : str, optional
+        Codec of the texts, where each is a file by itself in a folder with the name of its class.
 
     Raises
     ------
@@ -81,6 +91,10 @@ def open_tree(tree: Tree, open_file: Open, *, config: str | None = None, splits:
         There are no data files, or several sets of them, or no such configuration or split.
     """
     configuration = _configuration(tree, config)
+    if configuration is None and not any(map(_has_known_ending, tree.files)):
+        texts = find_text_folders(tree.files, tree.location, tree.name, splits, encoding)
+        if texts is not None:
+            return texts
     if configuration is not None and configuration.patterns:
         files = _of_patterns(tree, configuration)
     else:

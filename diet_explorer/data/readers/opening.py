@@ -8,7 +8,7 @@ from pathlib import Path
 
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.datasets_folder import HUB_PREFIX, open_hub, open_saved, was_saved
-from diet_explorer.data.readers.folders import open_files, open_tree, tree_of_archive, tree_of_folder
+from diet_explorer.data.readers.folders import Tree, open_files, open_tree, tree_of_archive, tree_of_folder
 from diet_explorer.data.readers.foreign_files import is_zip, members_of, refuse_foreign, refuse_other_documents
 from diet_explorer.data.readers.formats import format_of, formats_in_words
 from diet_explorer.data.readers.locations import (
@@ -109,9 +109,14 @@ def _open_existing(
         if was_saved(path) and config is None:
             options.check("a folder of datasets")
             return open_saved(path, splits)
-        return open_tree(tree_of_folder(path), partial(_open_file, options=options), config=config, splits=splits)
+        return _open_tree(tree_of_folder(path), config, splits, options)
     file = DataFile(path) if path.is_file() else from_pipe(path)
     return _open_file(file, options, config, splits)
+
+
+def _open_tree(tree: Tree, config: str | None, splits: Sequence[str], options: ReadingOptions) -> Source:
+    open_file = partial(_open_file, options=options)
+    return open_tree(tree, open_file, config=config, splits=splits, encoding=options.encoding)
 
 
 def _open_named(paths: Sequence[Path], location: str, options: ReadingOptions, splits: Sequence[str] = ()) -> Source:
@@ -135,8 +140,7 @@ def _open_file(
         members = members_of(file.path)
         refuse_other_documents(file, members)
         if _WORKBOOK not in members:
-            tree = tree_of_archive(file)
-            return open_tree(tree, partial(_open_file, options=options), config=config, splits=splits)
+            return _open_tree(tree_of_archive(file), config, splits, options)
     known = format_of(file)
     if known is None:
         raise BadInputError(

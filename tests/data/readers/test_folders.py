@@ -13,6 +13,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.readers.opening import open_source
+from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.readers.source import Source
 from diet_explorer.errors import BadInputError
 from tests.data.importer import Importer
@@ -107,6 +108,26 @@ def test_refused(folder: Path, names: list[str], message: str) -> None:
     write(folder, *names)
     with pytest.raises(BadInputError, match=message):
         open_source(folder)
+
+
+def test_texts_in_folders_of_their_classes(importer: Importer, folder: Path) -> None:
+    for split in ("train", "test"):
+        for label in ("neg", "pos"):
+            for number in range(3):
+                write(folder, f"{split}/{label}/{number}_1.txt", content=f"{label}, film {split} {number}\nfine\n")
+    write(folder, "train/unsup/0_0.txt", "train/pos/9_1.txt", content="")
+    write(folder, "README", "train/urls_pos.txt", content="http://example.org\n")
+    manifest = import_examples(open_source(folder), MAPPING, importer.files)
+    assert (manifest.classes, manifest.splits) == (["neg", "pos"], {"train": 6, "test": 6})
+    assert importer.examples(manifest)[0]["text"] == "neg, film test 0\nfine"
+    aside = {(row["file"], row["reason"]) for row in importer.set_aside_rows(manifest)}
+    assert aside == {("train/pos/9_1.txt", "empty text"), ("train/unsup/0_0.txt", "empty text")}
+    assert open_source(f"{folder}[test]").columns() == ["text", "label", "split"]
+    write(folder, "test/pos/7_1.txt", content="café")
+    (folder / "test/pos/7_1.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises(BadInputError, match=r"7_1\.txt is not UTF-8 text"):
+        list(open_source(folder).batches())
+    assert list(open_source(folder, ReadingOptions(encoding="latin-1")).batches())
 
 
 def test_pointers_of_git_lfs(folder: Path) -> None:
