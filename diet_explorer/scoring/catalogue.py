@@ -249,4 +249,4 @@ def checkpoint_title(checkpoint: float) -> str:
         return "before training"
     if float(checkpoint).is_integer():
         return f"after epoch {int(checkpoint)}"
-    return f"at epoch {checkpoint:g}"
+    return f"at epoch {checkpoint:.10g}"

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import math
-import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import BadInputError, ModelError
-from diet_explorer.scoring.progress import ProgressFiles
-from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
+from diet_explorer.data.splits import TRAIN
+from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError
+from diet_explorer.scoring.isolation import from_first_process, of_all_processes, same_random_numbers
+from diet_explorer.scoring.own_checks import check_labels, check_problem, check_set_up, class_order, probe
+from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
+from diet_explorer.scoring.own_schedule import OwnSchedule
+from diet_explorer.scoring.own_words import missing_words, words_of
+from diet_explorer.scoring.progress import SeedProgress
+from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan, examples_per_step
 from diet_explorer.scoring.scorer import ExampleScorer
-from diet_explorer.store.database import open_database
+from diet_explorer.scoring.train_ends import report_train_errors
 from diet_explorer.store.files import Files
-from diet_explorer.store.layout import Layout
-from diet_explorer.store.runs import RunRecord, RunRecords
 from diet_explorer.training.batches import PaddingCollator
-from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
-from diet_explorer.training.encoding import encode_examples
+from diet_explorer.training.config import MAX_EPOCHS, GradientMode, RunConfig
+from diet_explorer.training.encoding import EncodedExamples, encode_examples
 
-SEED = 0  # a training of one's own is one seed of a run of its own
+STATE_KEY = "diet_explorer"
+"""Under this name the Trainer's checkpoints keep which run they belong to."""
+
+logger = logging.getLogger("diet_explorer.recorder")
 
 
 class _HasSettings(Protocol):
@@ -40,12 +46,24 @@ class _HasId(Protocol):
     id: str
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a training's scoring needs but the run."""
+
+    config: RunConfig
+    schedule: OwnSchedule
+    encoded: EncodedExamples
+    scorer: ExampleScorer
+    steps: dict[int, list[float]]
+
+
 class ScoreRecorder(TrainerCallback):
     """Scores every example of a dataset during your own `transformers.Trainer` training.
 
-    The run appears in the app like one of its own. Model, loss, optimiser, precision and order of examples stay
-    untouched: the trained weights are bit-identical to those without the recorder. With several processes each
-    scores its share, and one writes.
+    The run appears in the app like one of its own. Model, loss, optimiser, precision, random numbers and order of
+    examples stay untouched: the trained weights are bit-identical to those without the recorder. With several processes
+    each scores its share, and one writes. What cannot be scored is refused before the first step; whatever fails after
+    it never ends the training: the run says which scores are missing and why.
 
     Parameters
     ----------
@@ -56,18 +74,27 @@ class ScoreRecorder(TrainerCallback):
     name : str, optional
         What to call the run.
     checkpoints : sequence of float, optional
-        Moments in epochs; by default 0, 0.25, 0.5 and the end of every epoch.
+        Moments in epochs; by default 0, 0.25, 0.5, the end of every epoch and the end of the training. Where the
+        training data have no length, an epoch is as many examples as the dataset's training split has.
     grand : {"all", "head", "off"}
-        Gradient norms over all trainable parameters, over the classifier only, or none.
+        Gradient norms over all trainable parameters, over the classifier only, or none. The classifier is what is
+        outside ``model.base_model``, or the layer that makes the logits; where it is not known, its columns are left
+        out.
     max_length : int
         Longest input in tokens when the examples are scored.
     tokenizer : transformers tokenizer, optional
         By default the Trainer's ``processing_class``.
 
+    Attributes
+    ----------
+    run_id : str or None
+        The run, once the training has begun. A training that goes on by ``resume_from_checkpoint`` goes on in its run.
+
     Raises
     ------
     BadInputError, ModelError
-        When the training begins: no tokenizer, or the model's classes are not the dataset's.
+        When the recorder is made, or when the training begins: a setting out of range, no tokenizer, a model or a
+        training that cannot be scored, or other classes than the dataset's.
 
     Examples
     --------
@@ -89,13 +116,24 @@ class ScoreRecorder(TrainerCallback):
         self._files = Files(self._settings.home)
         self._manifest = DatasetManifest.load(self._files, dataset if isinstance(dataset, str) else dataset.id)
         self._name = name or f"{self._manifest.name} · own training"
-        self._checkpoints = checkpoints
+        self._checkpoints = None if checkpoints is None else tuple(checkpoints)
         self._grand = grand
         self._max_length = max_length
         self._tokenizer = tokenizer
         self._recorder: CheckpointRecorder | None = None
-        self._records: RunRecords | None = None
+        self._own: OwnRun | None = None
+        self._steps: dict[int, list[float]] = {}
+        self._complaints: set[str] = set()
+        self._process = os.getpid()
         self.run_id: str | None = None
+        RunConfig(
+            self._manifest.id,
+            epochs=MAX_EPOCHS,
+            checkpoints=(0.0,) if self._checkpoints is None else self._checkpoints,
+            grand=grand,
+            max_length=max_length,
+        ).validated()
+        report_train_errors()
 
     def on_train_begin(
         self,
@@ -104,133 +142,252 @@ class ScoreRecorder(TrainerCallback):
         control: TrainerControl,
         model: Any = None,
         processing_class: Any = None,
+        train_dataloader: Any = None,
         **keywords: Any,
     ) -> TrainerControl:
-        """Record the run, encode the examples, and score before the first step."""
+        """Check that the training can be scored, record or take up its run, and score before the first step."""
+        before = self._run_before(args, state)
+        self._recorder = None
+        with same_random_numbers():
+            prepared = _outcome_of(lambda: self._prepare(args, state, model, processing_class, train_dataloader))
+        for outcome in of_all_processes(prepared if isinstance(prepared, Exception) else None):
+            if not self._accepts(outcome):
+                return control
+        assert isinstance(prepared, _Prepared)
+        begun = _outcome_of(lambda: self._begin(prepared, state, before)) if args.process_index == 0 else None
+        begun = from_first_process(begun)
+        if not self._accepts(begun):
+            return control
+        self.run_id, progress = begun
+        kept = {**_kept_state(state), STATE_KEY: {"args": {}, "attributes": {"run_id": self.run_id}}}
+        state.stateful_callbacks = kept  # type: ignore[assignment]
+        plan = RecordingPlan(
+            files=self._files,
+            run_id=str(self.run_id),
+            seed=SEED,
+            encoded=prepared.encoded,
+            scorer=prepared.scorer,
+            steps=prepared.steps,
+            should_stop=self._should_stop,
+            writes=args.process_index == 0,
+        )
+        self._steps = prepared.steps
+        self._recorder = CheckpointRecorder(plan, save_training=False, progress=progress)
+        self._guarded(state, lambda recorder: recorder.on_train_begin(args, state, control, model=model))
+        return control
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
+    ) -> TrainerControl:
+        """Note when the step began, and with which learning rate."""
+        self._guarded(state, lambda recorder: recorder.on_step_begin(args, state, control, **keywords))
+        return control
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **keywords: Any
+    ) -> TrainerControl:
+        """Report progress, and score if this step is a planned one."""
+        if args.world_size > 1 and state.global_step in self._steps and not from_first_process(self._is_recording):
+            self._recorder = None  # all processes score, or none
+
+        def act(recorder: CheckpointRecorder) -> None:
+            if state.global_step in self._steps:
+                check_problem(model)  # transformers finds out at the first step what kind of labels there are
+            recorder.on_step_end(args, state, control, model=model)
+
+        self._guarded(state, act)
+        return control
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
+    ) -> None:
+        """Report that the training is alive while it evaluates."""
+        if self._is_recording:
+            self._guarded(state, lambda recorder: _stop_if(self._should_stop()))
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **keywords: Any
+    ) -> TrainerControl:
+        """Remember the training loss for the progress display."""
+        self._guarded(state, lambda recorder: recorder.on_log(args, state, control, logs=logs))
+        return control
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
+    ) -> TrainerControl:
+        """Close the run and say what scoring cost."""
+        missing = self._recorder.missing if self._recorder else []
+        self._guarded(state, lambda recorder: recorder.on_train_end(args, state, control))
+        if self._recorder and missing:
+            self._close("failed", missing_words(missing), "What has landed stays readable; train again for the rest.")
+        elif self._recorder:
+            self._close("succeeded")
+        else:
+            self._let_go()
+        return control
+
+    def on_train_error(self, error: BaseException) -> None:
+        """Close the run with the words of an exception that ended the training."""
+        if isinstance(error, Exception):
+            self._close("failed", f"The training ended by an error: {words_of(error)}", f"Mend the script. {GOES_ON}")
+        else:
+            self._close("interrupted", f"The training was interrupted ({type(error).__name__}).", GOES_ON)
+
+    @property
+    def _is_recording(self) -> bool:
+        return self._recorder is not None
+
+    def _run_before(self, args: TrainingArguments, state: TrainerState) -> str | None:
+        """The run to go on in, if the training resumes or the Trainer tries it again with smaller batches."""
+        tried = self._own is not None
+        self._close("interrupted", "The training began anew.", GOES_ON)
+        if state.global_step == 0:
+            return self.run_id if tried and args.auto_find_batch_size else None
+        kept = _kept_state(state).get(STATE_KEY)
+        return str(kept["attributes"]["run_id"]) if isinstance(kept, dict) else None
+
+    def _prepare(
+        self, args: TrainingArguments, state: TrainerState, model: Any, processing_class: Any, loader: Any
+    ) -> _Prepared:
+        check_set_up(args, model)
+        check_problem(model)
+        check_labels(args, loader)
         tokenizer = self._tokenizer or processing_class
         if not callable(tokenizer):
             raise BadInputError(
                 "ScoreRecorder has no tokenizer.",
                 "Give Trainer(processing_class=tokenizer) or ScoreRecorder(tokenizer=tokenizer).",
             )
-        order = class_order(self._manifest.classes, model.config)
-        config = self._config(args, state, model)
-        self.run_id = _from_first_process(self._create_run(config) if args.process_index == 0 else None)
         encoded = encode_examples(self._files, self._manifest, tokenizer, self._max_length)
-        share = (args.process_index, args.world_size)
-        plan = RecordingPlan(
-            files=self._files,
-            run_id=self.run_id,
-            seed=SEED,
-            encoded=encoded,
-            scorer=ExampleScorer(encoded, PaddingCollator.of(tokenizer), self._grand, share=share, class_order=order),
-            steps=_steps(config.checkpoints, state),
-            writes=args.process_index == 0,
-        )
-        self._recorder = CheckpointRecorder(plan, save_training=False)
-        return self._recorder.on_train_begin(args, state, control, model=model)
-
-    def on_step_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
-    ) -> TrainerControl:
-        """Note when the step began, and with which learning rate."""
-        return self._recorder.on_step_begin(args, state, control, **keywords) if self._recorder else control
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **keywords: Any
-    ) -> TrainerControl:
-        """Report progress, and score if this step is a planned one."""
-        return self._recorder.on_step_end(args, state, control, model=model) if self._recorder else control
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **keywords: Any
-    ) -> TrainerControl:
-        """Remember the training loss for the progress display."""
-        return self._recorder.on_log(args, state, control, logs=logs) if self._recorder else control
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
-    ) -> TrainerControl:
-        """Close the run and say what scoring cost."""
-        if self._recorder:
-            self._recorder.on_train_end(args, state, control)
-        if self._records and self.run_id:
-            self._records.set_status(self.run_id, "succeeded", only_from={"running"})
-        return control
-
-    def _config(self, args: TrainingArguments, state: TrainerState, model: Any) -> RunConfig:
-        epochs = max(1, math.ceil(state.num_train_epochs))
-        return RunConfig(
+        collator = PaddingCollator.of(tokenizer)
+        use = probe(model, encoded, collator, self._grand)
+        model_config = getattr(model, "config", None)
+        order = class_order(self._manifest.classes, model_config, use.classes)
+        schedule = OwnSchedule.of(args, state, loader, len(encoded.rows_of_split(TRAIN)))
+        checkpoints = schedule.checkpoints(self._checkpoints)
+        config = RunConfig(
             dataset_id=self._manifest.id,
-            model=str(getattr(model.config, "_name_or_path", "") or type(model).__name__),
-            epochs=epochs,
-            checkpoints=default_checkpoints(epochs) if self._checkpoints is None else tuple(self._checkpoints),
+            model=str(getattr(model_config, "_name_or_path", "") or type(model).__name__),
+            epochs=max(1, math.ceil(schedule.end)),
+            ends_at=None if schedule.end.is_integer() else schedule.end,
+            checkpoints=checkpoints,
             grand=self._grand,
-            batch_size=args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+            batch_size=examples_per_step(args, state),
             max_length=self._max_length,
             learning_rate=args.learning_rate,
             weight_decay=args.weight_decay,
-        ).validated()
-
-    def _create_run(self, config: RunConfig) -> str:
-        now = datetime.now(UTC)
-        self._records = RunRecords(open_database(self._settings))
-        record = RunRecord(
-            id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
-            dataset_id=self._manifest.id,
-            name=self._name,
-            origin="callback",
-            status="running",
-            config=config.to_json(),
-            created_at=now,
-            started_at=now,
         )
-        self._files.write_json(Layout(self._files).run(record.id).config, {"name": self._name, **record.config})
-        self._records.create(record)
-        ProgressFiles(self._files, record.id).log("started", "A training script began this run.")
-        atexit.register(self._close_unfinished, record.id)
-        return record.id
+        share = (args.process_index, args.world_size)
+        scorer = ExampleScorer(
+            encoded, collator, self._grand, share=share, class_order=order, form=use.form, head=use.head
+        )
+        return _Prepared(config, schedule, encoded, scorer, schedule.steps(checkpoints))
 
-    def _close_unfinished(self, run_id: str) -> None:
-        if self._records is not None:
-            self._records.set_status(
-                run_id,
-                "failed",
-                error="The training script ended before its training did.",
-                remedy="Start the script again; what has landed stays readable.",
-                only_from={"running"},
+    def _begin(self, prepared: _Prepared, state: TrainerState, before: str | None) -> tuple[str, SeedProgress]:
+        """Record the run or take it up; in the first process only."""
+        own = OwnRun.begin(self._settings, self._files, self._manifest, self._name, prepared.config, before)
+        self._own = own
+        atexit.register(self._end_of_process)
+        if own.id == before:
+            past = [step for step in prepared.steps if step <= state.global_step]
+            own.keep([point for step in past for point in prepared.steps[step]])
+        if prepared.schedule.estimated:
+            own.log(
+                "epochs",
+                f"The training data have no length: {prepared.schedule.per_epoch:,} steps, which see as many examples "
+                "as the dataset's training split has, count as an epoch.",
             )
+        return own.id, own.progress
+
+    def _accepts(self, outcome: object) -> bool:
+        """Whether the training is recorded after an outcome: refusals are raised, other failures are reported."""
+        if isinstance(outcome, DietExplorerError):
+            self._let_go()
+            raise outcome
+        if isinstance(outcome, Exception):
+            self._complain(f"This training is not recorded: {words_of(outcome)}")
+            self._let_go()
+        return not isinstance(outcome, Exception)
+
+    def _guarded(self, state: TrainerState, act: Callable[[CheckpointRecorder], object]) -> None:
+        """Let the recorder do something that must not end the training, whatever goes wrong."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        try:
+            if state.global_step in self._steps:
+                with same_random_numbers():
+                    act(recorder)
+            else:
+                act(recorder)
+        except JobCancelledError as error:
+            self._complain(f"{error.message} Nothing more is recorded; the training goes on.")
+            self._recorder = None
+            self._let_go()
+        except Exception as error:  # noqa: BLE001  it is reported, and the training goes on
+            reason = words_of(error)
+            points = recorder.skip(state.global_step, reason)
+            if points:
+                self._complain(f"{missing_words(recorder.missing[-len(points) :])} The training goes on.")
+            else:
+                self._complain(f"{reason} The training goes on.")
+
+    def _should_stop(self) -> bool:
+        try:
+            if self._own is not None:
+                self._own.report()
+        except JobCancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  a database that is away for a moment is no reason to stop
+            self._complain(words_of(error))
+        return False
+
+    def _complain(self, words: str) -> None:
+        """Say something once, on the script's error output and, if that can be written, in the run's log."""
+        if words in self._complaints:
+            return
+        self._complaints.add(words)
+        logger.warning("ScoreRecorder: %s", words)
+        with suppress(Exception):
+            if self._own is not None:
+                self._own.log("trouble", words, level="warning")
+
+    def _close(self, status: Any, error: str | None = None, remedy: str | None = None) -> None:
+        if self._own is None:
+            return
+        try:
+            self._own.close(status, error, remedy)
+        except Exception as failure:  # noqa: BLE001  it is reported, and the training goes on
+            self._complain(f"The run {self._own.id} cannot be closed: {words_of(failure)}")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._recorder = None
+        if self._own is not None:
+            with suppress(OSError):
+                self._own.release()
+            self._own = None
+            atexit.unregister(self._end_of_process)
+
+    def _end_of_process(self) -> None:
+        if os.getpid() == self._process:  # and not a process that was forked from it
+            self._close("interrupted", "The training script ended before its training did.", GOES_ON)
 
 
-def class_order(classes: Sequence[str], model_config: Any) -> NDArray[np.int64]:
-    """Where each of the dataset's classes stands in the model's output; ModelError where they are not the same."""
-    names = {int(code): str(name) for code, name in model_config.id2label.items()}
-    if len(names) != len(classes):
-        raise ModelError(
-            f"The model has {len(names)} classes, the dataset {len(classes)}.",
-            "Score the dataset that the model is for.",
-        )
-    if set(names.values()) == set(classes):
-        positions = {name: code for code, name in names.items()}
-        return np.array([positions[name] for name in classes], dtype=np.int64)
-    if all(name == f"LABEL_{code}" for code, name in names.items()):
-        return np.arange(len(classes), dtype=np.int64)
-    raise ModelError(
-        f"The model's classes ({', '.join(names.values())}) are not the dataset's ({', '.join(classes)}).",
-        "Set model.config.id2label and label2id to the dataset's class names.",
-    )
+def _outcome_of(work: Callable[[], Any]) -> Any:
+    """What the work gives, or the exception that it raises."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  it is raised or reported in all processes alike
+        return error
 
 
-def _steps(checkpoints: Sequence[float], state: TrainerState) -> dict[int, list[float]]:
-    per_epoch = state.max_steps / state.num_train_epochs
-    steps: dict[int, list[float]] = {}
-    for point in checkpoints:
-        steps.setdefault(min(round(point * per_epoch), state.max_steps), []).append(point)
-    return steps
+def _kept_state(state: TrainerState) -> dict[str, Any]:
+    """What the Trainer's checkpoints keep of callbacks, by their names."""
+    kept: Any = state.stateful_callbacks
+    return dict(kept) if isinstance(kept, dict) else {}
 
 
-def _from_first_process(value: str | None) -> str:
-    shared = [value]
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.broadcast_object_list(shared)
-    return str(shared[0])
+def _stop_if(stop: bool) -> None:
+    if stop:
+        raise JobCancelledError("The run was cancelled.", GOES_ON)

@@ -54,6 +54,14 @@ class CheckpointProgress:
 
 
 @dataclass
+class MissingCheckpoint:
+    """A checkpoint whose scores could not be taken, and why."""
+
+    checkpoint: float
+    reason: str
+
+
+@dataclass
 class SeedProgress:
     """How far one seed is; rates in examples per second, `loss` is the training loss lately."""
 
@@ -69,6 +77,7 @@ class SeedProgress:
     scoring_total: int = 0
     training_seconds: float = 0.0
     checkpoints: list[CheckpointProgress] = field(default_factory=list)
+    missing: list[MissingCheckpoint] = field(default_factory=list)
     updated_at: str = ""
 
     @property
@@ -149,7 +158,8 @@ class ProgressFiles:
         except NotFoundError:
             return SeedProgress(seed)
         checkpoints = [CheckpointProgress(**entry) for entry in value.pop("checkpoints")]
-        return SeedProgress(**value, checkpoints=checkpoints)
+        missing = [MissingCheckpoint(**entry) for entry in value.pop("missing", [])]
+        return SeedProgress(**value, checkpoints=checkpoints, missing=missing)
 
     def log(self, event: str, message: str, *, level: str = "info", **details: Any) -> None:
         """Append one structured line to the run's log."""

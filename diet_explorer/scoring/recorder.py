@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles
+from diet_explorer.scoring.progress import CheckpointProgress, MissingCheckpoint, ProgressFiles, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.scorer import ExampleScorer, ScoredExamples
 from diet_explorer.store.files import Files
@@ -50,15 +50,16 @@ class CheckpointRecorder(TrainerCallback):
 
     Training itself is not touched: the model's mode, gradients and the random number generators are as before,
     so the trained weights are the same bit for bit as without the recorder. With `save_training` the Trainer is asked
-    for a training checkpoint after each scoring, to resume from.
+    for a training checkpoint after each scoring, to resume from. `progress` is where the seed stands; by default
+    that is read.
     """
 
-    def __init__(self, plan: RecordingPlan, *, save_training: bool) -> None:
+    def __init__(self, plan: RecordingPlan, *, save_training: bool, progress: SeedProgress | None = None) -> None:
         self._plan = plan
         self._save_training = save_training
         self._store = ScoreFiles(plan.files, plan.run_id)
         self._reports = ProgressFiles(plan.files, plan.run_id)
-        self._progress = self._reports.load(plan.seed)
+        self._progress = progress or self._reports.load(plan.seed)
         self._step_started: float | None = None
         self._seconds_per_step: float | None = None
         self._learning_rate: float | None = None
@@ -90,7 +91,7 @@ class CheckpointRecorder(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> TrainerControl:
         """Report progress, and score if this step is a planned one."""
-        self._time_step(args)
+        self._time_step(args, state)
         self._progress.state = "training"
         self._progress.step = state.global_step
         self._progress.epoch = float(state.epoch or 0.0)
@@ -128,6 +129,20 @@ class CheckpointRecorder(TrainerCallback):
             scoring_seconds=round(self._progress.scoring_seconds, 3),
         )
         return control
+
+    @property
+    def missing(self) -> list[MissingCheckpoint]:
+        """Checkpoints that were skipped."""
+        return self._progress.missing
+
+    def skip(self, step: int, reason: str) -> list[float]:
+        """Go on without the scores of a step, which could not be taken, and give the checkpoints that are missing."""
+        landed = {entry.checkpoint for entry in self._progress.checkpoints}
+        points = [point for point in self._plan.steps.get(step, []) if point not in landed]
+        self._progress.missing += [MissingCheckpoint(point, reason) for point in points]
+        self._progress.state = "training"
+        self._progress.scoring_done = self._progress.scoring_total = 0
+        return points
 
     def _at_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any
@@ -206,14 +221,14 @@ class CheckpointRecorder(TrainerCallback):
         if self._plan.should_stop():
             raise JobCancelledError("The run was cancelled.", "Resume it to go on from the last checkpoint.")
 
-    def _time_step(self, args: TrainingArguments) -> None:
+    def _time_step(self, args: TrainingArguments, state: TrainerState) -> None:
         if self._step_started is None:
             return
         seconds = time.perf_counter() - self._step_started
         self._progress.training_seconds += seconds
         past = self._seconds_per_step
         self._seconds_per_step = seconds if past is None else RATE_WINDOW * past + (1 - RATE_WINDOW) * seconds
-        self._progress.examples_per_second = args.train_batch_size / self._seconds_per_step
+        self._progress.examples_per_second = examples_per_step(args, state) / self._seconds_per_step
 
     def _estimate_end(self) -> None:
         if self._seconds_per_step is None:
@@ -223,6 +238,12 @@ class CheckpointRecorder(TrainerCallback):
         planned = sum(len(points) for step, points in self._plan.steps.items() if step > self._progress.step)
         steps = self._progress.total_steps - self._progress.step
         self._progress.seconds_left = steps * self._seconds_per_step + planned * each
+
+
+def examples_per_step(args: TrainingArguments, state: TrainerState) -> int:
+    """Examples of all processes and of all accumulated batches in an optimisation step."""
+    batch = state.train_batch_size or args.train_batch_size  # less than asked for where the Trainer looks for one
+    return int(batch * args.gradient_accumulation_steps * args.world_size)
 
 
 def check_finite(scored: ScoredExamples, step: int) -> None:

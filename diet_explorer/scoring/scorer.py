@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, JobFailedError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.catalogue import GROUP_PREFIX
-from diet_explorer.scoring.gradients.norms import GradientNorms
+from diet_explorer.scoring.gradients.frozen_model import held, unwrap
+from diet_explorer.scoring.gradients.norms import GradientNorms, GradientPass
+from diet_explorer.scoring.gradients.outputs import CallForm, logits_of
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.encoding import EncodedExamples
@@ -45,7 +46,8 @@ class ExampleScorer:
 
     `share` is this process's number and the number of processes, of which each scores its share of the examples.
     `class_order` says where each of the dataset's classes stands in the model's output, where that is not the same
-    position. `rows` are the rows to score, ascending; by default all.
+    position. `rows` are the rows to score, ascending; by default all. `form` is how the model is called, and `head` are
+    the parameters of its classifier, by default those outside ``model.base_model``.
     """
 
     def __init__(
@@ -57,12 +59,16 @@ class ExampleScorer:
         share: tuple[int, int] = (0, 1),
         class_order: NDArray[np.int64] | None = None,
         rows: NDArray[np.int64] | None = None,
+        form: CallForm | None = None,
+        head: Collection[nn.Parameter] | None = None,
     ) -> None:
         self._all = np.arange(len(encoded)) if rows is None else rows
         self._encoded = encoded
         self._collator = collator
         self._grand = grand
         self._class_order = class_order
+        self._form = form or CallForm()
+        self._head = head
         number, self._processes = share
         if len(self._all) < self._processes:
             raise BadInputError(
@@ -85,61 +91,74 @@ class ExampleScorer:
         The model is left as it was: mode, gradients, random number generators. `on_batch` is called with how many
         examples are done and may raise to stop.
         """
-        device = next(model.parameters()).device
-        norms = None if self._grand == "off" else GradientNorms(model, parameters=self._grand, groups=True)
+        coverage = None
         columns: dict[str, Array] = {}
-        done = 0
-        with norms or _evaluating(model):
-            for positions in self._batches:
-                rows = self._all[positions]
-                batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
-                batch = {name: values.to(device) for name, values in batch.items()}
-                codes = self._encoded.labels[rows]
-                labels = torch.from_numpy(codes if self._class_order is None else self._class_order[codes]).to(device)
-                for name, values in self._outputs(model, norms, batch, labels).items():
-                    if name not in columns:
-                        columns[name] = np.zeros((len(self._all), *values.shape[1:]), dtype=np.float32)
-                    columns[name][positions] = values.detach().float().cpu().numpy()
-                done += len(positions)
-                on_batch(done)
+        failure: Exception | None = None
+        try:
+            columns, coverage = self._own_share(model, on_batch)
+        except Exception as error:
+            if self._processes == 1:
+                raise
+            failure = error  # the other processes wait for this one
         if self._processes > 1:
+            device = next(model.parameters()).device
+            _fail_together(failure, device)
             columns = {name: _sum_over_processes(values, device) for name, values in sorted(columns.items())}
         logits = columns.pop("logits")
         if self._class_order is not None:
             logits = np.ascontiguousarray(logits[:, self._class_order])
         with np.errstate(invalid="ignore"):  # that a training diverged is reported by who looks at the logits
             scores = metrics.scores_of(logits, self._encoded.labels[self._all])
-        coverage = None if norms is None else str(norms.coverage)
         return ScoredExamples(self._all, logits, {**scores, **columns}, coverage)
 
-    def _outputs(
-        self, model: Any, norms: GradientNorms | None, batch: dict[str, Tensor], labels: Tensor
-    ) -> dict[str, Tensor]:
-        """Logits and gradient norms of one batch."""
-        if norms is None:
-            return {"logits": model(**batch).logits}
-        gradients = norms(batch, labels)
-        if self._grand == "head":
-            return {"logits": gradients.logits, "grand_head": gradients.head_norms}
-        return {
-            "logits": gradients.logits,
-            "grand": gradients.norms,
-            "grand_head": gradients.head_norms,
-            **{GROUP_PREFIX + name: values for name, values in gradients.groups.items()},
-        }
+    def _own_share(self, model: Any, on_batch: Callable[[int], None]) -> tuple[dict[str, Array], str | None]:
+        """Columns over all chosen examples, zero where another process scores them; and the share on the fast path."""
+        device = next(model.parameters()).device
+        norms = None
+        if self._grand != "off":
+            norms = GradientNorms(model, parameters=self._grand, groups=True, head=self._head, form=self._form)
+        whole = unwrap(model)
+        columns: dict[str, Array] = {}
+        done = 0
+        with norms or held(whole):
+            for positions in self._batches:
+                rows = self._all[positions]
+                batch = self._collator([self._encoded.tokens(int(row)) for row in rows])
+                batch = {name: values.to(device) for name, values in batch.items()}
+                codes = self._encoded.labels[rows]
+                labels = torch.from_numpy(codes if self._class_order is None else self._class_order[codes]).to(device)
+                outputs = self._logits(whole, batch, labels) if norms is None else self._columns(norms(batch, labels))
+                for name, values in outputs.items():
+                    if name not in columns:
+                        columns[name] = np.zeros((len(self._all), *values.shape[1:]), dtype=np.float32)
+                    columns[name][positions] = values.detach().float().cpu().numpy()
+                done += len(positions)
+                on_batch(done)
+        return columns, None if norms is None else str(norms.coverage)
 
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Eval mode without gradients; every module gets its own mode back."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
+    def _logits(self, model: nn.Module, batch: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True
+            return {"logits": logits_of(model, model(**self._form.inputs(batch, labels)))}
+
+    def _columns(self, gradients: GradientPass) -> dict[str, Tensor]:
+        """Logits and gradient norms of one batch, by their columns."""
+        every = self._grand == "all"
+        columns = {"logits": gradients.logits, **({"grand": gradients.norms} if every else {})}
+        if gradients.head_norms is not None:
+            columns["grand_head"] = gradients.head_norms
+        if every:
+            columns |= {GROUP_PREFIX + name: values for name, values in gradients.groups.items()}
+        return columns
+
+
+def _fail_together(failure: Exception | None, device: torch.device) -> None:
+    """Raise in every process where one has failed, so that none waits for it."""
+    failed = torch.tensor([failure is not None], dtype=torch.int32, device=device)
+    torch.distributed.all_reduce(failed)
+    if failure is not None:
+        raise failure
+    if failed.item():
+        raise JobFailedError("Another process of this training could not score its share.", "See its output.")
 
 
 def _sum_over_processes(values: Array, device: torch.device) -> Array:

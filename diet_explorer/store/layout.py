@@ -48,6 +48,7 @@ class RunPaths:
         self.scored_rows = f"{folder}/rows/scored.parquet"  # row: what is scored where that is not all
         self.held_out_rows = f"{folder}/rows/held_out.parquet"  # row: training rows kept for a proof
         self.policies = f"{folder}/policies"
+        self.heartbeat = f"{folder}/progress/heartbeat.json"  # when a training script last reported
 
     def progress(self, seed: int) -> str:
         """How far a seed is, JSON."""
@@ -180,4 +181,4 @@ def _seed(seed: int | None) -> str:
 
 
 def _checkpoint(checkpoint: float) -> str:
-    return f"checkpoint={checkpoint:g}"
+    return f"checkpoint={checkpoint:.10g}"

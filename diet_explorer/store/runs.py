@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Engine, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Engine, delete, exists, func, or_, select, update
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.bin import marks_of
 from diet_explorer.store.database import in_utc, transaction
 from diet_explorer.store.tables import BinRow, RunRow
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Status = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
 Origin = Literal["job", "callback", "cartography", "folds", "noise", "proof"]
 ACTIVE: frozenset[Status] = frozenset({"queued", "running"})
 
@@ -24,8 +24,9 @@ ACTIVE: frozenset[Status] = frozenset({"queued", "running"})
 class RunRecord:
     """What the database knows of a run; times are in UTC.
 
-    `origin` is ``job`` for one of the app's, ``callback`` for a training script of somebody's own, and ``cartography``
-    for imported training dynamics. ``folds``, ``noise`` and ``proof`` are further trainings for the run `parent_id`.
+    `status` is ``interrupted`` where a training script ended before its training did. `origin` is ``job`` for one of
+    the app's, ``callback`` for a training script of somebody's own, and ``cartography`` for imported training dynamics.
+    ``folds``, ``noise`` and ``proof`` are further trainings for the run `parent_id`.
     """
 
     id: str
@@ -135,6 +136,17 @@ class RunRecords:
         with transaction(self._engine) as session:
             for run_id in run_ids:
                 session.execute(delete(RunRow).where(RunRow.id == run_id))
+
+    def now(self) -> datetime:
+        """The time by the database's clock, in UTC."""
+        with transaction(self._engine) as session:
+            moment = session.execute(select(func.current_timestamp())).scalar_one()
+        return in_utc(moment if isinstance(moment, datetime) else datetime.fromisoformat(moment))
+
+    def set_config(self, run_id: str, config: dict[str, Any]) -> None:
+        """Replace the settings of a run."""
+        with transaction(self._engine) as session:
+            session.execute(update(RunRow).where(RunRow.id == run_id).values(config=config))
 
     def set_workflow(self, run_id: str, workflow_id: str) -> None:
         """Remember which job carries the run."""

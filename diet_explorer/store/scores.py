@@ -130,6 +130,15 @@ class ScoreFiles:
                 use_byte_stream_split=[*floats, "logits.list.element"],
             )
 
+    def forget(self, seed: int, checkpoint: float) -> None:
+        """Remove what has landed of one seed and checkpoint, for a run of that one seed."""
+        for path in (
+            *(self.paths.ranking(which, checkpoint) for which in (seed, None)),
+            *(self.paths.statistics(which, checkpoint) for which in (seed, None)),
+            self.paths.scores(seed, checkpoint),
+        ):
+            self.files.remove_file(path)
+
     def read_scores(self, seed: int, checkpoint: float, columns: Sequence[str]) -> pa.Table:
         """Columns of one score file, those of them that there are."""
         with self.files.open_read(self.paths.scores(seed, checkpoint)) as stream:

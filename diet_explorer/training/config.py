@@ -14,6 +14,7 @@ GradientMode = Literal["all", "head", "off"]
 MAX_SEEDS = 100
 MAX_EPOCHS = 1000
 MAX_STEPS = 1_000_000_000
+CHECKPOINT_DIGITS = 4
 
 
 def default_checkpoints(epochs: int) -> tuple[float, ...]:
@@ -31,7 +32,8 @@ class RunConfig:
     model : str
         ``bundled``, a local folder, or a Hub id.
     epochs, seeds : int
-        Passes over the training split; independent repetitions, seeded 0, 1, … (from `first_seed` on).
+        Passes over the training split, the last of which may be cut short (`ends_at`); independent repetitions, seeded
+        0, 1, … (from `first_seed` on).
     checkpoints : tuple of float
         Moments, in epochs, at which every example is scored; 0 is before training.
     grand : {"all", "head", "off"}
@@ -49,6 +51,8 @@ class RunConfig:
         Whether rankings, statistics and embeddings are made, so that people can browse the scores.
     first_seed : int
         The first of the run's seeds.
+    ends_at : float or None
+        Where the training ends, in epochs, if that is within an epoch.
     """
 
     dataset_id: str
@@ -66,6 +70,12 @@ class RunConfig:
     max_steps: int | None = None
     ranked: bool = True
     first_seed: int = 0
+    ends_at: float | None = None
+
+    @property
+    def end(self) -> float:
+        """Where the training ends, in epochs."""
+        return float(self.epochs) if self.ends_at is None else self.ends_at
 
     @property
     def seed_numbers(self) -> range:
@@ -88,11 +98,7 @@ class RunConfig:
         _real("warm-up share", self.warmup_share, 0.0, 1.0)
         if self.grand not in get_args(GradientMode):
             raise BadInputError(f"The GraNd mode {self.grand!r} does not exist.", "Choose all, head or off.")
-        if not self.checkpoints:
-            raise BadInputError("No checkpoint is listed.", "List at least one, such as 1 for the end of epoch 1.")
-        for point in self.checkpoints:
-            _real("checkpoint", point, 0.0, float(self.epochs))
-        points = tuple(sorted({round(float(point), 4) for point in self.checkpoints}))
+        points = checked_checkpoints(self.checkpoints, self.end)
         return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip()})
 
     def steps(self, train_rows: int) -> tuple[float, int]:
@@ -103,15 +109,9 @@ class RunConfig:
         return per_epoch, per_epoch * self.epochs
 
     def checkpoint_steps(self, train_rows: int) -> dict[int, list[float]]:
-        """Optimisation step to the checkpoints (in epochs) taken after it; step 0 is before training.
-
-        A fraction of an epoch is rounded to the nearest step, so that on a very small set several may share one.
-        """
+        """Optimisation step to the checkpoints (in epochs) taken after it; step 0 is before training."""
         per_epoch, total = self.steps(train_rows)
-        after: dict[int, list[float]] = {}
-        for point in self.checkpoints:
-            after.setdefault(min(round(point * per_epoch), total), []).append(point)
-        return after
+        return steps_of_checkpoints(self.checkpoints, per_epoch, total)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON document."""
@@ -123,6 +123,29 @@ class RunConfig:
         known = {field.name for field in fields(cls)}
         values = {key: entry for key, entry in value.items() if key in known}
         return cls(**{**values, "checkpoints": tuple(cast(Sequence[float], value["checkpoints"]))})
+
+
+def checked_checkpoints(checkpoints: Sequence[float], end: float) -> tuple[float, ...]:
+    """Moments in epochs, sorted and distinct; BadInputError where there is none, or one after the training's end."""
+    if not checkpoints:
+        raise BadInputError("No checkpoint is listed.", "List at least one, such as 1 for the end of epoch 1.")
+    points = sorted({round(float(point), CHECKPOINT_DIGITS) if isfinite(point) else point for point in checkpoints})
+    for point in points:
+        _real("checkpoint", point, 0.0, round(end, CHECKPOINT_DIGITS))
+    return tuple(points)
+
+
+def steps_of_checkpoints(points: Sequence[float], per_epoch: float, total: int) -> dict[int, list[float]]:
+    """Optimisation step to the checkpoints (in epochs) taken after it, of a training of `total` steps.
+
+    A fraction of an epoch is rounded to the nearest step after the start, so that on a very small set several may share
+    one.
+    """
+    after: dict[int, list[float]] = {}
+    for point in points:
+        step = max(1, round(point * per_epoch)) if point > 0 else 0
+        after.setdefault(min(step, total), []).append(point)
+    return after
 
 
 def parse_checkpoints(text: str) -> tuple[float, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from diet_explorer.errors import BadInputError, ModelError
+from diet_explorer.errors import BadInputError
 from diet_explorer.scoring.gradients.frozen_model import trainable
+from diet_explorer.scoring.gradients.outputs import logits_of
 from diet_explorer.scoring.gradients.token_batches import take_rows
 
 _GRADIENT_BYTES = 256 * 2**20
@@ -48,17 +49,6 @@ def per_example_squared_norms(
                 if gradient is not None:
                     norms[index, example] = gradient.float().square().sum()
     return norms
-
-
-def logits_of(model: nn.Module, output: object) -> Tensor:
-    """Logits (B, K) from what `model` returned; ModelError where there are none."""
-    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-    if not isinstance(logits, Tensor) or logits.dim() != 2:
-        raise ModelError(
-            f"{type(model).__name__} does not return logits of shape (examples, classes).",
-            "Use a model for sequence classification.",
-        )
-    return logits
 
 
 def vectorised_squared_norms(

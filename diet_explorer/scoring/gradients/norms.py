@@ -7,7 +7,7 @@ and no weight gradient is ever formed; per-example norms come from each module's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from diet_explorer.errors import BadInputError, ModelError
-from diet_explorer.scoring.gradients.fallback import logits_of, per_example_squared_norms, vectorised_squared_norms
+from diet_explorer.scoring.gradients.fallback import per_example_squared_norms, vectorised_squared_norms
 from diet_explorer.scoring.gradients.frozen_model import held, isolated_random_state, unwrap
 from diet_explorer.scoring.gradients.ghost_pass import GhostPass, StructureChanged
+from diet_explorer.scoring.gradients.head import find_head, nothing_chosen
+from diet_explorer.scoring.gradients.outputs import LABELS, CallForm, logits_of
 from diet_explorer.scoring.gradients.parameter_groups import group_names, head_parameters
 from diet_explorer.scoring.gradients.plan import candidates, disagreements, make_plan
 from diet_explorer.scoring.gradients.token_batches import padding_is_ignored, real_lengths, split_by_tokens, take_rows
@@ -39,8 +41,9 @@ class GradientPass:
     norms : Tensor
         (B,) fp32, in [0, ∞), high for hard or mislabelled examples: the norm of the gradient of each example's own
         cross-entropy over all chosen parameters.
-    head_norms : Tensor
-        (B,) fp32, the same over the classifier only, that is over the chosen parameters outside ``model.base_model``.
+    head_norms : Tensor or None
+        (B,) fp32, the same over the classifier only, that is over the chosen parameters outside ``model.base_model``;
+        None where no classifier is known, or none of it is among the chosen parameters.
     groups : dict of str to Tensor
         (B,) fp32 each: the same per group of parameters, in the order of the forward pass ("embeddings", "layer 0",
         …, "head"). Their squares add up to ``norms ** 2``. Empty unless asked for.
@@ -48,7 +51,7 @@ class GradientPass:
 
     logits: Tensor
     norms: Tensor
-    head_norms: Tensor
+    head_norms: Tensor | None
     groups: dict[str, Tensor]
 
 
@@ -76,13 +79,17 @@ class GradientNorms:
     Parameters
     ----------
     model : nn.Module
-        A sequence classifier: called with the batch as keyword arguments, it returns logits (B, K), as a tensor or as
-        ``.logits``. Its examples must not influence one another in evaluation mode.
+        A sequence classifier: called with the batch as keyword arguments, it returns logits (B, K), as a tensor, as
+        ``.logits``, or in a mapping or tuple. Its examples must not influence one another in evaluation mode.
     parameters : {"all", "head"}
         "all" trainable parameters at the time of construction, or only those of the classifier "head" outside
         ``model.base_model``, which needs no backward pass through the backbone.
     groups : bool
         Also give the norms per group of parameters.
+    head : collection of nn.Parameter, optional
+        The classifier's parameters; by default those outside ``model.base_model``.
+    form : CallForm, optional
+        Which inputs the model is called with; by default all of a batch but its labels.
 
     Attributes
     ----------
@@ -116,18 +123,24 @@ class GradientNorms:
     (torch.Size([2]), ['embeddings', 'layer 0', 'pooler', 'head'])
     """
 
-    def __init__(self, model: nn.Module, *, parameters: Literal["all", "head"] = "all", groups: bool = False) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        parameters: Literal["all", "head"] = "all",
+        groups: bool = False,
+        head: Collection[nn.Parameter] | None = None,
+        form: CallForm | None = None,
+    ) -> None:
         self._model = unwrap(model)
+        self._form = form or CallForm()
         everything = {name: value for name, value in self._model.named_parameters() if value.requires_grad}
-        head = head_parameters(self._model)
+        head = head_parameters(self._model) if head is None else frozenset(head)
         self._chosen = everything if parameters == "all" else {n: p for n, p in everything.items() if p in head}
         if not self._chosen:
-            what = "no trainable parameter" if parameters == "all" else "no trainable classifier head"
-            raise ModelError(
-                f"{type(self._model).__name__} has {what}.",
-                "Set requires_grad on the parameters that gradient norms shall cover.",
-            )
-        groups_of = group_names(self._model, self._chosen)
+            raise nothing_chosen(self._model, parameters, head)
+        self._has_head = not head.isdisjoint(self._chosen.values())
+        groups_of = group_names(self._model, self._chosen, head)
         self._bucket = {value: groups_of[value] if groups or value in head else "body" for value in groups_of}
         self._groups = tuple(dict.fromkeys(groups_of.values())) if groups else ()
         self._ghost: GhostPass | None = None
@@ -168,7 +181,7 @@ class GradientNorms:
         Parameters
         ----------
         batch : mapping of str to Tensor
-            Inputs (B, T) as the tokenizer made them; "labels" in it are ignored.
+            Inputs (B, T) as the tokenizer made them; labels in it are ignored.
         labels : Tensor
             (B,) class ids.
 
@@ -184,8 +197,9 @@ class GradientNorms:
                 return self(batch, labels)
         device = next(iter(self._chosen.values())).device
         with torch.inference_mode(False), torch.enable_grad(), isolated_random_state(self._model):
-            inputs = {name: _on_device(value, device) for name, value in batch.items() if name != "labels"}
-            return self._score(inputs, _checked_labels(labels, inputs, device))
+            tokens = {name: _on_device(value, device) for name, value in batch.items() if name != LABELS}
+            classes = _checked_labels(labels, tokens, device)
+            return self._score(self._form.inputs(tokens, classes), classes)
 
     def _score(self, batch: Mapping[str, object], labels: Tensor) -> GradientPass:
         ghost = self._ghost or self._new_plan(batch, labels)
@@ -204,7 +218,7 @@ class GradientNorms:
         return GradientPass(
             logits=logits,
             norms=sum(squares.values(), zero).sqrt(),
-            head_norms=squares.get("head", zero).sqrt(),
+            head_norms=squares.get("head", zero).sqrt() if self._has_head else None,
             groups={name: squares.get(name, zero).sqrt() for name in self._groups},
         )
 
@@ -362,7 +376,10 @@ def head_gradient_norms(model: nn.Module, batch: Mapping[str, Tensor], labels: T
     GradientPass
         Its ``norms`` equal its ``head_norms``.
     """
-    return GradientNorms(model, parameters="head")(batch, labels)
+    whole = unwrap(model)
+    with held(whole), isolated_random_state(whole):
+        head = find_head(whole, lambda: logits_of(whole, whole(**{n: v for n, v in batch.items() if n != LABELS})))
+    return GradientNorms(model, parameters="head", head=head)(batch, labels)
 
 
 def _on_device(value: object, device: torch.device) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from torch import nn
 
@@ -29,13 +29,14 @@ def head_parameters(model: nn.Module) -> frozenset[nn.Parameter]:
     return frozenset(parameter for parameter in model.parameters() if parameter not in inside)
 
 
-def group_names(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> dict[nn.Parameter, str]:
-    """Group of every parameter, in the order of a forward pass.
+def group_names(
+    model: nn.Module, parameters: Mapping[str, nn.Parameter], head: Collection[nn.Parameter]
+) -> dict[nn.Parameter, str]:
+    """Group of every parameter, in the order of a forward pass; `head` are those of the classifier.
 
     Layers are the entries of a ``ModuleList`` ("layer 0", …; "encoder layer 0" where there is a decoder as well).
     What is neither layer, head nor embedding is a "pooler" or, such as a final norm, "other".
     """
-    head = head_parameters(model)
     lists = [name for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
     stacks = sorted(name for name in lists if not any(name.startswith(f"{outer}.") for outer in lists))
     embedded = {

@@ -82,7 +82,7 @@ class View:
         if self.page == 1:
             values["page"] = None
         if self.checkpoint is not None:
-            values["checkpoint"] = f"{self.checkpoint:g}"
+            values["checkpoint"] = f"{self.checkpoint:.10g}"
         if self.zoom is not None:
             values["zoom"] = ":".join(f"{end:.6g}" for end in self.zoom)
         own = {key: [str(value)] for key, value in values.items() if value is not None}

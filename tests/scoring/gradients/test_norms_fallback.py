@@ -51,6 +51,13 @@ class Classifier(nn.Module):
         return self.last(self.encode(input_ids).mean(1))
 
 
+class HeadWithin(Classifier):
+    """What makes the logits is followed by more than a layer."""
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        return 2 * super().forward(input_ids)
+
+
 class Functional(Classifier):
     """Uses a Linear both as a module and through its weight."""
 
@@ -228,6 +235,6 @@ def test_errors_name_the_cause() -> None:
     with pytest.raises(ModelError, match="logits"):
         gradient_norms(model.bert, batch, labels)
     with pytest.raises(ModelError, match="head"):
-        head_gradient_norms(Classifier(), {"input_ids": batch["input_ids"]}, labels)
+        head_gradient_norms(HeadWithin(), {"input_ids": batch["input_ids"]}, labels)
     with pytest.raises(ModelError, match="no trainable parameter"):
         GradientNorms(make_model("bert").requires_grad_(False))
