@@ -120,6 +120,10 @@ class JobFailedError(DietExplorerError):
     """A background job ended without its result."""
 
 
+class NoWorkerError(DietExplorerError):
+    """Something waits for a worker, and none is running."""
+
+
 class JobCancelledError(DietExplorerError):
     """A background job was cancelled by a user."""
 

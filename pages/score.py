@@ -54,6 +54,9 @@ def body(selection: Selection) -> None:
         _watch(selection, dataset, run)
 
 
+_CLOSING = "The training script records nothing more then. It trains on; stop it where it runs."
+
+
 def _new_run(dataset: Dataset) -> None:
     left, right = st.columns([2, 1], gap="large")
     with left, st.container(key="run-form"):
@@ -106,15 +109,15 @@ def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
 
 
 def _actions(run: Run) -> None:
-    own_script = run.record.origin == "callback"
     if run.status in ACTIVE:
         with error_boundary("cancel-error"):
-            if st.button("Cancel run", key="cancel-run", icon=":material/stop:", disabled=own_script):
+            label, note = ("Close run", _CLOSING) if run.is_own_training else ("Cancel run", None)
+            if st.button(label, key="cancel-run", icon=":material/stop:", help=note):
                 run.cancel()
                 st.rerun()
-    elif run.status in ("failed", "cancelled"):
+    elif run.status in ("failed", "interrupted", "cancelled") and not run.is_own_training:
         with error_boundary("resume-error"):
-            if st.button("Resume run", key="resume-run", type="primary", icon=":material/replay:", disabled=own_script):
+            if st.button("Resume run", key="resume-run", type="primary", icon=":material/replay:"):
                 run.resume()
                 st.rerun()
     st.button(

@@ -1,4 +1,4 @@
-"""Cautions about a ranking, in plain words with their numbers: too early, collapsed, class-skewed."""
+"""Cautions about a ranking, in plain words with their numbers: too early, collapsed, class-skewed, incomplete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SKEW_EXAMPLES = 20
 class ScoreWarning:
     """A reason to mistrust a ranking, in words with its numbers and what to do."""
 
-    kind: Literal["too early", "collapsed", "class-skewed"]
+    kind: Literal["too early", "collapsed", "class-skewed", "incomplete"]
     words: str
 
 
@@ -42,10 +42,18 @@ def stability_of(statistics: Sequence[CheckpointStatistics], score: str) -> pd.D
 
 
 def warnings_of(
-    statistics: CheckpointStatistics, following: CheckpointStatistics | None, score: str
+    statistics: CheckpointStatistics,
+    following: CheckpointStatistics | None,
+    score: str,
+    missing: Sequence[float] = (),
 ) -> list[ScoreWarning]:
-    """Reasons to mistrust a score at a checkpoint; `following` belongs to the next checkpoint, where it has landed."""
-    warnings = [_too_early(statistics, following, score), _collapsed(statistics, score)]
+    """Reasons to mistrust a score at a checkpoint; `following` belongs to the next checkpoint, where it has landed, and
+    `missing` are planned ones up to this that have no scores."""
+    warnings = [
+        _too_early(statistics, following, score),
+        _incomplete(score, missing),
+        _collapsed(statistics, score),
+    ]
     return [entry for entry in warnings if entry is not None] + _class_skewed(statistics, score)
 
 
@@ -67,6 +75,16 @@ def _too_early(
                 f"Choose a later checkpoint."
             )
     return ScoreWarning("too early", " ".join(reasons)) if reasons else None
+
+
+def _incomplete(score: str, missing: Sequence[float]) -> ScoreWarning | None:
+    entry = catalogue.score(score)
+    if entry.span == "checkpoint" or not missing:
+        return None
+    titles = ", ".join(map(catalogue.checkpoint_title, missing))
+    return ScoreWarning(
+        "incomplete", f"{entry.title} is counted without the scores {titles}, which were planned and are missing."
+    )
 
 
 def _collapsed(statistics: CheckpointStatistics, score: str) -> ScoreWarning | None:

@@ -68,7 +68,7 @@ def _wait_for_map(run: Run, which: Representation, workspace: Workspace) -> MapP
 
     with some_worker(workspace) as child:
         try:
-            progress = follow(lambda: run.maps.progress(which), in_stages, child)
+            progress = follow(lambda: run.maps.progress(which), in_stages, child, workspace.settings)
         except KeyboardInterrupt:
             if child is not None and run.maps.progress(which).is_active:
                 run.maps.cancel(which)

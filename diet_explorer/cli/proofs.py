@@ -136,7 +136,7 @@ def _follow_proof(proof: Proof, workspace: Workspace) -> None:
 
     with some_worker(workspace) as child:
         try:
-            follow(proof.progress, in_words, child)
+            follow(proof.progress, in_words, child, workspace.settings)
         except KeyboardInterrupt:
             if child is not None:
                 proof.cancel()

@@ -172,7 +172,7 @@ def _follow(export: Export, workspace: Workspace) -> None:
     from diet_explorer.cli.following import follow, in_stages, some_worker
 
     with some_worker(workspace) as child:
-        follow(export.progress, in_stages, child)
+        follow(export.progress, in_stages, child, workspace.settings)
     export.wait()
 
 

@@ -48,8 +48,12 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
         out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
         return
     facts = {"run": run.id, "name": run.name, "dataset": run.record.dataset_id, "status": run.status}
-    if run.status in ("queued", "running"):
-        facts |= {"progress": progress_line(progress), "workers": workers_in_words(workspace.settings)}
+    if progress.is_active:
+        facts["progress"] = progress_line(progress)
+    if progress.is_active and not run.is_own_training:
+        facts["workers"] = workers_in_words(workspace.settings)
+    if progress.notes:
+        facts["script" if progress.is_active else "note"] = " ".join(progress.notes)
     if run.error:
         facts |= {"error": run.error, "remedy": run.remedy or ""}
     out.print_facts(facts)
@@ -72,10 +76,19 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
 
 
 def cancel_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Stop a run within seconds; what has landed stays, and it can be resumed."""
+    """Stop a run within seconds; what has landed stays, and it can be resumed.
+
+    A training script of your own records nothing more, and trains on if it is alive.
+    """
     run = find_run(open_workspace(home), name)
+    alive = run.refresh().status == "running"
     run.cancel()
     line = f"Cancelled {run.id}. Go on with: diet-explorer resume {run.id}"
+    if run.is_own_training:
+        goes_on = (
+            "its script trains on without it; stop it where it runs." if alive else "what has landed stays readable."
+        )
+        line = f"Closed {run.id}: {goes_on}"
     out.print_result(run_facts(run.refresh()), line, as_json=as_json)
 
 
@@ -150,7 +163,7 @@ def wait_for_run(run: Run, workspace: Workspace) -> None:
 
     with some_worker(workspace) as child:
         try:
-            follow(run.progress, _describe, child)
+            follow(run.progress, _describe, child, workspace.settings)
         except KeyboardInterrupt:
             if child is None:
                 out.note(f"The run goes on in its worker. Cancel it with: diet-explorer cancel {run.id}")

@@ -1,4 +1,4 @@
-"""How far a background job is: one vocabulary for every kind of job, who writes it down, and who waits for its end."""
+"""How far a background job is: one vocabulary for every kind of job, and who writes it down."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 JobState = Literal["absent", "queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
 REPORT_SECONDS = 0.5
-POLL_SECONDS = 0.5
 _TOO_EARLY = 0.05  # of the work done: no end can be foretold yet
 
 
@@ -39,30 +38,14 @@ class JobProgress:
         return self.state in ("queued", "running")
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a worker."""
+        return self.state == "queued"
+
+    @property
     def label(self) -> str:
         """The state as people read it."""
         return "done" if self.state == "succeeded" else self.state
-
-
-class Activity(Protocol):
-    """Something that may go on: a job, a run, a proof."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it waits or runs."""
-
-
-A = TypeVar("A", bound=Activity)
-
-
-def wait_while_active(progress: Callable[[], A], timeout: float | None, describe: Callable[[A], str]) -> A:
-    """How something ended that waits or runs now; TimeoutError, with its description, after so many seconds."""
-    end = None if timeout is None else time.monotonic() + timeout
-    while (current := progress()).is_active:
-        if end is not None and time.monotonic() > end:
-            raise TimeoutError(f"{describe(current)}; it goes on.")
-        time.sleep(POLL_SECONDS)
-    return current
 
 
 P = TypeVar("P", bound=JobProgress)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring import catalogue
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 
@@ -115,11 +117,17 @@ class RunProgress:
     error: str | None = None
     remedy: str | None = None
     queue_position: int | None = None
+    notes: tuple[str, ...] = ()  # who works on it, or which scores are missing, in words
 
     @property
     def is_active(self) -> bool:
         """Whether it waits or runs."""
         return self.status in ("queued", "running")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a worker."""
+        return self.status == "queued"
 
     @property
     def busy(self) -> list[SeedProgress]:
@@ -131,6 +139,29 @@ class RunProgress:
         if self.status == "queued":
             return f"waiting, place {self.queue_position}" if self.queue_position else "waiting"
         return self.busy[0].describe() if self.busy else "starting"
+
+
+def missing_in_words(planned: Sequence[float], seed: SeedProgress, *, complete: bool) -> str | None:
+    """Which of the planned checkpoints an ended training has no scores of, and why; None where there are none.
+
+    Of a training that is `complete` also the ones after its end count, where it ended early.
+    """
+    landed = [entry.checkpoint for entry in seed.checkpoints]
+    reasons = {entry.checkpoint: entry.reason for entry in seed.missing}
+    absent = [point for point in planned if point not in landed]
+    early = [point for point in absent if landed and point < max(landed)]
+    late = [point for point in absent if complete and point not in early]
+    sentences = []
+    if early:
+        why = " ".join(dict.fromkeys(reasons.get(point, "the training went on from a later step.") for point in early))
+        sentences.append(f"Scores are missing ({_titles(early)}): {why}")
+    if late:
+        sentences.append(f"The training ended at epoch {seed.epoch:.4g}, before scores could be taken {_titles(late)}.")
+    return " ".join(sentences) or None
+
+
+def _titles(points: Sequence[float]) -> str:
+    return ", ".join(catalogue.checkpoint_title(point) for point in points)
 
 
 class ProgressFiles:

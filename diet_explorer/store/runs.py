@@ -48,6 +48,11 @@ class RunRecord:
         """Whether it waits or runs."""
         return self.status in ACTIVE
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a worker."""
+        return self.status == "queued"
+
 
 class RunRecords:
     """Create, read and change the records of runs; every call is one short transaction.
@@ -104,13 +109,14 @@ class RunRecords:
         *,
         error: str | None = None,
         remedy: str | None = None,
+        at: datetime | None = None,
         only_from: Iterable[Status] | None = None,
     ) -> bool:
-        """Change a run's status, with the time that belongs to it, and return whether it was changed.
+        """Change a run's status, with the time that belongs to it (by default now), and return whether it was changed.
 
         With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten.
         """
-        now = datetime.now(UTC)
+        now = at or datetime.now(UTC)
         values: dict[str, Any] = {"status": status, "error": error, "remedy": remedy}
         values["finished_at"] = None if status in ACTIVE else now
         if status == "running":

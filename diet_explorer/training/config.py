@@ -83,7 +83,8 @@ class RunConfig:
         return range(self.first_seed, self.first_seed + self.seeds)
 
     def validated(self) -> RunConfig:
-        """The same settings with sorted, distinct checkpoints; BadInputError names one that is out of its range."""
+        """The same settings for a job, which trains whole epochs, with sorted, distinct checkpoints; BadInputError names
+        one that is out of its range."""
         if not self.model.strip():
             raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)
@@ -98,8 +99,8 @@ class RunConfig:
         _real("warm-up share", self.warmup_share, 0.0, 1.0)
         if self.grand not in get_args(GradientMode):
             raise BadInputError(f"The GraNd mode {self.grand!r} does not exist.", "Choose all, head or off.")
-        points = checked_checkpoints(self.checkpoints, self.end)
-        return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip()})
+        points = checked_checkpoints(self.checkpoints, float(self.epochs))
+        return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip(), "ends_at": None})
 
     def steps(self, train_rows: int) -> tuple[float, int]:
         """Optimisation steps per epoch and in all."""

@@ -21,8 +21,8 @@ from diet_explorer.errors import (
     JobFailedError,
     NotFoundError,
 )
-from diet_explorer.jobs.progress import wait_while_active
 from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.files import Files
@@ -33,6 +33,7 @@ from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.own_training import GOES_ON, close_own, notes_on, settled
 
 
 def create_record(
@@ -84,7 +85,7 @@ class RunCore:
     def __init__(self, context: Context, run_id: str, record: RunRecord | None = None) -> None:
         self.context = context
         self.id = run_id
-        self.record = record or context.records.get(run_id)
+        self.record = settled(context, record or context.records.get(run_id))
         self.store = ScoreFiles(context.files, run_id)
         self._progress = ProgressFiles(context.files, run_id)
 
@@ -126,13 +127,18 @@ class RunCore:
 
     def refresh(self) -> Self:
         """Read status and error again."""
-        self.record = self.context.records.get(self.id)
+        self.record = settled(self.context, self.context.records.get(self.id))
         return self
 
     @property
     def status(self) -> str:
-        """queued, running, succeeded, failed or cancelled, as last read."""
+        """queued, running, interrupted, succeeded, failed or cancelled, as last read."""
         return self.record.status
+
+    @property
+    def is_own_training(self) -> bool:
+        """Whether a training script of somebody's own makes it, and no worker."""
+        return self.record.origin == "callback"
 
     @property
     def error(self) -> str | None:
@@ -158,11 +164,16 @@ class RunCore:
             The run ended without all of its scores; what has landed stays readable.
         TimeoutError
             It is not done in time; it goes on.
+        NoWorkerError
+            No worker has been running for a minute; the run keeps its place in the queue.
         """
         wait_while_active(
-            lambda: self.refresh().record, timeout, lambda record: f"The run {self.id} is still {record.status}"
+            lambda: self.refresh().record,
+            timeout,
+            lambda record: f"The run {self.id} is still {record.status}",
+            self.context.settings,
         )
-        if self.status == "failed":
+        if self.status in ("failed", "interrupted"):
             raise JobFailedError(self.error or "The run failed.", self.remedy or "Read its log.")
         if self.status == "cancelled":
             raise JobCancelledError(f"The run {self.id} was cancelled.", f"Go on with: diet-explorer resume {self.id}")
@@ -171,12 +182,19 @@ class RunCore:
     def cancel(self) -> None:
         """Stop the run within seconds; what has landed stays, and `resume` goes on from there.
 
+        A training script of somebody's own records nothing more then, and trains on if it is alive.
+
         Raises
         ------
         BadInputError
-            It has ended already, or it is a training script of somebody's own.
+            It has ended already, or it was imported.
         """
         self.context.allow("lead", "cancel jobs")
+        if self.is_own_training:
+            close_own(self.context, self.record)
+            self._progress.log("cancelled", "Closed by a user; the training script goes on by itself.")
+            self.refresh()
+            return
         self._check_is_job("cancelled")
         if not self.context.records.set_status(self.id, "cancelled", only_from=ACTIVE):
             raise BadInputError(
@@ -194,7 +212,7 @@ class RunCore:
         Raises
         ------
         BadInputError
-            It is queued or running, or has all of its scores.
+            It is queued or running, or has all of its scores, or a training script of somebody's own goes on in it.
         """
         self.context.allow("lead", "start jobs")
         self._check_is_job("resumed")
@@ -231,6 +249,7 @@ class RunCore:
             error=self.error,
             remedy=self.remedy,
             queue_position=self._queue_position() if waiting else None,
+            notes=notes_on(self.context, self.record, self.config.checkpoints, seeds),
         )
 
     def log(self, last: int = 200) -> list[dict[str, Any]]:
@@ -394,10 +413,8 @@ class RunCore:
         )
 
     def _check_is_job(self, verb: str) -> None:
-        if self.record.origin == "callback":
-            raise BadInputError(
-                f"The run {self.id} cannot be {verb} here: it belongs to a training script.", "Use the script itself."
-            )
+        if self.is_own_training:
+            raise BadInputError(f"The run {self.id} cannot be {verb} here: it belongs to a training script.", GOES_ON)
         if self.record.origin == "cartography":
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 

@@ -63,10 +63,17 @@ class Dynamics:
         seed: int | None = None,
         score: str = catalogue.DEFAULT_SCORE,
     ) -> list[ScoreWarning]:
-        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed."""
+        """Reasons to mistrust a score at a checkpoint: too early, collapsed, class-skewed, incomplete."""
         found = self.statistics(checkpoint, seed)
         later = [point for point in self._run.checkpoints(seed) if point > found.checkpoint]
-        return warnings_of(found, self.statistics(later[0], seed) if later else None, score)
+        landed = self._run.landed()
+        seeds = [points for number, points in landed.items() if seed in (None, number)]
+        missing = [
+            point
+            for point in self._run.config.checkpoints
+            if 0 < point <= found.checkpoint and not all(point in points for points in seeds)
+        ]
+        return warnings_of(found, self.statistics(later[0], seed) if later else None, score, missing)
 
     def trajectories(self, seed: int | None = None, checkpoint: float | None = None) -> pd.DataFrame:
         """Training examples by type of trajectory: ``trajectory`` (words, best first), ``label, count``.

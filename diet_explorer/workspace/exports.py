@@ -13,7 +13,8 @@ from typing import Any
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.kinds.export import ExportJob, ExportJobRequest
 from diet_explorer.jobs.kinds.push import PushJob, PushProgress
-from diet_explorer.jobs.progress import JobProgress, JobState, wait_while_active
+from diet_explorer.jobs.progress import JobProgress, JobState
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target
 from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256
@@ -132,8 +133,15 @@ class Export:
             Nothing came of it.
         TimeoutError
             It is not done in so many seconds; it goes on.
+        NoWorkerError
+            No worker has been running for a minute.
         """
-        progress = wait_while_active(self.progress, timeout, lambda now: f"The export {self.id} is still {now.state}")
+        progress = wait_while_active(
+            self.progress,
+            timeout,
+            lambda now: f"The export {self.id} is still {now.state}",
+            self._context.settings,
+        )
         if progress.state == "failed":
             raise JobFailedError(progress.error or "The export failed.", progress.remedy or "Export again.")
         if progress.state == "cancelled":

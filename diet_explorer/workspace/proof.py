@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
-from diet_explorer.jobs.progress import wait_while_active
 from diet_explorer.jobs.slots import living_workers
+from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.proof import Figures, Variant, results_table
 from diet_explorer.pruning.trainings import TrainingResults
 from diet_explorer.review.annotators import Identity
@@ -74,6 +74,11 @@ class ProofProgress:
     def is_active(self) -> bool:
         """Whether trainings wait or run."""
         return self.status in ("queued", "running")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a worker."""
+        return self.status == "queued"
 
 
 class Proof:
@@ -189,9 +194,14 @@ class Proof:
             One of them ended without a result; the results of the others stay.
         TimeoutError
             It is not done in time; it goes on.
+        NoWorkerError
+            No worker has been running for a minute.
         """
         progress = wait_while_active(
-            self.progress, timeout, lambda now: f"The proof {self.id} has done {now.done} of {now.total}"
+            self.progress,
+            timeout,
+            lambda now: f"The proof {self.id} has done {now.done} of {now.total}",
+            self._context.settings,
         )
         failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
         if failed is not None:

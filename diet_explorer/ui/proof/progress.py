@@ -14,7 +14,14 @@ from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
 _EVERY_SECONDS = 2.0
 _HEIGHT = 500
-_STATES = {"queued": "waits", "running": "runs", "succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
+_STATES = {
+    "queued": "waits",
+    "running": "runs",
+    "interrupted": "interrupted",
+    "succeeded": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 
 
 def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
+from diet_explorer.training.config import RunConfig
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
@@ -16,7 +17,7 @@ from diet_explorer.ui.shell.picker import STATUS_WORDS, model_title, short_title
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
 
-_SYMBOLS = {"queued": "◷", "running": "▶", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
+_SYMBOLS = {"queued": "◷", "running": "▶", "interrupted": "◇", "succeeded": "✓", "failed": "✕", "cancelled": "◼"}
 
 
 def status_words(run: Run) -> str:
@@ -65,17 +66,22 @@ def settings_words(run: Run) -> str:
     config = run.config
     grand = {"all": "GraNd over all parameters", "head": "GraNd of the classifier", "off": "no GraNd"}[config.grand]
     return (
-        f"{model_title(config.model)} · {words.counted(config.epochs, 'epoch')} · "
+        f"{model_title(config.model)} · {epochs_words(config)} · "
         f"{words.counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
     )
+
+
+def epochs_words(config: RunConfig) -> str:
+    """How long a run trains."""
+    return f"{config.ends_at:g} epochs" if config.ends_at is not None else words.counted(config.epochs, "epoch")
 
 
 def _line(run: Run, with_dataset: bool, selected: bool) -> str:
     name = f"<b>{escape(run.dataset.name)}</b> · " if with_dataset else ""
     landed = sum(len(points) for points in run.landed().values())
     planned = len(run.config.checkpoints) * run.config.seeds
-    detail = [short_title(run), words.counted(run.config.epochs, "epoch"), words.moment(run.record.created_at)]
-    if run.status == "failed" and run.error:
+    detail = [short_title(run), epochs_words(run.config), words.moment(run.record.created_at)]
+    if run.status in ("failed", "interrupted") and run.error:
         detail.append(run.error)
     elif run.checkpoints():
         detail.append(f"scored {catalogue.checkpoint_title(run.checkpoints()[-1])}")

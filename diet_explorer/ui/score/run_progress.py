@@ -69,8 +69,15 @@ def largest_class_share(run: Run) -> float:
 def _outcome(run: Run, progress: RunProgress) -> None:
     if progress.status == "failed":
         show_failure(progress.error or "The run failed.", progress.remedy or "Read the log below.")
+    elif progress.status == "interrupted":
+        st.warning(f"{progress.error} {progress.remedy}", icon=":material/power_off:")
     elif progress.status == "cancelled":
-        st.info("Cancelled. What has landed stays; resume goes on from the last checkpoint.", icon=":material/stop:")
+        goes_on = "a training that is resumed" if run.is_own_training else "resume"
+        st.info(
+            f"Cancelled. What has landed stays; {goes_on} goes on from its last checkpoint.", icon=":material/stop:"
+        )
+    for note in progress.notes:
+        st.html(f'<p class="de-quiet" role="status">{escape(note)}</p>')
 
 
 def _figures(run: Run, progress: RunProgress) -> str:
@@ -100,7 +107,7 @@ def _seed_line(seed: SeedProgress, run: Run) -> str:
     planned = len(run.config.checkpoints)
     details = [_STATES[seed.state]]
     if seed.state in ("training", "scoring"):
-        details.append(f"epoch {seed.epoch:.2f} of {run.config.epochs}")
+        details.append(f"epoch {seed.epoch:.2f} of {run.config.end:g}")
         details.append(f"step {seed.step:,} of {seed.total_steps:,}")
     if seed.state == "scoring" and seed.scoring_total:
         details.append(f"{seed.scoring_done:,} of {seed.scoring_total:,} scored")

@@ -19,6 +19,7 @@ MEAN = "mean"
 STATUS_WORDS = {
     "queued": "waiting",
     "running": "running",
+    "interrupted": "interrupted",
     "succeeded": "done",
     "failed": "failed",
     "cancelled": "cancelled",

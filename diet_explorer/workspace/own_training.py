@@ -1,0 +1,64 @@
+"""Runs of training scripts of somebody's own, as seen from outside the script: alive or ended, closed by a user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from diet_explorer.errors import BadInputError
+from diet_explorer.scoring.progress import SeedProgress, missing_in_words
+from diet_explorer.store.presence import SILENCE, forget_presence, is_present, read_heartbeat
+from diet_explorer.store.runs import RunRecord
+from diet_explorer.workspace.context import Context
+
+GOES_ON = "Go on with trainer.train(resume_from_checkpoint=True) in the script; what has landed stays readable."
+
+
+def settled(context: Context, record: RunRecord) -> RunRecord:
+    """The record of a run, closed as interrupted where its training script is gone."""
+    if record.origin != "callback" or record.status != "running":
+        return record
+    now = context.records.now()
+    heartbeat = read_heartbeat(context.files, record.id)
+    if heartbeat is None:
+        since = record.started_at or record.created_at
+        if now - since < SILENCE:
+            return record
+    elif is_present(context.settings, heartbeat, record.id, now):
+        return record
+    else:
+        since = heartbeat.moment
+    error = f"The training script has ended before its training did; its last report was at {since:%H:%M UTC on %d %B}."
+    if context.records.set_status(
+        record.id, "interrupted", error=error, remedy=GOES_ON, at=since, only_from={"running"}
+    ):
+        forget_presence(context.settings, record.id)
+    return context.records.get(record.id)
+
+
+def notes_on(
+    context: Context, record: RunRecord, planned: Sequence[float], seeds: Sequence[SeedProgress]
+) -> tuple[str, ...]:
+    """What to know of a run: which script is training for it, or which of its planned checkpoints have no scores."""
+    if record.is_active:
+        script = _script_in_words(context, record)
+        return () if script is None else (script,)
+    words = (missing_in_words(planned, seed, complete=record.status == "succeeded") for seed in seeds)
+    return tuple(dict.fromkeys(entry for entry in words if entry is not None))
+
+
+def _script_in_words(context: Context, record: RunRecord) -> str | None:
+    heartbeat = read_heartbeat(context.files, record.id) if record.origin == "callback" else None
+    if heartbeat is None:
+        return None
+    seconds = max(0, round((context.records.now() - heartbeat.moment).total_seconds()))
+    return f"A training script on {heartbeat.host} (process {heartbeat.pid}) is training; it last reported {seconds} s ago."
+
+
+def close_own(context: Context, record: RunRecord) -> None:
+    """Close the run of a training script for a user: the script records nothing more, and trains on if it is alive."""
+    if not context.records.set_status(record.id, "cancelled", only_from={"queued", "running", "interrupted"}):
+        status = context.records.get(record.id).status
+        raise BadInputError(
+            f"The run {record.id} cannot be cancelled: it has ended ({status}).",
+            "Choose a run that is queued or running.",
+        )
