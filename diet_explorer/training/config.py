@@ -83,8 +83,10 @@ class RunConfig:
         return range(self.first_seed, self.first_seed + self.seeds)
 
     def validated(self) -> RunConfig:
-        """The same settings for a job, which trains whole epochs, with sorted, distinct checkpoints; BadInputError names
-        one that is out of its range."""
+        """The same settings for a job, which trains whole epochs, with sorted, distinct checkpoints.
+
+        BadInputError names one that is out of its range.
+        """
         if not self.model.strip():
             raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)

@@ -24,6 +24,7 @@ from diet_explorer.errors import (
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -33,7 +34,7 @@ from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.dataset import Dataset
-from diet_explorer.workspace.own_training import GOES_ON, close_own, notes_on, settled
+from diet_explorer.workspace.own_training import close_own, notes_on, settled
 
 
 def create_record(

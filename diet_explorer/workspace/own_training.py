@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diet_explorer.errors import BadInputError
+from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import SeedProgress, missing_in_words
 from diet_explorer.store.presence import SILENCE, forget_presence, is_present, read_heartbeat
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.workspace.context import Context
-
-GOES_ON = "Go on with trainer.train(resume_from_checkpoint=True) in the script; what has landed stays readable."
 
 
 def settled(context: Context, record: RunRecord) -> RunRecord:
@@ -51,7 +50,8 @@ def _script_in_words(context: Context, record: RunRecord) -> str | None:
     if heartbeat is None:
         return None
     seconds = max(0, round((context.records.now() - heartbeat.moment).total_seconds()))
-    return f"A training script on {heartbeat.host} (process {heartbeat.pid}) is training; it last reported {seconds} s ago."
+    where = f"{heartbeat.host} (process {heartbeat.pid})"
+    return f"A training script on {where} trains; it last reported {seconds} s ago."
 
 
 def close_own(context: Context, record: RunRecord) -> None:
