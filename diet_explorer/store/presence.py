@@ -75,7 +75,8 @@ def read_heartbeat(files: Files, run_id: str) -> Heartbeat | None:
 def is_present(settings: Settings, heartbeat: Heartbeat, run_id: str, now: datetime) -> bool:
     """Whether a run's training script is alive, at a time by the database's clock."""
     path = _lock_path(settings, run_id)
-    if heartbeat.machine == this_machine() and path.exists():
+    here = heartbeat.host == socket.gethostname()  # and not another container, which may have folders of its own
+    if heartbeat.machine == this_machine() and (here or path.exists()):
         return is_locked(path)
     return now - heartbeat.moment < SILENCE
 

@@ -21,7 +21,7 @@ from transformers import (
 
 from diet_explorer import ScoreRecorder, Workspace
 from diet_explorer.errors import BadInputError, ModelError
-from diet_explorer.scoring.own_training import class_order
+from diet_explorer.scoring.own_checks import class_order
 from tests.tiny_runs import save_sentences
 
 
@@ -92,9 +92,11 @@ def test_weights_are_bit_identical_and_the_run_is_like_any_other(made):
         shares = trainer.model.eval()(**batch).logits.softmax(-1).numpy()
     codes = dataset.examples()["label"].map(dataset.classes.index).to_numpy()
     np.testing.assert_allclose(final["p_label"], shares[np.arange(48), codes], rtol=1e-5)
-    for verb in (run.cancel, run.resume):
-        with pytest.raises(BadInputError, match="belongs to a training script"):
-            verb()
+    with pytest.raises(BadInputError, match="belongs to a training script") as caught:
+        run.resume()
+    assert "resume_from_checkpoint" in caught.value.remedy
+    with pytest.raises(BadInputError, match="it has ended \\(succeeded\\)"):
+        run.cancel()
 
 
 def test_classes_are_matched_by_name(made):
@@ -123,12 +125,14 @@ def test_class_order_refuses_what_does_not_fit():
         def __init__(self, *names: str) -> None:
             self.id2label = dict(enumerate(names))
 
-    assert class_order(["a", "b"], Config("b", "a")).tolist() == [1, 0]
-    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1")).tolist() == [0, 1]
+    assert class_order(["a", "b"], Config("b", "a"), 2).tolist() == [1, 0]
+    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2).tolist() == [0, 1]
+    assert class_order(["a", "b", "c"], Config("LABEL_0", "LABEL_1"), 3).tolist() == [0, 1, 2]  # an encoder's config
+    assert class_order(["a", "b"], None, 2).tolist() == [0, 1]
     with pytest.raises(ModelError, match="3 classes, the dataset 2"):
-        class_order(["a", "b"], Config("a", "b", "c"))
+        class_order(["a", "b"], Config("a", "b", "c"), 3)
     with pytest.raises(ModelError, match=r"model's classes \(x, y\) are not the dataset's \(a, b\)"):
-        class_order(["a", "b"], Config("x", "y"))
+        class_order(["a", "b"], Config("x", "y"), 2)
 
 
 def test_a_trainer_without_tokenizer_is_told(made):
@@ -208,7 +212,7 @@ def test_two_processes_share_the_scoring_and_one_writes(made):
     assert json.loads(json.dumps(run.log()))
 
 
-def test_a_script_that_dies_leaves_a_failed_run_not_an_endless_one(made):
+def test_a_script_that_dies_leaves_an_interrupted_run_not_an_endless_one(made):
     workspace, dataset, model, folder = made
     script = folder / "dies.py"
     dying = SCRIPT.replace(
@@ -226,5 +230,5 @@ def test_a_script_that_dies_leaves_a_failed_run_not_an_endless_one(made):
     )
     assert done.returncode == 3, done.stderr[-2000:]
     run = next(run for run in workspace.runs() if run.name == "dies")
-    assert run.status == "failed" and "ended before its training did" in (run.error or "")
+    assert run.status == "interrupted" and "was interrupted (SystemExit)" in (run.error or "")
     assert run.landed() == {0: [0.0]}
