@@ -19,6 +19,7 @@ from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, defa
 
 if TYPE_CHECKING:
     from diet_explorer.training.cost import CostEstimate
+    from diet_explorer.workspace.workspace import Workspace
 
 EXPORT_ENDINGS = (".parquet", ".csv", ".jsonl")
 _DEFAULTS = RunConfig(dataset_id="")
@@ -61,7 +62,7 @@ def score_command(
     workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
-    if names_a_file(data):
+    if names_a_file(data) and (flags.given or not _is_dataset(workspace, data)):
         dataset = import_file(workspace, data, flags)
     elif flags.given:
         raise BadInputError(f"There is no file {data!r}.", "Check the path, or leave out the options for a file.")
@@ -104,6 +105,11 @@ def score_command(
         out.print_line(f"Queued {run.id}. {workers_in_words(workspace.settings)}")
     else:
         out.print_line(f"Scores of {run.id}: {'see diet-explorer rank ' + run.id if output is None else output}")
+
+
+def _is_dataset(workspace: Workspace, name: str) -> bool:
+    """Whether a dataset bears a name that might be a file's, such as one with a slash or a dot."""
+    return any(name in (dataset.id, dataset.name) for dataset in workspace.datasets())
 
 
 def _print_estimates(choices: Mapping[GradientMode, CostEstimate], *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import DatasetPaths, Layout
+from diet_explorer.store.names import name_or
 
 ROW_GROUP = 32_768
 # Shares of the whole import that the two readings take.
@@ -50,7 +52,7 @@ def import_examples(
     the same name (by default the source's) and mapping again returns the dataset that is there. A refusal of the report
     is a BadInputError, and so is a source that changes while it is read. An error leaves nothing half-written behind.
     """
-    name = (name or "").strip() or source.name
+    name = name_or(name, source.name)
     source, mapping = settle(source, mapping)
     facts = survey(source, mapping, progress=_scaled(progress, 0.0, _SURVEYED))
     report = report_of(source, mapping, facts)
@@ -220,7 +222,8 @@ def _describe_columns(facts: Survey, mapping: ColumnMapping) -> list[dict[str, s
 
 def _slug(name: str) -> str:
     plain_letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain_letters.lower())[:60].strip("-") or "dataset"
+    letters = re.sub(r"[^a-z0-9]+", "-", plain_letters.lower())[:60].strip("-")
+    return letters or f"dataset-{hashlib.sha256(name.encode()).hexdigest()[:6]}"  # such as a name in Chinese
 
 
 def _scaled(progress: Progress | None, start: float, end: float) -> Progress | None:

@@ -40,6 +40,7 @@ KIND_NOTES: dict[PolicyKind, str] = {
     "decisions": "Drops and relabels what annotators decided, and nothing else.",
     "duplicates": "Keeps one example of each group of near-duplicates.",
 }
+MOST_WHOLE = 2**53  # as much as files of every format keep unchanged
 MOST_STRATA = 1000
 _WINDOWED: tuple[PolicyKind, ...] = ("window", "class_balanced")
 _SIZED: tuple[PolicyKind, ...] = ("hardest", "easiest", "random", "stratified")
@@ -152,8 +153,8 @@ class Policy:
             ("number of strata", self.strata, 1),
             ("seed of the draw", self.seed, 0),
         ):
-            if value < least:
-                raise BadInputError(f"The {name} is {value:,}.", f"Give a whole number from {least} on.")
+            if not least <= value <= MOST_WHOLE:
+                raise BadInputError(f"The {name} is {value:,}.", f"Give a whole number from {least} to {MOST_WHOLE:,}.")
         if self.strata > MOST_STRATA:
             raise BadInputError(f"The number of strata is {self.strata:,}.", f"Give {MOST_STRATA:,} at most.")
         if self.kind == "decisions" and not self.use_decisions:

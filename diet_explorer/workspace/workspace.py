@@ -23,6 +23,7 @@ from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import name_or
 from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
@@ -227,7 +228,7 @@ class Workspace:
         source = locate_model(config.model)
         if source.is_local and source.name != "bundled":
             config = replace(config, model=source.location)  # the worker may run in another folder
-        run = self.create_run(config, name=name or f"{chosen.name} · {Path(config.model).name}", origin="job")
+        run = self.create_run(config, name=name_or(name, f"{chosen.name} · {Path(config.model).name}"), origin="job")
         run.submit()
         return run
 
@@ -264,7 +265,7 @@ class Workspace:
             checkpoints=tuple(dynamics.checkpoints),
             grand="off",
         ).validated()
-        run = self.create_run(config, name=name or f"{chosen.name} · {path.name}", origin="cartography")
+        run = self.create_run(config, name=name_or(name, f"{chosen.name} · {path.name}"), origin="cartography")
         self.context.records.set_status(run.id, "running")
         dynamics.write(run.store, ProgressFiles(self.context.files, run.id))
         self.context.records.set_status(run.id, "succeeded")

@@ -10,6 +10,7 @@ import streamlit as st
 from diet_explorer.errors import DeletedError, DietExplorerError
 from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.names import NAME_LENGTH
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape, name_cut
 from diet_explorer.ui.shell.boundary import error_boundary, show_error
@@ -17,7 +18,6 @@ from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import View, forget, read_view, write
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.bin.bin import Deletion
-from diet_explorer.workspace.bin.names import NAME_LENGTH
 
 _DELETED = "deleted-last"
 _TROUBLE = "bin-trouble"

@@ -19,9 +19,9 @@ from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.database import transaction
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import NAME_LENGTH
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.tables import ClaimRow
-from diet_explorer.workspace.bin.names import NAME_LENGTH
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
 from diet_explorer.workspace.dataset import Dataset

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.store.bin import BinEntry
+from diet_explorer.store.names import tidied_name
 from diet_explorer.workspace.finding import LISTED
 
-NAME_LENGTH = 200
 KIND_NAMES = ("dataset", "run", "proof", "export", "map", "policy")
 
 
@@ -24,14 +24,7 @@ def checked_name(name: str, id: str, others: dict[str, str]) -> str:
 
     Names that differ only in case, in how letters with marks are written or in blanks count as the same.
     """
-    tidy = " ".join(unicodedata.normalize("NFC", name).split())
-    if not tidy or len(tidy) > NAME_LENGTH:
-        raise BadInputError(f"The name has {len(tidy)} characters.", f"Give a name of 1 to {NAME_LENGTH} characters.")
-    hidden = next((letter for letter in tidy if unicodedata.category(letter) in ("Cc", "Cs", "Co")), None)
-    if hidden is not None:
-        raise BadInputError(f"The name has a character that cannot be seen ({hidden!r}).", "Leave it out.")
-    if tidy.casefold() == "last":
-        raise BadInputError("The name 'last' stands for the newest on the command line.", "Choose another name.")
+    tidy = tidied_name(name)
     taken = next((other for other, title in others.items() if other != id and _key(title) == _key(tidy)), None)
     if taken is not None:
         raise BadInputError(f"{others[taken]!r} is the name of another one ({taken}).", "Choose another name.")
