@@ -11,7 +11,7 @@ from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.files import bytes_in_words
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape, name_cut
+from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.shell.bin import bring_back, remove_for_good
 from diet_explorer.ui.shell.frame import run_plain_page
 from diet_explorer.ui.shell.workspace import open_workspace
@@ -66,7 +66,7 @@ def _draw_line(number: int, entry: BinEntry) -> None:
             "being removed" if entry.removing else kept,
         )
         st.html(
-            f'<div class="de-run"><p><b>{escape(name_cut(entry.name, 60))}</b></p>'
+            f'<div class="de-run"><p><b>{escape(cut_name(entry.name, 60))}</b></p>'
             f'<p class="de-quiet">{escape(" · ".join(facts))}</p></div>',
             width="stretch",
         )

@@ -19,7 +19,7 @@ from diet_explorer.ui.datasets.source_form import (
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
-from diet_explorer.ui.drawing.plain import escape, name_cut, visible
+from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 from diet_explorer.ui.shell.bin import disk_use, draw_menu
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.controls import draw_tabs
@@ -171,7 +171,7 @@ def _line(entry: Dataset, *, chosen: bool) -> None:
         with st.container(width="stretch"):
             st.page_link(
                 "pages/datasets.py",
-                label=f"{'● ' if chosen else ''}{name_cut(entry.name).replace('[', '(').replace(']', ')')}",
+                label=f"{'● ' if chosen else ''}{cut_name(entry.name).replace('[', '(').replace(']', ')')}",
                 query_params=View(dataset=entry.id, tab="list").to_query(),
             )
             st.html(

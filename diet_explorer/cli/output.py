@@ -16,12 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diet_explorer.data.short_names import cut_middle
 from diet_explorer.errors import DietExplorerError, ReadingError, cut
 
 if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
 
 PLAIN_WIDTH = 160
+_CLASS_COLUMNS = frozenset({"label", "predicted", "given", "suggested"})
+_CLASS_CHARACTERS = 32
 _IN_ASCII = {"…": "...", "·": "-", "–": "-", "−": "-", "→": "->", "×": "x", "≤": "<=", "≥": ">=", "≠": "!=", "✓": "ok"}
 _FLAGS_OF_SETTINGS = {
     "encoding": "option --encoding",
@@ -84,8 +87,15 @@ def print_error(message: str, remedy: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, drawn in a terminal and plain when piped; the last column is cut to the width."""
+    """Print a table, drawn in a terminal and plain when piped; the last column is cut to the width.
+
+    Names of classes are cut in their middle, so that long ones do not push what follows off the screen.
+    """
     cells = [["" if cell is None else _one_line(str(cell)) for cell in row] for row in rows]
+    for number, name in enumerate(columns):
+        if name in _CLASS_COLUMNS:
+            for row in cells:
+                row[number] = cut_middle(row[number], _CLASS_CHARACTERS)
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console

@@ -52,4 +52,5 @@ def worker_command(
         else:
             out.print_line(line)
 
-    run_worker(open_workspace(home).settings, slot=slot, announce=announce)
+    workspace = open_workspace(home)
+    run_worker(workspace.settings, slot=slot, announce=announce, tidy=lambda: workspace.bin.empty(expired=True))

@@ -125,6 +125,38 @@ def bin_command(
         out.print_table(("deleted", "size", "when", "by", "kept until", "name"), rows)
 
 
+def clean_command(
+    dry_run: DryRunOption = False,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Also those of cancelled and failed runs, which resume needs.")
+    ] = False,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what nobody needs any more: files of ended jobs, old uploads, orphans, what is over in the bin."""
+    workspace = open_workspace(home)
+    if dry_run:
+        found = workspace.bin.leftovers(checkpoints=checkpoints)
+    else:
+        found = workspace.bin.clean(checkpoints=checkpoints)
+    cautions, size = workspace.bin.cautions(), sum(leftover.size for leftover in found)
+    if as_json:
+        listed = [asdict(leftover) for leftover in found]
+        out.print_json({"removed": not dry_run, "size": size, "leftovers": listed, "cautions": cautions})
+        return
+    for sentence in cautions:
+        out.note(sentence)
+    if not found:
+        out.print_line("There is nothing to clean up.")
+        return
+    out.print_table(
+        ("size", "what", "path"),
+        [(bytes_in_words(entry.size), f"{entry.kind} {entry.why}", entry.path) for entry in found],
+    )
+    verb = "Would remove" if dry_run else "Removed"
+    out.print_line(f"{verb} {len(found):,} leftover{'' if len(found) == 1 else 's'}, {bytes_in_words(size)}.")
+
+
 def _thing(workspace: Workspace, text: str) -> str:
     """What is meant, as ``kind:id``, so that ``last`` may stand for the newest."""
     kind, _, name = text.partition(":")

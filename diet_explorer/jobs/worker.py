@@ -34,15 +34,22 @@ from diet_explorer.store.runs import RunRecords
 
 TAKE_OVER_SECONDS = 2.0
 TROUBLE_SECONDS = 15.0
+TIDY_SECONDS = 600.0
 
 logger = logging.getLogger("diet_explorer.jobs")
 
 
-def run_worker(settings: Settings, *, slot: int | None = None, announce: Callable[[str], None]) -> NoReturn:
+def run_worker(
+    settings: Settings,
+    *,
+    slot: int | None = None,
+    announce: Callable[[str], None],
+    tidy: Callable[[], object] | None = None,
+) -> NoReturn:
     """Do the jobs of a workspace until somebody asks the process to end (SIGINT or SIGTERM).
 
     The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again. `announce`
-    prints one line for people; without a `slot` the first free one is taken.
+    prints one line for people; without a `slot` the first free one is taken. `tidy` is done now and then.
     """
     with noting_failure(settings):
         held = _started(settings, slot, announce)
@@ -51,8 +58,15 @@ def run_worker(settings: Settings, *, slot: int | None = None, announce: Callabl
     announce(f"Worker {held.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
     trouble = _Trouble(held)
     logging.getLogger("dbos").addHandler(trouble)
+    next_tidying = time.monotonic() + TIDY_SECONDS
     while not ending.wait(TAKE_OVER_SECONDS):
         trouble.forget_old()
+        if tidy is not None and time.monotonic() >= next_tidying:
+            next_tidying = time.monotonic() + TIDY_SECONDS
+            try:
+                tidy()
+            except DietExplorerError as error:
+                logger.warning("Could not tidy up: %s", error)
         _take_over(settings, held)
     held.release()
     sys.stdout.flush()

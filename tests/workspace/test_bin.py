@@ -1,6 +1,8 @@
 """Deleting and bringing back: what is hidden, what goes along, what stays, what is refused; on both databases."""
 
 import json
+import os
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -210,3 +212,41 @@ def test_the_commands_delete_restore_and_rename(workspace, dataset, run):
     assert "--yes" in inside("delete", "run:ours", "--now", home=home).stderr
     assert inside("delete", "run:ours", "--now", "--yes", home=home).returncode == 0
     assert inside("bin", home=home).stdout == "The bin is empty.\n"
+
+
+def test_leftovers_are_listed_and_removed_but_never_what_is_in_use(workspace, dataset, run):
+    scratch, old = workspace.settings.scratch_folder, time.time() - 3 * 24 * 3600
+    failed, busy = finished(workspace, dataset, "failed"), finished(workspace, dataset, "busy")
+    records = workspace.context.records
+    records.set_status(failed.id, "failed")
+    records.set_status(busy.id, "queued")
+    root = Path(workspace.context.files.root)
+    names = {
+        "ended": scratch / run.id,
+        "resumable": scratch / failed.id,
+        "in use": scratch / busy.id,
+        "unknown": scratch / "run-20200101-000000-abcd",
+        "somebody's": scratch / "mine",
+        "upload": workspace.settings.home_folder / "uploads" / "f00",
+        "orphan": root / "runs" / "run-20200101-000000-abcd",
+        "unfinished": root / "datasets" / "reviews-1.0123abcd.tmp",
+    }
+    for folder in names.values():
+        folder.mkdir(parents=True)
+        (folder / "data").write_bytes(b"x" * 1000)
+        for path in (folder / "data", folder):
+            os.utime(path, (old, old))
+    listed = json.loads(inside("clean", "--dry-run", "--json", home=root).stdout)
+    found = {name for name, path in names.items() if str(path) in {entry["path"] for entry in listed["leftovers"]}}
+    assert found == {"ended", "unknown", "upload", "orphan", "unfinished"} and not listed["removed"]
+    assert listed["size"] == 5 * 1000 and all(path.exists() for path in names.values())
+    assert "5 leftovers, 5.0 kB" in inside("clean", home=root).stdout
+    assert {name for name, path in names.items() if path.exists()} == {"resumable", "in use", "somebody's"}
+    inside("clean", "--checkpoints", home=root)
+    assert {name for name, path in names.items() if path.exists()} == {"in use", "somebody's"}
+    assert workspace.run(run.id).ranked(limit=1) is not None
+
+
+def test_another_database_makes_no_orphans(workspace, run, tmp_path):
+    other = Workspace(workspace.context.files.root, database_url=f"sqlite:///{tmp_path}/other.sqlite")
+    assert other.bin.leftovers() == [] and "DIET_EXPLORER_DATABASE_URL" in other.bin.cautions()[0]

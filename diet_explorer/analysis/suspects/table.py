@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.suspects.evidence import Evidence, Floats, Opinion
 from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
+from diet_explorer.data.short_names import cut_middle
 from diet_explorer.errors import NotFoundError
 
 KINDS = ("mislabelled?", "hard, maybe right", "ambiguous", "no sign")
@@ -26,6 +27,7 @@ KIND_RULE = (
 MISLABELLED, HARD, AMBIGUOUS, NO_SIGN = range(4)
 MANY_SEEDS = 0.5
 UNSTEADY = 0.2
+_NAME_CHARACTERS = 60
 """Standard deviation of the given label's probability from which on a model keeps changing its mind."""
 WORST_SHARE = 0.05
 """A witness that grades is a reason where the example is among its worst 5 %."""
@@ -118,8 +120,9 @@ def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
 def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tuple[Reason, ...]:
     """Why the example of a row of `suspect_table` is suspected, the strongest reason first; `total` counts the training
     examples."""
-    label = classes[record["label"]]
-    other = classes[record["suggested"]] if record["suggested"] >= 0 else "another class"
+    label = cut_middle(classes[record["label"]], _NAME_CHARACTERS)
+    suggested = record["suggested"]
+    other = cut_middle(classes[suggested], _NAME_CHARACTERS) if suggested >= 0 else "another class"
     words = {
         "el2n": f"EL2N is {record['el2n']:.3f} of at most 1.414",
         "grand": f"GraNd is {record.get('grand', 0.0):,.3f}",

@@ -119,6 +119,12 @@ class Deck {
     return this.data.cards[ahead] ?? (this.data.whole && ahead >= this.data.cards.length ? undefined : null);
   }
 
+  // The classes of the keys 1 to 9: those that the card names, else the first ones.
+  keyed(card) {
+    if (!card?.keyed?.length) return this.data.classes.slice(0, 9);
+    return card.keyed.map((name) => this.data.classes.find((entry) => entry.name === name)).filter(Boolean);
+  }
+
   shown(name) { return this.data.classes.find((entry) => entry.name === name)?.shown ?? ""; }
 
   flagged(card) {
@@ -132,7 +138,7 @@ class Deck {
     if (this.help.open || document.querySelector("[role=dialog][aria-modal=true]") || isTyping(event)) return;
     const letter = letterOf(event);
     const action = { q: "keep", w: "accept", e: "exclude", n: "unsure", f: "flag", h: "help", ArrowLeft: "back", ArrowRight: "forward", Backspace: "undo" }[letter];
-    const chosen = /^[1-9]$/.test(letter) ? this.data.classes[Number(letter) - 1] : undefined;
+    const chosen = /^[1-9]$/.test(letter) ? this.keyed(this.current())[Number(letter) - 1] : undefined;
     if (!action && !chosen) return;
     event.preventDefault();
     if (event.repeat) return;
@@ -245,20 +251,23 @@ class Deck {
   }
 
   drawClasses(card, off) {
-    const names = JSON.stringify(this.data.classes);
+    const classes = card ? this.keyed(card) : (this.lastKeyed ?? this.data.classes.slice(0, 9));
+    this.lastKeyed = classes;
+    this.classes.classList.toggle("de-many", this.data.classes.length > 9);
+    const names = JSON.stringify([classes, this.data.classes.length]);
     if (this.classNames !== names) {
       this.classNames = names;
-      const keyed = this.data.classes.slice(0, 9).map((entry, index) => {
+      const keyed = classes.map((entry, index) => {
         const button = keyButton(String(index + 1), "relabel");
         button.dataset.label = entry.name;
-        button.lastChild.textContent = entry.shown;
+        button.lastChild.textContent = entry.title;
         button.title = `Give it the class ${entry.shown}`;
         button.style.setProperty("--colour", entry.colour);
         button.classList.add("de-coloured");
         return button;
       });
-      this.classes.replaceChildren(...keyed);
-      if (this.data.classes.length > 9) this.classes.append(this.otherClasses());
+      this.others ??= this.data.classes.length > 9 ? this.otherClasses() : null;
+      this.classes.replaceChildren(...keyed, ...(this.others ? [this.others] : []));
     }
     for (const button of this.classes.querySelectorAll("button")) {
       button.disabled = off;
@@ -268,21 +277,35 @@ class Deck {
   }
 
   otherClasses() {
-    const select = element("select", "de-other");
-    select.setAttribute("aria-label", "Give it another class");
-    select.append(element("option", "", "Another class …"));
-    select.append(...this.data.classes.slice(9).map((entry) => {
-      const option = element("option", "", entry.shown);
-      option.value = entry.name;
+    const field = element("input", "de-other");
+    field.setAttribute("aria-label", "Give it another class");
+    field.placeholder = "Another class …";
+    const list = element("datalist");
+    list.id = `de-classes-${this.data.deck}`;
+    field.setAttribute("list", list.id);
+    list.append(...this.data.classes.map((entry) => {
+      const option = element("option");
+      option.value = entry.shown;
       return option;
     }));
-    select.onchange = () => {
-      const label = select.selectedIndex ? select.value : null;
-      select.selectedIndex = 0;
+    const choose = (force) => {
+      const wanted = field.value.trim();
+      const matches = this.data.classes.filter((entry) => entry.shown.toLowerCase().includes(wanted.toLowerCase()));
+      const exact = this.data.classes.find((entry) => entry.shown === wanted);
+      const found = exact ?? (force && wanted && matches.length === 1 ? matches[0] : undefined);
+      if (!found) return;
+      field.value = "";
       this.card.focus();
-      if (label) this.press("relabel", label);
+      this.press("relabel", found.name);
     };
-    return select;
+    field.addEventListener("input", (event) => { if (event.inputType === "insertReplacementText" || !event.inputType) choose(false); });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") choose(true);
+      else if (event.key === "Escape") { field.value = ""; this.card.focus(); }
+    });
+    const box = element("span", "de-others");
+    box.append(field, list);
+    return box;
   }
 
   drawNotice() {

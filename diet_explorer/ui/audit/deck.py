@@ -19,11 +19,12 @@ import streamlit as st
 
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.decisions import DecidedMeanwhile
-from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.decision_words import event_words
 
 logger = logging.getLogger(__name__)
 
+_BUTTON_CHARACTERS = 18
 _HERE = Path(__file__).parent
 _HTML = """<section class="de-deck"><div class="de-deck-notice" role="alert" hidden></div>
 <div class="de-deck-card" tabindex="0" aria-live="polite"></div>
@@ -56,6 +57,7 @@ class DeckCard:
     expected: int  # the last event about it when the card was drawn; see `Ledger.decide`
     decided: dict[str, str | None] | None = None  # what holds of whoever looks: ``action, label``
     flagged: bool = False
+    keyed: tuple[str, ...] = ()  # classes of the keys 1 to 9, where these are not the first of all
 
 
 @dataclass(frozen=True)
@@ -147,13 +149,15 @@ def draw_deck(
     above: int = 330,
 ) -> None:
     """Draw the deck: the card on the screen and those that come next, with class names and colours in the order of the
-    keys 1 to 9.
+    keys 1 to 9, unless a card says which classes these stand for.
 
     `empty` is HTML for when there is nothing left, `keep` names what the browser keeps until it is stored (whose
     decisions about what), `whole` says that no further cards come after these, `back` and `undoable` that there is an
     example before this one and a decision to take back, and `above` how many pixels of the window are left to what is
     around the card.
     """
+
+    titles = class_titles(classes, _BUTTON_CHARACTERS)
 
     def received() -> None:
         outbox = st.session_state[key].outbox
@@ -169,7 +173,10 @@ def draw_deck(
             "trouble": state.trouble,
             "saved": state.saved,
             "cards": [vars(card) for card in cards],
-            "classes": [{"name": name, "shown": visible(name), "colour": colour} for name, colour in classes.items()],
+            "classes": [
+                {"name": name, "shown": visible(name), "title": titles[name], "colour": colour}
+                for name, colour in classes.items()
+            ],
             "empty": empty,
             "whole": whole,
             "back": back,

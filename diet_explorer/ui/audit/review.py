@@ -15,6 +15,7 @@ from diet_explorer.ui.audit.deck import DeckCard, draw_deck
 from diet_explorer.ui.audit.session import Review, jump, review
 from diet_explorer.ui.audit.side import draw_side
 from diet_explorer.ui.examples.decision_words import history_html
+from diet_explorer.ui.examples.keyed_classes import KEYS, keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
@@ -23,6 +24,7 @@ from diet_explorer.workspace.run import Run
 
 _AHEAD = 3  # cards that are ready before they are needed; the queue claims as many at least while there are any
 _ABOVE = 326
+_MORE_KEYS = 36  # pixels of the rows of keys, where there are more classes than keys
 _EMPTY = (
     '<div class="de-empty"><h3>Nothing left to decide here</h3><p>Every example of this queue is decided, or somebody '
     "else is at it. Change the order or the filter, or read what was decided under History.</p></div>"
@@ -57,7 +59,7 @@ def _deck(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, m
                 back=True,
                 undoable=True,
                 may_decide=made.who.may("annotator"),
-                above=_ABOVE,
+                above=_ABOVE + (_MORE_KEYS if len(dataset.classes) > KEYS else 0),
             )
         with right, st.container(key="review-side", gap="small"):
             draw_side(dataset, run, made, rules)
@@ -83,6 +85,7 @@ def _card(
         expected=max((event.id for event in history), default=0),
         decided=_standing(own),
         flagged=_flagged(history),
+        keyed=keyed_classes(dataset, example, checkpoint, selection.seed, blind=hidden),
     )
 
 

@@ -10,8 +10,9 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
 from diet_explorer.ui.drawing.charts import draw_bar_chart
 from diet_explorer.ui.drawing.colours import ACCENT, OTHERS
-from diet_explorer.ui.drawing.plain import cut_name, visible
+from diet_explorer.ui.drawing.plain import class_titles, cut_name, visible
 
+_TITLE_CHARACTERS = 20
 _GAP = 0.02  # of a bar's width, between it and the next one
 
 
@@ -25,25 +26,22 @@ def class_balance(
     classes : mapping
         Class name to split to count.
     shown : int
-        How many classes are drawn, the largest first; the rest is one bar.
+        How many classes are drawn, the largest first. Of more, the largest and the smallest are, with one bar between
+        them for the average of the others.
     """
     ordered = sorted(classes, key=lambda name: (-sum(classes[name].values()), name))
-    first, rest = (ordered, []) if len(ordered) <= shown + 1 else (ordered[:shown], ordered[shown:])
-    rows = first + ([f"{len(rest):,} more classes"] if rest else [])
+    rows = _balance_rows(classes, ordered, shown)
     splits = list(dict.fromkeys(split for counts in classes.values() for split in counts))
+    titles = class_titles(ordered, _TITLE_CHARACTERS)
     layers = []
     for number, split in enumerate(splits):
-        values = [classes[name].get(split, 0) for name in first]
-        values += [sum(classes[name].get(split, 0) for name in rest)] if rest else []
+        values = [sum(classes[name].get(split, 0) for name in names) / len(names) for _, names in rows]
         layers.append(
             Bars.named(
                 0.75,
                 values,
-                colour=[colours.get(name, OTHERS) for name in rows],
-                words=[
-                    f"{cut_name(name)}, {cut_name(split)}: {words.counted(value, 'example')}"
-                    for name, value in zip(rows, values, strict=True)
-                ],
+                colour=[colours.get(names[0], OTHERS) if len(names) == 1 else OTHERS for _, names in rows],
+                words=[_balance_words(title, names, cut_name(split), classes, split) for title, names in rows],
                 opacity=[max(1.0 - 0.4 * number, 0.2)] * len(values),
             )
         )
@@ -53,7 +51,7 @@ def class_balance(
         "",
         visible(f"Examples{shades}"),
         height=70 + (26 if len(rows) < 5 else 17) * len(rows),
-        names=[(cut_name(name), visible(name)) for name in rows],
+        names=[(titles.get(title, title), visible(title)) for title, _ in rows],
         numbers=5,
         horizontal=True,
     )
@@ -64,6 +62,30 @@ def class_balance(
         key=key,
         table=lambda: pd.DataFrame(counts, columns=["label", "split", "count"]),
     )
+
+
+def _balance_rows(
+    classes: Mapping[str, Mapping[str, int]], ordered: Sequence[str], shown: int
+) -> list[tuple[str, Sequence[str]]]:
+    """The rows of the chart: their names, and the classes that each stands for."""
+    if len(ordered) <= shown + 1:
+        return [(name, [name]) for name in ordered]
+    smallest = shown // 3
+    first, between, last = ordered[: shown - smallest], ordered[shown - smallest : -smallest], ordered[-smallest:]
+    totals = [sum(classes[name].values()) for name in between]
+    title = f"{len(between):,} classes between"
+    if totals[0] == totals[-1]:
+        title = f"{len(between):,} classes of {totals[0]:,}"
+    return [*((name, [name]) for name in first), (title, between), *((name, [name]) for name in last)]
+
+
+def _balance_words(
+    title: str, names: Sequence[str], shown: str, classes: Mapping[str, Mapping[str, int]], split: str
+) -> str:
+    counts = [classes[name].get(split, 0) for name in names]
+    if len(names) == 1:
+        return f"{cut_name(title)}, {shown}: {words.counted(counts[0], 'example')}"
+    return f"{title}, {shown}: {min(counts):,} to {max(counts):,} examples, {sum(counts) / len(counts):,.1f} on average"
 
 
 def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, key: str) -> None:

@@ -75,7 +75,13 @@ function draw(holder, data, brushed) {
     }
     if (whole) shape(text, "title", {}, whole);
   }
-  if (across.title) shape(svg, "text", { x: (area.left + area.right) / 2, y: height - GAP / 2, "font-size": TITLE, "text-anchor": "middle" }, across.title);
+  if (across.title) {
+    const title = shape(svg, "text", { x: (area.left + area.right) / 2, y: height - GAP / 2, "font-size": TITLE, "text-anchor": "middle" }, across.title);
+    if (title.getComputedTextLength() > area.right - area.left) {
+      title.setAttribute("x", width - 2);
+      title.setAttribute("text-anchor", "end");
+    }
+  }
   if (up.title) {
     const middle = (area.top + area.bottom) / 2;
     shape(svg, "text", { x: TITLE - 2, y: middle, "font-size": TITLE, "text-anchor": "middle", transform: `rotate(-90 ${TITLE - 2} ${middle})` }, up.title);

@@ -8,15 +8,18 @@ from urllib.parse import quote
 from diet_explorer.analysis.search.language import hit_spans
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL
-from diet_explorer.ui.drawing.plain import escape, visible
+from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 
+_CHIP_CHARACTERS = 60
 _WIDTH, _HEIGHT, _MARGIN = 120, 26, 3
 
 
 def chip(name: str, colour: str, *, differs: bool = False) -> str:
     """A class as a coloured chip; `differs` draws the outline for "given ≠ predicted"."""
     outline = " de-differs" if differs else ""
-    return f'<span class="de-chip{outline}" style="--colour:{escape(colour)}"><i></i>{escape(name)}</span>'
+    shown = cut_name(name, _CHIP_CHARACTERS)
+    whole = f' title="{escape(name)}"' if shown != visible(name) else ""
+    return f'<span class="de-chip{outline}" style="--colour:{escape(colour)}"{whole}><i></i>{escape(shown)}</span>'
 
 
 def help_mark(text: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from diet_explorer.data.short_names import cut_middle, short_names
 
 # What has no picture of its own and can hide, split or turn around the text near it. Tabs and line breaks stay.
 _HIDING = (
@@ -38,19 +42,21 @@ def in_chart(text: str) -> str:
     return escape(text).replace("%{", "&#37;{")
 
 
-def cut_name(name: str) -> str:
-    """A name as people see it, cut where it is so long that it would leave no room for a chart."""
-    shown = visible(name)
-    return shown if len(shown) <= _NAME_CHARACTERS else f"{shown[:_NAME_CHARACTERS]}…"
-
-
-def name_cut(name: str, characters: int = _NAME_CHARACTERS) -> str:
+def cut_name(name: str, characters: int = _NAME_CHARACTERS) -> str:
     """A name as people see it, cut in its middle where it is long: names of one set often begin, or end, alike."""
-    shown = visible(name)
-    if len(shown) <= characters:
-        return shown
-    end = (characters - 1) // 2
-    return f"{shown[: characters - 1 - end]}…{shown[-end:]}"
+    return cut_middle(visible(name), characters)
+
+
+def class_titles(classes: Iterable[str], characters: int) -> Mapping[str, str]:
+    """Each class with a title as people see it, of about so many characters at most, all titles different."""
+    return _class_titles(tuple(classes), characters)
+
+
+@lru_cache(maxsize=64)
+def _class_titles(classes: tuple[str, ...], characters: int) -> Mapping[str, str]:
+    shown = {name: visible(name) for name in classes}
+    titles = short_names(shown.values(), characters)
+    return {name: titles[text] for name, text in shown.items()}
 
 
 def name_in_chart(name: str) -> str:

@@ -11,11 +11,11 @@ function marked(target, pieces) {
   target.append(...pieces.map((piece, number) => (number % 2 ? element("mark", "", piece) : piece)));
 }
 
-function chip(name, colour, differs) {
+function chip(name, title, colour, differs) {
   const made = element("span", differs ? "chip differs" : "chip");
   made.style.setProperty("--colour", colour);
   made.title = differs ? `${name} (differs from the given label)` : name;
-  made.append(element("i"), element("span", "", name));
+  made.append(element("i"), element("span", "", title));
   return made;
 }
 
@@ -41,9 +41,9 @@ const CELLS = {
     }
   },
   labels(row, example) {
-    const labels = cell(row, "labels", chip(example.label, example.label_colour, false));
+    const labels = cell(row, "labels", chip(example.label, example.label_title ?? example.label, example.label_colour, false));
     if (example.predicted !== undefined) {
-      labels.append(chip(example.predicted, example.predicted_colour, example.differs));
+      labels.append(chip(example.predicted, example.predicted_title ?? example.predicted, example.predicted_colour, example.differs));
     }
   },
   share(row, example) {
@@ -72,6 +72,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const frame = parentElement.querySelector(".frame");
   frame.classList.toggle("short", data.short);
   frame.classList.toggle("dense", data.dense);
+  frame.classList.toggle("long-labels", data.rows.some((row) => Math.max((row.label_title ?? "").length, (row.predicted_title ?? "").length) > 13));
   frame.style.setProperty("--above", `${data.above}px`);
   frame.querySelector("table").setAttribute("aria-label", data.title);
   const head = frame.querySelector("thead tr");

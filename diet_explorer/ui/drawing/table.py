@@ -17,11 +17,12 @@ from diet_explorer.scoring.catalogue import Score
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import pieces
-from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.drawing.plain import class_titles, visible
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="frame"><table><thead><tr></tr></thead><tbody></tbody></table></div>'
 _TEXT_LIMIT = 600
+_LABEL_CHARACTERS = 18
 
 _mount = st.components.v2.component(
     "diet_explorer.ranked_table",
@@ -115,7 +116,7 @@ def table_lines(
     rows: pd.DataFrame, score: Score, colours: Mapping[str, str], *, spread: bool, query: str = ""
 ) -> list[dict[str, Any]]:
     """The rows as the browser draws them; long texts are cut, the card has them whole."""
-    texts = text_columns(rows)
+    texts, titles = text_columns(rows), class_titles(colours, _LABEL_CHARACTERS)
     lines = []
     for example in rows.to_dict("records"):
         lines.append(
@@ -125,6 +126,7 @@ def table_lines(
                 "score": words.three(example[score.name]),
                 "spread": words.three(example[f"{score.name}_std"]) if spread else "",
                 "predicted": visible(example["predicted"]),
+                "predicted_title": titles.get(example["predicted"], visible(example["predicted"])),
                 "predicted_colour": colours.get(example["predicted"], OTHERS),
                 "differs": example["label"] != example["predicted"],
                 "share": float(example["p_label"]),
@@ -146,5 +148,6 @@ def example_cells(
         "row": int(example["row"]),
         "texts": [pieces(str(example[name] or "")[:_TEXT_LIMIT], query) for name in texts],
         "label": visible(example["label"]),
+        "label_title": class_titles(colours, _LABEL_CHARACTERS).get(example["label"], visible(example["label"])),
         "label_colour": colours.get(example["label"], OTHERS),
     }

@@ -12,9 +12,10 @@ from diet_explorer.scoring.dynamics import TRAJECTORY_RULE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, help_mark, highlighted, score_name, sparkline
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.drawing.plain import class_titles, escape
 
 _SHOWN_CLASSES = 5
+_NAME_CHARACTERS = 24
 
 
 def card_html(
@@ -104,9 +105,11 @@ def _bars(probabilities: Mapping[str, float], label: str, colours: Mapping[str, 
         shown = ordered[:_SHOWN_CLASSES]
         if label not in shown:
             shown[-1] = label
+    titles = class_titles(probabilities, _NAME_CHARACTERS)
     rows = [
         f'<div class="de-class{" de-given" if name == label else ""}" style="--colour:'
-        f'{colours.get(name, OTHERS)}"><span class="de-name">{escape(name)}</span>{bar(probabilities[name])}'
+        f'{colours.get(name, OTHERS)}"><span class="de-name" title="{escape(name)}">'
+        f"{escape(titles[name])}</span>{bar(probabilities[name])}"
         f'<span class="de-figure">{words.percent(probabilities[name])}</span></div>'
         for name in shown
     ]

@@ -14,8 +14,9 @@ from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import DecidedMeanwhile
 from diet_explorer.store.decisions import DecisionEvent
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.drawing.plain import class_titles, escape
 from diet_explorer.ui.examples.decision_words import event_words, history_html
+from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell.boundary import as_text, show_error
 from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
 from diet_explorer.ui.shell.selection import Selection
@@ -23,7 +24,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _OUTCOME = "decision-outcome"
-_KEYED = 9
+_TITLE_CHARACTERS, _LISTED_CHARACTERS = 22, 60
 _VERBS = (("keep", "Keep", "Q"), ("accept", "Accept", "W"), ("exclude", "Exclude", "E"), ("unsure", "Unsure", "N"))
 
 
@@ -73,7 +74,7 @@ def draw_decisions(
         st.button(
             text,
             key=key,
-            shortcut=shortcut if with_keys else None,
+            shortcut=(shortcut or None) if with_keys else None,
             disabled=off or not may,
             on_click=_decide,
             args=(dataset, run, who, _Choice(example.row, action, label, expected, seen)),
@@ -96,9 +97,24 @@ def draw_decisions(
             args=(dataset, who, example.row),
         )
     with st.container(key="decide-class", horizontal=True, vertical_alignment="center", gap="small"):
-        for index, name in enumerate(dataset.classes[:_KEYED]):
+        keyed = keyed_classes(dataset, example, checkpoint, selection.seed, blind=dataset.ledger.rules().blind)
+        titles = class_titles(dataset.classes, _TITLE_CHARACTERS)
+        for index, name in enumerate(keyed):
             action, label = ("keep", None) if name == example.label else ("relabel", name)
-            button(as_text(name), f"decide-class-{index}", str(index + 1), action, label)
+            button(as_text(titles[name]), f"decide-class-{index}", str(index + 1), action, label)
+        if len(dataset.classes) > len(keyed):
+            with st.popover("Another class", key="decide-other"):
+                other = st.selectbox(
+                    "Another class",
+                    dataset.classes,
+                    index=None,
+                    key=f"decide-other-{example.row}",
+                    format_func=class_titles(dataset.classes, _LISTED_CHARACTERS).__getitem__,
+                    placeholder="Type to search",
+                    label_visibility="collapsed",
+                )
+                decision, given = ("keep", None) if other == example.label else ("relabel", other)
+                button("Give it this class", "decide-other-class", "", decision, given, off=other is None)
     _outcome(dataset, run, who, example.row)
 
 

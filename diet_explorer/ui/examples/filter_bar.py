@@ -14,7 +14,7 @@ from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.drawing.plain import class_titles
 from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.controls import mirrored
@@ -24,6 +24,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 BINS = 40
+_OPTION_CHARACTERS = 60
 _RangeCallback = Callable[[float | None, float | None], None]
 _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
@@ -94,7 +95,7 @@ def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, f
             options,
             default,
             key=key,
-            format_func=visible,
+            format_func=class_titles(options, _OPTION_CHARACTERS).__getitem__,
             placeholder="All",
             on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
         )

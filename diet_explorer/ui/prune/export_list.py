@@ -12,7 +12,7 @@ import streamlit as st
 from diet_explorer.store.files import bytes_in_words
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape, name_cut
+from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
 from diet_explorer.ui.shell.bin import draw_menu
@@ -69,7 +69,7 @@ def _draw_line(export: Export, *, is_shown: bool) -> None:
             export.by,
         )
         st.html(
-            f'<div class="de-run{selected}"><p><b>{escape(name_cut(export.name))}</b> '
+            f'<div class="de-run{selected}"><p><b>{escape(cut_name(export.name))}</b> '
             f'<span class="de-quiet">{escape(" · ".join(facts))}</span></p></div>',
             width="stretch",
         )

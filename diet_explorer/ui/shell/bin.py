@@ -12,7 +12,7 @@ from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.files import bytes_in_words
 from diet_explorer.store.names import NAME_LENGTH
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape, name_cut
+from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.shell.boundary import error_boundary, show_error
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import View, forget, read_view, write
@@ -93,7 +93,7 @@ def _plan_html(plan: Deletion, noun: str, days: int) -> str:
         else f"It cannot be brought back: the bin keeps nothing here. {bytes_in_words(plan.size)} are freed."
     )
     return (
-        f"<p>The {escape(noun)} <b>{escape(name_cut(plan.name))}</b> goes into the bin.{along}</p>"
+        f"<p>The {escape(noun)} <b>{escape(cut_name(plan.name))}</b> goes into the bin.{along}</p>"
         + (f"<p>In use, and cancelled first:</p><ul>{work}</ul>" if work else "")
         + f'{stays}<p class="de-quiet">{escape(until)}</p>'
     )
@@ -123,7 +123,7 @@ def draw_undo() -> None:
     with st.container(key="undo-bar", horizontal=True, vertical_alignment="center", gap="small"):
         noun = open_workspace().bin.noun(entry.kind)
         st.html(
-            f'<span role="status">Deleted the {escape(noun)} <b>{escape(name_cut(entry.name))}</b>.</span>',
+            f'<span role="status">Deleted the {escape(noun)} <b>{escape(cut_name(entry.name))}</b>.</span>',
             width="stretch",
         )
         st.button("Undo", key="undo-delete", icon=":material/undo:", on_click=bring_back, args=(entry,))
@@ -136,7 +136,7 @@ def draw_deleted(error: DeletedError) -> None:
     entry = next((entry for entry in open_workspace().bin.entries() if entry.key == (error.kind, error.id)), None)
     with st.container(key="deleted"):
         st.html(
-            f'<div class="de-empty"><h3>The {escape(error.kind)} {escape(name_cut(error.name))} was deleted</h3>'
+            f'<div class="de-empty"><h3>The {escape(error.kind)} {escape(cut_name(error.name))} was deleted</h3>'
             f"<p>By {escape(error.by)}, {escape(words.moment(error.at))}. "
             "What this link shows lies in the bin and can be brought back.</p></div>"
         )
@@ -162,7 +162,7 @@ def bring_back(entry: BinEntry) -> None:
     except DietExplorerError as error:
         st.session_state[_TROUBLE] = error
     else:
-        st.toast(f"{name_cut(entry.name)} is back", icon=":material/undo:")
+        st.toast(f"{cut_name(entry.name)} is back", icon=":material/undo:")
 
 
 def remove_for_good(entries: list[BinEntry]) -> None:

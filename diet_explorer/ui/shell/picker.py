@@ -10,7 +10,7 @@ import streamlit as st
 from diet_explorer.scoring import catalogue
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import name_cut
+from diet_explorer.ui.drawing.plain import cut_name
 from diet_explorer.ui.shell.controls import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.run import Run
@@ -71,7 +71,7 @@ def score_title(name: str) -> str:
 def short_title(run: Run) -> str:
     """A run in a line of other things: the name that a person gave it, else model and seeds."""
     if run.given_name is not None:
-        return name_cut(run.given_name)
+        return cut_name(run.given_name)
     return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
 
 

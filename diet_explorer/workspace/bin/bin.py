@@ -15,6 +15,7 @@ from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.files import local_size
 from diet_explorer.store.locks import is_locked
 from diet_explorer.workspace.bin.kinds import KINDS, Kind, Work, family_of
+from diet_explorer.workspace.bin.leftovers import Leftover, Leftovers
 from diet_explorer.workspace.bin.names import checked_name, entry_called
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.dataset import Dataset
@@ -22,6 +23,8 @@ from diet_explorer.workspace.exports import Export
 from diet_explorer.workspace.proof import Proof, list_proofs
 from diet_explorer.workspace.run import Run
 
+BIN = "bin"
+"""The kind of leftovers that lie in the bin."""
 _NAMED = 3
 """How many jobs a message names."""
 
@@ -246,6 +249,44 @@ class Bin:
         """Bytes on disk of something and all that belongs to it."""
         return self._size(self._family(*self._find(what)))
 
+    def leftovers(self, *, checkpoints: bool = False) -> list[Leftover]:
+        """What nobody needs: files of ended or cut-off jobs, old uploads, things without a record, the bin's expired.
+
+        Parameters
+        ----------
+        checkpoints : bool
+            Training checkpoints of runs that were cancelled or failed count too; these can then be resumed only from
+            their start.
+        """
+        expired = [entry for entry in self.entries() if self.is_expired(entry)]
+        return [
+            *(Leftover(BIN, f"{entry.kind}:{entry.id}", entry.size, "whose time is over") for entry in expired),
+            *Leftovers(self._context, checkpoints=checkpoints).find(),
+        ]
+
+    def cautions(self) -> list[str]:
+        """Sentences on what looks like a leftover and is left alone."""
+        return Leftovers(self._context).cautions()
+
+    def clean(self, *, checkpoints: bool = False, by: Identity | str | None = None) -> list[Leftover]:
+        """Remove `leftovers`, and give those that are gone; what somebody uses is never one.
+
+        Raises
+        ------
+        PermissionDeniedError
+            Only a lead may.
+        """
+        self._context.allow("lead", "clean up", by)
+        remover, gone = Leftovers(self._context, checkpoints=checkpoints), []
+        for leftover in self.leftovers(checkpoints=checkpoints):
+            if leftover.kind == BIN:
+                entry = self._context.bin.get(*kind_and_id(leftover.path))
+                if entry is not None and self._remove(entry):
+                    gone.append(leftover)
+            elif remover.remove(leftover):
+                gone.append(leftover)
+        return gone
+
     def noun(self, kind: str) -> str:
         """A kind in sentences."""
         return self._kinds[kind].noun
@@ -324,6 +365,12 @@ class Bin:
 
     def _local(self, family: Sequence[Key]) -> list[Path]:
         return [path for kind, id in family for path in self._kinds[kind].local_paths(id)]
+
+
+def kind_and_id(text: str) -> Key:
+    """The two parts of ``kind:id``."""
+    kind, _, id = text.partition(":")
+    return kind, id
 
 
 def _listed(entries: list[str]) -> str:

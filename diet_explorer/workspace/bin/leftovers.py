@@ -1,0 +1,208 @@
+"""What nobody needs any more: files of jobs that ended or were cut off, uploads, things without a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from diet_explorer.pruning.export.folder import is_remote, temporary_folder
+from diet_explorer.store.files import Files, local_size
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.locks import is_locked, try_lock
+from diet_explorer.store.runs import RunRecord
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.exports import Exports
+from diet_explorer.workspace.proof import list_proofs
+
+_QUIET_SECONDS = 3600.0
+"""What was written to within this time may be in use by somebody who holds no lock."""
+_UPLOAD_SECONDS = 24 * 3600.0
+_STAMP = "%Y%m%d-%H%M%S"
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One file or folder that nobody needs.
+
+    Attributes
+    ----------
+    kind : str
+        Such as ``training files``.
+    path : str
+    size : int
+        Bytes.
+    why : str
+        Why nobody needs it, as a sentence's end ("of a run that has ended").
+    is_local : bool
+        Whether it lies on this machine, beside the workspace's own files.
+    """
+
+    kind: str
+    path: str
+    size: int
+    why: str
+    is_local: bool = True
+
+
+class Leftovers:
+    """Finds and removes leftovers; what is locked, belongs to something that goes on, or is fresh is never one.
+
+    Parameters
+    ----------
+    context : Context
+    checkpoints : bool
+        Whether training checkpoints of runs that were cancelled or failed count, which `resume` goes on from.
+    """
+
+    def __init__(self, context: Context, *, checkpoints: bool = False) -> None:
+        self._context = context
+        self._layout = Layout(context.files)
+        self._checkpoints = checkpoints
+        self._runs = {record.id: record for record in context.records.list(deleted=True)}
+        self._exports = {export.id: export for export in Exports(context).list(deleted=True)}
+        files = context.files
+        names = files.list(self._layout.datasets)
+        self._datasets = {name for name in names if files.exists(self._layout.dataset(name).manifest)}
+
+    def find(self) -> list[Leftover]:
+        """All there are, by kind."""
+        return [*self._scratch(), *self._uploads(), *self._unfinished(), *self._orphans()]
+
+    def cautions(self) -> list[str]:
+        """Sentences on what looks like a leftover and is left alone."""
+        if not self._foreign():
+            return []
+        return [
+            "The database knows none of the runs in this workspace, so that none of them counts as a leftover: "
+            "is DIET_EXPLORER_DATABASE_URL that of this workspace?"
+        ]
+
+    def remove(self, leftover: Leftover) -> bool:
+        """Remove one, and whether that was done: not where somebody works there by now."""
+        if not leftover.is_local:
+            self._context.files.remove(leftover.path)
+            return True
+        path = Path(leftover.path)
+        lock = try_lock(path / "lock") if path.is_dir() else None
+        if path.is_dir() and lock is None:
+            return False
+        try:
+            Files(path.parent).remove(str(path))
+        finally:
+            if lock is not None:
+                lock.release()
+        return True
+
+    def _scratch(self) -> Iterator[Leftover]:
+        folder = self._context.settings.scratch_folder
+        for path in _entries(folder):
+            why = None if is_locked(path / "lock") else self._why_scratch(path)
+            if why is not None:
+                kind = "training files" if path.name in self._runs else "scratch"
+                yield Leftover(kind, str(path), local_size(path), why)
+        for path in _entries(folder / "fetched"):
+            pushing = is_locked(self._context.settings.home_folder / "pushes" / path.name / "lock")
+            if not pushing and _is_quiet(path):
+                yield Leftover("scratch", str(path), local_size(path), "of a push that was cut off")
+        for path in _entries(folder / "search"):
+            if path.name not in self._datasets and _is_quiet(path):
+                yield Leftover("scratch", str(path), local_size(path), "of a dataset that is gone")
+
+    def _why_scratch(self, path: Path) -> str | None:
+        name = path.name
+        if name in self._runs:
+            return self._why_training(self._runs[name])
+        if not _is_quiet(path):
+            return None
+        if name.startswith("run-"):
+            return "of a run that is gone"
+        if name.startswith("export-"):
+            export = self._exports.get(name.removeprefix("export-"))
+            return None if export is not None and export.progress().is_active else "of an export that was cut off"
+        return "of a map that was cut off" if name.startswith("map-") else None
+
+    def _why_training(self, record: RunRecord) -> str | None:
+        if record.is_active:
+            return None
+        if record.status == "succeeded":
+            return "of a run that has ended"
+        return f"of a run that is {record.status}: it can be resumed, but from its start" if self._checkpoints else None
+
+    def _uploads(self) -> Iterator[Leftover]:
+        for path in _entries(self._context.settings.home_folder / "uploads"):
+            if _is_quiet(path, _UPLOAD_SECONDS):
+                yield Leftover("upload", str(path), local_size(path), "that was never imported")
+
+    def _unfinished(self) -> Iterator[Leftover]:
+        for export in self._exports.values():
+            if not is_remote(export.folder) and not export.progress().is_active:
+                path = temporary_folder(export.folder, export.id)
+                if path.exists() and _is_quiet(path):
+                    yield Leftover("unfinished", str(path), local_size(path), "of an export that was cut off")
+        if not self._context.files.is_local:
+            return
+        root = Path(self._context.files.root)
+        for name in ("datasets", "runs", "exports", "proofs", "pushes", "measurements"):
+            for path in sorted((root / name).rglob("*.tmp")):
+                inside = any(parent.suffix == ".tmp" for parent in path.parents)
+                known = any(path == temporary_folder(export.folder, export.id) for export in self._exports.values())
+                if not inside and not known and _is_quiet(path):
+                    yield Leftover("unfinished", str(path), local_size(path), "whose writing was cut off")
+
+    def _orphans(self) -> Iterator[Leftover]:
+        files, layout = self._context.files, self._layout
+        folders: list[tuple[str, str]] = []
+        if not self._foreign():
+            names = [name for name in files.list(files.path("runs")) if name not in self._runs]
+            folders += [(files.path("runs", name), "of a run that is gone") for name in names if _is_old(name)]
+        for name in files.list(layout.exports):
+            if name not in self._exports and _is_old(name):
+                folders.append((layout.export(name).folder, "of an export that was cut off"))
+        for name in files.list(files.path("pushes")):
+            if name not in self._exports and _is_old(name):
+                folders.append((layout.push(name).folder, "of an export that is gone"))
+        for name in files.list(files.path("measurements")):
+            if not any(name.startswith(f"{dataset}-") for dataset in self._datasets):
+                folders.append((files.path("measurements", name), "of a dataset that is gone"))
+        folders += self._trainings()
+        for path, why in folders:
+            yield Leftover("orphan", path, files.size(path), why, is_local=False)
+
+    def _trainings(self) -> list[tuple[str, str]]:
+        """Results of trainings whose run is gone and that no proof names."""
+        files, folder = self._context.files, self._context.files.path("proofs", "trainings")
+        names = files.list(folder)
+        if not names or self._foreign():
+            return []
+        used = {f"{entry.key}.json" for proof in list_proofs(self._context, deleted=True) for entry in proof.trainings}
+        paths = [f"{folder}/{name}" for name in names if name not in used]
+        return [
+            (path, "of a proof that is gone") for path in paths if files.read_json(path)["run_id"] not in self._runs
+        ]
+
+    def _foreign(self) -> bool:
+        """Whether the database is another workspace's: it knows none of the runs that there are."""
+        folders = self._context.files.list(self._context.files.path("runs"))
+        return bool(folders) and self._runs.keys().isdisjoint(folders)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_quiet(path: Path, seconds: float = _QUIET_SECONDS) -> bool:
+    """Whether nothing in it was written for so long."""
+    times = [entry.lstat().st_mtime for entry in (path, *path.rglob("*")) if entry.is_symlink() or entry.exists()]
+    return time.time() - max(times, default=0.0) > seconds
+
+
+def _is_old(name: str) -> bool:
+    """Whether the time in an id was long ago; an id without one is never old."""
+    try:
+        made = datetime.strptime("-".join(name.split("-")[1:3]), _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return datetime.now(UTC) - made > timedelta(seconds=_UPLOAD_SECONDS)
