@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diet_explorer.data.short_names import cut_middle
+from diet_explorer.data.short_names import short_names
 from diet_explorer.errors import DietExplorerError, ReadingError, cut
 
 if TYPE_CHECKING:
@@ -92,10 +92,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     Names of classes are cut in their middle, so that long ones do not push what follows off the screen.
     """
     cells = [["" if cell is None else _one_line(str(cell)) for cell in row] for row in rows]
-    for number, name in enumerate(columns):
-        if name in _CLASS_COLUMNS:
-            for row in cells:
-                row[number] = cut_middle(row[number], _CLASS_CHARACTERS)
+    named = [number for number, name in enumerate(columns) if name in _CLASS_COLUMNS]
+    titles = short_names((row[number] for row in cells for number in named), _CLASS_CHARACTERS)
+    for row in cells:
+        for number in named:
+            row[number] = titles[row[number]]
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console

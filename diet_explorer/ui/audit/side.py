@@ -12,7 +12,7 @@ from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import Review, jump_to
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.drawing.table import TableState, examples_table
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -21,6 +21,7 @@ _LAST = 10
 _CHARACTERS = 60
 _WITNESS_TITLES = {entry.name: entry.title for entry in WITNESSES}
 _HEAD = (("when", "When", ""), ("text", "Example", ""), ("what", "Decision", ""))
+_LABEL_CHARACTERS = 12
 _SHORT = {"relabel": "→", "keep": "keep", "exclude": "exclude", "unsure": "unsure", "undo": "undone"}
 
 
@@ -97,5 +98,5 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
 
 def _what(event: DecisionEvent) -> str:
     if event.action == "relabel":
-        return "→ one each" if event.labels is not None else f"→ {event.label}"
+        return "→ one each" if event.labels is not None else f"→ {cut_name(str(event.label), _LABEL_CHARACTERS)}"
     return _SHORT.get(event.action, event.action)

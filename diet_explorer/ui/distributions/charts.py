@@ -19,6 +19,7 @@ from diet_explorer.ui.drawing.density import heat_cells
 from diet_explorer.ui.drawing.plain import in_chart, name_in_chart
 
 _SCALE = [(step / 8, cividis(step / 8)) for step in range(9)]
+_BALANCED = 8  # classes in a chart of shares; of more, those that differ most
 _ROOM = 0.92  # of the width between two checkpoints that the violins take
 _SMOOTHING = np.array([1.0, 2.0, 1.0]) / 4.0
 
@@ -135,8 +136,9 @@ def worst_balance(shares: pd.DataFrame, colours: Mapping[str, str], *, title: st
     groups = list(dict.fromkeys(shares["group"]))
     totals = shares.groupby("group")["count"].transform("sum")
     shares = shares.assign(share=shares["count"] / totals.where(totals > 0, 1))
+    drawn = _most_shifted(shares)
     figure = go.Figure()
-    for label, part in shares.groupby("label", sort=False):
+    for label, part in drawn.groupby("label", sort=False):
         name = name_in_chart(str(label))
         figure.add_bar(
             x=part["group"],
@@ -146,13 +148,27 @@ def worst_balance(shares: pd.DataFrame, colours: Mapping[str, str], *, title: st
             customdata=part["count"],
             hovertemplate=f"%{{x}}, {name}<br>%{{y:.1%}} · %{{customdata:,}} examples<extra></extra>",
         )
-    every = shares[shares["group"] == groups[-1]]["share"].tolist()
+    every = drawn[drawn["group"] == groups[-1]]["share"].tolist()
     for level in np.cumsum(every)[:-1]:
         figure.add_hline(y=float(level), line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})
     figure.update_layout(**layout(220, barmode="stack", bargap=0.2))
     figure.update_xaxes(**axis("Checkpoint (epochs)", type="category", tickangle=0))
     figure.update_yaxes(**axis("Share of these examples", tickformat=".0%", range=[0, 1], nticks=5))
     draw_chart(figure, title=title, note=note, key=key, table=lambda: shares)
+
+
+def _most_shifted(shares: pd.DataFrame) -> pd.DataFrame:
+    """The classes whose shares differ most from those of all examples, the others as one; all where they are few."""
+    if shares["label"].nunique() <= _BALANCED + 1:
+        return shares
+    table = shares.pivot_table(index="label", columns="group", values="share", fill_value=0.0, sort=False)
+    every = table[shares["group"].iloc[-1]]
+    shift = table.sub(every, axis=0).abs().max(axis=1)
+    kept = shift.nlargest(_BALANCED).index
+    is_kept = shares["label"].isin(kept)
+    others = shares[~is_kept].groupby("group", sort=False)[["count", "share"]].sum().reset_index()
+    others["label"] = f"{shares['label'].nunique() - len(kept):,} other classes"
+    return pd.concat([shares[is_kept], others[shares.columns]], ignore_index=True)
 
 
 def correlation_map(

@@ -15,7 +15,7 @@ from diet_explorer.ui.drawing.markup import bar, chip, help_mark, highlighted, s
 from diet_explorer.ui.drawing.plain import class_titles, escape
 
 _SHOWN_CLASSES = 5
-_NAME_CHARACTERS = 24
+_NAME_CHARACTERS = 20
 
 
 def card_html(

@@ -24,7 +24,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _OUTCOME = "decision-outcome"
-_TITLE_CHARACTERS, _LISTED_CHARACTERS = 22, 60
+_TITLE_CHARACTERS, _LISTED_CHARACTERS = 16, 60
 _VERBS = (("keep", "Keep", "Q"), ("accept", "Accept", "W"), ("exclude", "Exclude", "E"), ("unsure", "Unsure", "N"))
 
 
