@@ -14,7 +14,7 @@ from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.ui.drawing.plain import class_titles
+from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.controls import mirrored
