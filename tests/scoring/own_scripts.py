@@ -72,6 +72,7 @@ class Script:
         kind: type[Trainer] = Trainer,
         collator: Any = None,
         tokenizer: Any = "its own",
+        evaluation: Any = None,
         **arguments: Any,
     ) -> Trainer:
         """Dropout on, shuffled batches, the library's own collator."""
@@ -93,6 +94,7 @@ class Script:
             model=self.model() if model is None else model,
             args=TrainingArguments(**{**settings, **arguments}),
             train_dataset=self.examples() if data is None else data,
+            eval_dataset=evaluation,
             data_collator=collator or DataCollatorWithPadding(own),
             processing_class=own if tokenizer == "its own" else tokenizer,
             callbacks=list(callbacks),
