@@ -70,7 +70,7 @@ def check_set_up(args: TrainingArguments, model: Any) -> None:
 
 def check_problem(model: nn.Module) -> None:
     """ModelError where the model says that it learns several labels per text, or numbers."""
-    config = getattr(model, "config", None)
+    config = getattr(unwrap(model), "config", None)
     problem = getattr(config, "problem_type", None)
     if problem not in _NO_PROBLEM:
         what = "a sigmoid per class, no softmax over them" if problem.startswith("multi") else "a number, no class"

@@ -18,6 +18,7 @@ from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError
+from diet_explorer.scoring.gradients.frozen_model import unwrap
 from diet_explorer.scoring.isolation import from_first_process, of_all_processes, same_random_numbers
 from diet_explorer.scoring.own_checks import check_labels, check_problem, check_set_up, class_order, probe
 from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
@@ -261,13 +262,13 @@ class ScoreRecorder(TrainerCallback):
         encoded = encode_examples(self._files, self._manifest, tokenizer, self._max_length)
         collator = PaddingCollator.of(tokenizer)
         use = probe(model, encoded, collator, self._grand)
-        model_config = getattr(model, "config", None)
+        model_config = getattr(unwrap(model), "config", None)
         order = class_order(self._manifest.classes, model_config, use.classes)
         schedule = OwnSchedule.of(args, state, loader, len(encoded.rows_of_split(TRAIN)))
         checkpoints = schedule.checkpoints(self._checkpoints)
         config = RunConfig(
             dataset_id=self._manifest.id,
-            model=str(getattr(model_config, "_name_or_path", "") or type(model).__name__),
+            model=str(getattr(model_config, "_name_or_path", "") or type(unwrap(model)).__name__),
             epochs=max(1, math.ceil(schedule.end)),
             ends_at=None if schedule.end.is_integer() else schedule.end,
             checkpoints=checkpoints,

@@ -31,7 +31,7 @@ def settled(context: Context, record: RunRecord) -> RunRecord:
         record.id, "interrupted", error=error, remedy=GOES_ON, at=since, only_from={"running"}
     ):
         forget_presence(context.settings, record.id)
-    return context.records.get(record.id)
+    return context.records.get(record.id, deleted=True)
 
 
 def notes_on(

@@ -1,9 +1,6 @@
 """How trainings of one's own end: well, by an error, by a kill, or going on; and that nothing of ours ends one."""
 
 import errno
-import multiprocessing
-import os
-import signal
 
 import pytest
 import torch
@@ -116,25 +113,6 @@ def test_an_error_in_the_training_closes_the_run_with_its_words(script, error, s
     assert run.status == status and words in (run.error or "")
     assert "resume_from_checkpoint" in (run.remedy or "")
     assert run.landed() == {0: [0.0, 0.25, 0.5]}
-
-
-def killed_script(script):
-    recorder = script.recorder("killed")
-    script.trainer([recorder, After(3, lambda: os.kill(os.getpid(), signal.SIGKILL))]).train()
-
-
-def test_a_killed_script_is_told_from_a_living_one_and_can_be_closed(script):
-    process = multiprocessing.get_context("fork").Process(target=killed_script, args=(script,))
-    process.start()
-    process.join()
-    run = next(run for run in script.workspace.runs() if run.name == "killed")
-    assert run.status == "interrupted" and "ended before its training did" in (run.error or "")
-    assert run.landed() == {0: [0.0, 0.25, 0.5]}
-    status = inside("status", run.id, home=script.workspace.settings.home)
-    assert "interrupted" in status.stdout and "No worker" not in status.stdout
-    closed = inside("cancel", run.id, home=script.workspace.settings.home)
-    assert closed.returncode == 0 and "what has landed stays readable" in closed.stdout
-    assert run.refresh().status == "cancelled"
 
 
 def test_a_living_script_is_shown_and_trains_on_when_its_run_is_closed(script, monkeypatch):

@@ -1,10 +1,12 @@
 """Which models of one's own are scored, by which head, and which are refused before the first step."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModel, TrainerCallback
+from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerState
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from diet_explorer.errors import ModelError
@@ -164,16 +166,12 @@ def test_what_cannot_be_scored_is_refused_before_the_first_step(script, what):
 
 
 def test_setfit_and_shared_weights_are_refused_in_one_line(script):
-    trainer = script.trainer()
     for model, settings, words in (
         (SetFitModel(), {}, "SetFitModel is trained to embed texts"),
         (object(), {}, "is no torch.nn.Module"),
         (script.model(), {"fsdp": "full_shard"}, "shares its weights among processes .FSDP."),
         (script.model(), {"deepspeed": {"zero_optimization": {}}}, "DeepSpeed"),
     ):
-        for name, value in settings.items():
-            setattr(trainer.args, name, value)
+        args = SimpleNamespace(**{"fsdp": None, "deepspeed": None, "process_index": 0, **settings})
         with pytest.raises(ModelError, match=words):
-            script.recorder().on_train_begin(trainer.args, trainer.state, trainer.control, model=model)
-        for name in settings:
-            setattr(trainer.args, name, None)
+            script.recorder().on_train_begin(args, TrainerState(), TrainerControl(), model=model)

@@ -22,7 +22,7 @@ from transformers import (
 from diet_explorer import ScoreRecorder, Workspace
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring.own_checks import class_order
-from tests.tiny_runs import save_sentences
+from tests.tiny_runs import inside, save_sentences
 
 
 @pytest.fixture(scope="module")
@@ -212,14 +212,14 @@ def test_two_processes_share_the_scoring_and_one_writes(made):
     assert json.loads(json.dumps(run.log()))
 
 
-def test_a_script_that_dies_leaves_an_interrupted_run_not_an_endless_one(made):
+def test_a_killed_script_is_told_from_a_living_one_and_can_be_closed(made):
     workspace, dataset, model, folder = made
     script = folder / "dies.py"
     dying = SCRIPT.replace(
         "recorder = ",
-        "class Dies(TrainerCallback):\n    def on_step_end(self, *a, **k): raise SystemExit(3)\nrecorder = ",
+        "class Dies(TrainerCallback):\n    def on_step_end(self, *a, **k): os.kill(os.getpid(), 9)\nrecorder = ",
     ).replace("callbacks=[recorder]", "callbacks=[recorder, Dies()]")
-    script.write_text(dying.replace("two processes", "dies"))
+    script.write_text(dying.replace("two processes", "killed"))
     done = subprocess.run(
         [sys.executable, str(script), workspace.settings.home, dataset.id, str(model), str(folder / "out")],
         capture_output=True,
@@ -228,7 +228,12 @@ def test_a_script_that_dies_leaves_an_interrupted_run_not_an_endless_one(made):
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert done.returncode == 3, done.stderr[-2000:]
-    run = next(run for run in workspace.runs() if run.name == "dies")
-    assert run.status == "interrupted" and "was interrupted (SystemExit)" in (run.error or "")
+    assert done.returncode == -9, done.stderr[-2000:]
+    run = next(run for run in workspace.runs() if run.name == "killed")
+    assert run.status == "interrupted" and "ended before its training did" in (run.error or "")
     assert run.landed() == {0: [0.0]}
+    status = inside("status", run.id, home=workspace.settings.home)
+    assert "interrupted" in status.stdout and "No worker" not in status.stdout
+    closed = inside("cancel", run.id, home=workspace.settings.home)
+    assert closed.returncode == 0 and "what has landed stays readable" in closed.stdout
+    assert run.refresh().status == "cancelled"

@@ -64,7 +64,7 @@ def test_early_stopping_says_where_the_training_ended(script, tmp_path):
     run = script.record(
         callbacks=[EarlyStoppingCallback(1)],
         num_train_epochs=30,
-        learning_rate=0.5,
+        learning_rate=0.0,  # nothing gets better
         eval_strategy="epoch",
         save_strategy="epoch",
         load_best_model_at_end=True,

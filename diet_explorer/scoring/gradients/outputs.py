@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from transformers.utils import ModelOutput
 
 from diet_explorer.errors import ModelError
 from diet_explorer.scoring.gradients.parameter_groups import classifier
@@ -46,7 +47,10 @@ class CallForm:
 
 def logits_of(model: nn.Module, output: object) -> Tensor:
     """Logits (B, K) from what `model` returned: a tensor, an object or mapping with ``logits``, or a tuple or mapping
-    of which the first tensor of that form is taken; ModelError where there are none."""
+    of which the first tensor of that form is taken.
+
+    ModelError where there are none.
+    """
     logits = _candidate(output)
     if not isinstance(logits, Tensor) or logits.dim() != 2:
         raise ModelError(
@@ -60,7 +64,7 @@ def _candidate(output: object) -> object:
     if isinstance(output, Tensor):
         return output
     named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    if named is not None:
+    if named is not None or isinstance(output, ModelOutput):
         return named
     parts = list(output.values()) if isinstance(output, Mapping) else output
     if not isinstance(parts, list | tuple):
