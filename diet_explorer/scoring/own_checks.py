@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from diet_explorer.errors import ModelError
 from diet_explorer.scoring.gradients.frozen_model import held, trainable, unwrap
 from diet_explorer.scoring.gradients.head import find_head, nothing_chosen
 from diet_explorer.scoring.gradients.outputs import CallForm, logits_of
+from diet_explorer.scoring.gradients.parameter_groups import classifier
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.encoding import EncodedExamples
@@ -75,6 +77,15 @@ def check_problem(model: nn.Module) -> None:
     if problem not in _NO_PROBLEM:
         what = "a sigmoid per class, no softmax over them" if problem.startswith("multi") else "a number, no class"
         raise ModelError(f"The model's problem_type is {problem}: {what}.", ONE_LABEL_ONLY)
+
+
+def check_columns(args: TrainingArguments, model: nn.Module) -> None:
+    """ModelError where the Trainer would drop every column of the training data, since ``forward`` names none."""
+    if args.remove_unused_columns and _names_nothing(unwrap(model)):
+        raise ModelError(
+            f"The Trainer gives {type(unwrap(model)).__name__} no column of the data: its forward names none of them.",
+            "Name input_ids, attention_mask and labels in forward, or set remove_unused_columns=False.",
+        )
 
 
 def check_labels(args: TrainingArguments, loader: Any) -> None:
@@ -139,6 +150,12 @@ def class_order(classes: Sequence[str], model_config: Any, outputs: int) -> NDAr
         f"The model's classes ({', '.join(names.values())}) are not the dataset's ({', '.join(classes)}).",
         "Set model.config.id2label and label2id to the dataset's class names.",
     )
+
+
+def _names_nothing(model: nn.Module) -> bool:
+    """Whether a model's ``forward`` takes its inputs as keywords of any name only."""
+    kinds = {parameter.kind for parameter in inspect.signature(classifier(model).forward).parameters.values()}
+    return kinds <= {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
 
 
 def _called(model: nn.Module, batch: Mapping[str, Tensor], labels: Tensor) -> tuple[CallForm, Tensor]:

@@ -20,7 +20,14 @@ from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError
 from diet_explorer.scoring.gradients.frozen_model import unwrap
 from diet_explorer.scoring.isolation import from_first_process, of_all_processes, same_random_numbers
-from diet_explorer.scoring.own_checks import check_labels, check_problem, check_set_up, class_order, probe
+from diet_explorer.scoring.own_checks import (
+    check_columns,
+    check_labels,
+    check_problem,
+    check_set_up,
+    class_order,
+    probe,
+)
 from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
 from diet_explorer.scoring.own_schedule import OwnSchedule
 from diet_explorer.scoring.own_words import missing_words, words_of
@@ -252,6 +259,7 @@ class ScoreRecorder(TrainerCallback):
     ) -> _Prepared:
         check_set_up(args, model)
         check_problem(model)
+        check_columns(args, model)
         check_labels(args, loader)
         tokenizer = self._tokenizer or processing_class
         if not callable(tokenizer):

@@ -87,7 +87,13 @@ class SetFitModel:
 @pytest.mark.parametrize("kind", [Plain, WithConfig, Dictionary, Pair, NeedsLabels])
 def test_modules_are_scored_by_the_layer_that_makes_the_logits(script, kind):
     module = kind(script.model_path)
-    run = script.record(model=module, recording={"grand": "all", "checkpoints": (1,)}, learning_rate=1e-2)
+    names_columns = kind not in (Dictionary, Pair)
+    run = script.record(
+        model=module,
+        recording={"grand": "all", "checkpoints": (1,)},
+        learning_rate=1e-2,
+        remove_unused_columns=names_columns,
+    )
     assert run.status == "succeeded"
     frame = run.scores()
     module.eval()
@@ -150,6 +156,7 @@ REFUSED = {
     "probabilities": (lambda s: {"model": Probabilities(s.model_path)}, "returns probabilities, not logits"),
     "other classes": (lambda s: {"model": s.model(num_labels=3)}, "3 classes, the dataset 2"),
     "no head": (lambda s: {"model": HeadWithin(s.model_path)}, "head of HeadWithin is not known"),
+    "no column": (lambda s: {"model": Dictionary(s.model_path)}, "gives Dictionary no column of the data"),
     "an encoder": (lambda s: {"model": AutoModel.from_pretrained(s.model_path)}, "does not return logits"),
 }
 
