@@ -28,6 +28,7 @@ _NO_PROBLEM = (None, "single_label_classification")
 _PROBABILITIES = {"SigmoidBackward0": "sigmoids", "SoftmaxBackward0": "probabilities"}
 _SAME_VALUES = ("ToCopyBackward0", "CloneBackward0", "ViewBackward0", "SqueezeBackward1", "SliceBackward0")
 _PROBE_ROWS = 2
+_ANY_NAMED = inspect.Parameter.VAR_KEYWORD
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,8 @@ def class_order(classes: Sequence[str], model_config: Any, outputs: int) -> NDAr
 
 def _names_nothing(model: nn.Module) -> bool:
     """Whether a model's ``forward`` takes its inputs as keywords of any name only."""
-    kinds = {parameter.kind for parameter in inspect.signature(classifier(model).forward).parameters.values()}
-    return kinds <= {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    parameters = list(inspect.signature(type(classifier(model)).forward).parameters.values())[1:]  # without self
+    return {parameter.kind for parameter in parameters} <= {_ANY_NAMED, inspect.Parameter.VAR_POSITIONAL}
 
 
 def _called(model: nn.Module, batch: Mapping[str, Tensor], labels: Tensor) -> tuple[CallForm, Tensor]:
