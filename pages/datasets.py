@@ -6,6 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.errors import ReadingError
+from diet_explorer.ui.datasets.reading_form import (
+    draw_encoding_question,
+    draw_header_question,
+    draw_names_question,
+    draw_reading_options,
+    options_for,
+    refused_choice,
+)
 from diet_explorer.ui.datasets.report import draw_charts, draw_figures, draw_notices, draw_set_aside
 from diet_explorer.ui.datasets.source_form import (
     OpenedSource,
@@ -13,7 +22,9 @@ from diet_explorer.ui.datasets.source_form import (
     draw_location,
     draw_mapping,
     draw_name,
+    draw_skipped_labels,
     forget_source,
+    import_source,
     opened,
 )
 from diet_explorer.ui.drawing import words
@@ -21,17 +32,18 @@ from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 from diet_explorer.ui.shell.bin import disk_use, draw_menu
-from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.boundary import error_boundary, show_error
 from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
-from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
 _TABS = {"list": "Datasets", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5
+_CELL_KINDS, _SHEET_KINDS = ("csv", "tsv"), ("xlsx",)
+_TEXT_KINDS = (*_CELL_KINDS, "jsonl", "json")
 
 
 def body(selection: Selection) -> None:
@@ -62,11 +74,19 @@ def _add() -> None:
     entry = mapping = None
     with left, error_boundary("source-error"), st.container(key="source"):
         location = draw_location()
-        entry = opened(location) if location else None
-        if entry is not None:
-            with st.container(key="source-preview"):
-                st.dataframe(_as_written(entry.preview.head(_PREVIEW_SHOWN)), hide_index=True)
+        entry = _opened(location) if location else None
+        if location and entry is not None:
+            if entry.readings:
+                readings = {header: _shown(preview) for header, preview in entry.readings.items()}
+                draw_header_question(location, readings, current=entry.source.has_header)
+            else:
+                with st.container(key="source-preview"):
+                    st.dataframe(_as_written(entry.preview.head(_PREVIEW_SHOWN)), hide_index=True)
             mapping = draw_mapping(entry)
+            kind = entry.source.kind
+            draw_reading_options(
+                location, text=kind in _TEXT_KINDS, cells=kind in _CELL_KINDS, sheet=kind in _SHEET_KINDS
+            )
     with right:
         if entry is None:
             st.html(
@@ -98,6 +118,7 @@ def _add() -> None:
                     with error_boundary("import-error"):
                         _import(entry, mapping, name)
                 draw_notices(report)
+                draw_skipped_labels(entry, mapping, report)
             with left, st.container(key="check-details"):
                 draw_charts(report, class_colours(list(report.classes)), key="check")
                 draw_set_aside(
@@ -107,22 +128,33 @@ def _add() -> None:
                 )
 
 
+def _opened(location: str) -> OpenedSource | None:
+    """What is at a location; where a choice of how to read it is missing, the message with the choice below it."""
+    refused = refused_choice()
+    if refused is not None:
+        show_error(refused, key="reading-error")
+    try:
+        return opened(location, options_for(location))
+    except ReadingError as error:
+        show_error(error, key="source-error")
+        if error.setting == "encoding":
+            draw_encoding_question(location)
+        else:
+            draw_names_question(location)
+        return None
+
+
+def _shown(preview: pd.DataFrame | str) -> pd.DataFrame | str:
+    return preview if isinstance(preview, str) else _as_written(preview)
+
+
 def _import(entry: OpenedSource, mapping: ColumnMapping, name: str | None) -> None:
     bar = st.progress(0.0, text="Importing …")
 
     def report(share: float, step: str) -> None:
         bar.progress(min(max(share, 0.0), 1.0), text=step)
 
-    dataset = open_workspace().import_dataset(
-        entry.source,
-        text=mapping.text,
-        label=mapping.label,
-        text_pair=mapping.text_pair,
-        id=mapping.id,
-        split=mapping.split,
-        name=name,
-        progress=report,
-    )
+    dataset = import_source(entry, mapping, name, report)
     forget_source()
     st.toast(f"Imported {dataset.rows:,} examples", icon=":material/check:")
     st.switch_page("pages/datasets.py", query_params=View(dataset=dataset.id, tab="list").to_query())
@@ -159,7 +191,7 @@ def _show(selection: Selection, dataset: Dataset) -> None:
                 query_params=View(dataset=dataset.id).to_query(),
                 disabled=not selection.runs,
             )
-        draw_notices(report)
+        draw_notices(report, is_imported=True)
         st.subheader("All datasets", anchor=False)
         for entry in selection.datasets:
             _line(entry, chosen=entry.id == dataset.id)

@@ -120,3 +120,49 @@ def test_the_report_of_a_dataset_lists_what_was_set_aside(filled, open_page):
     app.button(key="score-dataset").click().run()
     assert_calm(app)
     assert control(app.segmented_control, "score-tabs").value == "new"
+
+
+def test_a_first_line_that_looks_like_a_row_is_asked_about(empty, open_page, tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text("".join(f"{'ab'[n % 2]},some words of a text {n}\n" for n in range(60)))
+    app = choose_path(open_page("datasets"), path)
+    assert_calm(app)
+    question = next(radio for radio in app.radio if "header" in radio.label)
+    assert question.value is False
+    assert "usable rows of 60" in words_on(app)
+    assert "column 1" in words_on(app)
+    question.set_value(True).run()
+    assert_calm(app)
+    assert "usable rows of 59" in words_on(app)
+    next(radio for radio in app.radio if "header" in radio.label).set_value(False).run()
+    app.button(key="import-dataset").click().run()
+    assert_calm(app)
+    assert [dataset.rows for dataset in empty.datasets()] == [60]
+
+
+def test_the_encoding_is_asked_for_below_the_message(empty, open_page):
+    rows = "".join(f"words {n} caf\xe9,{'ab'[n % 2]}\n" for n in range(40))
+    app = open_page("datasets")
+    app.file_uploader(key="upload").set_value(("spam.csv", ("text,label\n" + rows).encode("cp1252"), "text/csv")).run()
+    message = app.error[0].value.replace("\\", "")
+    assert "The file spam.csv is not UTF-8 text" in message
+    assert control(app.selectbox, "ask-encoding-box").value == "cp1252"
+    app.button(key="read-encoding").click().run()
+    assert_calm(app)
+    assert "usable rows of 40" in words_on(app)
+    app.button(key="import-dataset").click().run()
+    (dataset,) = empty.datasets()
+    assert dataset.manifest.source["location"] == "spam.csv"
+
+
+def test_labels_that_are_none_are_left_out_by_a_click(empty, open_page, tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text("text,label\n" + "".join(f"words {n},{n % 3 - 1}\n" for n in range(60)))
+    app = choose_path(open_page("datasets"), path)
+    assert_calm(app)
+    assert "looks like a missing value" in words_on(app)
+    control(app.button_group, "skip-labels").set_value(["-1"]).run()
+    assert_calm(app)
+    assert "label left out: 20" in words_on(app)
+    app.button(key="import-dataset").click().run()
+    assert [dataset.classes for dataset in empty.datasets()] == [["0", "1"]]

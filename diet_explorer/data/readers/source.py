@@ -47,6 +47,7 @@ class Source(ABC):
 
     kind: str  # a short word for the format, such as csv
     typed: bool  # whether the columns have types of their own; if not, all columns are read as strings
+    has_header = True  # whether a first row named the columns, where the format may have one
 
     def __init__(self, location: str, name: str) -> None:
         self.location = location  # what the user named: a path, or hub:NAME

@@ -65,6 +65,7 @@ class SplitsSource(Source):
         self._split_column = "split" if "split" not in names else "split name"
         self._schema = {column: self._column(column) for column in self._own_columns()} if self.typed else {}
         self.notices = [notice for part in self._parts for notice in part.source.notices]
+        self.has_header = all(part.source.has_header for part in self._parts)
         for part in self._parts:
             self.aliases.update(part.source.aliases)
 

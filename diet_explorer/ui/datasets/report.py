@@ -13,6 +13,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape, visible
 
+_AGAIN = " Import the file again for that."
 _REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}
 
 
@@ -30,18 +31,20 @@ def draw_figures(report: ValidationReport) -> None:
     st.html(figures(entries))
 
 
-def draw_notices(report: ValidationReport) -> None:
-    """What stops the import, and what should be looked at, each with its remedy."""
+def draw_notices(report: ValidationReport, *, is_imported: bool = False) -> None:
+    """What stops the import, what should be looked at, each with its remedy, and how the source was read."""
     for kind, symbol, notices in (("refusal", "✕", report.refusals), ("warning", "!", report.warnings)):
         if notices:
             items = "".join(
                 f'<li class="de-{kind}"><b><span aria-hidden="true">{symbol}</span> {escape(message)}</b>'
-                f"<span>{escape(remedy)}</span></li>"
-                for message, remedy, _ in notices
+                f"<span>{escape(remedy)}{_AGAIN if setting and is_imported else ''}</span></li>"
+                for message, remedy, setting in notices
             )
             st.html(f'<ul class="de-notices" aria-label="{kind}s">{items}</ul>')
     if not report.refusals and not report.warnings:
         st.html('<p class="de-quiet">✓ Nothing to complain about.</p>')
+    if report.read_as:
+        st.html(f'<p class="de-quiet" aria-label="how it was read">{escape(" ".join(report.read_as))}</p>')
 
 
 def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
 from diet_explorer.data.readers.formats import formats_in_words
+from diet_explorer.data.readers.nested import NestedSource, nested_fields
 from diet_explorer.data.readers.opening import Source, open_source
+from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
-from diet_explorer.ui.datasets.uploads import drop_upload, keep_upload
+from diet_explorer.ui.datasets.uploads import called_as_uploaded, drop_upload, keep_upload
+from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.shell.workspace import open_workspace
+from diet_explorer.workspace.dataset import Dataset
 
 CHECKED_ROWS = 50_000
 _PREVIEW_ROWS = 20
@@ -29,7 +34,8 @@ _ROLES = (
     ("id", "Id", False),
     ("split", "Split", False),
 )
-_UPLOAD, _OPENED, _CHECKED = "kept-upload", "opened-source", "checked-source"
+_READING_ROWS = 3
+_UPLOAD, _OPENED, _CHECKED, _SKIPPABLE = "kept-upload", "opened-source", "checked-source", "skippable-labels"
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,10 @@ class OpenedSource:
 
     stamp: str
     source: Source
-    columns: list[str]
+    columns: list[str]  # with the fields inside their objects
     preview: pd.DataFrame
     guess: MappingGuess
+    readings: dict[bool, pd.DataFrame | str]  # the first rows with and without a header, or why not; where it is asked
 
 
 def draw_location() -> str | None:
@@ -74,25 +81,51 @@ def draw_location() -> str | None:
     return f"hub:{name.removeprefix('hub:')}" if name else None
 
 
-def opened(location: str) -> OpenedSource:
-    """Open a location once per session, and again when the file changes.
+def opened(location: str, options: ReadingOptions) -> OpenedSource:
+    """Open a location once per session, and again when the file or the choices change.
 
     Raises
     ------
     BadInputError
         There is nothing usable at that location.
     """
-    stamp = hashlib.sha256(f"{location} {_version(location)}".encode()).hexdigest()[:12]
+    stamp = hashlib.sha256(f"{location} {_version(location)} {options}".encode()).hexdigest()[:12]
     known: OpenedSource | None = st.session_state.get(_OPENED)
     if known is not None and known.stamp == stamp:
         return known
-    with st.spinner("Reading the first rows …"):
-        source = open_source(location)
-        columns = source.columns()
+    with st.spinner("Reading the first rows …"), called_as_uploaded(_upload_path()):
+        source = open_source(location, options)
         preview = source.preview(_PREVIEW_ROWS)
-    entry = OpenedSource(stamp, source, columns, preview, guess_mapping(columns, preview))
+        fields = nested_fields(source)
+        columns = [name for column in source.columns() for name in fields.get(column, [column])]
+        is_asked = options.header is not None or any(notice.setting == "header" for notice in source.notices)
+        readings = _both_readings(location, options) if is_asked else {}
+        guess = _guess(source, columns)
+    entry = OpenedSource(stamp, source, columns, preview, guess, readings)
     st.session_state[_OPENED] = entry
     return entry
+
+
+def _both_readings(location: str, options: ReadingOptions) -> dict[bool, pd.DataFrame | str]:
+    readings: dict[bool, pd.DataFrame | str] = {}
+    for header in (True, False):
+        try:
+            readings[header] = open_source(location, replace(options, header=header)).preview(_READING_ROWS)
+        except BadInputError as error:
+            readings[header] = error.message
+    return readings
+
+
+def _guess(source: Source, columns: list[str]) -> MappingGuess:
+    """A mapping by names and values; fields inside objects go by the last part of their paths where that is unique."""
+    paths = [name for name in columns if name not in source.columns()]
+    preview = NestedSource(source, paths).preview(_PREVIEW_ROWS) if paths else source.preview(_PREVIEW_ROWS)
+    short = {name: name.rpartition(".")[2] if name in paths else name for name in columns}
+    names = list(short.values())
+    short = {name: word if names.count(word) == 1 else name for name, word in short.items()}
+    full = {word: name for name, word in short.items()}
+    guess = guess_mapping(list(full), preview[columns].rename(columns=short))
+    return MappingGuess(**{role: None if name is None else full[name] for role, name in asdict(guess).items()})
 
 
 def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
@@ -108,7 +141,30 @@ def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
                 key=f"map-{role}-{entry.stamp}",
                 placeholder="Choose" if needed else "none",
             )
-    return ColumnMapping(**chosen) if chosen["text"] is not None and chosen["label"] is not None else None
+    if chosen["text"] is None or chosen["label"] is None:
+        return None
+    skipped = st.session_state.get(_skip_key(entry, chosen["label"])) or ()
+    return ColumnMapping(**chosen, skip_labels=tuple(skipped))
+
+
+def draw_skipped_labels(entry: OpenedSource, mapping: ColumnMapping, report: ValidationReport) -> None:
+    """Offer to leave out, by one click each, the labels that look like none."""
+    seen: dict[str, list[str]] = st.session_state.setdefault(_SKIPPABLE, {})
+    key = _skip_key(entry, mapping.label)
+    seen[key] = list(dict.fromkeys([*seen.get(key, []), *report.no_labels, *mapping.skip_labels]))
+    if seen[key]:
+        with st.container(key="skip-labels"):
+            st.pills(
+                "Labels that are none: leave out their rows",
+                seen[key],
+                selection_mode="multi",
+                key=key,
+                format_func=visible,
+            )
+
+
+def _skip_key(entry: OpenedSource, label: str) -> str:
+    return f"skip-labels-{entry.stamp}-{label}"
 
 
 def draw_name(entry: OpenedSource) -> str | None:
@@ -125,10 +181,37 @@ def checked(entry: OpenedSource, mapping: ColumnMapping) -> ValidationReport:
     if known is not None and known[0] == stamp:
         report: ValidationReport = known[1]
         return report
-    with st.spinner("Checking the rows …"):
+    with st.spinner("Checking the rows …"), called_as_uploaded(_upload_path()):
         report = validate(entry.source, mapping, limit=CHECKED_ROWS)
     st.session_state[_CHECKED] = (stamp, report)
     return report
+
+
+def import_source(
+    entry: OpenedSource, mapping: ColumnMapping, name: str | None, progress: Callable[[float, str], None]
+) -> Dataset:
+    """Import what was opened under a mapping; an upload is known by its own name, not by the folder that keeps it.
+
+    Raises
+    ------
+    BadInputError
+        The source cannot be imported; see `Workspace.import_dataset`.
+    """
+    upload = _upload_path()
+    if upload is not None:
+        entry.source.location = entry.source.location.replace(str(upload), upload.name)
+    with called_as_uploaded(upload):
+        return open_workspace().import_dataset(
+            entry.source,
+            text=mapping.text,
+            label=mapping.label,
+            text_pair=mapping.text_pair,
+            id=mapping.id,
+            split=mapping.split,
+            skip_labels=mapping.skip_labels,
+            name=name,
+            progress=progress,
+        )
 
 
 def forget_source() -> None:
@@ -161,6 +244,11 @@ def _uploaded() -> str | None:
         kept = (file.file_id, keep_upload(settings, file.name, file))
         st.session_state[_UPLOAD] = kept
     return str(kept[1])
+
+
+def _upload_path() -> Path | None:
+    kept: tuple[str, Path] | None = st.session_state.get(_UPLOAD)
+    return None if kept is None else kept[1]
 
 
 def _version(location: str) -> str:

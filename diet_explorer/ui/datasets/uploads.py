@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from diet_explorer.config import Settings
+from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.files import explained
 
 STALE_SECONDS = 24 * 3600.0
@@ -38,6 +41,18 @@ def keep_upload(settings: Settings, name: str, stream: BinaryIO) -> Path:
             shutil.rmtree(own, ignore_errors=True)
             raise
     return target
+
+
+@contextmanager
+def called_as_uploaded(path: Path | None) -> Iterator[None]:
+    """Let errors name an upload as the person who brought it does, not by the server's folder that keeps it."""
+    try:
+        yield
+    except DietExplorerError as error:
+        if path is not None:
+            error.message = error.message.replace(str(path), path.name)
+            error.remedy = error.remedy.replace(str(path), path.name)
+        raise
 
 
 def drop_upload(path: Path) -> None:
