@@ -164,7 +164,7 @@ def draw_skipped_labels(entry: OpenedSource, mapping: ColumnMapping, report: Val
 
 
 def _skip_key(entry: OpenedSource, label: str) -> str:
-    return f"skip-labels-{entry.stamp}-{label}"
+    return f"skip-labels-{hashlib.sha256(f'{entry.stamp} {label}'.encode()).hexdigest()[:12]}"
 
 
 def draw_name(entry: OpenedSource) -> str | None:

@@ -1,0 +1,106 @@
+"""What labels mean: lists, placeholders, numbers written in two ways, names that look the same."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.labels import find_look_alikes, find_no_labels, parse_list
+from diet_explorer.data.readers.opening import open_source
+from diet_explorer.data.report import ValidationReport
+from diet_explorer.data.validation import validate
+from diet_explorer.errors import BadInputError
+from tests.data.importer import MAPPING, Importer
+
+
+def report_of(importer: Importer, labels: list[str], mapping: ColumnMapping = MAPPING) -> ValidationReport:
+    content = "text,label\n" + "".join(f"some words {n},{label}\n" for n, label in enumerate(labels * 10))
+    return validate(importer.open("t.csv", content), mapping)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_lists_of_one_label_are_unpacked(importer: Importer, kind: str) -> None:
+    labels = [["pos"], ["neg"], [], ["pos", "neg"]] * 5
+    path = importer.folder / f"t.{kind}"
+    if kind == "jsonl":
+        path.write_text("".join(json.dumps({"text": f"w {n}", "label": v}) + "\n" for n, v in enumerate(labels)))
+    elif kind == "csv":
+        path.write_text("text,label\n" + "".join(f'w {n},"{v}"\n' for n, v in enumerate(labels)))
+    else:
+        pq.write_table(pa.table({"text": [f"w {n}" for n in range(20)], "label": labels}), path)
+    report = validate(open_source(path), MAPPING)
+    assert list(report.classes) == ["neg", "pos"]
+    assert report.set_aside == {"empty label": 5, "several labels": 5}
+    assert any("multi-label" in notice.message for notice in report.warnings)
+
+
+def test_fields_inside_objects_are_named_by_their_paths(importer: Importer) -> None:
+    rows = [{"data": {"text": f"w {n}"}, "label": {"value": "ab"[n % 2]}} for n in range(20)]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    manifest = importer.run("t.jsonl", content, ColumnMapping("data.text", "label.value"))
+    assert (manifest.rows, manifest.classes) == (20, ["a", "b"])
+    assert importer.examples(manifest)[0]["text"] == "w 0"
+    with pytest.raises(BadInputError, match=r"'data' holds objects.* Name a field inside them: data\.text"):
+        importer.run("t.jsonl", content, ColumnMapping("data", "label.value"))
+    with pytest.raises(BadInputError, match=r"label\.value"):
+        importer.run("t.jsonl", content, ColumnMapping("data.text", "label"))
+
+
+def test_placeholders_are_proposed_and_left_out_when_asked(importer: Importer) -> None:
+    report = report_of(importer, ["-1", "0", "1", "n/a"])
+    assert report.no_labels == ["n/a", "-1"]
+    assert [notice.setting for notice in report.warnings].count("skip_labels") == 2
+    mapping = ColumnMapping("text", "label", skip_labels=("-1", "n/a"))
+    skipped = report_of(importer, ["-1", "0", "1", "n/a"], mapping)
+    assert list(skipped.classes) == ["0", "1"]
+    assert skipped.set_aside == {"label left out": 20}
+    typo = report_of(importer, ["a", "b"], ColumnMapping("text", "label", skip_labels=("c",)))
+    assert any("No row has the label 'c'" in notice.message for notice in typo.warnings)
+
+
+def test_what_looks_like_no_label() -> None:
+    assert find_no_labels(["-", "yes", "no"]) == ["-"]
+    assert find_no_labels(["-1", "yes"]) == []
+    assert find_no_labels(["-2", "-1", "0", "1"]) == []
+    assert find_no_labels(["-100", "0", "1"]) == ["-100"]
+
+
+def test_labels_that_look_alike_are_written_out(importer: Importer) -> None:
+    assert find_look_alikes(["caf\xe9", "cafe\u0301", "spam", "spa\u200bm", "\u0430b", "ab", "A\xa0b", "a b"]) == [
+        ["caf\xe9", "cafe\u0301"],
+        ["spam", "spa\u200bm"],
+        ["\u0430b", "ab"],
+        ["A\xa0b", "a b"],
+    ]
+    messages = [notice.message for notice in report_of(importer, ["caf\xe9", "cafe\u0301"]).warnings]
+    assert any(r"'cafe\u0301', 'caf\xe9'" in message for message in messages)
+
+
+def test_the_same_number_written_in_two_ways_is_one_class_and_said(importer: Importer) -> None:
+    report = report_of(importer, ["0", "1.0", "1", "0.0"])
+    assert list(report.classes) == ["0", "1"]
+    assert any("same number" in notice.message for notice in report.warnings)
+    names = report_of(importer, ["1", "1.0", "spam"])
+    assert list(names.classes) == ["1", "1.0", "spam"]
+    assert any("same number: 1, 1.0" in notice.message for notice in names.warnings)
+    assert importer.run("v.csv", "text,label\na b,1.1\nc d,1.10\n").label_type == "string"
+
+
+@pytest.mark.parametrize(
+    ("label", "entries"),
+    [
+        ('["a"]', ["a"]),
+        ("['a', 'b']", ["a", "b"]),
+        ("['a' 'b']", ["a", "b"]),
+        ("[1]", ["1"]),
+        ("[]", []),
+        ("[CLS]", None),
+        ("a", None),
+    ],
+)
+def test_lists_as_programs_write_them(label: str, entries: list[str] | None) -> None:
+    assert parse_list(label) == entries
