@@ -9,8 +9,12 @@ import pytest
 from playwright.sync_api import expect
 
 from diet_explorer.analysis.filters import ExampleFilter
-from tests.browser.conftest import LiveServer, settled
+from diet_explorer.training.config import RunConfig
+from diet_explorer.ui.examples.keyed_classes import keyed_classes
+from tests.browser.conftest import LiveServer, known_as, settled
+from tests.synthetic import write_scores
 from tests.ui.conftest import fill
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -158,3 +162,35 @@ def test_a_deleted_dataset_is_named_with_what_goes_along_and_comes_back_by_undo(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".st-key-dataset-report")).to_be_visible()
     assert [entry.id for entry in app.workspace.runs()] == [run.id]
+
+
+def test_keys_stand_for_the_most_likely_of_many_classes(explored, new_page):
+    app, _ = explored
+    source = app.home.parent / "intents.csv"
+    names = [f"intent_{number % 12:03d}_about_something_specific" for number in range(60)]
+    pd.DataFrame({"text": [f"question {n}" for n in range(60)], "intent": names}).to_csv(source, index=False)
+    dataset = app.workspace.import_dataset(source, text="text", label="intent")
+    config = RunConfig(dataset_id=dataset.id, epochs=1, checkpoints=(1.0,))
+    run = app.workspace.create_run(config, name="intents", origin="job")
+    logits = np.random.default_rng(2).normal(size=(60, 12))
+    write_scores(app.workspace.context.files, dataset.manifest, run.id, 0, 1.0, logits)
+    app.workspace.context.records.set_status(run.id, "running")
+    app.workspace.context.records.set_status(run.id, "succeeded")
+
+    page = settled(new_page(f"{app.url}/audit?run={run.id}", storage_state=known_as("Zoë", app)))
+    card, keys = page.locator(".de-deck-card"), page.locator(".de-deck-classes button")
+    expect(keys).to_have_count(9)
+    row = int(card.get_attribute("data-row"))
+    keyed = keyed_classes(dataset, run.card(row), 1.0, None)
+    assert [key.get_attribute("data-label") for key in keys.all()] == list(keyed)
+    page.keyboard.press("3")
+    expect(card).not_to_have_attribute("data-row", str(row))
+    expect(page.locator(".de-deck-status")).to_contain_text("Saved")
+    event = dataset.ledger.events()[0]
+    assert (event.label, list(event.rows)) == (keyed[2], [row])
+    other = int(card.get_attribute("data-row"))
+    page.locator(".de-other").fill("intent_007_about_something_specific")
+    page.locator(".de-other").press("Enter")
+    expect(card).not_to_have_attribute("data-row", str(other))
+    expect(page.locator(".de-deck-status")).to_contain_text("Saved")
+    until(lambda: dataset.ledger.events()[0].rows[0] == other, "the second decision is stored")

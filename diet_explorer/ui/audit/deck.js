@@ -8,7 +8,7 @@ const DECISIONS = new Set(["keep", "relabel", "exclude", "unsure", "flag", "unfl
 
 const HELP = [
   ["Q", "Keep the given label"], ["W", "Accept the suggested label"], ["E", "Exclude the example"],
-  ["N", "Unsure"], ["1 – 9", "Give it that class"], ["F", "Flag it, or take the flag away"],
+  ["N", "Unsure"], ["1 – 9", "Give it that class: of many, the given one and the most likely"], ["F", "Flag it, or take the flag away"],
   ["→", "Leave it for later"], ["←", "Back to the one before"], ["Backspace", "Undo your last decision"],
   ["H", "This help"],
 ];
