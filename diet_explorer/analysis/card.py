@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diet_explorer.data.examples import read_example
+from diet_explorer.data.examples import plain_value, read_examples
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.value_texts import texts_of
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
@@ -32,6 +33,7 @@ class ExampleCard:
     label: str
     split: str
     metadata: dict[str, Any]
+    written: dict[str, str | None]  # the same as text: as in exports, and as filters take it
     # ``seed, checkpoint, predicted`` (class name) and every score; scores over the training are NaN before it began
     trajectories: pd.DataFrame
     # type of trajectory by seed up to its last checkpoint; None stands for the type that most seeds have
@@ -67,9 +69,11 @@ class ExampleCard:
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
     """Read one example and all that has landed of its scores; NotFoundError where the dataset has no such row."""
-    example = read_example(store.files, manifest.id, row)
-    if example is None:
+    found = read_examples(store.files, manifest.id, [row])
+    if not len(found):
         raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
+    columns = dict(zip(found.column_names, found.columns, strict=True))
+    example = {name: column[0].as_py() for name, column in columns.items() if not name.startswith(METADATA_PREFIX)}
     landed = store.landed()
     ranked = _ranked(store, landed, row)
     names = [name for name in catalogue.SCORE_NAMES if any(name in record for record in ranked)]
@@ -82,16 +86,20 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         text_pair=example.get("text_pair"),
         label=manifest.classes[example["label"]],
         split=example["split"],
-        metadata={
-            name.removeprefix(METADATA_PREFIX): value
-            for name, value in example.items()
-            if name.startswith(METADATA_PREFIX)
-        },
+        metadata=_further({name: plain_value(column) for name, column in columns.items()}),
+        written=_further({name: texts_of(column.combine_chunks())[0].as_py() for name, column in columns.items()}),
         trajectories=trajectories,
         types=_types(ranked),
         _classes=manifest.classes,
         _records=lru_cache(lambda checkpoint: _records(queries, store, row, checkpoint)),
     )
+
+
+def _further(values: dict[str, Any]) -> dict[str, Any]:
+    """Only the further columns, under their own names."""
+    return {
+        name.removeprefix(METADATA_PREFIX): value for name, value in values.items() if name.startswith(METADATA_PREFIX)
+    }
 
 
 def _records(queries: Queries, store: ScoreFiles, row: int, checkpoint: float) -> list[dict[str, Any]]:

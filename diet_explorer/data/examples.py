@@ -40,16 +40,8 @@ def read_examples(files: Files, dataset_id: str, rows: Sequence[int] | None = No
         return pa.concat_tables(parts)
 
 
-def read_example(files: Files, dataset_id: str, row: int) -> dict[str, Any] | None:
-    """The values of one row by the stored columns' names; None where there is no such row."""
-    table = read_examples(files, dataset_id, [row])
-    if not len(table):
-        return None
-    return {name: _value(table.column(number)) for number, name in enumerate(table.column_names)}
-
-
-def _value(column: pa.ChunkedArray) -> Any:
-    """The one value; as text where Python has none like it, such as a date after the year 9999."""
+def plain_value(column: pa.ChunkedArray) -> Any:
+    """The one value of a column; as text where Python has none like it, such as a date after the year 9999."""
     try:
         return column[0].as_py()
     except (ValueError, OverflowError):

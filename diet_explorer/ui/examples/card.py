@@ -13,6 +13,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, help_mark, highlighted, score_name, sparkline
 from diet_explorer.ui.drawing.plain import class_titles, escape
+from diet_explorer.ui.examples.facts import facts_html
 
 _SHOWN_CLASSES = 5
 _NAME_CHARACTERS = 20
@@ -55,7 +56,7 @@ def card_html(
         _bars(probabilities, card.label, colours),
         reasons,
         _scores(card, checkpoint, seed, percentiles),
-        _facts({"id": card.id, "split": card.split, **card.metadata}),
+        facts_html({"id": card.id, "split": card.split, **card.written}),
     ]
     return _article(card, parts)
 
@@ -72,7 +73,7 @@ def blind_card_html(
     Further columns stay hidden as well, since they may hold others' ratings.
     """
     given = f'<p class="de-verdict"><span>given</span> {chip(card.label, colours.get(card.label, OTHERS))}</p>'
-    return _article(card, [_texts(card, query, text_titles), given, _facts({"id": card.id, "split": card.split})])
+    return _article(card, [_texts(card, query, text_titles), given, facts_html({"id": card.id, "split": card.split})])
 
 
 def _article(card: ExampleCard, parts: Sequence[str]) -> str:
@@ -177,18 +178,3 @@ def _at(chosen: pd.DataFrame, name: str, checkpoint: float) -> tuple[float, floa
     """Mean and standard deviation over the seeds."""
     values = chosen.loc[chosen["checkpoint"] == checkpoint, name]
     return float(values.mean()), float(values.std(ddof=0))
-
-
-def _facts(facts: Mapping[str, object]) -> str:
-    cells = "".join(
-        f"<div><dt>{escape(str(name))}</dt><dd>{escape(_fact(value))}</dd></div>" for name, value in facts.items()
-    )
-    return f'<dl class="de-facts">{cells}</dl>'
-
-
-def _fact(value: object) -> str:
-    if value is None:
-        return words.NOT_THERE
-    if isinstance(value, float):
-        return words.whole(value) if value.is_integer() else words.three(value)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from diet_explorer.analysis.card import load_card
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.export.formats import EXPORT_FORMATS
 from tests.pruning.export.exporting import export_whole, imported
@@ -133,10 +134,10 @@ def test_the_manifest_says_what_stands_for_values(run, tmp_path):
 
 
 def test_the_card_has_every_further_column_under_its_own_name(run):
-    from diet_explorer.data.examples import read_example
-
-    example = read_example(run.context.files, run.dataset.id, 0)
-    assert example["meta.Case"] == "other" and example["meta.case"] == {"a": 1, "A": "x"}
+    card = load_card(run.context.queries, run.store, run.dataset.manifest, 0)
+    assert card.metadata["Case"] == "other" and card.metadata["case"] == {"a": 1, "A": "x"}
+    assert card.written["when"] == AS_TEXT["when"][0] and card.written["half"] == "0.0999755859375"
+    assert list(card.metadata) == list(card.written) == list(TYPES)
     frame = run.dataset.examples([2, 0, 2, 99])
     assert frame["row"].tolist() == [0, 2] and frame["meta.long"].tolist() == [2**63 - 1, -(2**63)]
     assert run.dataset.examples()["meta.unsigned"].tolist()[0] == 2**64 - 1
