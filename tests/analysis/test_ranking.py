@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,8 +98,6 @@ def test_missing_things_are_named(made):
 
 
 def test_a_range_over_words_is_refused(tmp_path):
-    import pyarrow as pa
-
     files = Files(tmp_path)
     manifest = write_dataset(files, ["a", "b"], [0, 1], ["x", "y"], metadata={"who": pa.array(["me", "you"])})
     write_scores(files, manifest, "r", 0, 1.0, np.eye(2))
@@ -122,3 +121,22 @@ def test_a_card_holds_every_seed_and_checkpoint(made):
     assert list(card.probabilities(0.5, seed=1).values()) == pytest.approx(shares[1].tolist())
     with pytest.raises(NotFoundError, match="no row 999"):
         load_card(Queries(files), ScoreFiles(files, "r"), manifest, 999)
+
+
+def test_columns_whose_names_differ_in_case_only_and_in_dots(tmp_path):
+    names = ["Source", "source", "SOURCE", "a", "a.b", 'q"uo`te', "x:y", ""]
+    metadata = {name: pa.array([f"{number} first", f"{number} second"]) for number, name in enumerate(names)}
+    metadata["n"], metadata["N"] = pa.array([2**60 + 1, 2**60 + 2]), pa.array([5, 6])
+    files = Files(tmp_path)
+    manifest = write_dataset(files, ["a", "b"], [0, 1], ["x", "y"], metadata=metadata)
+    write_scores(files, manifest, "r", 0, 1.0, np.eye(2))
+    ranking = Ranking(ScoreFiles(files, "r"), manifest, 1.0, None)
+    for number, name in enumerate(names):
+        for row, which in enumerate(("first", "second")):
+            asked = ExampleFilter(values=(MetadataValue(name, f"{number} {which}"),))
+            assert ranking.rows(ExampleFilter.from_query(asked.to_query())).tolist() == [row], name
+    for name, low, row in (("n", 2**60 + 2, 1), ("N", 6, 1)):
+        asked = ExampleFilter(metadata=(MetadataRange(name, low, low),))
+        assert ranking.rows(ExampleFilter.from_query(asked.to_query())).tolist() == [row]
+    card = load_card(Queries(files), ScoreFiles(files, "r"), manifest, 1)
+    assert card.metadata == {name: values[1].as_py() for name, values in metadata.items()}

@@ -167,3 +167,35 @@ def test_values_of_encoded_columns(workspace, tmp_path):
         writer.write_table(table)
     dataset = workspace.import_dataset(tmp_path / "t.arrow", text="text", label="label", id="id")
     assert dataset.classes == ["a", "b"] and dataset.examples()["id"].tolist()[0] == str(uuid.UUID(int=1))
+
+
+CLASSES = {
+    "1 and 1.0": (["1", "1.0", "2"], ["1", "1.0", "2"]),
+    "two ways to write a truth": (["True", "true", "false"], ["True", "true", "false"]),
+    "zeros": (["0", "-0", "1"], ["0", "-0", "1"]),
+    "long numbers": (["1152921504606846977", "1152921504606846978"], [2**60 + 1, 2**60 + 2]),
+    "numbers": (["1", "2", "2"], [1, 2, 2]),
+    "shares": (["1.0", "2.50", "1.0"], ["1.0", "2.50", "1.0"]),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_stay_apart(workspace, tmp_path, name):
+    labels, expected = CLASSES[name]
+    lines = [f"text {number},{label}\n" for number, label in enumerate(labels)]
+    (tmp_path / "labels.csv").write_text("text,label\n" + "".join(lines), encoding="utf-8")
+    run = imported(workspace, tmp_path / "labels.csv")
+    assert run.dataset.classes == sorted(set(labels), key=str) or name in ("zeros", "numbers", "long numbers")
+    table = pq.read_table(export_whole(run, tmp_path / "parquet", "parquet") / "train.parquet")
+    assert table["label"].to_pylist() == expected
+    rows = list(csv.DictReader((export_whole(run, tmp_path / "csv", "csv") / "train.csv").open(newline="")))
+    assert [row["label"] for row in rows] == labels
+    lines = (export_whole(run, tmp_path / "jsonl", "jsonl") / "train.jsonl").read_text().splitlines()
+    assert [json.loads(line)["label"] for line in lines] == expected
+
+
+def test_ids_and_texts_that_are_numbers_keep_their_letters(workspace, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text,label\n1.50,2.0,a\n2.5,1e5,b\n", encoding="utf-8")
+    run = imported(workspace, tmp_path / "t.csv", id="id")
+    rows = list(csv.DictReader((export_whole(run, tmp_path / "csv", "csv") / "train.csv").open(newline="")))
+    assert [(row["id"], row["text"]) for row in rows] == [("1.50", "2.0"), ("2.5", "1e5")]
