@@ -212,6 +212,10 @@ def _print_export(export: Export, plan: RunPlan, workspace: Workspace, as_json: 
     _print_counts(plan)
     if export.status == "succeeded":
         out.print_line(f"Wrote {export.folder} ({export.id})")
+        for column in export.manifest["columns"]:
+            if column["written"]:
+                out.print_line(f"Column {column['name']!r} ({column['type']}): {column['written']}.")
+        out.print_line(f"Read it as it is with: {export.reading_code}")
     else:
         from diet_explorer.jobs.slots import workers_in_words
 

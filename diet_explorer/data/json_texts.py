@@ -13,6 +13,9 @@ from diet_explorer.data.scalar_texts import is_text, scalar_texts, without_wrapp
 MOST_DIGITS = 15
 """Decimals of more digits are written as JSON strings, since readers take JSON's numbers for floats."""
 _ESCAPES = {character: json.dumps(character)[1:-1] for character in map(chr, range(0x20))}
+_NONE = pa.array([], pa.string())
+_MOST_BYTES = 1 << 23
+"""Of lists and structures so many bytes are written at once, since each of their numbers becomes a text of its own."""
 _CONTROLS = r"[\x00-\x1f]"
 
 
@@ -28,7 +31,9 @@ def json_texts(column: pa.Array, null: str | None = "null") -> pa.StringArray:
     null : str or None
         What stands for a missing value.
     """
-    texts = _texts(column)
+    parts = max(1, min(len(column), column.nbytes // _MOST_BYTES)) if pa.types.is_nested(column.type) else 1
+    step = max(1, -(-len(column) // parts))
+    texts = pa.concat_arrays([_texts(column.slice(start, step)) for start in range(0, len(column), step)] or [_NONE])
     return texts if null is None else pc.fill_null(texts, null)
 
 

@@ -18,6 +18,7 @@ from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target
 from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256
+from diet_explorer.pruning.export.reading import reading_code
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import Report, write_export
 from diet_explorer.pruning.plan import Plan
@@ -123,6 +124,11 @@ class Export:
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
         manifest: dict[str, Any] = self._context.files.read_json(path)
         return manifest
+
+    @property
+    def reading_code(self) -> str:
+        """The line of Python that reads its first split as it is; see `manifest` for the others."""
+        return reading_code(self.manifest)
 
     def wait(self, timeout: float | None = None) -> Export:
         """Block until it ends.

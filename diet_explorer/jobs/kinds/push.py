@@ -208,7 +208,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         manifest = checked_export(folder)
         report("Checking that it loads as exported", 0, 0)
         try:
-            check_loading(folder, manifest)
+            check_loading(folder, manifest, self._scratch())
         except ChangedByLoadingError as error:
             if manifest["options"]["format"] not in TEXT_FORMATS:
                 raise
@@ -221,10 +221,15 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
         try:
             self._write_parquet(manifest, copy, change)
-            check_loading(copy, checked_export(copy))
+            check_loading(copy, checked_export(copy), self._scratch())
             yield copy, f"Pushed in Parquet. {change.message}"
         finally:
             shutil.rmtree(copy, ignore_errors=True)
+
+    def _scratch(self) -> Path:
+        """The folder for what is gone after the push."""
+        self.settings.scratch_folder.mkdir(parents=True, exist_ok=True)
+        return self.settings.scratch_folder
 
     def _write_parquet(self, manifest: dict[str, Any], folder: Path, change: ChangedByLoadingError) -> None:
         """The rows of an export in Parquet; the reason why it must be refused where they can be had no more."""

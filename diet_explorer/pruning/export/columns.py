@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
@@ -42,6 +43,7 @@ class ExportColumns:
         self._selection = selection
         self._given = material.labels
         self._classes = pa.array(manifest.classes, pa.string())
+        self._is_json = options.format == "jsonl"
         self._ranking = _NOTHING_RANKED if plan.ranking is None else plan.ranking
         self._ranked_rows = self._ranking["row"].to_numpy()
         self._as_codes = options.format == "datasets" or (
@@ -100,10 +102,16 @@ class ExportColumns:
             else:
                 column = batch[METADATA_PREFIX + field.name if role == "metadata" else role]
                 column = as_exported(column)
+                self._note_unknown_numbers(field.name, column)
                 columns.append(column if column.type == field.type else column.cast(field.type))
         names = self.schema.names
         self._with_nulls |= {name for name, column in zip(names, columns, strict=True) if column.null_count}
         return pa.record_batch(columns, schema=self.schema)
+
+    def _note_unknown_numbers(self, name: str, column: pa.Array) -> None:
+        """Remember that a column has numbers which JSON does not know."""
+        if self._is_json and pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column)).as_py():
+            self._written[name] = "NaN and infinities as null"
 
     def facts(self) -> list[dict[str, Any]]:
         """``name, type, role, nulls, written`` of each column: the added ones have the role ``added``; whether a row

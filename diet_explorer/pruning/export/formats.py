@@ -21,8 +21,11 @@ from diet_explorer.data.value_texts import texts_of
 
 ExportFormat = Literal["csv", "jsonl", "parquet", "datasets"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"
+"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection), or that was made harmless.
+
+Such cells get an apostrophe in front; whoever takes one away from each cell that begins so has the texts again.
+"""
 
 
 class RowWriter(Protocol):

@@ -29,15 +29,23 @@ BATCH_ROWS = 32_768
 _SHOWN = 60
 
 
-def check_loading(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_loading(folder: Path, manifest: Mapping[str, Any], scratch: Path | None = None) -> None:
     """Load a finished export by its card, and hold what comes out against its files; memory stays flat.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : mapping
+        Its ``manifest.json``.
+    scratch : Path, optional
+        A folder for what the library makes of it, twice as large as the export; by default the system's.
 
     Raises
     ------
     ChangedByLoadingError
         Something comes out as another value; the message names the first one.
     """
-    with tempfile.TemporaryDirectory(prefix="diet-explorer-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="loading-", dir=scratch) as temporary:
         place = Path(temporary)
         loaded = _load(folder, manifest, place)
         for entry in manifest["files"]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 
 import pandas as pd
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.pruning.export.formats import FORMULA
 from diet_explorer.workspace.run import Run
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no spreadsheet runs them as formulas."
 
 
@@ -31,4 +32,4 @@ def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: 
 
 
 def _defused(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return f"'{value}" if isinstance(value, str) and re.match(FORMULA, value) else value

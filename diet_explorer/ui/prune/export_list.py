@@ -113,6 +113,7 @@ def _draw_details(export: Export) -> None:
     st.html(
         f'<p class="de-quiet">{escape(export.policy.describe())}</p>{figures(entries, live=True)}'
         f'<p class="de-path"><span class="de-quiet">Folder</span> <code>{escape(export.folder)}</code></p>'
+        f'<p class="de-path"><span class="de-quiet">Read it with</span> <code>{escape(export.reading_code)}</code></p>'
     )
     with st.container(key="export-actions", horizontal=True, vertical_alignment="center", gap="small"):
         _draw_download(export, size)

@@ -16,6 +16,7 @@ import pytest
 from diet_explorer.analysis.card import load_card
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.export.formats import EXPORT_FORMATS
+from diet_explorer.pruning.export.reading import reading_code
 from tests.pruning.export.exporting import export_whole, imported
 
 PAIRS = pa.map_(pa.string(), pa.int64())
@@ -167,6 +168,24 @@ def test_values_of_encoded_columns(workspace, tmp_path):
         writer.write_table(table)
     dataset = workspace.import_dataset(tmp_path / "t.arrow", text="text", label="label", id="id")
     assert dataset.classes == ["a", "b"] and dataset.examples()["id"].tolist()[0] == str(uuid.UUID(int=1))
+
+
+def test_the_line_that_reads_an_export_keeps_every_value(workspace, tmp_path, monkeypatch):
+    cells = ["code,text,label,big,share,good,note", "007,NA,01,1152921504606846977,0.5,true,", "1e5,2.0,1,,,,null"]
+    (tmp_path / "t.csv").write_text("\n".join(cells) + "\n", encoding="utf-8")
+    run = imported(workspace, tmp_path / "t.csv", id="code")
+    for form in EXPORT_FORMATS:
+        folder = export_whole(run, tmp_path / form, form)
+        code = reading_code(json.loads((folder / "manifest.json").read_bytes())).replace("FOLDER", str(folder))
+        monkeypatch.chdir(folder)
+        names = {"pandas": pd, "json": json, "datasets": __import__("datasets")}
+        found = eval(code, names)
+        rows = found["train"].data.table.to_pylist() if form == "datasets" else found.to_dict("records")
+        assert [row["code"] for row in rows] == ["007", "1e5"] and [row["text"] for row in rows] == ["NA", "2.0"]
+        assert [row["note"] for row in rows] == ["", "null"]
+        assert rows[0]["big"] == 2**60 + 1
+        if form != "datasets":
+            assert [row["label"] for row in rows] == ["01", "1"]
 
 
 CLASSES = {
