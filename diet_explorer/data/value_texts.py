@@ -45,6 +45,8 @@ def texts_of(column: pa.Array) -> pa.StringArray:
 
 def matches(column: pa.Array, wanted: Sequence[str]) -> pa.BooleanArray:
     """Which values are one of those that are meant by some texts, whichever way these are written."""
+    if pa.types.is_dictionary(column.type):
+        return pc.fill_null(matches(column.dictionary, wanted).take(column.indices), False)
     column = without_wrapping(column)
     masks = []
     for text in wanted:
