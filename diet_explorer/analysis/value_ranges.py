@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from diet_explorer.data.value_texts import read_number, read_value
 from diet_explorer.errors import BadInputError
-
-if TYPE_CHECKING:
-    from diet_explorer.analysis.matching import Mask
 
 End = int | float | str
 """An end of a range; a text holds a date, a time, a duration or a number of more digits than a float has."""
@@ -70,7 +67,7 @@ def describe_end(end: End) -> str:
     return repr(end).removesuffix(".0") if isinstance(end, float) else str(end)
 
 
-def in_range(column: pa.Array | pa.ChunkedArray, low: End | None, high: End | None, name: str) -> Mask:
+def in_range(column: pa.Array | pa.ChunkedArray, low: End | None, high: End | None, name: str) -> NDArray[np.bool_]:
     """Which values lie in [low, high]; every row where both ends are open, missing values too.
 
     Parameters
@@ -96,7 +93,7 @@ def in_range(column: pa.Array | pa.ChunkedArray, low: End | None, high: End | No
     return mask
 
 
-def _one_side(column: pa.Array | pa.ChunkedArray, end: End, is_low: bool, name: str) -> Mask:
+def _one_side(column: pa.Array | pa.ChunkedArray, end: End, is_low: bool, name: str) -> NDArray[np.bool_]:
     kind = column.type
     number = read_number(describe_end(end))
     if _is_number(kind) != (number is not None):
@@ -148,7 +145,7 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _mask(values: pa.Array | pa.ChunkedArray) -> Mask:
+def _mask(values: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
