@@ -19,7 +19,8 @@ CHECKPOINT_DIGITS = 4
 
 def default_checkpoints(epochs: int) -> tuple[float, ...]:
     """Where scores are taken by default: before training, at ¼ and ½ epoch, then after every epoch."""
-    return (0.0, 0.25, 0.5, *(float(epoch) for epoch in range(1, epochs + 1)))
+    last = min(epochs, MAX_EPOCHS)  # more are refused where the settings are checked, if there is memory left by then
+    return (0.0, 0.25, 0.5, *(float(epoch) for epoch in range(1, last + 1)))
 
 
 @dataclass(frozen=True)
