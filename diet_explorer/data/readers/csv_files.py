@@ -6,7 +6,6 @@ a careful reader in Python takes over, which sets aside the line with the broken
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +22,11 @@ from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_new
 from diet_explorer.data.readers.csv_dialect import NAMES, find_sep_line, guess_delimiter, inspect_quoting
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
-from diet_explorer.data.readers.header_looks import judge_first_row
+from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
 from diet_explorer.data.readers.mended_rows import MendedRows
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
-from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError, ReadingError
 
@@ -54,7 +52,6 @@ class CsvSource(Source):
         super().__init__(file.location, file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
-        self._options = options
         whole = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
         self._sep_line = find_sep_line(whole)
         beginning = whole if self._sep_line is None else whole[self._sep_line.characters :]
@@ -66,19 +63,15 @@ class CsvSource(Source):
         self._has_newlines_inside = quoting.has_newlines_inside
         self._first_line = 1 if self._sep_line is None else 1 + self._sep_line.lines
         first, rows = self._look_at_rows(beginning)
-        self.first_row = judge_first_row(first.cells or [], rows)
-        self.has_header = self._choose_header()
-        number = len(first.cells or []) if self.has_header else _usual_width([first.cells or [], *rows])
-        self._columns = _column_names(first.cells or [], number, options, named=self.has_header, location=self.location)
-        if not self.has_header and options.header is None:
-            self.aliases = _aliases(first.cells or [], self._columns)
+        header = settle_header(first.cells or [], rows, options, self.location)
+        self._has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
+        self.notices = header.notices
         skipped = 0 if self._sep_line is None else self._sep_line.characters
-        if self.has_header:
+        if self._has_header:
             self._first_line = first.line + first.lines
             skipped += first.end
         self._skipped_bytes = len(whole[:skipped].encode())
         self._mended = MendedRows(len(self._columns))
-        self.notices = list(self._about_header())
 
     def columns(self) -> list[str]:
         return list(self._columns)
@@ -92,41 +85,16 @@ class CsvSource(Source):
             said.append(f"Its first line, sep={self._sep_line.delimiter}, is no row: it names the delimiter.")
         if self._delimiter != ("\t" if self.kind == "tsv" else ","):
             said.append(f"Cells are separated by {NAMES.get(self._delimiter, repr(self._delimiter))}s.")
-        if not self.has_header:
-            said.append("The file has no header: its first line is a row.")
+        if not self._has_header:
+            said.append(WITHOUT_HEADER)
         if self._escapes:
             said.append('Backslashes escape quotes (\\"), as in files of MySQL, Spark or pandas with an escapechar.')
         return [*said, *self._mended.said()]
-
-    def _about_header(self) -> Iterator[Notice]:
-        """What a person should confirm about the first line."""
-        if self._options.header is not None or self._options.column_names is not None:
-            return
-        if not self.has_header:
-            yield Notice(
-                f"The first line looks like a row, not like names of columns: {self.first_row.reason}. It is read as a "
-                f"row, and the columns are called {self._columns[0]}, …",
-                "If that line names the columns, say that the file has a header.",
-                "header",
-            )
-        elif self.first_row.is_doubtful:
-            yield Notice(
-                f"The first line may be a row, not names of columns: {self.first_row.reason}. It is read as names.",
-                "If that line is a row, say that the file has no header.",
-                "header",
-            )
 
     def _choose_delimiter(self, beginning: str, *, is_tsv: bool) -> str:
         if self._options.delimiter is not None:
             return self._options.delimiter
         return guess_delimiter(beginning, is_tsv=is_tsv) if self._sep_line is None else self._sep_line.delimiter
-
-    def _choose_header(self) -> bool:
-        if self._options.header is not None:
-            return self._options.header
-        # Names that are given are more often those of a file without any.
-        doubtful = self.first_row.is_doubtful and self._options.column_names is not None
-        return not (self.first_row.is_data or doubtful)
 
     def _look_at_rows(self, beginning: str) -> tuple[Record, list[list[str]]]:
         """The first row that is not blank, and the cells of some rows below it."""
@@ -334,40 +302,6 @@ def _newlines_inside(table: pa.Table) -> npt.NDArray[np.int64]:
         if returns.any():
             count += returns - pc.count_substring(column, "\r\n").to_numpy()
     return count
-
-
-def _usual_width(rows: list[list[str]]) -> int:
-    widths = Counter(map(len, rows))
-    return max(widths, key=lambda width: (widths[width], width))
-
-
-def _column_names(cells: list[str], number: int, options: ReadingOptions, *, named: bool, location: str) -> list[str]:
-    """The names that were given, else those of the header, else numbered ones."""
-    if options.column_names is not None:
-        if len(options.column_names) != number:
-            raise ReadingError(
-                f"{location} has {number} columns, but {len(options.column_names)} column names are given.",
-                "Name every column once, in the order of the file.",
-                "column_names",
-            )
-        return list(options.column_names)
-    if not named:
-        return [f"column {number}" for number in range(1, number + 1)]
-    names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise ReadingError(
-            f"The header of {location} names column {repeated[0]!r} more than once.",
-            "Give each column a name of its own.",
-            "column_names",
-        )
-    return names
-
-
-def _aliases(cells: list[str], columns: list[str]) -> dict[str, str]:
-    """Columns by their cells in a first row that a person may have taken for the header."""
-    once = [cell for cell, count in Counter(cells).items() if count == 1 and cell.strip() and cell not in columns]
-    return {cell: columns[cells.index(cell)] for cell in once}
 
 
 def _looks_delimited(text: str, delimiters: str) -> bool:

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -18,7 +19,8 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
-from diet_explorer.data.readers.options import ReadingOptions
+from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
+from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.data.report import Notice
@@ -28,6 +30,7 @@ from diet_explorer.errors import BadInputError
 
 _MAX_CHARACTERS = 1 << 24
 _CHUNK = 1 << 20
+_ROWS_FOR_HEADER = 1_000
 _ZEROS = re.compile(r"0+")
 _MIDNIGHT = datetime.time()
 _DAMAGED = (
@@ -54,24 +57,31 @@ class ExcelSource(Source):
     typed = False
     kind = "xlsx"
 
-    def __init__(self, file: DataFile, sheet: str) -> None:
+    def __init__(self, file: DataFile, sheet: str, options: ReadingOptions = DEFAULT_OPTIONS) -> None:
         super().__init__(file.location, file.stem)
         self.sheet = sheet
         self._file = file
         self._has_formulas = _has_formulas(file)
-        header = next(((line, cells) for line, cells, _ in self._rows() if any(cells)), None)
-        if header is None:
+        filled = ((line, cells) for line, cells, _ in self._rows() if any(cells))
+        looked_at = [(line, _trimmed(cells)) for line, cells in islice(filled, _ROWS_FOR_HEADER)]
+        if not looked_at:
             raise BadInputError(f"The sheet {sheet!r} of {self.location} is empty.", "Name another sheet.")
-        self._header_line, cells = header
-        while not cells[-1]:
-            cells.pop()
-        self._columns = _column_names(cells, f"The sheet {sheet!r} of {self.location}")
+        (line, first), *rows = looked_at
+        width = max(len(cells) for _, cells in looked_at)
+        below = [[*cells, *[""] * (width - len(cells))] for _, cells in rows]
+        header = settle_header(first, below, options, f"Sheet {sheet!r} of {self.location}")
+        self._has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
+        self.notices = header.notices
+        self._first_line = line + 1 if header.is_there else line
 
     def columns(self) -> list[str]:
         return list(self._columns)
 
     def sha256(self) -> str:
         return self._file.sha256()
+
+    def read_as(self) -> list[str]:
+        return [] if self._has_header else [WITHOUT_HEADER]
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
@@ -85,7 +95,7 @@ class ExcelSource(Source):
         width = len(self._columns)
         blank: list[int] = []
         for line, cells, texts in self._rows():
-            if line <= self._header_line:
+            if line < self._first_line:
                 continue
             self.quoted_columns.update(self._columns[number] for number in texts if number < width)
             if not any(cells):
@@ -213,27 +223,27 @@ def _written(cell: Any) -> str | None:
     return str(value)
 
 
-def _column_names(cells: list[str | None], location: str) -> list[str]:
-    names = [(cell or "").strip() or f"column {number}" for number, cell in enumerate(cells, start=1)]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadInputError(f"{location} names column {name!r} more than once.", "Give each column its own name.")
-    return names
+def _trimmed(cells: list[str | None]) -> list[str]:
+    """The cells of a row without the empty ones at its end."""
+    written = [cell or "" for cell in cells]
+    while not written[-1]:
+        written.pop()
+    return written
 
 
 def _open(file: DataFile, options: ReadingOptions) -> Source:
     """Open the sheet that was asked for; else all sheets, if their names are splits; else the first that has rows."""
-    options.check("an Excel workbook", ("sheet",))
+    options.check("an Excel workbook", ("sheet", "header", "column_names"))
     if options.sheet is not None:
-        return ExcelSource(file, _asked_sheet(file, options.sheet))
+        return ExcelSource(file, _asked_sheet(file, options.sheet), options)
     sheets = sheets_with_rows(file)
     if not sheets:
         raise BadInputError(f"The workbook {file.location} has no rows.", "Give a workbook with a header and rows.")
     roles = {split_role(sheet) for sheet in sheets}
     if len(sheets) > 1 and TRAIN in roles and roles <= {TRAIN, VALIDATION, TEST}:
-        parts = [Part(ExcelSource(file, sheet), sheet, f"sheet {sheet}") for sheet in sheets]
+        parts = [Part(ExcelSource(file, sheet, options), sheet, f"sheet {sheet}") for sheet in sheets]
         return SplitsSource(parts, file.location, file.stem, ExcelSource.kind)
-    source = ExcelSource(file, sheets[0])
+    source = ExcelSource(file, sheets[0], options)
     if len(sheets) > 1:
         others = ", ".join(repr(sheet) for sheet in sheets[1:])
         source.notices.append(

@@ -79,6 +79,16 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_named(importer: Import
         importer.open("a.xlsx", content, sheet="Else")
 
 
+def test_a_sheet_without_a_header(importer: Importer) -> None:
+    rows = [[f"a film of number {n}, plot {n}", "good" if n % 2 else "bad", n] for n in range(30)]
+    content = saved(workbook(S=rows))
+    source = importer.open("a.xlsx", content)
+    assert (source.columns(), len(rows_of(source))) == (["column 1", "column 2", "column 3"], 30)
+    assert [notice.setting for notice in source.notices] == ["header"]
+    named = importer.open("a.xlsx", content, header=False, column_names=("text", "label", "n"))
+    assert rows_of(named)[0] == {"text": "a film of number 0, plot 0", "label": "bad", "n": "0"}
+
+
 def test_sheets_named_as_splits(importer: Importer) -> None:
     table = [["text", "label"], ["a", "x"]]
     source = importer.open("a.xlsx", saved(workbook(train=table, test=table)))
