@@ -52,6 +52,7 @@ class CsvSource(Source):
         super().__init__(file.location, file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
+        self._options = options
         whole = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
         self._sep_line = find_sep_line(whole)
         beginning = whole if self._sep_line is None else whole[self._sep_line.characters :]

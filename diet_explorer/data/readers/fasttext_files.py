@@ -12,7 +12,7 @@ from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
-from diet_explorer.data.set_aside import BadRow, Reason
+from diet_explorer.data.set_aside import BadRow, Reason, cut
 
 _PREFIX = "__label__"
 _FIRST = re.compile(rf"\s*((?:{_PREFIX}\S*(?:\s+|$))+)")
@@ -46,7 +46,7 @@ class FastTextSource(Source):
         self.fraction_read = 1.0
 
     def _rows(self) -> Iterator[tuple[int, tuple[str, str], int]]:
-        """Line, text and label, and characters of every line that is not blank; several labels stay apart by blanks."""
+        """Line, text and label, and characters of every line with one label or none."""
         for line, written in self._file.lines():
             if not written.strip():
                 self.set_aside(BadRow(line, Reason.BLANK_ROW, ""))
@@ -55,7 +55,10 @@ class FastTextSource(Source):
             text = written if marked is None else written[: marked.start()] + written[marked.end() :]
             labels = "" if marked is None else marked[1]
             names = [name.removeprefix(_PREFIX).rstrip(",") for name in labels.split()]
-            yield line, (text.strip(), " ".join(names)), len(written)
+            if len(names) > 1:
+                self.set_aside(BadRow(line, Reason.SEVERAL_LABELS, cut(written)))
+                continue
+            yield line, (text.strip(), "".join(names)), len(written)
 
 
 def _looks_like(text: str) -> bool:

@@ -144,7 +144,8 @@ def united(files: list[tuple[NamedFile, DataFile]], open_file: Open, tree: Tree,
     parts = [Part(open_file(data), None if only else file.split, _title_of(file, tree)) for file, data in files]
     if all(file.split is None for file, _ in files):
         _check_alike(parts, tree.location)
-    return SplitsSource(parts, tree.location, tree.name, tree.kind)
+    kinds = {part.source.kind for part in parts}
+    return SplitsSource(parts, tree.location, tree.name, kinds.pop() if len(kinds) == 1 else tree.kind)
 
 
 def _configuration(tree: Tree, config: str | None) -> Configuration | None:
