@@ -4,7 +4,7 @@
 # make clean  removes the environment and caches; the workspace stays
 
 # The first of these that can carry an environment is taken; PYTHON=/path/to/python names another.
-PYTHON ?= python3 python3.13 python3.12 python3.11 python
+PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14 python
 ARGS ?=
 GOAL ?= $(MAKECMDGOALS)
 VENV := .venv
@@ -40,10 +40,10 @@ clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find diet_explorer pages tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Prints what is wrong with a Python, nothing where it will do. Wheels of the pinned packages end with 3.13.
+# Prints what is wrong with a Python, nothing where it will do. The pinned packages have wheels up to 3.14.
 CHECK = import sys; v = sys.version_info; \
   v < (3, 11) and sys.exit("it is Python %d.%d, and 3.11 or newer is needed" % v[:2]); \
-  v >= (3, 14) and sys.exit("it is Python %d.%d, for which not all packages have wheels yet" % v[:2]); \
+  v >= (3, 15) and sys.exit("it is Python %d.%d, for which not all packages have wheels yet" % v[:2]); \
   lacks = [m for m in ("venv", "ensurepip", "ssl", "sqlite3", "bz2", "lzma", "ctypes") if not __import__("importlib.util", fromlist=["util"]).find_spec(m)]; \
   lacks and sys.exit("it lacks " + ", ".join(lacks) + " (on Debian and Ubuntu: apt install python3-venv)")
 
@@ -54,7 +54,7 @@ $(VENV)/.python:
 	  tried="$$tried  $$python: $$(echo "$$words" | tail -n 1)\n"; \
 	done; \
 	test -n "$$found" || { \
-	  echo "diet-explorer needs Python 3.11, 3.12 or 3.13. Of what was looked for" >&2; printf "$$tried" >&2; \
+	  echo "diet-explorer needs Python 3.11 to 3.14. Of what was looked for" >&2; printf "$$tried" >&2; \
 	  echo "Install one, or name it: make $(GOAL) PYTHON=/path/to/python3.13" >&2; exit 1; }; \
 	"$$found" -m venv $(VENV)
 	@touch $@
