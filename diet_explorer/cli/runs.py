@@ -12,6 +12,7 @@ from diet_explorer.cli import output as out
 from diet_explorer.cli.finding import find_run
 from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.files import bytes_in_words
 
 if TYPE_CHECKING:
     from diet_explorer.scoring.progress import RunProgress
@@ -23,15 +24,22 @@ def runs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> N
     """List the runs, newest first."""
     runs = open_workspace(home).runs()
     if as_json:
-        out.print_json([run_facts(run) for run in runs])
+        out.print_json([{**run_facts(run), "size": _folder_size(run)} for run in runs])
     elif not runs:
         out.print_line("No runs yet. Start one with: diet-explorer score FILE --text COLUMN --label COLUMN")
     else:
         rows = [
-            (run.id, run.status, f"{run.progress().share:.0%}", out.ago(run.record.created_at), run.name)
+            (
+                run.id,
+                run.status,
+                f"{run.progress().share:.0%}",
+                bytes_in_words(_folder_size(run)),
+                out.ago(run.record.created_at),
+                run.name,
+            )
             for run in runs
         ]
-        out.print_table(("run", "status", "done", "created", "name"), rows)
+        out.print_table(("run", "status", "done", "size", "created", "name"), rows)
 
 
 def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
@@ -44,10 +52,12 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
     warnings = run.dynamics.warnings() if run.checkpoints() else []
     if as_json:
         workers = [asdict(worker) for worker in living_workers(workspace.settings)]
-        facts = {**run_facts(run), "progress": asdict(progress), "workers": workers}
+        size = workspace.bin.size(run)
+        facts = {**run_facts(run), "size": size, "progress": asdict(progress), "workers": workers}
         out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
         return
     facts = {"run": run.id, "name": run.name, "dataset": run.record.dataset_id, "status": run.status}
+    facts["on disk"] = bytes_in_words(workspace.bin.size(run))
     if progress.is_active:
         facts["progress"] = progress_line(progress)
     if progress.is_active and not run.is_own_training:
@@ -73,6 +83,11 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
     for entry in warnings:
         title, point = catalogue.score(catalogue.DEFAULT_SCORE).title, run.default_checkpoint()
         out.print_line(f"{title} {catalogue.checkpoint_title(point)} is {entry.kind}: {entry.words}")
+
+
+def _folder_size(run: Run) -> int:
+    """Bytes of a run's own files, without those of what belongs to it."""
+    return run.context.files.size(run.store.paths.folder)
 
 
 def cancel_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:

@@ -200,6 +200,8 @@ def test_the_bin_keeps_things_for_as_long_as_the_setting_says(workspace, dataset
 
 def test_the_commands_delete_restore_and_rename(workspace, dataset, run):
     home = Path(workspace.context.files.root)
+    assert json.loads(inside("runs", "--json", home=home).stdout)[0]["size"] > 1000
+    assert "on disk" in inside("status", run.id, home=home).stdout
     dry = inside("delete", "dataset:last", "--dry-run", home=home)
     assert "with 1 run" in dry.stdout and workspace.datasets()
     told = inside("delete", f"run:{run.name}", home=home)
