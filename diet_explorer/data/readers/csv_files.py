@@ -324,13 +324,13 @@ CSV = Format(
     title="CSV",
     endings=(".csv",),
     open=partial(_open, is_tsv=False),
-    description="with a header; cells separated by comma, semicolon, tab or bar",
+    description="with or without a header; cells separated by comma, semicolon, tab or bar",
     looks_like=lambda text: _looks_delimited(text, ",;|"),
 )
 TSV = Format(
     title="TSV",
     endings=(".tsv", ".tab"),
     open=partial(_open, is_tsv=True),
-    description="with a header; cells separated by tabs",
+    description="with or without a header; cells separated by tabs",
     looks_like=lambda text: _looks_delimited(text, "\t"),
 )
