@@ -44,17 +44,20 @@ class WithConfig(Plain):
 
 
 class Dictionary(Plain):
-    def forward(self, **inputs):
-        inputs.pop("token_type_ids", None)
-        outputs = super().forward(**inputs)
+    def forward(self, input_ids=None, attention_mask=None, labels=None):
+        outputs = super().forward(input_ids, attention_mask, labels)
         return {name: value for name, value in outputs.items() if value is not None}
 
 
 class Pair(Plain):
-    def forward(self, **inputs):
-        inputs.pop("token_type_ids", None)
-        outputs = super().forward(**inputs)
+    def forward(self, input_ids=None, attention_mask=None, labels=None):
+        outputs = super().forward(input_ids, attention_mask, labels)
         return (outputs.loss, outputs.logits) if outputs.loss is not None else (outputs.logits,)
+
+
+class NamesNothing(Plain):
+    def forward(self, **inputs):
+        return super().forward(inputs["input_ids"], inputs["attention_mask"], inputs.get("labels"))
 
 
 class NeedsLabels(Plain):
@@ -87,13 +90,7 @@ class SetFitModel:
 @pytest.mark.parametrize("kind", [Plain, WithConfig, Dictionary, Pair, NeedsLabels])
 def test_modules_are_scored_by_the_layer_that_makes_the_logits(script, kind):
     module = kind(script.model_path)
-    names_columns = kind not in (Dictionary, Pair)
-    run = script.record(
-        model=module,
-        recording={"grand": "all", "checkpoints": (1,)},
-        learning_rate=1e-2,
-        remove_unused_columns=names_columns,
-    )
+    run = script.record(model=module, recording={"grand": "all", "checkpoints": (1,)}, learning_rate=1e-2)
     assert run.status == "succeeded"
     frame = run.scores()
     module.eval()
@@ -159,7 +156,7 @@ REFUSED = {
         "3 classes, the dataset 2",
     ),
     "no head": (lambda s: {"model": HeadWithin(s.model_path)}, "head of HeadWithin is not known"),
-    "no column": (lambda s: {"model": Dictionary(s.model_path)}, "gives Dictionary no column of the data"),
+    "no column": (lambda s: {"model": NamesNothing(s.model_path)}, "gives NamesNothing no column of the data"),
     "an encoder": (lambda s: {"model": AutoModel.from_pretrained(s.model_path)}, "does not return logits"),
 }
 
