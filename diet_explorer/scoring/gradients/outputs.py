@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from diet_explorer.errors import ModelError
 from diet_explorer.scoring.gradients.parameter_groups import classifier
