@@ -65,10 +65,10 @@ class CsvSource(Source):
         self._first_line = 1 if self._sep_line is None else 1 + self._sep_line.lines
         first, rows = self._look_at_rows(beginning)
         header = settle_header(first.cells or [], rows, options, self.location)
-        self._has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
+        self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
         self.notices = header.notices
         skipped = 0 if self._sep_line is None else self._sep_line.characters
-        if self._has_header:
+        if self.has_header:
             self._first_line = first.line + first.lines
             skipped += first.end
         self._skipped_bytes = len(whole[:skipped].encode())
@@ -86,7 +86,7 @@ class CsvSource(Source):
             said.append(f"Its first line, sep={self._sep_line.delimiter}, is no row: it names the delimiter.")
         if self._delimiter != ("\t" if self.kind == "tsv" else ","):
             said.append(f"Cells are separated by {NAMES.get(self._delimiter, repr(self._delimiter))}s.")
-        if not self._has_header:
+        if not self.has_header:
             said.append(WITHOUT_HEADER)
         if self._escapes:
             said.append('Backslashes escape quotes (\\"), as in files of MySQL, Spark or pandas with an escapechar.')

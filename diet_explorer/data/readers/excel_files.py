@@ -70,7 +70,7 @@ class ExcelSource(Source):
         width = max(len(cells) for _, cells in looked_at)
         below = [[*cells, *[""] * (width - len(cells))] for _, cells in rows]
         header = settle_header(first, below, options, f"Sheet {sheet!r} of {self.location}")
-        self._has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
+        self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
         self.notices = header.notices
         self._first_line = line + 1 if header.is_there else line
 
@@ -81,7 +81,7 @@ class ExcelSource(Source):
         return self._file.sha256()
 
     def read_as(self) -> list[str]:
-        return [] if self._has_header else [WITHOUT_HEADER]
+        return [] if self.has_header else [WITHOUT_HEADER]
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0

@@ -82,7 +82,7 @@ def all_endings() -> tuple[str, ...]:
 
 def formats_in_words() -> str:
     """All formats as a list for people."""
-    titles = [f"{known.title} ({', '.join(known.endings)})" for known in all_formats()]
+    titles = [known.title + (f" ({', '.join(known.endings)})" if known.endings else "") for known in all_formats()]
     return f"{', '.join(titles)}; also as {', '.join(CONTAINER_ENDINGS)}"
 
 
