@@ -17,6 +17,7 @@ from tests.ui.conftest import fill
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
+UNREADABLE_MS = 200  # a key counts only once its example has been there for a moment
 
 
 @pytest.fixture(scope="module")
@@ -177,20 +178,48 @@ def test_keys_stand_for_the_most_likely_of_many_classes(explored, new_page):
     app.workspace.context.records.set_status(run.id, "running")
     app.workspace.context.records.set_status(run.id, "succeeded")
 
-    page = settled(new_page(f"{app.url}/audit?run={run.id}", storage_state=known_as("Zoë", app)))
+    page = settled(new_page(f"{app.url}/audit?run={run.id}", known_as("Zoë", app)))
     card, keys = page.locator(".de-deck-card"), page.locator(".de-deck-classes button")
     expect(keys).to_have_count(9)
     row = int(card.get_attribute("data-row"))
     keyed = keyed_classes(dataset, run.card(row), 1.0, None)
     assert [key.get_attribute("data-label") for key in keys.all()] == list(keyed)
+    page.wait_for_timeout(UNREADABLE_MS)
     page.keyboard.press("3")
     expect(card).not_to_have_attribute("data-row", str(row))
     expect(page.locator(".de-deck-status")).to_contain_text("Saved")
     event = dataset.ledger.events()[0]
     assert (event.label, list(event.rows)) == (keyed[2], [row])
     other = int(card.get_attribute("data-row"))
+    page.wait_for_timeout(UNREADABLE_MS)
     page.locator(".de-other").fill("intent_007_about_something_specific")
     page.locator(".de-other").press("Enter")
     expect(card).not_to_have_attribute("data-row", str(other))
     expect(page.locator(".de-deck-status")).to_contain_text("Saved")
     until(lambda: dataset.ledger.events()[0].rows[0] == other, "the second decision is stored")
+
+
+def test_a_file_without_utf8_and_header_is_asked_about_and_loses_no_row(explored, new_page):
+    app, _ = explored
+    rows = "".join(f"{'ab'[number % 2]},words of the café number {number}\n" for number in range(60))
+    page = settled(new_page(f"{app.url}/datasets?tab=add"))
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        {"name": "spam.csv", "mimeType": "text/csv", "buffer": rows.encode("cp1252")}
+    )
+    expect(page.locator("[data-testid=stAlert]").first).to_contain_text("spam.csv is not UTF-8 text")
+    page.locator(".st-key-ask-encoding").get_by_role("button", name="Read it so").click()
+    question = page.locator(".st-key-header-question")
+    expect(question.get_by_role("radio", name="No: it is a row like the others")).to_be_checked()
+    expect(question).to_contain_text("Without a header · chosen")
+    expect(page.locator(".st-key-check-report")).to_contain_text("usable rows of 60")
+    settled(page)
+    question.get_by_text("Yes: it is the header").click()
+    expect(page.locator(".st-key-check-report")).to_contain_text("usable rows of 59")
+    settled(page)
+    question.get_by_text("No: it is a row like the others").click()
+    expect(page.locator(".st-key-check-report")).to_contain_text("usable rows of 60")
+    settled(page)
+    page.locator(".st-key-import-dataset button").click()
+    expect(page.locator(".st-key-score-dataset button")).to_be_visible()
+    (dataset,) = (entry for entry in app.workspace.datasets() if entry.name == "spam")
+    assert dataset.rows == 60 and dataset.examples()["text"][0] == "words of the café number 0"
