@@ -13,7 +13,7 @@ from diet_explorer.data.scalar_texts import is_text, scalar_texts, without_wrapp
 MOST_DIGITS = 15
 """Decimals of more digits are written as JSON strings, since readers take JSON's numbers for floats."""
 _ESCAPES = {character: json.dumps(character)[1:-1] for character in map(chr, range(0x20))}
-_NONE = pa.array([], pa.string())
+_NONE = pa.nulls(0, pa.string())
 _MOST_BYTES = 1 << 23
 """Of lists and structures so many bytes are written at once, since each of their numbers becomes a text of its own."""
 _CONTROLS = r"[\x00-\x1f]"

@@ -25,7 +25,7 @@ def push(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
 
 def test_command(tmp_path: Path) -> None:
     source = tmp_path / "reviews.csv"
-    lines = [f'{number:03},"text {number}, NA",{"good" if number % 3 else "bad"}' for number in range(40)]
+    lines = [f'r{number:03},"text {number}, NA",{"good" if number % 3 else "bad"}' for number in range(40)]
     source.write_text("\n".join(["id,text,label", *lines]) + "\n", encoding="utf-8")
     home = str(tmp_path / "workspace")
     workspace = Workspace(home)

@@ -50,7 +50,7 @@ def test_own_signs_become_plain_ones_and_others_escapes(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     cli.out.prepare_streams()
     cli.out.print_table(("score · seed", "text"), [("≥ 1 → 2", "☃ schön")])
-    assert raw.getvalue().decode() == "score - seed  text\n>= 1 -> 2     \\u2603 sch\\xf6n\n"
+    assert raw.getvalue().decode() == "score - seed  text\n>= 1 -> 2       \\u2603 sch\\xf6n\n"
 
 
 @pytest.mark.parametrize(("target", "status"), [("/dev/full", 1), ("&-", 0)])
