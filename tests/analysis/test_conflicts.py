@@ -2,6 +2,7 @@
 
 import csv
 
+import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -69,5 +70,5 @@ def test_conflicts_of_short_texts_are_exact_ones(rows, paired, tmp_path_factory)
     conflicts = dataset.conflicts()
     assert set(conflicts.loc[conflicts["exact"], "row"]) == expected
     groups = dataset.examples().set_index("row")["near_duplicate_group"]
-    whole = {row for row, group in groups.items() if group == group and group in set(conflicts["group"])}
+    whole = {row for row, group in groups.items() if pd.notna(group) and group in set(conflicts["group"])}
     assert set(conflicts["row"]) == whole

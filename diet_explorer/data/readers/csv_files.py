@@ -6,6 +6,8 @@ a careful reader in Python takes over, which sets aside the line with the broken
 
 from __future__ import annotations
 
+import codecs
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +74,7 @@ class CsvSource(Source):
             self._first_line = first.line + first.lines
             skipped += first.end
         self._skipped_bytes = len(whole[:skipped].encode())
+        self._begins_with_mark = whole.startswith("\ufeff", skipped)
         self._mended = MendedRows(len(self._columns))
 
     def columns(self) -> list[str]:
@@ -139,6 +142,8 @@ class CsvSource(Source):
     def _read_fast(self) -> Iterator[Batch]:
         ragged = _RaggedRows(self._mended, self._delimiter, quoting=self._quoting)
         stream = self._file.open(self._skipped_bytes)
+        if self._begins_with_mark:
+            stream = pa.PythonFile(io.BufferedReader(_WithMark(stream)), mode="r")
         try:
             reader = pyarrow.csv.open_csv(stream, **self._arrow_options(ragged))
         except pa.ArrowInvalid as error:
@@ -257,6 +262,23 @@ class _RaggedRow:
     @property
     def reason(self) -> Reason:
         return _reason(self.raw)
+
+
+class _WithMark(io.RawIOBase):
+    """A stream with one more byte order mark before it: Arrow drops the first, also where it belongs to a text."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._mark = codecs.BOM_UTF8
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._mark or self._stream.read(len(buffer))
+        self._mark = b""
+        buffer[: len(content)] = content
+        return len(content)
 
 
 class _RaggedRows:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
@@ -130,3 +131,11 @@ def test_backslashes_escape_nothing_where_quotes_are_clean(importer: Importer) -
         ["C:\\dir\\", "a"],
         ['say "x"', "b"],
     ]
+
+
+@pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_a_byte_order_mark_that_begins_a_text_stays(tmp_path, ending, delimiter):
+    path = tmp_path / f"rows.{ending}"
+    path.write_text(f"text{delimiter}label\n\ufeffone{delimiter}a\ntwo{delimiter}b\n", encoding="utf-8")
+    rows = [row for table, _ in open_source(str(path)).batches() for row in table.to_pylist()]
+    assert rows == [{"text": "\ufeffone", "label": "a"}, {"text": "two", "label": "b"}]
