@@ -18,7 +18,7 @@ from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
-from diet_explorer.ui.shell.view import View, change
+from diet_explorer.ui.shell.view import View, change, write
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -90,7 +90,8 @@ def _start(dataset: Dataset, config: RunConfig) -> None:
         for name in ("model", "epochs", "seeds", "checkpoints", "grand", "batch_size", "max_length", "learning_rate")
     }
     run = open_workspace().score(dataset, **settings)
-    st.switch_page("pages/score.py", query_params=View(dataset=dataset.id, run=run.id, tab="progress").to_query())
+    write(View(dataset=dataset.id, run=run.id, tab="progress"))
+    st.rerun()
 
 
 def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
