@@ -11,7 +11,7 @@ import pyarrow as pa
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import ReadingOptions
-from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_unique, class_names_of
+from diet_explorer.data.readers.schema_source import SchemaSource, bounded_batch_size
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
 
@@ -19,10 +19,9 @@ FILE_MAGIC = b"ARROW1"
 FEATHER_1_MAGIC = b"FEA1"
 
 
-class ArrowSource(Source):
+class ArrowSource(SchemaSource):
     """A Feather or Arrow IPC file; the class names that `datasets` leaves in its metadata are used."""
 
-    typed = True
     kind = "arrow"
 
     def __init__(self, file: DataFile) -> None:
@@ -36,20 +35,11 @@ class ArrowSource(Source):
         self._is_stream = not file.beginning.startswith(FILE_MAGIC)
         self._size = max(file.local_path.stat().st_size, 1)
         with self._mapped() as mapped:
-            self._schema = self._reader(mapped).schema
-        check_unique(self._schema.names, self.location)
-
-    def columns(self) -> list[str]:
-        return list(self._schema.names)
+            self.schema = self._reader(mapped).schema
+        self.check_names()
 
     def sha256(self) -> str:
         return self._file.sha256()
-
-    def class_names(self, column: str) -> list[str] | None:
-        return class_names_of(self._schema).get(column)
-
-    def types(self) -> dict[str, pa.DataType]:
-        return {field.name: field.type for field in self._schema}
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0

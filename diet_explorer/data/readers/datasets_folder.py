@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from diet_explorer.data.readers.formats import all_endings
-from diet_explorer.data.readers.parquet_files import bounded_batch_size, check_unique, class_names_of
+from diet_explorer.data.readers.schema_source import SchemaSource, bounded_batch_size
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.data.readers.split_names import chosen_names
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
@@ -28,32 +28,21 @@ OpenFolder = Callable[[Path, str | None, Sequence[str]], Source]
 _GRAMMAR = "Write hub:OWNER/NAME, hub:OWNER/NAME:CONFIG or hub:OWNER/NAME:CONFIG[SPLIT]."
 
 
-class DatasetSource(Source):
+class DatasetSource(SchemaSource):
     """One split of the `datasets` library."""
-
-    typed = True
 
     def __init__(self, data: Any, location: str, name: str, kind: str) -> None:
         super().__init__(location, name)
         self.kind = kind
         self._data = data
-        self._schema = data.features.arrow_schema
-        check_unique(self._schema.names, location)
-
-    def columns(self) -> list[str]:
-        return list(self._schema.names)
+        self.schema = data.features.arrow_schema
+        self.check_names()
 
     def sha256(self) -> str:
         digest = hashlib.sha256()
         for cached in self._data.cache_files:
             digest.update(bytes.fromhex(file_sha256(cached["filename"])))
         return digest.hexdigest()
-
-    def class_names(self, column: str) -> list[str] | None:
-        return class_names_of(self._schema).get(column)
-
-    def types(self) -> dict[str, pa.DataType]:
-        return {field.name: field.type for field in self._schema}
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
