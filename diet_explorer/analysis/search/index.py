@@ -101,10 +101,10 @@ class TextSearch:
             if not self._is_current():
                 self._make(None)
             try:
-                self._open = Index.open(str(self._folder))
+                self._open = _unwatched(Index.open(str(self._folder)))
             except ValueError:  # damaged
                 self._make(None)
-                self._open = Index.open(str(self._folder))
+                self._open = _unwatched(Index.open(str(self._folder)))
         return self._open
 
     def _is_current(self) -> bool:
@@ -126,7 +126,7 @@ class TextSearch:
         builder.add_unsigned_field("row", fast=True)
         builder.add_float_field("bit", fast=True)
         try:
-            writer = Index(builder.build(), path=folder).writer(WRITER_BYTES, num_threads=1)
+            writer = _unwatched(Index(builder.build(), path=folder)).writer(WRITER_BYTES, num_threads=1)
             for done in self._add_examples(writer):
                 if progress is not None:
                     progress(done / self._manifest.rows, f"Indexed the texts of {done:,} rows")
@@ -156,6 +156,13 @@ class TextSearch:
                     writer.add_document(document)
                 done += batch.num_rows
                 yield done
+
+
+def _unwatched(index: Index) -> Index:
+    """The index without the thread that watches its folder for changes: an index never changes here, and that thread
+    puts a lock file into a folder that is being removed."""
+    index.config_reader("Manual")
+    return index
 
 
 def _matching_rows(index: Index, query: Query) -> Rows:

@@ -7,6 +7,7 @@ import sys
 import threading
 import unicodedata
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from diet_explorer.analysis.search.language import hit_spans, parse_query
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import Files
 from tests.synthetic import write_dataset
+from tests.waiting import until
 
 # ligature, sharp s, dotted I, final sigma, accents in one and two characters, soft hyphen, joiners, emoji with a
 # variation selector, flags, scripts with and without spaces, characters of query languages, markup, controls
@@ -242,6 +244,21 @@ def test_an_index_that_is_missing_damaged_old_or_cut_off_is_made_anew(tmp_path):
     done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], env={**os.environ}, check=False)
     assert done.returncode == -9 and not folder.exists()
     assert TextSearch(files, manifest, tmp_path).rows("two -one").tolist() == [1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed on Linux only")
+def test_an_index_that_was_searched_leaves_nobody_who_writes_into_its_folder(tmp_path):
+    files = Files(tmp_path)
+    manifest = write_dataset(files, ["one two", "two three"], [0, 1], ["no", "yes"])
+    search = TextSearch(files, manifest, tmp_path)
+    assert search.rows("two -one").tolist() == [1]
+
+    def watchers() -> list[str]:
+        return [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+
+    # tantivy's watcher looks up twice a second and ends once nobody wants to hear of changes
+    until(lambda: not any("tantivy" in name for name in watchers()), "the watcher ends", seconds=30)
+    assert search.rows("one").tolist() == [0]
 
 
 def test_a_remote_workspace_is_searched_by_an_index_in_the_scratch_folder(tmp_path):
