@@ -247,17 +247,28 @@ def test_an_index_that_is_missing_damaged_old_or_cut_off_is_made_anew(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed on Linux only")
-def test_an_index_that_was_searched_leaves_nobody_who_writes_into_its_folder(tmp_path):
+def test_a_searched_index_puts_no_lock_file_into_a_folder_that_is_being_removed(tmp_path):
     files = Files(tmp_path)
     manifest = write_dataset(files, ["one two", "two three"], [0, 1], ["no", "yes"])
+    folder = tmp_path / "datasets" / "made-up" / "search"
     search = TextSearch(files, manifest, tmp_path)
     assert search.rows("two -one").tolist() == [1]
 
-    def watchers() -> list[str]:
-        return [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    def looks() -> dict[Path, int]:
+        """How often each of tantivy's watchers has slept; it looks at its folder in between."""
+        watchers = [task for task in Path("/proc/self/task").iterdir() if "tantivy" in (task / "comm").read_text()]
+        return {
+            task: int((task / "status").read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+            for task in watchers
+        }
 
-    # tantivy's watcher looks up twice a second and ends once nobody wants to hear of changes
-    until(lambda: not any("tantivy" in name for name in watchers()), "the watcher ends", seconds=30)
+    (folder / ".tantivy-meta.lock").unlink()
+    (folder / "meta.json").write_text((folder / "meta.json").read_text() + " ")
+    before = looks()
+    until(
+        lambda: all(count >= before.get(task, 0) + 4 for task, count in looks().items()), "all have looked", seconds=30
+    )
+    assert not (folder / ".tantivy-meta.lock").exists()
     assert search.rows("one").tolist() == [0]
 
 
