@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import TrainerState
 
 
 @contextmanager
@@ -39,3 +40,9 @@ def from_first_process(value: Any) -> Any:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.broadcast_object_list(shared)
     return shared[0]
+
+
+def kept_state(state: TrainerState) -> dict[str, Any]:
+    """What the Trainer's checkpoints keep of callbacks, by their names."""
+    kept: Any = state.stateful_callbacks
+    return dict(kept) if isinstance(kept, dict) else {}

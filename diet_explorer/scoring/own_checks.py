@@ -46,19 +46,18 @@ def check_set_up(args: TrainingArguments, model: Any) -> None:
     kinds = {kind.__name__ for kind in type(model).__mro__}
     if "SetFitModel" in kinds or "SentenceTransformer" in kinds:
         raise ModelError(
-            f"{type(model).__name__} is trained to embed texts, not to tell classes apart; ScoreRecorder cannot score "
-            "it.",
+            f"{type(model).__name__} is trained to embed texts, not to tell classes apart; its examples have no scores.",
             "Use transformers.Trainer with a sequence classifier, such as AutoModelForSequenceClassification.",
         )
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"ScoreRecorder cannot score a {type(model).__name__}: it is no torch.nn.Module.",
+            f"A {type(model).__name__} cannot be scored: it is no torch.nn.Module.",
             "Use transformers.Trainer, or a class made from it, with a sequence classifier.",
         )
     if getattr(args, "fsdp", None) or getattr(args, "deepspeed", None):
         shared = "FSDP" if getattr(args, "fsdp", None) else "DeepSpeed"
         raise ModelError(
-            f"ScoreRecorder cannot score a training that shares its weights among processes ({shared}).",
+            f"A training that shares its weights among processes ({shared}) cannot be scored.",
             "Train on one device, or on several by torchrun alone (DistributedDataParallel).",
         )
     devices = {parameter.device for parameter in model.parameters()}

@@ -19,7 +19,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError
 from diet_explorer.scoring.gradients.frozen_model import unwrap
-from diet_explorer.scoring.isolation import from_first_process, of_all_processes, same_random_numbers
+from diet_explorer.scoring.isolation import from_first_process, kept_state, of_all_processes, same_random_numbers
 from diet_explorer.scoring.own_checks import (
     check_columns,
     check_labels,
@@ -167,7 +167,7 @@ class ScoreRecorder(TrainerCallback):
         if not self._accepts(begun):
             return control
         self.run_id, progress = begun
-        kept = {**_kept_state(state), STATE_KEY: {"args": {}, "attributes": {"run_id": self.run_id}}}
+        kept = {**kept_state(state), STATE_KEY: {"args": {}, "attributes": {"run_id": self.run_id}}}
         state.stateful_callbacks = kept  # type: ignore[assignment]
         plan = RecordingPlan(
             files=self._files,
@@ -251,7 +251,7 @@ class ScoreRecorder(TrainerCallback):
         self._close("interrupted", "The training began anew.", GOES_ON)
         if state.global_step == 0:
             return self.run_id if tried and args.auto_find_batch_size else None
-        kept = _kept_state(state).get(STATE_KEY)
+        kept = kept_state(state).get(STATE_KEY)
         return str(kept["attributes"]["run_id"]) if isinstance(kept, dict) else None
 
     def _prepare(
@@ -389,12 +389,6 @@ def _outcome_of(work: Callable[[], Any]) -> Any:
         return work()
     except Exception as error:  # noqa: BLE001  it is raised or reported in all processes alike
         return error
-
-
-def _kept_state(state: TrainerState) -> dict[str, Any]:
-    """What the Trainer's checkpoints keep of callbacks, by their names."""
-    kept: Any = state.stateful_callbacks
-    return dict(kept) if isinstance(kept, dict) else {}
 
 
 def _stop_if(stop: bool) -> None:
