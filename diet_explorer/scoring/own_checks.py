@@ -46,7 +46,7 @@ def check_set_up(args: TrainingArguments, model: Any) -> None:
     kinds = {kind.__name__ for kind in type(model).__mro__}
     if "SetFitModel" in kinds or "SentenceTransformer" in kinds:
         raise ModelError(
-            f"{type(model).__name__} is trained to embed texts, not to tell classes apart; its examples have no scores.",
+            f"{type(model).__name__} is trained to embed texts, not to tell classes apart; it has no scores.",
             "Use transformers.Trainer with a sequence classifier, such as AutoModelForSequenceClassification.",
         )
     if not isinstance(model, nn.Module):
