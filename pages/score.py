@@ -87,7 +87,17 @@ def _new_run(dataset: Dataset) -> None:
 def _start(dataset: Dataset, config: RunConfig) -> None:
     settings = {
         name: getattr(config, name)
-        for name in ("model", "epochs", "seeds", "checkpoints", "grand", "batch_size", "max_length", "learning_rate")
+        for name in (
+            "model",
+            "epochs",
+            "seeds",
+            "checkpoints",
+            "grand",
+            "batch_size",
+            "max_length",
+            "learning_rate",
+            "diet",
+        )
     }
     run = open_workspace().score(dataset, **settings)
     write(View(dataset=dataset.id, run=run.id, tab="progress"))

@@ -45,6 +45,10 @@ def score_command(
     batch_size: Annotated[int, typer.Option(help="Examples per training step.")] = _DEFAULTS.batch_size,
     max_length: Annotated[int, typer.Option(help="Longest input in tokens.")] = _DEFAULTS.max_length,
     learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's rate.")] = _DEFAULTS.learning_rate,
+    diet: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Epochs after the first train on this share: the highest EL2N; 1: on all."),
+    ] = _DEFAULTS.diet,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the run.")] = True,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the long table: .parquet, .csv or .jsonl.")
@@ -79,6 +83,7 @@ def score_command(
             batch_size=batch_size,
             max_length=max_length,
             learning_rate=learning_rate,
+            diet=diet,
         ).validated()
         _print_estimates(workspace.measure(dataset, config), as_json=as_json)
         return
@@ -92,6 +97,7 @@ def score_command(
         batch_size=batch_size,
         max_length=max_length,
         learning_rate=learning_rate,
+        diet=diet,
         name=name,
     )
     if wait:

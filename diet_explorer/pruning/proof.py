@@ -177,7 +177,7 @@ def checked_seeds(seeds: int) -> int:
 
 
 def training_config(config: RunConfig, full: int, seed: int) -> RunConfig:
-    """Settings of one training: the run's own, with the steps that it takes on `full` training examples."""
+    """Settings of one training: the run's own, on no diet, with the steps that it takes on `full` examples."""
     return replace(
         config,
         seeds=1,
@@ -187,6 +187,7 @@ def training_config(config: RunConfig, full: int, seed: int) -> RunConfig:
         own_rows=True,
         max_steps=config.steps(full)[1],
         ranked=False,
+        diet=1.0,
     ).validated()
 
 
@@ -210,7 +211,7 @@ def training_key(
     evaluated : int array (m,)
         Rows that the result is taken over.
     """
-    settings = {name: value for name, value in config.to_json().items() if name != "dataset_id"}
+    settings = {name: value for name, value in config.to_json().items() if name not in ("dataset_id", "diet")}
     digest = hashlib.sha256(json.dumps([content_hash, settings], sort_keys=True).encode())
     for values in (rows, labels, evaluated):
         digest.update(hashlib.sha256(np.ascontiguousarray(values, dtype="<i4").tobytes()).digest())

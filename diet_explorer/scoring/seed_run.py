@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, ModelError
+from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
 from diet_explorer.scoring.representations import store_embeddings
@@ -115,7 +116,8 @@ def run_seed(
         at_end=embed if config.ranked and seed == EMBEDDED_SEED else None,
     )
     recorder = CheckpointRecorder(plan, save_training=True)
-    fine_tune(model, encoded, train_rows, collator, config, seed, folder, recorder)
+    diet = [DietCallback(config.diet)] if config.diet < 1 else []
+    fine_tune(model, encoded, train_rows, collator, config, seed, folder, [*diet, recorder])
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -54,6 +54,9 @@ class RunConfig:
         The first of the run's seeds.
     ends_at : float or None
         Where the training ends, in epochs, if that is within an epoch.
+    diet : float
+        Share of the training rows, those with the highest EL2N but for the very highest, that each epoch after the
+        first trains on; 1 for all (see `scoring.diet.DietCallback`).
     """
 
     dataset_id: str
@@ -72,6 +75,7 @@ class RunConfig:
     ranked: bool = True
     first_seed: int = 0
     ends_at: float | None = None
+    diet: float = 1.0
 
     @property
     def end(self) -> float:
@@ -103,6 +107,15 @@ class RunConfig:
         if self.grand not in get_args(GradientMode):
             raise BadInputError(f"The GraNd mode {self.grand!r} does not exist.", "Choose all, head or off.")
         points = checked_checkpoints(self.checkpoints, float(self.epochs))
+        _real("diet", self.diet, 0.0, 1.0, open_low=True)
+        between = [point for point in points if point > 1 and not point.is_integer()]
+        if self.diet < 1 and between:
+            raise BadInputError(
+                f"The checkpoint {between[0]:g} is within an epoch that trains on a part of the examples.",
+                "On a diet, list ends of epochs after epoch 1, such as 0,0.5,1,2,3.",
+            )
+        if self.diet < 1 and self.max_steps is not None:
+            raise BadInputError("A number of steps and a diet exclude each other.", "Give one of them.")
         return RunConfig(**{**self.__dict__, "checkpoints": points, "model": self.model.strip(), "ends_at": None})
 
     def steps(self, train_rows: int) -> tuple[float, int]:
@@ -111,6 +124,11 @@ class RunConfig:
             return self.max_steps / self.epochs, self.max_steps
         per_epoch = -(-train_rows // self.batch_size)
         return per_epoch, per_epoch * self.epochs
+
+    @property
+    def passes(self) -> float:
+        """How often the training split is passed, epochs on a diet as the share that they train on."""
+        return 1 + (self.epochs - 1) * self.diet
 
     def checkpoint_steps(self, train_rows: int) -> dict[int, list[float]]:
         """Optimisation step to the checkpoints (in epochs) taken after it; step 0 is before training."""

@@ -56,7 +56,7 @@ def estimate_cost(
         rates, basis = _assumed_rates(config)
     scoring = {"all": rates.all, "head": rates.head, "off": rates.off}[config.grand]
     passes = len(config.checkpoints) * config.seeds
-    epochs = config.epochs * config.seeds
+    epochs = config.passes * config.seeds
     return CostEstimate(
         steps=config.steps(train_rows)[1] * config.seeds,
         tokens=round(train_tokens * epochs + all_tokens * passes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ def fine_tune(
     config: RunConfig,
     seed: int,
     folder: Path,
-    recorder: TrainerCallback,
+    callbacks: Sequence[TrainerCallback],
 ) -> None:
     """Train one seed in place, going on from the last complete checkpoint in `folder` if there is one.
 
-    The seed fixes dropout and the order of examples. `recorder` is called at every step and asks for a training
-    checkpoint by setting ``control.should_save``.
+    The seed fixes dropout and the order of examples. The callbacks are called at every step in their order; one asks
+    for a training checkpoint by setting ``control.should_save``.
     """
     transformers_logging.disable_progress_bar()
     total = config.steps(len(train_rows))[1]
@@ -100,7 +101,7 @@ def fine_tune(
         args=arguments,
         train_dataset=TrainingExamples(encoded, train_rows),
         data_collator=collator,
-        callbacks=[recorder, _CheckpointKeeper()],
+        callbacks=[*callbacks, _CheckpointKeeper()],
         lengths=encoded.lengths[train_rows],
     )
     trainer.remove_callback(transformers.PrinterCallback)

@@ -175,6 +175,7 @@ class Audit(Generic[AnyRun]):
             grand="off",
             own_rows=True,
             ranked=False,
+            diet=1.0,
         ).validated()
         run = self._run.create(config, name=f"{folds} folds of {self._run.name}", origin="folds")
         lists = RunRows(self._run.context.files, run.id)

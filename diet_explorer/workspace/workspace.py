@@ -188,6 +188,7 @@ class Workspace:
         batch_size: int = 32,
         max_length: int = 128,
         learning_rate: float = 5e-5,
+        diet: float = 1.0,
         name: str | None = None,
     ) -> Run:
         """Queue the training of a model during which every example is scored; returns at once.
@@ -205,6 +206,9 @@ class Workspace:
             Gradient norms over all parameters, over the classifier only, or none.
         batch_size, max_length : int
         learning_rate : float
+        diet : float
+            Epochs after the first train on this share of the examples, those with the highest EL2N but for the very
+            highest; 1 for all. Every example is scored in any case.
         name : str, optional
             What to call the run.
 
@@ -224,6 +228,7 @@ class Workspace:
             batch_size=batch_size,
             max_length=max_length,
             learning_rate=learning_rate,
+            diet=diet,
         ).validated()
         source = locate_model(config.model)
         if source.is_local and source.name != "bundled":

@@ -23,12 +23,23 @@ from diet_explorer.training.config import RunConfig, default_checkpoints, parse_
         ("checkpoints", (0, 4), "checkpoint is 4"),
         ("checkpoints", (-1,), "checkpoint is -1"),
         ("model", " ", "No model is named"),
+        ("diet", 0, "diet is 0"),
+        ("diet", 1.5, "diet is 1.5"),
     ],
 )
 def test_a_setting_out_of_range_is_named(setting, value, message):
     with pytest.raises(BadInputError, match=message) as caught:
         RunConfig("d", **{setting: value}).validated()
     assert caught.value.remedy
+
+
+def test_a_diet_is_scored_at_the_ends_of_its_epochs_and_has_steps_of_its_own():
+    with pytest.raises(BadInputError, match=r"checkpoint 1\.5 is within an epoch"):
+        RunConfig("d", diet=0.5, checkpoints=(0.5, 1.5)).validated()
+    with pytest.raises(BadInputError, match="exclude each other"):
+        RunConfig("d", diet=0.5, max_steps=90).validated()
+    assert RunConfig("d", diet=0.5).validated().passes == 2.0
+    assert RunConfig("d").validated().passes == 3.0
 
 
 def test_checkpoints_are_sorted_and_distinct():

@@ -1,6 +1,7 @@
 """A run that was cut off at any batch and resumed gives the same score files, bit for bit."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,10 @@ def hashes(files: Files, run_id: str) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def go(made, run_id: str, stop_after: int | None = None, seed: int = 0) -> int:
+def go(made, run_id: str, stop_after: int | None = None, seed: int = 0, diet: float = 1.0) -> int:
     """Run a seed; stop at the given question whether to stop. Returns how often it was asked."""
     folder, files, manifest, config = made
+    config = replace(config, diet=diet).validated()
     asked = 0
 
     def should_stop() -> bool:
@@ -72,6 +74,24 @@ def test_any_interruption_leaves_the_same_files(made):
         assert hashes(files, run_id) == whole, f"stopped at question {stop}"
         assert not (folder / "scratch" / run_id / "seed=0").exists()
         assert [entry.checkpoint for entry in ProgressFiles(files, run_id).load(0).checkpoints] == list(CHECKPOINTS)
+
+
+def test_a_diet_changes_what_comes_after_the_first_epoch_and_is_resumed_as_exactly(made):
+    _, files, _, _ = made
+    go(made, "all")
+    asked = go(made, "diet", diet=0.5)
+    tables = [
+        [pq.read_table(ScoreFiles(files, run).paths.scores(0, point)) for run in ("all", "diet")]
+        for point in (1.0, 2.0)
+    ]
+    assert tables[0][0]["el2n"].equals(tables[0][1]["el2n"])
+    assert not np.allclose(tables[1][0]["el2n"], tables[1][1]["el2n"])
+    assert tables[1][1].num_rows == 61
+    for stop in (asked - 6, asked - 3):
+        with pytest.raises(JobCancelledError):
+            go(made, f"diet-cut-{stop}", stop_after=stop, diet=0.5)
+        go(made, f"diet-cut-{stop}", diet=0.5)
+        assert hashes(files, f"diet-cut-{stop}") == hashes(files, "diet")
 
 
 def test_seeds_differ_and_a_finished_seed_is_left_alone(made):

@@ -139,7 +139,7 @@ def _size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: Sequen
     chosen = sum(policy.kind != "random" for policy, _ in choices)
     drawn = len({share if share is not None else policy.key() for policy, share in choices})
     trainings = (1 + chosen + drawn) * seeds
-    each = replace(run.config, seeds=1, grand="off", checkpoints=(float(run.config.epochs),))
+    each = replace(run.config, seeds=1, grand="off", diet=1.0, checkpoints=(float(run.config.epochs),))
     cost = open_workspace().estimate(dataset, each)
     splits = dataset.manifest.splits
     evaluated = splits.get(TEST, splits.get(VALIDATION, 0)) / max(dataset.rows, 1)

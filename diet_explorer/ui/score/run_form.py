@@ -58,6 +58,7 @@ def fill_form(config: RunConfig) -> None:
         "max-length": config.max_length,
         "learning-rate": f"{config.learning_rate:g}",
         "grand": config.grand,
+        "diet": round(100 * config.diet),
     }
 
 
@@ -74,7 +75,7 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
         _model_kind(values)
     with right:
         _text("model", "Folder or id", values, placeholder=_MODEL_HINTS[values["model-kind"]])
-    left, middle, right = st.columns(3, gap="medium")
+    left, middle, right, last = st.columns(4, gap="medium")
     with left:
         _whole(
             "epochs",
@@ -97,6 +98,15 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
             "Learning rate",
             values,
             help="5e-5 suits a small encoder, 2e-5 one of BERT-base size and up.",
+        )
+    with last:
+        _whole(
+            "diet",
+            "Diet (%)",
+            (1, 100),
+            values,
+            "Epochs after the first train on so many per cent of the examples: those with the highest EL2N after the "
+            "epoch before, without the very highest. 100 is ordinary training. All examples are scored in any case.",
         )
     _checkpoints(values)
     left, middle, right = st.columns(3, gap="medium")
@@ -206,6 +216,7 @@ def _config(dataset: Dataset, values: _Values) -> RunConfig:
         batch_size=values["batch-size"],
         max_length=values["max-length"],
         learning_rate=_learning_rate(values["learning-rate"]),
+        diet=values["diet"] / 100,
     ).validated()
     locate_model(config.model)
     return config

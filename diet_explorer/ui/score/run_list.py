@@ -68,6 +68,7 @@ def settings_words(run: Run) -> str:
     return (
         f"{model_title(config.model)} · {epochs_words(config)} · "
         f"{words.counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
+        + (f" · on a diet of {100 * config.diet:g} %" if config.diet < 1 else "")
     )
 
 
