@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from diet_explorer.cli import audit, data, maps, proofs, prune, push, rank, review, runs, score, serve, tidy
+from diet_explorer.cli import audit, audit_log, data, maps, proofs, prune, push, rank, review, runs, score, serve, tidy
 from diet_explorer.cli import output as out
 from diet_explorer.errors import DietExplorerError
 
@@ -125,5 +125,6 @@ app.command("delete")(tidy.delete_command)
 app.command("restore")(tidy.restore_command)
 app.command("bin")(tidy.bin_command)
 app.command("clean")(tidy.clean_command)
+app.command("audit-log")(audit_log.audit_log_command)
 app.command("worker")(serve.worker_command)
 app.add_typer(review.decisions_app, name="decisions")

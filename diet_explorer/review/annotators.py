@@ -12,6 +12,7 @@ from typing import Literal
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import PermissionDeniedError
+from diet_explorer.store.audit_log import AuditLog
 
 Role = Literal["viewer", "annotator", "lead"]
 _ROLES: tuple[Role, ...] = ("viewer", "annotator", "lead")  # each may do what those before it may
@@ -42,8 +43,10 @@ def signed_in(email: str, settings: Settings) -> Identity:
     return Identity(name, role, signed_in=True)
 
 
-def allowed(acting: Identity | None, by: Identity | str | None, role: Role, what: str) -> Identity:
+def allowed(acting: Identity | None, by: Identity | str | None, role: Role, what: str, log: AuditLog) -> Identity:
     """Who does something; PermissionDeniedError ("may not" and `what`) where their role is below the one that may.
+
+    A refusal is noted in the audit log.
 
     The workspace acts for somebody: who is signed in acts in no other name, whatever `by` says. Otherwise that says who
     does it; a name is local use, without a sign-in, and may do everything.
@@ -57,6 +60,7 @@ def allowed(acting: Identity | None, by: Identity | str | None, role: Role, what
     else:
         who = Identity(getpass.getuser() if by is None else by.strip())
     if not who.may(role):
+        log.refuse(who.name, f"may not {what}", who.role)
         article = "an" if who.role == "annotator" else "a"
         raise PermissionDeniedError(
             f"{who.name} is {article} {who.role} here and may not {what}.",

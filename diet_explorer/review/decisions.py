@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.review.agreement import Agreement, agreement
-from diet_explorer.review.annotators import Identity, allowed
+from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.choices import checked_choice, checked_uid
 from diet_explorer.review.current import Current
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
@@ -35,6 +35,7 @@ from diet_explorer.review.stopping import (
     stop_advice,
     yield_of,
 )
+from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import DECISION_STATES as STATES
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
@@ -132,7 +133,7 @@ class Ledger:
             Somebody has decided since; where several opinions are wanted, only the annotator's own other tab or an
             adjudication counts.
         """
-        who = allowed(self._identity, annotator, "annotator", "decide")
+        who = self._allowed(annotator, "annotator", "decide")
         choice = checked_choice(self.manifest, rows, action, who.name, label)
         event = self._new(who, action, uid, **vars(choice), note=note or None, run_id=run_id, seen=seen)
         if expected is None or action in FLAGS:
@@ -159,7 +160,7 @@ class Ledger:
 
         Parameters are those of `decide`; only a lead may, and neither "undecided" nor a flag settles anything.
         """
-        who = allowed(self._identity, annotator, "lead", "adjudicate")
+        who = self._allowed(annotator, "lead", "adjudicate")
         if action not in _ADJUDICATIONS:
             raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
         choice = checked_choice(self.manifest, [row], action, who.name, label)
@@ -169,14 +170,14 @@ class Ledger:
 
     def who(self, annotator: Identity | str) -> Identity:
         """Who reviews; PermissionDeniedError for a viewer."""
-        return allowed(self._identity, annotator, "annotator", "review")
+        return self._allowed(annotator, "annotator", "review")
 
     def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
         """Take back the annotator's latest decision that still counts, by an event of its own; None without one.
 
         An undo that is sent again with the same `uid` takes back nothing more; see `decide`.
         """
-        who = allowed(self._identity, annotator, "annotator", "take back decisions")
+        who = self._allowed(annotator, "annotator", "take back decisions")
         return self.records.undo(who.name, checked_uid(uid))
 
     def sent_by_filter(
@@ -193,11 +194,14 @@ class Ledger:
         Sent again it is recognised by the filter, which `seen` names: once it is stored, a filter by decisions keeps
         other examples. Ask after these are chosen: whoever sent it meanwhile chose the same, or their event is here.
         """
-        who = allowed(self._identity, annotator, "annotator", "decide")
+        who = self._allowed(annotator, "annotator", "decide")
         event = None if uid is None else self.records.sent(checked_uid(uid))
         if event is None or (event.annotator, event.action, event.seen) != (who.name, action, seen):
             return None
         return event if label in (None, event.label) else None
+
+    def _allowed(self, by: Identity | str, role: Role, what: str) -> Identity:
+        return allowed(self._identity, by, role, what, AuditLog(self.engine))
 
     def rules(self) -> ReviewRules:
         """How the dataset is reviewed."""
@@ -206,7 +210,7 @@ class Ledger:
 
     def set_rules(self, rules: ReviewRules, *, annotator: Identity | str) -> DecisionEvent:
         """Change how the dataset is reviewed, for everybody from now on; only a lead may."""
-        who = allowed(self._identity, annotator, "lead", "change the rules of the review")
+        who = self._allowed(annotator, "lead", "change the rules of the review")
         return self.records.append(
             self._new(who, RULES, None, rows=np.empty(0, np.int32), seen=rules.validated().to_json())
         )

@@ -87,3 +87,19 @@ class BinRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     content: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     removing: Mapped[bool] = mapped_column(Boolean, server_default=false())
+
+
+class AuditRow(Base):
+    """One line of the audit log; a trigger keeps it as it is."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("audit_log_by_uid", "uid", unique=True), Index("audit_log_by_kind", "kind", "id"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    kind: Mapped[str] = mapped_column(String(20))
+    who: Mapped[str] = mapped_column(Text)
+    role: Mapped[str | None] = mapped_column(String(20))
+    what: Mapped[str] = mapped_column(Text)
+    about: Mapped[str | None] = mapped_column(Text)
+    uid: Mapped[str] = mapped_column(String(64))

@@ -13,6 +13,7 @@ from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
+from diet_explorer.store.audit_log import AuditKind, AuditLog
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, reaching
@@ -75,7 +76,16 @@ class Context:
 
     def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
         """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
-        return allowed(self.identity, by, role, what)
+        return allowed(self.identity, by, role, what, self.audit_log)
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Where it is noted who came in, was refused, took data away or deleted something."""
+        return AuditLog(self.database)
+
+    def note(self, kind: AuditKind, who: Identity, what: str, about: str | None = None) -> None:
+        """Note in the audit log what somebody is about to do; `about` is ``kind:id`` of the thing."""
+        self.audit_log.add(kind, who.name, what, role=who.role, about=about)
 
     def ledger(self, manifest: DatasetManifest) -> Ledger:
         """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""

@@ -162,7 +162,8 @@ class Dataset:
         int
             How many events there are in the file.
         """
-        self.context.allow("lead", "export decisions", by)
+        who = self.context.allow("lead", "export decisions", by)
+        self.context.note("export", who, f"exports the decisions about {self.name!r}", f"dataset:{self.id}")
         ledger = self.ledger
         events = ledger.events(annotator, since, until, rules=annotator is None)[::-1]
         examples = ExampleRows(self.context.files, self.manifest)

@@ -188,7 +188,10 @@ class Export:
 
         See `PushJob.start` for the parameters and errors, and `wait_for_push` for those that come later.
         """
-        self._context.allow("lead", "push an export", by)
+        who = self._context.allow("lead", "push an export", by)
+        self._context.note(
+            "push", who, f"pushes to {repo} as {'private' if private else 'public'}", f"export:{self.id}"
+        )
         job = self._push_job()
         job.start(self.folder, repo, private=private, token=token, proof=self._proof_for_card())
         return job.wait() if wait else job.progress()
@@ -346,4 +349,5 @@ class Exports:
         else:
             target = str(folder) if "://" in str(folder) else str(Path(folder).absolute())
         check_target(files, target)
+        self._context.note("export", who, f"exports the run {what.run_id} to {target}", f"export:{export_id}")
         return ExportJobRequest(**vars(what), id=export_id, folder=target, by=who.name, created_at=now.isoformat())

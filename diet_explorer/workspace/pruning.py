@@ -190,6 +190,7 @@ class Pruning:
         if name not in saved:
             raise missing("saved policy", name, saved, _SAVED)
         key, content = ("policy", f"{self._run.id}/{name}"), saved[name].to_json()
+        self._run.context.note("deletion", who, f"deletes the saved policy {name!r}", "policy:" + key[1])
         self._run.context.bin.forget([key])  # one that was called so before
         self._run.context.bin.add(BinEntry(*key, name, who.name, datetime.now(UTC), 0, content))
         self._shelf.delete(name)

