@@ -18,6 +18,7 @@ import ctypes
 import gc
 import gzip
 import importlib.util
+import re
 import statistics
 import sys
 import time
@@ -70,7 +71,7 @@ def ours(model: nn.Module, stack: ExitStack) -> Method:
 def loop(model: nn.Module) -> Method:
     """One backward pass per example, without its padding."""
     model.eval()
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     def run(batch: Batch, labels: Tensor) -> Tensor:
         found = []
@@ -141,6 +142,47 @@ def opacus_method(model: nn.Module, ghost: bool) -> Method:
     return run
 
 
+def dattri_method(model: nn.Module, invasive: bool) -> Method:
+    """dattri-llm's hooks, with norms summed over layers; `invasive` spares the weight gradients of Linear layers."""
+    from dattri_llm import REGISTER_ALL, HookManager, HookManagerConfig
+    from dattri_llm.gradient.ops import grad_norm_sq
+
+    model.eval()
+    linear = [re.escape(name) + "$" for name, module in model.named_modules() if type(module) is nn.Linear]
+    other = [
+        re.escape(name) + "$"
+        for name, module in model.named_modules()
+        if type(module) is not nn.Linear and list(module.parameters(recurse=False))
+    ]
+    chosen = {"linear_io": other, "invasive_linear_io": linear} if invasive else {"linear_io": REGISTER_ALL}
+    root_means = {name: module for name, module in model.named_modules() if type(module).__name__ == "LlamaRMSNorm"}
+    config = HookManagerConfig(
+        **chosen,
+        hook_types=dict.fromkeys(root_means, "linear_io"),
+        layer_types=dict.fromkeys(root_means, "nn.RMSNorm"),
+        module_kwargs={
+            name: {"has_bias": False, "normalized_shape": tuple(module.weight.shape), "eps": module.variance_epsilon}
+            for name, module in root_means.items()
+        },
+    )
+    hooks = HookManager(model, config=config, offload_to_cpu=False)
+
+    def run(batch: Batch, labels: Tensor) -> Tensor:
+        ids = batch["input_ids"]
+        # With one lookup of positions for the whole batch, as BERT has it, their gradient is that of the whole batch.
+        positions = torch.arange(ids.shape[1], device=ids.device).repeat(len(ids), 1)
+        model.zero_grad(set_to_none=True)
+        with hooks.collect():
+            extra = {"token_type_ids": torch.zeros_like(ids)} if model.config.model_type == "bert" else {}
+            logits = model(**{**batch, "position_ids": positions, **extra}).logits
+            nn.functional.cross_entropy(logits.float(), labels, reduction="sum").backward()
+            found = hooks.get_gradient()
+            squares = [grad_norm_sq(value, found.layer_types[name]) for name, value in found.data.items()]
+        return torch.stack(squares).sum(0).sqrt()
+
+    return run
+
+
 @contextmanager
 def peak_memory(device: torch.device, into: Measured) -> Iterator[None]:
     """Note the largest memory taken inside the block beyond what was held before it, in MB (Linux or CUDA)."""
@@ -194,6 +236,11 @@ def compare(
             methods["Opacus ghost norms"] = opacus_method(copy.deepcopy(model), True), False, nullcontext()
         else:
             print("Opacus is not installed: pip install opacus")
+        if importlib.util.find_spec("dattri_llm"):
+            methods["dattri-llm"] = dattri_method(copy.deepcopy(model), False), False, nullcontext()
+            methods["dattri-llm, invasive hooks"] = dattri_method(copy.deepcopy(model), True), False, nullcontext()
+        else:
+            print("dattri-llm is not installed: pip install dattri-llm")
         if args.bf16:
             half = torch.autocast(device.type, dtype=torch.bfloat16)
             methods["plain, bf16 autocast"] = plain(copy.deepcopy(model)), False, half
@@ -203,14 +250,22 @@ def compare(
         measured = {name: Measured() for name in methods}
         for repeat in range(args.repeats + 1):
             for index, (batch, labels) in enumerate(batches):
-                for name, (method, slow, precision) in methods.items():
+                for name, (method, slow, precision) in list(methods.items()):
                     if slow and (index % stride != stride // 2 or repeat > 1):
                         continue
                     result = measured[name]
                     # The first round warms up and is the one whose memory is watched, as that slows it down.
                     with peak_memory(device, result) if repeat == 0 else nullcontext(), precision:
                         start = time.perf_counter()
-                        norms = method(batch, labels)
+                        try:
+                            norms = method(batch, labels)
+                        except (RuntimeError, NotImplementedError, TypeError, ValueError, KeyError) as error:
+                            if name in ("plain forward+backward", "this pass"):
+                                raise
+                            print(f"Left out: {name}, which cannot do this: {str(error).splitlines()[0][:150]}")
+                            del methods[name], measured[name]
+                            gc.collect()
+                            continue
                         if device.type == "cuda":
                             torch.cuda.synchronize()
                         took = time.perf_counter() - start
