@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.jobs.slots import NO_WORKER, can_work, workers_in_words
+from diet_explorer.jobs.waiting import START_ONE
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -77,11 +78,7 @@ def _workers() -> None:
             elif words != NO_WORKER:
                 st.warning(words, icon=":material/hourglass_disabled:")
             else:
-                st.warning(
-                    "No worker is running; runs wait. Start one with `diet-explorer worker` "
-                    "(`diet-explorer app` does so by itself).",
-                    icon=":material/hourglass_disabled:",
-                )
+                st.warning(f"No worker is running; runs wait. {START_ONE}", icon=":material/hourglass_disabled:")
 
 
 def _named(sentence: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from diet_explorer.cli import output as out
-from diet_explorer.config import Settings
 from diet_explorer.errors import JobFailedError
 from diet_explorer.jobs.processes import Child, worker_child
 from diet_explorer.jobs.progress import JobProgress
@@ -49,9 +48,7 @@ def keep_alive(child: Child | None) -> None:
         raise JobFailedError(f"The worker does not stay alive: {words}", f"See {child.log_path}.")
 
 
-def follow(
-    progress: Callable[[], A], describe: Callable[[A], tuple[str, str]], child: Child | None, settings: Settings
-) -> A:
+def follow(progress: Callable[[], A], describe: Callable[[A], tuple[str, str]], child: Child | None) -> A:
     """Show how far something is until it ends, and give how it ended.
 
     Parameters
@@ -62,8 +59,6 @@ def follow(
         What `LiveLine.show` takes: a line that is rewritten, and a milestone.
     child : Child or None
         A worker of our own, which is kept alive.
-    settings : Settings
-        Of the workspace whose workers are looked at where nothing is taken up.
 
     Raises
     ------
@@ -71,12 +66,12 @@ def follow(
         No worker can be kept alive.
     """
     line = out.LiveLine()
-    taken_up = TakeUp(settings, starts_one=child is not None)
+    taken_up = TakeUp(starts_one=child is not None)
     try:
         while (current := progress()).is_active:
             line.show(*describe(current))
             keep_alive(child)
-            words = taken_up.notice(current.is_waiting)
+            words = taken_up.notice(current.delay)
             if words is not None:
                 out.note(words)
             time.sleep(FOLLOW_SECONDS)

@@ -68,7 +68,7 @@ def _wait_for_map(run: Run, which: Representation, workspace: Workspace) -> MapP
 
     with some_worker(workspace) as child:
         try:
-            progress = follow(lambda: run.maps.progress(which), in_stages, child, workspace.settings)
+            progress = follow(lambda: run.maps.progress(which), in_stages, child)
         except KeyboardInterrupt:
             if child is not None and run.maps.progress(which).is_active:
                 run.maps.cancel(which)
@@ -85,5 +85,5 @@ def _map_facts(run: Run, progress: MapProgress, workspace: Workspace) -> dict[st
     from diet_explorer.store.embeddings import EmbeddingFiles
 
     path = EmbeddingFiles(workspace.context.files, run.id).paths.map(progress.which)
-    facts = out.job_facts(progress, "which state stage share seconds_left error remedy parameters drawn")
+    facts = out.job_facts(progress, "which state stage share seconds_left error remedy delay parameters drawn")
     return {"run": run.id, **facts, "file": path if progress.drawn is not None else None}

@@ -21,6 +21,7 @@ from diet_explorer.errors import DietExplorerError, ReadingError, cut
 
 if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
+    from diet_explorer.store.delay import Delay
 
 PLAIN_WIDTH = 160
 _CLASS_COLUMNS = frozenset({"label", "predicted", "given", "suggested"})
@@ -121,6 +122,17 @@ def print_facts(facts: Mapping[str, object]) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         print_line(f"{name.ljust(width)}  {value}")
+
+
+def delay_fact(delay: Delay | None) -> dict[str, str]:
+    """For `print_facts`: why no worker takes something up; nothing where one does."""
+    return {} if delay is None else {"waits": delay.describe()}
+
+
+def note_delays(delays: Iterable[Delay | None]) -> None:
+    """Say once, below a list, why no worker takes up what waits in it."""
+    for words in dict.fromkeys(delay.describe() for delay in delays if delay is not None):
+        note(words)
 
 
 def job_facts(progress: JobProgress, names: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,6 +109,7 @@ def proofs_command(home: WorkspaceOption = None, as_json: JsonOption = False) ->
         rows.append((proof.id, progress.status, done, out.ago(proof.created_at), proof.run_id))
     if rows:
         out.print_table(("proof", "status", "trainings", "created", "run"), rows)
+        out.note_delays(proof.progress().delay for proof in proofs)
     else:
         out.print_line("No proofs yet. Start one with: diet-explorer prove RUN --policies window:hardest=5")
 
@@ -136,7 +138,7 @@ def _follow_proof(proof: Proof, workspace: Workspace) -> None:
 
     with some_worker(workspace) as child:
         try:
-            follow(proof.progress, in_words, child, workspace.settings)
+            follow(proof.progress, in_words, child)
         except KeyboardInterrupt:
             if child is not None:
                 proof.cancel()
@@ -158,6 +160,7 @@ def _print_proof(proof: Proof, as_json: bool) -> None:
             "run": proof.run_id,
             "status": f"{progress.status}, {progress.done} of {progress.total} trainings",
             "trained": f"{proof.steps:,} steps each, evaluated on {where}",
+            **out.delay_fact(progress.delay),
         }
     )
     rows = [
@@ -195,6 +198,7 @@ def _proof_facts(proof: Proof) -> dict[str, Any]:
         "done": progress.done,
         "total": progress.total,
         "seconds_left": progress.seconds_left,
+        "delay": None if progress.delay is None else asdict(progress.delay),
         "seeds": proof.seeds,
         "steps": proof.steps,
         "evaluated_on": proof.evaluated_on,

@@ -144,6 +144,7 @@ def exports_command(
             for export in exports
         ]
         out.print_table(("export", "status", "asked", "format", "folder"), rows)
+        out.note_delays(export.progress().delay for export in exports)
 
 
 def _export_facts(export: Export) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def _export_facts(export: Export) -> dict[str, Any]:
         "policy": export.policy.to_json(),
         "decisions_at": export.request.decisions_at,
         "options": asdict(export.options),
-        **out.job_facts(export.progress(), "state stage share seconds_left error remedy starts"),
+        **out.job_facts(export.progress(), "state stage share seconds_left error remedy delay starts"),
     }
 
 
@@ -172,7 +173,7 @@ def _follow(export: Export, workspace: Workspace) -> None:
     from diet_explorer.cli.following import follow, in_stages, some_worker
 
     with some_worker(workspace) as child:
-        follow(export.progress, in_stages, child, workspace.settings)
+        follow(export.progress, in_stages, child)
     export.wait()
 
 

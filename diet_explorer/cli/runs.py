@@ -40,27 +40,34 @@ def runs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> N
             for run in runs
         ]
         out.print_table(("run", "status", "done", "size", "created", "name"), rows)
+        out.note_delays(run.delay() for run in runs)
 
 
 def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show how far a run is, per seed and checkpoint."""
     workspace = open_workspace(home)
     from diet_explorer.jobs.slots import living_workers, workers_in_words
+    from diet_explorer.workspace.ongoing import ongoing_work
 
     run = find_run(workspace, name)
     progress = run.progress()
     warnings = run.dynamics.warnings() if run.checkpoints() else []
     if as_json:
-        workers = [asdict(worker) for worker in living_workers(workspace.settings)]
+        workers = [{**asdict(worker), "run_id": worker.run_id} for worker in living_workers(workspace.settings)]
         size = workspace.bin.size(run)
-        facts = {**run_facts(run), "size": size, "progress": asdict(progress), "workers": workers}
+        beside = [{"title": title, **asdict(other)} for title, other in ongoing_work(workspace, run)]
+        facts = {**run_facts(run), "size": size, "progress": asdict(progress), "workers": workers, "beside": beside}
         out.print_json({**facts, "warnings": [asdict(entry) for entry in warnings]})
         return
     facts = {"run": run.id, "name": run.name, "dataset": run.record.dataset_id, "status": run.status}
     facts["on disk"] = bytes_in_words(workspace.bin.size(run))
     if progress.is_active:
         facts["progress"] = progress_line(progress)
-    if progress.is_active and not run.is_own_training:
+    facts |= out.delay_fact(progress.delay)
+    others = ongoing_work(workspace, run)
+    if others:
+        facts["beside it"] = "; ".join(f"{title} · {other.describe()}" for title, other in others)
+    if progress.is_active and progress.delay is None and not run.is_own_training:
         facts["workers"] = workers_in_words(workspace.settings)
     if progress.notes:
         facts["script" if progress.is_active else "note"] = " ".join(progress.notes)
@@ -178,7 +185,7 @@ def wait_for_run(run: Run, workspace: Workspace) -> None:
 
     with some_worker(workspace) as child:
         try:
-            follow(run.progress, _describe, child, workspace.settings)
+            follow(run.progress, _describe, child)
         except KeyboardInterrupt:
             if child is None:
                 out.note(f"The run goes on in its worker. Cancel it with: diet-explorer cancel {run.id}")

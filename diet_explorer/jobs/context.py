@@ -26,7 +26,7 @@ class WorkerContext:
     settings: Settings
     files: Files
     runs: RunRecords
-    busy: Callable[[str | None], None]  # called with the id of the run in work, and with None afterwards
+    busy: Callable[[str, str | None], None]  # called with a line and the job of it in work, and with None afterwards
 
 
 @contextmanager

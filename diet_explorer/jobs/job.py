@@ -11,7 +11,8 @@ import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -19,14 +20,16 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import DietExplorerError, NotFoundError
 from diet_explorer.jobs.progress import JobProgress, JobReporter, JobState, ended
 from diet_explorer.jobs.protocol import Route
+from diet_explorer.jobs.waiting import delay_of
 from diet_explorer.store.files import Files
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """What is asked of a job: its id, and whether it was cancelled since."""
+    """What is asked of a job: its id, since when it waits, and whether it was cancelled since."""
 
     id: str
+    queued_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     cancelled: bool = False
 
 
@@ -142,6 +145,14 @@ class QueuedJob(BackgroundJob[R, P]):
     route: ClassVar[Route]
     poll_seconds: ClassVar[float] = 0.5
     """How often its worker looks whether it was cancelled."""
+
+    def progress(self) -> P:
+        """How far the job is that was asked for last, and why no worker takes it up where it waits."""
+        progress, request = super().progress(), self.request()
+        if progress.state != "queued" or request is None:
+            return progress
+        queued_at = datetime.fromisoformat(request.queued_at)
+        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line))
 
     @property
     def scratch_folder(self) -> Path:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from diet_explorer.store.delay import Delay
+
 JobState = Literal["absent", "queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
 REPORT_SECONDS = 0.5
 _TOO_EARLY = 0.05  # of the work done: no end can be foretold yet
@@ -31,6 +33,7 @@ class JobProgress:
     finished_at: str | None = None  # in UTC, ISO 8601
     job: str = ""  # id, so that the end of an older job is never taken for that of a newer one
     starts: int = 0  # how often a worker took it up
+    delay: Delay | None = None  # why no worker takes it up, where it waits for one
 
     @property
     def is_active(self) -> bool:
@@ -38,14 +41,13 @@ class JobProgress:
         return self.state in ("queued", "running")
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker."""
-        return self.state == "queued"
-
-    @property
     def label(self) -> str:
         """The state as people read it."""
         return "done" if self.state == "succeeded" else self.state
+
+    def describe(self) -> str:
+        """Where it is, and why it waits, in a few words."""
+        return f"waiting. {self.delay.describe()}" if self.delay else f"{self.share:.0%} · {self.stage}"
 
 
 P = TypeVar("P", bound=JobProgress)

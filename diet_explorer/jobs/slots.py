@@ -14,15 +14,15 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
+from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 
@@ -38,8 +38,18 @@ class WorkerInfo:
     host: str
     pid: int
     since: str
-    run_id: str | None = None
+    tasks: dict[str, str] = field(default_factory=dict)  # what it is busy with, by line of waiting jobs
+    freed: dict[str, str] = field(default_factory=dict)  # when it ended the last task of a line
     trouble: str | None = None  # what keeps it from taking up jobs
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that it scores."""
+        return self.tasks.get(SCORE.line)
+
+    def idle_since(self, line: str) -> datetime:
+        """Since when it could take up a job of that line, where it is not busy with one."""
+        return datetime.fromisoformat(self.freed.get(line, self.since))
 
 
 class WorkerSlot:
@@ -58,8 +68,7 @@ class WorkerSlot:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._machine = _machine_name(self._folder)
             self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), now)
+            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())
             self._write()
 
     @property
@@ -67,14 +76,22 @@ class WorkerSlot:
         """Name of this worker in the jobs database."""
         return _executor_id(self._machine, self.slot)
 
-    def set_run(self, run_id: str | None) -> None:
-        """Let onlookers know which run this worker is busy with."""
-        self._change(run_id=run_id)
+    def set_task(self, task: str | None, line: str = SCORE.line) -> None:
+        """Let onlookers know with what this worker is busy, of all that waits in that line."""
+        with self._changing:  # the jobs and the job library's own threads
+            tasks = {key: value for key, value in self._info.tasks.items() if key != line}
+            if task is None:
+                self._info = replace(self._info, tasks=tasks, freed={**self._info.freed, line: _now()})
+            else:
+                self._info = replace(self._info, tasks={**tasks, line: task})
+            self._write()
 
     def set_trouble(self, reason: str | None) -> None:
         """Let onlookers know what keeps this worker from taking up jobs."""
-        if reason != self._info.trouble:
-            self._change(trouble=reason)
+        with self._changing:
+            if reason != self._info.trouble:
+                self._info = replace(self._info, trouble=reason)
+                self._write()
 
     @contextmanager
     def abandoned(self) -> Iterator[list[str]]:
@@ -103,11 +120,6 @@ class WorkerSlot:
             raise BadInputError(f"The worker slot {candidates[0]} is taken.", "Leave out --slot to get a free one.")
         raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
 
-    def _change(self, **facts: Any) -> None:
-        with self._changing:  # the job and the job library's own threads
-            self._info = replace(self._info, **facts)
-            self._write()
-
     def _write(self) -> None:
         Files(self._folder).write_json(str(self._info_path), asdict(self._info))
 
@@ -130,10 +142,10 @@ def workers_in_words(settings: Settings) -> str:
     """One line for people, such as "1 worker, busy with reviews-1"."""
     workers = living_workers(settings)
     if not workers:
-        failure = _failure_at_start(settings)
+        failure = failure_at_start(settings)
         return NO_WORKER if failure is None else f"No worker is running: it does not start. {failure}"
     count = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
-    busy = [worker.run_id for worker in workers if worker.run_id]
+    busy = [task for worker in workers for _, task in sorted(worker.tasks.items())]
     if busy:
         return f"{count}, busy with {', '.join(busy)}"
     trouble = next((worker.trouble for worker in workers if worker.trouble), None)
@@ -158,7 +170,8 @@ def noting_failure(settings: Settings) -> Iterator[None]:
     path.unlink(missing_ok=True)
 
 
-def _failure_at_start(settings: Settings) -> str | None:
+def failure_at_start(settings: Settings) -> str | None:
+    """Why the last worker did not start, where none has started since."""
     path = _failure_path(settings)
     if not path.is_file():
         return None
@@ -171,6 +184,10 @@ def _failure_path(settings: Settings) -> Path:
 
 def _folder(settings: Settings) -> Path:
     return settings.home_folder / "workers"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _executor_id(machine: str, slot: int) -> str:

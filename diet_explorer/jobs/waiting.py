@@ -1,33 +1,64 @@
-"""Waiting for the end of something that a worker does, and saying so where no worker takes it up."""
+"""Waiting for what a worker does, and saying why none takes it up."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
-from diet_explorer.jobs.slots import NO_WORKER, living_workers
+from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.slots import failure_at_start, living_workers
+from diet_explorer.store.delay import Delay, DelayReason
 
 POLL_SECONDS = 0.5
 NOTICE_SECONDS = 3.0
 PATIENCE_SECONDS = 60.0
+START_ONE = "Start one with `diet-explorer worker`; `diet-explorer app` does so by itself."
 
 logger = logging.getLogger("diet_explorer.waiting")
 
 
+def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line) -> Delay | None:
+    """Why a job is not taken up that waits in a line since `queued_at`; None where a worker is about to do it.
+
+    Only workers that share this machine's folder of the workspace are seen.
+    """
+    workers = living_workers(settings)
+    if not workers:
+        failure = failure_at_start(settings)
+        words = ", so that it waits." if failure is None else f": it does not start. {failure}"
+        return Delay("no worker", f"No worker is running{words}", START_ONE)
+    free = [worker for worker in workers if line not in worker.tasks]
+    if not free:
+        tasks = ", ".join(worker.tasks[line] for worker in workers)
+        words = f"The worker is busy with {tasks}." if len(workers) == 1 else f"All workers are busy, with {tasks}."
+        return Delay("workers busy", words, "It comes next in its turn; `diet-explorer worker` starts a further one.")
+    logs = settings.home_folder / "logs"
+    able = [worker for worker in free if worker.trouble is None]
+    if not able:
+        words = f"The worker cannot take up jobs: {free[0].trouble}"
+        return Delay("workers in trouble", words, f"It tries again by itself; its log is in {logs}.")
+    first = min(max(queued_at, worker.idle_since(line)) for worker in able)
+    if (datetime.now(UTC) - first).total_seconds() < PATIENCE_SECONDS:
+        return None
+    words = "A worker is running, but has not taken it up for a minute."
+    return Delay("not taken up", words, f"See its log in {logs}, or start it again.")
+
+
 class Activity(Protocol):
-    """Something that may go on: a job, a run, a proof."""
+    """How far something is that may go on: a job, a run, a proof."""
 
     @property
     def is_active(self) -> bool:
         """Whether it waits or runs."""
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker."""
+    def delay(self) -> Delay | None:
+        """Why it is not taken up, where it waits for a worker."""
 
 
 A = TypeVar("A", bound=Activity)
@@ -39,30 +70,22 @@ class TakeUp:
     With `starts_one` whoever asks is starting a worker, so that none is missed.
     """
 
-    def __init__(self, settings: Settings, *, starts_one: bool = False) -> None:
-        self._settings = settings
+    def __init__(self, *, starts_one: bool = False) -> None:
         self._starts_one = starts_one
         self._alone_since: float | None = None  # without any worker
-        self._idle_since: float | None = None  # beside workers that do nothing
-        self._said: str | None = None
+        self._said: DelayReason | None = None
 
-    def notice(self, waits: bool) -> str | None:
-        """Words for people, once when they are due: that no worker is there, or that none takes it up."""
-        workers = living_workers(self._settings) if waits else []
+    def notice(self, delay: Delay | None) -> str | None:
+        """Words for people, once for each reason: that no worker is there, that all are busy, that none takes it up."""
         now = time.monotonic()
-        alone = waits and not workers and not self._starts_one
+        alone = delay is not None and delay.reason == "no worker"
         self._alone_since = (self._alone_since or now) if alone else None
-        idle = bool(workers) and not any(worker.run_id for worker in workers)
-        self._idle_since = (self._idle_since or now) if idle else None
-        words = None
-        if self._alone_since is not None and now - self._alone_since >= NOTICE_SECONDS:
-            words = NO_WORKER
-        elif self._idle_since is not None and now - self._idle_since >= PATIENCE_SECONDS:
-            words = not_taken_up(self._settings)
-        if words is None or words == self._said:
+        if delay is None or delay.reason == self._said:
             return None
-        self._said = words
-        return words
+        if alone and (self._starts_one or now - (self._alone_since or now) < NOTICE_SECONDS):
+            return None
+        self._said = delay.reason
+        return delay.describe()
 
     @property
     def is_hopeless(self) -> bool:
@@ -70,25 +93,17 @@ class TakeUp:
         return self._alone_since is not None and time.monotonic() - self._alone_since >= PATIENCE_SECONDS
 
 
-def not_taken_up(settings: Settings) -> str:
-    """What to do where workers are alive and take up nothing."""
-    logs = settings.home_folder / "logs"
-    return f"A worker is running, but has not taken it up for a minute: see its log in {logs}, or start it again."
-
-
-def wait_while_active(
-    progress: Callable[[], A], timeout: float | None, describe: Callable[[A], str], settings: Settings
-) -> A:
+def wait_while_active(progress: Callable[[], A], timeout: float | None, describe: Callable[[A], str]) -> A:
     """How something ended that waits or runs now.
 
     TimeoutError, with its description, after so many seconds; NoWorkerError after a minute without any worker.
     """
     end = None if timeout is None else time.monotonic() + timeout
-    taken_up = TakeUp(settings)
+    taken_up = TakeUp()
     while (current := progress()).is_active:
         if end is not None and time.monotonic() > end:
             raise TimeoutError(f"{describe(current)}; it goes on.")
-        words = taken_up.notice(current.is_waiting)
+        words = taken_up.notice(current.delay)
         if words is not None:
             logger.warning("%s. %s", describe(current), words)
         if taken_up.is_hopeless:

@@ -89,10 +89,11 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
     from diet_explorer.jobs.kinds import score
     from diet_explorer.jobs.registry import queued_kinds
 
-    def busy(run_id: str | None) -> None:
-        held.set_run(run_id)
-        logger.info("works on run %s", run_id or "none")
-        announce(f"Working on run {run_id}." if run_id else "Waiting for runs.")
+    def busy(line: str, task: str | None) -> None:
+        held.set_task(task, line)
+        if line == SCORE.line:
+            logger.info("works on run %s", task or "none")
+            announce(f"Working on run {task}." if task else "Waiting for runs.")
 
     context = WorkerContext(settings, Files(settings.home), runs, busy)
     kinds = queued_kinds()

@@ -31,7 +31,11 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
 
     @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
     def run(*arguments: str) -> str:
-        return work(str(DBOS.workflow_id), *arguments)
+        context.busy(kind.route.line, f"the {kind.words.noun} {'/'.join(arguments)}")
+        try:
+            return work(str(DBOS.workflow_id), *arguments)
+        finally:
+            context.busy(kind.route.line, None)
 
 
 def carry_out(job: Job, job_id: str) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 
@@ -118,16 +119,12 @@ class RunProgress:
     remedy: str | None = None
     queue_position: int | None = None
     notes: tuple[str, ...] = ()  # who works on it, or which scores are missing, in words
+    delay: Delay | None = None  # why no worker takes it up, where it waits for one
 
     @property
     def is_active(self) -> bool:
         """Whether it waits or runs."""
         return self.status in ("queued", "running")
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker."""
-        return self.status == "queued"
 
     @property
     def busy(self) -> list[SeedProgress]:

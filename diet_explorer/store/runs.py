@@ -48,11 +48,6 @@ class RunRecord:
         """Whether it waits or runs."""
         return self.status in ACTIVE
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker."""
-        return self.status == "queued"
-
 
 class RunRecords:
     """Create, read and change the records of runs; every call is one short transaction.

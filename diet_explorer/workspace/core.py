@@ -22,10 +22,11 @@ from diet_explorer.errors import (
     NotFoundError,
 )
 from diet_explorer.jobs.protocol import SCORE
-from diet_explorer.jobs.waiting import wait_while_active
+from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
+from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import parquet, quote_text
@@ -168,12 +169,7 @@ class RunCore:
         NoWorkerError
             No worker has been running for a minute; the run keeps its place in the queue.
         """
-        wait_while_active(
-            lambda: self.refresh().record,
-            timeout,
-            lambda record: f"The run {self.id} is still {record.status}",
-            self.context.settings,
-        )
+        wait_while_active(self.progress, timeout, lambda now: f"The run {self.id} is still {now.status}")
         if self.status in ("failed", "interrupted"):
             raise JobFailedError(self.error or "The run failed.", self.remedy or "Read its log.")
         if self.status == "cancelled":
@@ -251,7 +247,16 @@ class RunCore:
             remedy=self.remedy,
             queue_position=self._queue_position() if waiting else None,
             notes=notes_on(self.context, self.record, self.config.checkpoints, seeds),
+            delay=self.delay() if waiting else None,
         )
+
+    def delay(self) -> Delay | None:
+        """Why no worker takes it up; None where it does not wait for one, by its status as last read."""
+        if self.status != "queued" or self.is_own_training:
+            return None
+        last = self._progress.read_log(1)  # of a run that was resumed
+        queued_at = datetime.fromisoformat(last[-1]["time"]) if last else self.record.created_at
+        return delay_of(self.context.settings, queued_at)
 
     def log(self, last: int = 200) -> list[dict[str, Any]]:
         """The last lines of its log: ``time, level, event, message`` and details."""

@@ -142,12 +142,7 @@ class Export:
         NoWorkerError
             No worker has been running for a minute.
         """
-        progress = wait_while_active(
-            self.progress,
-            timeout,
-            lambda now: f"The export {self.id} is still {now.state}",
-            self._context.settings,
-        )
+        progress = wait_while_active(self.progress, timeout, lambda now: f"The export {self.id} is still {now.state}")
         if progress.state == "failed":
             raise JobFailedError(progress.error or "The export failed.", progress.remedy or "Export again.")
         if progress.state == "cancelled":

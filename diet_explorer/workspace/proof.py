@@ -16,6 +16,7 @@ from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.proof import Figures, Variant, results_table
 from diet_explorer.pruning.trainings import TrainingResults
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.delay import Delay
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.workspace.context import Context
@@ -56,6 +57,7 @@ class TrainingProgress:
     seconds_left: float | None = None
     error: str | None = None
     remedy: str | None = None
+    delay: Delay | None = None
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,12 @@ class ProofProgress:
     share: float
     seconds_left: float | None
     trainings: list[TrainingProgress]
+    delay: Delay | None = None  # why no worker takes up the next training, where none runs
 
     @property
     def is_active(self) -> bool:
         """Whether trainings wait or run."""
         return self.status in ("queued", "running")
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a worker."""
-        return self.status == "queued"
 
 
 class Proof:
@@ -132,6 +130,7 @@ class Proof:
             share=sum(entry.share for entry in trainings) / len(trainings),
             seconds_left=self._seconds_left(trainings),
             trainings=trainings,
+            delay=self._delay(trainings),
         )
 
     def table(self) -> pd.DataFrame:
@@ -198,10 +197,7 @@ class Proof:
             No worker has been running for a minute.
         """
         progress = wait_while_active(
-            self.progress,
-            timeout,
-            lambda now: f"The proof {self.id} has done {now.done} of {now.total}",
-            self._context.settings,
+            self.progress, timeout, lambda now: f"The proof {self.id} has done {now.done} of {now.total}"
         )
         failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
         if failed is not None:
@@ -236,9 +232,17 @@ class Proof:
             return TrainingProgress(training, title, "failed", 0.0, None, error.message, error.remedy)
         if run.status != "running":
             share = 1.0 if run.status == "succeeded" else 0.0
-            return TrainingProgress(training, title, run.record.status, share, None, run.error, run.remedy)
+            facts = (run.record.status, share, None, run.error, run.remedy, run.delay())
+            return TrainingProgress(training, title, *facts)
         progress = run.progress()
         return TrainingProgress(training, title, run.record.status, progress.share, progress.seconds_left)
+
+    @staticmethod
+    def _delay(trainings: list[TrainingProgress]) -> Delay | None:
+        """Why nothing of it goes on: what keeps its first training that waits, where none runs."""
+        if any(entry.status == "running" for entry in trainings):
+            return None
+        return next((entry.delay for entry in trainings if entry.status == "queued"), None)
 
     def _seconds_left(self, trainings: list[TrainingProgress]) -> float | None:
         active = [entry for entry in trainings if entry.status in ACTIVE]

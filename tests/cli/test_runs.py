@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from diet_explorer.jobs.slots import living_workers
+from diet_explorer.jobs.slots import WorkerSlot, living_workers
 from diet_explorer.scoring.catalogue import RECORDED_NAMES
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
@@ -85,6 +85,46 @@ def test_status_and_runs(scored: tuple[Path, subprocess.CompletedProcess[str], P
     for verb in (["runs"], ["status", "last"]):
         done = tiny_runs.inside(*verb, home=home)
         assert run["id"] in done.stdout and "succeeded" in done.stdout and "\x1b" not in done.stdout
+
+
+def test_what_no_worker_takes_up_says_why_by_itself(tmp_path: Path, sentences: Path, model: Path) -> None:
+    home = tmp_path / "home"
+    done = tiny_runs.inside("score", str(sentences), *COLUMNS, "--model", str(model), "--no-wait", home=home)
+    assert done.returncode == 0, done.stderr
+    status = answer(home, "status", "last")
+    assert status["progress"]["delay"]["reason"] == "no worker"
+    assert "diet-explorer worker" in status["progress"]["delay"]["remedy"]
+    words = tiny_runs.inside("status", "last", home=home).stdout
+    assert "No worker is running, so that it waits. Start one with `diet-explorer worker`" in words
+    assert "Start one with `diet-explorer worker`" in tiny_runs.inside("runs", home=home).stderr
+    workspace = Workspace(home)
+    slot = WorkerSlot(workspace.settings)
+    try:
+        slot.set_task("run-of-another")
+        assert answer(home, "status", "last")["progress"]["delay"]["reason"] == "workers busy"
+        assert "busy with run-of-another" in tiny_runs.inside("status", "last", home=home).stdout
+        slot.set_task(None)
+        assert answer(home, "status", "last")["progress"]["delay"] is None, "it is about to take it up"
+        slot.set_trouble("disk I/O error")
+        assert "cannot take up jobs: disk I/O error" in tiny_runs.inside("status", "last", home=home).stdout
+    finally:
+        slot.release()
+        workspace.runs()[0].cancel()
+
+
+def test_maps_and_folds_that_wait_say_why(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, _ = scored
+    queued = answer(home, "map", "last", "--neighbors", "5", "--no-wait")
+    assert queued["delay"]["reason"] == "no worker"
+    folds = answer(home, "folds", "last", "--no-wait")
+    assert folds["progress"]["delay"]["reason"] == "no worker"
+    beside = answer(home, "status", queued["run"])["beside"]
+    assert [entry["delay"]["reason"] for entry in beside] == ["no worker", "no worker"]
+    assert "Drawing an embedding map · waiting. No worker is running" in (
+        tiny_runs.inside("status", queued["run"], home=home).stdout
+    )
+    for command in (("map", "last", "--cancel"), ("cancel", folds["id"])):
+        assert tiny_runs.inside(*command, home=home).returncode == 0
 
 
 def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:

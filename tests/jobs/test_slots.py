@@ -46,10 +46,10 @@ def test_onlookers_see_who_is_busy(settings: Settings) -> None:
     assert workers_in_words(settings) == NO_WORKER
     first, second = WorkerSlot(settings), WorkerSlot(settings, 5)
     assert workers_in_words(settings) == "2 workers, waiting for runs"
-    second.set_run("run-7")
+    second.set_task("run-7")
     assert workers_in_words(settings) == "2 workers, busy with run-7"
     assert [worker.run_id for worker in living_workers(settings)] == [None, "run-7"]
-    second.set_run(None)
+    second.set_task(None)
     second.release()
     assert workers_in_words(settings) == "1 worker, waiting for runs"
     first.release()
@@ -57,12 +57,12 @@ def test_onlookers_see_who_is_busy(settings: Settings) -> None:
 
 def test_news_of_a_worker_that_was_killed_is_not_believed(settings: Settings) -> None:
     slot = WorkerSlot(settings)
-    slot.set_run("run-1")
+    slot.set_task("run-1")
     note = settings.home_folder / "workers" / "slot-0.json"
     left = note.read_text(encoding="utf-8")
     slot.release()
     note.write_text(left, encoding="utf-8")
-    assert json.loads(left)["run_id"] == "run-1"
+    assert json.loads(left)["tasks"] == {"": "run-1"}
     assert living_workers(settings) == []
 
 
@@ -128,9 +128,9 @@ def test_a_worker_that_cannot_take_up_jobs_says_why(tmp_path):
     held.set_trouble("disk I/O error")
     assert workers_in_words(settings) == "1 worker, which cannot take up runs: disk I/O error"
     assert not can_work(settings)
-    held.set_run("run-1")
+    held.set_task("run-1")
     assert workers_in_words(settings) == "1 worker, busy with run-1"
-    held.set_run(None)
+    held.set_task(None)
     held.set_trouble(None)
     assert workers_in_words(settings) == "1 worker, waiting for runs" and can_work(settings)
     held.release()

@@ -105,6 +105,16 @@ def test_a_failed_run_shows_its_error_and_remedy_as_text(own, open_page):
     assert not app.button(key="resume-run").disabled
 
 
+def test_a_run_that_no_worker_takes_up_says_why_on_every_page(own, open_page):
+    run = own.workspace.score(own.dataset, epochs=1, seeds=1, max_length=16)
+    for page in ("home", "score", "browse"):
+        app = open_page(page, run=own.run.id)
+        assert_calm(app)
+        assert "No worker is running, so that it waits. Start one with" in words_on(app)
+    app = open_page("score", run=run.id)
+    assert any("diet-explorer worker" in element.value for element in app.warning)
+
+
 def test_a_running_job_is_one_line_on_every_page(own, open_page):
     run = own.workspace.score(own.dataset, epochs=1, seeds=1, max_length=16)
     own.workspace.context.records.set_status(run.id, "running")

@@ -96,7 +96,7 @@ def declare(context: WorkerContext) -> None:
     @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
     def score_run(run_id: str) -> str:
         workflow_id = str(DBOS.workflow_id)
-        context.busy(run_id)
+        context.busy(SCORE.line, run_id)
         try:
             if _note_start(context, run_id, workflow_id) > MAX_STARTS:
                 return _give_up(context, run_id)
@@ -109,7 +109,7 @@ def declare(context: WorkerContext) -> None:
                     outcome = train_and_score(run_id, workflow_id, number)
             return "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
         finally:
-            context.busy(None)
+            context.busy(SCORE.line, None)
 
 
 class StopSignal:

@@ -19,6 +19,7 @@ from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_form import fill_form
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
+from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.job_line import describe_progress
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.run import Run
@@ -126,6 +127,7 @@ def _progress(job: Run, name: str, who: Identity) -> None:
                 f'<div class="de-job" role="status"><p><span>{escape(job.name)}</span>'
                 f"<b>{escape(describe_progress(progress))}</b></p>{bar(progress.share)}</div>"
             )
+            draw_delay(progress.delay)
             if st.button("Cancel", key=f"{name}-cancel", icon=":material/stop:", disabled=not who.may("lead")):
                 job.cancel()
                 st.rerun()

@@ -9,6 +9,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, job_bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
+from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.person import person
 from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
@@ -58,6 +59,7 @@ def _live(proof: Proof, done: int) -> None:
             if st.button("Cancel", key="cancel-proof", icon=":material/stop:"):
                 proof.cancel(by=person())
                 st.rerun()
+        draw_delay(progress.delay)
 
 
 def draw_trainings(proof: Proof) -> None:

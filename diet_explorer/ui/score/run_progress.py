@@ -17,6 +17,7 @@ from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
+from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.view import run_page_again
 from diet_explorer.workspace.run import Run
 
@@ -76,6 +77,7 @@ def _outcome(run: Run, progress: RunProgress) -> None:
         st.info(
             f"Cancelled. What has landed stays; {goes_on} goes on from its last checkpoint.", icon=":material/stop:"
         )
+    draw_delay(progress.delay)
     for note in progress.notes:
         st.html(f'<p class="de-quiet" role="status">{escape(note)}</p>')
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import streamlit as st
 
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.scoring.progress import RunProgress
-from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import run_page_again
 from diet_explorer.ui.shell.workspace import open_workspace
+from diet_explorer.workspace.ongoing import ongoing_work
 from diet_explorer.workspace.run import Run
 
 _EVERY_SECONDS = 2.0
-_TRAININGS = {"proof": "Proof", "folds": "Folds", "noise": "Noise check"}
 
 
 def draw_job_line(selection: Selection) -> None:
@@ -60,29 +58,12 @@ def _live_line(seen: str, selected: str | None) -> None:
         figure = "waiting" if progress.status == "queued" else done
         with st.container(key="job-line"):
             st.html(job_bar(title, figure, progress.share, describe_progress(progress)))
+            draw_delay(progress.delay, in_a_line=True)
 
 
 def _other_work(run: Run) -> tuple[str, JobProgress] | None:
-    """A further training of a run, a map that is drawn, or its newest export while it is written or pushed; titled."""
-    trainings = [child for child in run.children() if child.status in ACTIVE]
-    if trainings:
-        first = next((child for child in trainings if child.status == "running"), trainings[0])
-        progress = first.progress()
-        left = words.counted(len(trainings), "training")
-        title = f"{_TRAININGS[first.record.origin]}: {left} left"
-        return title, JobProgress(state="running", stage=first.name, share=progress.share)
-    for which in get_args(Representation):
-        drawing = run.maps.progress(which)
-        if drawing.is_active:
-            return "Drawing an embedding map", drawing
-    for export in open_workspace().exports(run)[:1]:
-        writing = export.progress()
-        if writing.is_active:
-            return "Writing an export", writing
-        pushing = export.push_progress()
-        if pushing.is_active:
-            return f"Pushing to {pushing.repo}", pushing
-    return None
+    """What goes on for a run beside its scoring, titled."""
+    return next(iter(ongoing_work(open_workspace(), run)), None)
 
 
 def _live_work(run: Run) -> None:
@@ -93,8 +74,10 @@ def _live_work(run: Run) -> None:
             return
         with st.container(key="job-line"):
             title, progress = work
-            figure = words.share_done(progress.share, progress.seconds_left)
+            waits = progress.state == "queued"
+            figure = "waiting" if waits else words.share_done(progress.share, progress.seconds_left)
             st.html(job_bar(title, figure, progress.share, progress.stage))
+            draw_delay(progress.delay, in_a_line=True)
 
 
 def _seen(active: list[Run], selected: Run | None) -> str:

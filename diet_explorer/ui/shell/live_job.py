@@ -11,6 +11,7 @@ from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.view import run_page_again
 
 _EVERY_SECONDS = 1.0
@@ -47,8 +48,10 @@ def _live(
         if not current.is_active:
             run_page_again()
         with st.container(key=f"{name}-progress", gap="small"):
-            figure = words.share_done(current.share, current.seconds_left)
+            waits = current.state == "queued"
+            figure = "waiting" if waits else words.share_done(current.share, current.seconds_left)
             st.html(job_bar(title(current), figure, current.share))
+            draw_delay(current.delay)
             if st.button(label, key=f"cancel-{name}", icon=":material/stop:"):
                 cancel()
                 run_page_again()
