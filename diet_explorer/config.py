@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,10 @@ class Settings(BaseSettings):
     # everybody else who signs in may look.
     leads: str = ""
     annotators: str = ""
+    # Folders, separated as in PATH, whose files may be read through the app; by default none beyond uploads where it is
+    # shared (it has a sign-in, or listens beyond this machine), else the home folder.
+    data_roots: str = ""
+    private_sources: bool = False  # whether a shared app may read addresses of private networks, and stores such as s3
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +96,19 @@ class Settings(BaseSettings):
         if value is not None and path is None:
             raise ValueError("it must be a folder of this machine")
         return None if path is None else str(path)
+
+    @field_validator("data_roots")
+    @classmethod
+    def _folders(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("it must be folders of this machine")
+        paths = [local_path(part.strip()) for part in value.split(os.pathsep) if part.strip()]
+        return os.pathsep.join(map(str, paths))
+
+    @property
+    def data_folders(self) -> tuple[Path, ...]:
+        """The folders of `data_roots`."""
+        return tuple(Path(part) for part in self.data_roots.split(os.pathsep) if part)
 
     @property
     def home_is_local(self) -> bool:

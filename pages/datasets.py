@@ -38,6 +38,7 @@ from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
 _TABS = {"list": "Datasets", "add": "Add a dataset"}
@@ -70,6 +71,12 @@ def _as_written(preview: pd.DataFrame) -> pd.DataFrame:
 
 
 def _add() -> None:
+    if not open_workspace().context.may("lead"):
+        st.html(
+            '<div class="de-empty"><h3>Datasets are added by a lead</h3><p>You see and use those that are there. Who '
+            "leads here, the operator says in the setting DIET_EXPLORER_LEADS.</p></div>"
+        )
+        return
     left, right = st.columns([2, 1], gap="large")
     entry = mapping = None
     with left, error_boundary("source-error"), st.container(key="source"):

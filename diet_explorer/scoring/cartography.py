@@ -25,6 +25,7 @@ from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_text
+from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.store.scores import ScoreFiles, score_table
 
 _NAME = re.compile(r"dynamics_epoch_(?P<epoch>\d+)\.jsonl")
@@ -60,18 +61,20 @@ def export_dynamics(
 class CartographyFolder:
     """A folder of training dynamics that belong to a dataset, whose ids are the files' guids.
 
-    It holds the files itself or in ``training_dynamics``; BadInputError where there is none.
+    It holds the files itself or in ``training_dynamics``; BadInputError where there is none, or one is out of reach.
     """
 
-    def __init__(self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path) -> None:
+    def __init__(
+        self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path, reach: Reach = EVERYWHERE
+    ) -> None:
         self._queries = queries
         self._order = read_example_order(files, manifest.id)
         self._examples = parquet(Layout(files).dataset(manifest.id).examples)
         self._manifest = manifest
-        inner = folder / _SUBFOLDER
+        inner = reach.check(reach.check(folder) / _SUBFOLDER)
         files_folder = inner if inner.is_dir() else folder
         matches = [(_NAME.fullmatch(path.name), path) for path in files_folder.glob("*.jsonl")]
-        self._paths = {int(match["epoch"]): path for match, path in sorted(matches, key=str) if match}
+        self._paths = {int(match["epoch"]): reach.check(path) for match, path in sorted(matches, key=str) if match}
         if not self._paths:
             raise BadInputError(
                 f"There is no dynamics_epoch_N.jsonl in {folder}.",

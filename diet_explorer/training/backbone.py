@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import transformers
@@ -17,13 +18,15 @@ from diet_explorer.errors import ModelError
 from diet_explorer.store.network import network_trouble
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import RunConfig
-from diet_explorer.training.models import ModelSource, locate_model
+from diet_explorer.training.models import ModelSource, recorded_model
+
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.py"]
 
 
 def load_tokenizer(source: ModelSource, *, trust_remote_code: bool = False) -> Any:
     """The model's tokenizer, with a padding token; ModelError where there is none or it cannot be loaded."""
     with _model_errors(source):
-        tokenizer = AutoTokenizer.from_pretrained(source.location, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(_place(source), trust_remote_code=trust_remote_code)
     # without tokenizer files transformers makes an empty one, to which every word is unknown
     if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):
         raise ModelError(
@@ -48,8 +51,9 @@ def load_classifier(
     model."""
     transformers.set_seed(seed)
     with _model_errors(source):
+        place = _place(source)
         config = AutoConfig.from_pretrained(
-            source.location,
+            place,
             num_labels=len(classes),
             id2label=dict(enumerate(classes)),
             label2id={name: code for code, name in enumerate(classes)},
@@ -59,7 +63,7 @@ def load_classifier(
         if config.get_text_config().pad_token_id is None:
             config.get_text_config().pad_token_id = pad_token_id
         return AutoModelForSequenceClassification.from_pretrained(
-            source.location,
+            place,
             config=config,
             dtype="float32",
             use_safetensors=True,
@@ -72,10 +76,19 @@ def load_for_run(config: RunConfig, manifest: DatasetManifest, seed: int) -> tup
     """Tokenizer, classifier and collator of a run's settings and dataset, as the settings of the program allow;
     ModelError where the model cannot be loaded."""
     trusted = load_settings().trust_remote_code
-    source = locate_model(config.model)
+    source = recorded_model(config.model)
     tokenizer = load_tokenizer(source, trust_remote_code=trusted)
     model = load_classifier(source, manifest.classes, seed, tokenizer.pad_token_id, trust_remote_code=trusted)
     return tokenizer, model, PaddingCollator.of(tokenizer)
+
+
+def _place(source: ModelSource) -> str:
+    """What transformers is told: a folder, or the id of a model of the Hub, which it might take for a folder."""
+    if source.is_local or not Path(source.location).exists():
+        return source.location
+    from huggingface_hub import snapshot_download
+
+    return str(snapshot_download(source.location, allow_patterns=_FILES))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diet_explorer.errors import ModelError
 from diet_explorer.training.config import RunConfig
-from diet_explorer.training.models import locate_model
+from diet_explorer.training.models import recorded_model
 
 CHARACTERS_PER_TOKEN = 4.3
 FLOPS_PER_CORE = 25e9  # fine-tuning a small encoder on an ordinary core, measured with MiniLM
@@ -83,7 +83,7 @@ def _assumed_rates(config: RunConfig) -> tuple[MeasuredRates, str]:
 def layer_parameters(model: str) -> tuple[float, bool]:
     """Parameters of a model's layers (embeddings left out), and whether they are known rather than assumed."""
     try:
-        config = locate_model(model).config()
+        config = recorded_model(model).config()
     except ModelError:
         config = None
     sizes = config or {}

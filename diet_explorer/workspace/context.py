@@ -19,7 +19,10 @@ from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, reaching
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries
+from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.store.runs import RunRecords
+from diet_explorer.training.config import BUNDLED
+from diet_explorer.training.models import ModelSource, locate_model, recorded_model
 
 WORKSPACE_VERSION = 1
 
@@ -41,6 +44,8 @@ class Context:
         What was deleted and is hidden until it is brought back or removed.
     identity : Identity or None
         For whom it acts; None is local use, which may do everything.
+    reach : Reach
+        Which files and addresses may be read and written beside the workspace's own.
     """
 
     settings: Settings
@@ -51,6 +56,7 @@ class Context:
     jobs: JobQueue
     bin: BinRecords
     identity: Identity | None = None
+    reach: Reach = EVERYWHERE
     _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False, compare=False)
     _searches: dict[str, TextSearch] = field(default_factory=dict, repr=False, compare=False)
 
@@ -74,6 +80,18 @@ class Context:
         """The same for somebody: what their role may not do is refused in it and in all it hands out."""
         return replace(self, identity=identity)
 
+    def model(self, name: str) -> ModelSource:
+        """A model by the name that a user gave: one that a run of this workspace has already, or one within reach.
+
+        PermissionDeniedError where somebody who is no lead names a new one; ModelError, or a BadInputError where it is
+        out of reach.
+        """
+        if self.reach.is_limited or self.identity is not None:
+            if name == BUNDLED or name in {record.config.get("model") for record in self.records.list()}:
+                return recorded_model(name)
+            self.allow("lead", "choose a model")
+        return locate_model(name, self.reach)
+
     def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
         """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
         return allowed(self.identity, by, role, what, self.audit_log)
@@ -86,6 +104,10 @@ class Context:
     def note(self, kind: AuditKind, who: Identity, what: str, about: str | None = None) -> None:
         """Note in the audit log what somebody is about to do; `about` is ``kind:id`` of the thing."""
         self.audit_log.add(kind, who.name, what, role=who.role, about=about)
+
+    def may(self, role: Role) -> bool:
+        """Whether whom it acts for may do what a role may; for what is offered to them."""
+        return self.identity is None or self.identity.may(role)
 
     def ledger(self, manifest: DatasetManifest) -> Ledger:
         """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""

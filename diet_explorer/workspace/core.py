@@ -46,6 +46,8 @@ def create_record(
     DeletedError where its dataset or parent is in the bin.
     """
     context.allow("lead", "start jobs")
+    if context.reach.is_limited and origin not in ("callback", "cartography"):
+        context.model(config.model)
     now = datetime.now(UTC)
     record = RunRecord(
         id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
@@ -395,8 +397,11 @@ class RunCore:
         ------
         BadInputError
             The ending is none of these.
+        PermissionDeniedError
+            Only a lead may.
         """
-        target = Path(path).absolute()
+        self.context.allow("lead", "export scores")
+        target = self.context.reach.check(Path(path).absolute())
         forms = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
         if target.suffix not in forms:
             raise BadInputError(

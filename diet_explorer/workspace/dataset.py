@@ -169,7 +169,7 @@ class Dataset:
         examples = ExampleRows(self.context.files, self.manifest)
         if not isinstance(target, str | Path):
             return write_events(target, events, ledger.records, examples, self.manifest)
-        path = Path(target).absolute()
+        path = self.context.reach.check(Path(target).absolute())
         with Files(path.parent).atomic_writer(str(path)) as raw:
             stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
             count = write_events(stream, events, ledger.records, examples, self.manifest)
@@ -191,6 +191,7 @@ class Dataset:
         records, examples = self.ledger.records, ExampleRows(self.context.files, self.manifest)
         if not isinstance(source, str | Path):
             return read_events(source, records, examples, self.manifest)
+        self.context.reach.check(Path(source))
         with explained("read", str(source)), Path(source).open(encoding="utf-8") as stream:
             return read_events(stream, records, examples, self.manifest)
 

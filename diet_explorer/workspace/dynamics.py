@@ -172,14 +172,21 @@ class Dynamics:
             Gets ``dynamics_epoch_0.jsonl`` and so on, of the end of each epoch.
         seed : int, optional
             By default the first.
+
+        Raises
+        ------
+        PermissionDeniedError
+            Only a lead may.
         """
+        self._run.context.allow("lead", "export training dynamics")
+        target = self._run.context.reach.check(Path(folder).absolute())
         landed = self._run.store.landed()
         chosen = min(landed, default=0) if seed is None else seed
         if chosen not in landed:
             known = ", ".join(map(str, landed)) or "none yet"
             raise NotFoundError(f"The run {self._run.id} has no scores of seed {chosen}.", f"Recorded seeds: {known}.")
         manifest, queries = self._run.dataset.manifest, self._run.context.queries
-        return export_dynamics(queries, self._run.store, manifest, chosen, Path(folder).absolute())
+        return export_dynamics(queries, self._run.store, manifest, chosen, target)
 
     def _comparison(
         self,

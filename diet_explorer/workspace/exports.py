@@ -320,6 +320,9 @@ class Exports:
         self, manifest: str | Path, folder: str | Path | None = None, *, by: Identity | str | None = None
     ) -> Export:
         """Write an export again from its manifest, with the same bytes; see `Workspace.export_again`."""
+        self._context.allow("lead", "write an export", by)
+        for path in (Path(manifest), Path(manifest) / MANIFEST_NAME):
+            self._context.reach.check(path, str(manifest))
         expected = read_manifest(manifest)
         request, scores = ExportRequest.from_manifest(expected), expected["scores"]
         dataset = Dataset.load(self._context, request.dataset_id)
@@ -343,6 +346,7 @@ class Exports:
             target = Layout(files).export(export_id).data
         else:
             target = str(folder) if "://" in str(folder) else str(Path(folder).absolute())
+            self._context.reach.check_target(target)
         check_target(files, target)
         self._context.note("export", who, f"exports the run {what.run_id} to {target}", f"export:{export_id}")
         return ExportJobRequest(**vars(what), id=export_id, folder=target, by=who.name, created_at=now.isoformat())

@@ -13,7 +13,7 @@ from diet_explorer.jobs.kinds.map import MapJob, MapProgress, MapRequest
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.queries import parquet
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.training.models import locate_model
+from diet_explorer.training.models import recorded_model
 from diet_explorer.workspace.core import RunCore
 
 
@@ -139,7 +139,7 @@ class Maps:
         if EmbeddingFiles(self._run.context.files, self._run.id).has_vectors(which):
             return
         if which == "initial":
-            locate_model(self._run.config.model)
+            recorded_model(self._run.config.model)
             return
         if self._run.record.status in ACTIVE:
             remedy = "Wait until its first seed is done, or draw the initial map."

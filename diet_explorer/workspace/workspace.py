@@ -14,9 +14,9 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.data.readers.opening import Source, open_source
-from diet_explorer.data.readers.options import ReadingOptions
-from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.data.readers.opening import Source, open_source, open_upload
+from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
+from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
@@ -25,10 +25,11 @@ from diet_explorer.store.audit_log import AuditEntry
 from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.names import name_or
+from diet_explorer.store.reach import Reach
 from diet_explorer.store.runs import Origin
-from diet_explorer.training.config import GradientMode, RunConfig, default_checkpoints
+from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
-from diet_explorer.training.models import locate_model
+from diet_explorer.training.models import ModelSource
 from diet_explorer.workspace.bin.bin import Bin, Deletable
 from diet_explorer.workspace.bin.names import KIND_NAMES, kind_and_name
 from diet_explorer.workspace.context import Context
@@ -41,6 +42,7 @@ from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.sample import SAMPLE_MAPPING, SAMPLE_NAME, open_sample
 
 _CLASSES: dict[type[Any], str] = {Dataset: "dataset", Run: "run", Proof: "proof", Export: "export"}
+_IMPORTING = "import data"
 _IMPORTED = 0.4  # share of an import's time until the rows are written; the rest goes into the search index
 
 
@@ -87,6 +89,15 @@ class Workspace:
         """The same workspace for somebody: what their role may not do is refused in it and in all it hands out."""
         other = copy.copy(self)
         other.context = self.context.acting_as(identity)
+        return other
+
+    def reading_within(self, reach: Reach) -> Workspace:
+        """The same workspace with a limit on what is read and written beside its own files; see `store.reach`.
+
+        The browser app opens it so; the command line and scripts of one's own are not limited.
+        """
+        other = copy.copy(self)
+        other.context = replace(self.context, reach=reach)
         return other
 
     def datasets(self) -> list[Dataset]:
@@ -164,14 +175,70 @@ class Workspace:
         BadInputError
             The file or a column cannot be used. Single unusable rows are set aside instead; see `Dataset.set_aside`.
         """
+        self.context.allow("lead", _IMPORTING)
         names = None if column_names is None else tuple(column_names)
         options = ReadingOptions(encoding, delimiter, header, names, sheet)
         if isinstance(location, Source):
             options.check("an opened source")
-        source = location if isinstance(location, Source) else open_source(location, options)
+        source = location if isinstance(location, Source) else self.open_source(location, options)
         skipped = tuple(skip_labels)
         mapping = ColumnMapping(text, label, text_pair=text_pair, id=id, split=split, skip_labels=skipped)
         return self._imported(source, mapping, name, progress)
+
+    def open_source(
+        self, location: str | Path | Sequence[str | Path], options: ReadingOptions = DEFAULT_OPTIONS
+    ) -> Source:
+        """Open what is at a location, to be looked at and imported; nothing is imported yet.
+
+        Parameters
+        ----------
+        location : str, Path, or sequence of these
+            As for `import_dataset`.
+        options : ReadingOptions, optional
+            How it is to be read.
+
+        Returns
+        -------
+        Source
+            With columns, a preview and the rows.
+
+        Raises
+        ------
+        PermissionDeniedError
+            Only a lead may; that is said before anything is looked at.
+        BadInputError
+            There is nothing that can be read, or it is out of reach.
+        """
+        self.context.allow("lead", _IMPORTING)
+        return open_source(location, options, self.context.reach)
+
+    def open_upload(self, path: Path, options: ReadingOptions = DEFAULT_OPTIONS) -> Source:
+        """The same for a file that somebody brought, which lies in the workspace meanwhile; it goes by its name alone.
+
+        Raises
+        ------
+        PermissionDeniedError
+            Only a lead may.
+        BadInputError
+            It is no upload, or cannot be read.
+        """
+        self.context.allow("lead", _IMPORTING)
+        uploads = Reach((self.settings.home_folder / "uploads",))
+        if not uploads.permits(path) or not path.is_file():
+            raise BadInputError(f"The upload {path.name} is not there any more.", "Upload the file again.")
+        return open_upload(path, options)
+
+    def model(self, name: str) -> ModelSource:
+        """Find a model by its name, without loading it: ``bundled``, a local folder, or a Hub id.
+
+        Raises
+        ------
+        PermissionDeniedError
+            Only a lead may name one that no run has yet.
+        ModelError, BadInputError
+            The folder holds no usable model or is out of reach, or the name is no Hub id.
+        """
+        return self.context.model(name)
 
     def import_sample(self) -> Dataset:
         """Import the sample that comes with the program: film snippets with human ratings of their labels."""
@@ -218,6 +285,7 @@ class Workspace:
         BadInputError
             A setting or the model cannot be used.
         """
+        self.context.allow("lead", "start jobs")
         chosen = self._dataset(dataset)
         config = RunConfig(
             dataset_id=chosen.id,
@@ -231,9 +299,7 @@ class Workspace:
             learning_rate=learning_rate,
             diet=diet,
         ).validated()
-        source = locate_model(config.model)
-        if source.is_local and source.name != "bundled":
-            config = replace(config, model=source.location)  # the worker may run in another folder
+        config = self._located(config)
         run = self.create_run(config, name=name_or(name, f"{chosen.name} · {Path(config.model).name}"), origin="job")
         run.submit()
         return run
@@ -260,8 +326,9 @@ class Workspace:
         BadInputError
             A file cannot be read, or does not fit the dataset; nothing is imported then.
         """
-        chosen, path = self._dataset(dataset), Path(folder).absolute()
-        dynamics = CartographyFolder(self.context.queries, self.context.files, chosen.manifest, path)
+        self.context.allow("lead", _IMPORTING)
+        chosen, path, context = self._dataset(dataset), Path(folder).absolute(), self.context
+        dynamics = CartographyFolder(context.queries, context.files, chosen.manifest, path, context.reach)
         for _ in dynamics.tables():
             pass  # reads and checks all of it, before anything is written
         config = RunConfig(
@@ -441,6 +508,8 @@ class Workspace:
 
     def estimates(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
         """The same for each choice of gradient norms."""
+        with suppress(ModelError):  # of a model that cannot be found the size is assumed
+            config = self._located(config)
         return DatasetCosts(self.context.files, self.context.queries, dataset.manifest).estimates(config)
 
     def measure(self, dataset: Dataset, config: RunConfig) -> dict[GradientMode, CostEstimate]:
@@ -464,8 +533,9 @@ class Workspace:
         """
         self.context.allow("lead", "start jobs")
         costs = DatasetCosts(self.context.files, self.context.queries, dataset.manifest)
-        costs.measure(config.validated())
-        return costs.estimates(config)
+        located = self._located(config.validated())
+        costs.measure(located)
+        return costs.estimates(located)
 
     def _key(self, what: Deletable) -> Key:
         """Kind and id of something that is there."""
@@ -506,6 +576,11 @@ class Workspace:
     def _dataset(self, dataset: Dataset | str) -> Dataset:
         return dataset if isinstance(dataset, Dataset) else self.dataset(dataset)
 
+    def _located(self, config: RunConfig) -> RunConfig:
+        """The same settings, a local model by its whole path: the worker may run in another folder."""
+        source = self.context.model(config.model)
+        return replace(config, model=source.location) if source.is_local and source.name != BUNDLED else config
+
     def _imported(
         self,
         source: Source,
@@ -513,7 +588,7 @@ class Workspace:
         name: str | None,
         progress: Callable[[float, str], None] | None,
     ) -> Dataset:
-        self.context.allow("lead", "import data")
+        self.context.allow("lead", _IMPORTING)
         report = progress or (lambda share, message: None)
         manifest = import_examples(
             source,

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
 BEGINNING = 1 << 16
 _COPIED = 1 << 22
@@ -57,19 +58,38 @@ class DataFile:
         What messages call it; by default the path, and the member after it.
     keep : object, optional
         What has to live as long as this file, such as the temporary folder it lies in.
+    reach : Reach, optional
+        What may be read; asked whenever the file is opened, since a link may have changed since.
+
+    Raises
+    ------
+    BadInputError
+        It is out of reach, or damaged.
     """
 
     def __init__(
-        self, path: Path, *, member: str | None = None, location: str | None = None, keep: object = None
+        self,
+        path: Path,
+        *,
+        member: str | None = None,
+        location: str | None = None,
+        keep: object = None,
+        reach: Reach = EVERYWHERE,
     ) -> None:
-        self.path = path
         self.member = member
         self.location = location or (str(path) if member is None else f"{path}/{member}")
+        self.reach = reach
+        self._path = path
         self._keep = keep
         self._size = self.path.stat().st_size
         with self._raw() as stream:
             beginning = self._read(stream, 16)
         self._compression = next((c for c in COMPRESSIONS if beginning.startswith(c.magic)), None)
+
+    @property
+    def path(self) -> Path:
+        """The file on disk; BadInputError where it is out of reach."""
+        return self.reach.check(self._path, self.location)
 
     @cached_property
     def beginning(self) -> bytes:

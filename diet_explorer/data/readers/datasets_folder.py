@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,11 +20,14 @@ from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.data.report import Notice
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
+from diet_explorer.store.names import is_hub_id
 from diet_explorer.store.network import network_trouble, status_of
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
 HUB_PREFIX = "hub:"
-_HUB_NAME = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
+_HUB_NAME = re.compile(r"hub:(?P<name>[^:@]+)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
 _AS_READ = "Numbers may have lost leading zeros, and words such as NA are empty; give the files themselves to avoid it."
+_ON_HUB = "hf://datasets/"
 OpenFolder = Callable[[Path, str | None, Sequence[str]], Source]
 _GRAMMAR = "Write hub:OWNER/NAME, hub:OWNER/NAME:CONFIG or hub:OWNER/NAME:CONFIG[SPLIT]."
 
@@ -60,10 +64,11 @@ def was_saved(path: Path) -> bool:
     return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
 
 
-def open_saved(path: Path, splits: Sequence[str] = ()) -> Source:
+def open_saved(path: Path, splits: Sequence[str] = (), reach: Reach = EVERYWHERE) -> Source:
     """Open a folder that `datasets` wrote with ``save_to_disk``, or some of its splits."""
     from datasets import load_from_disk
 
+    _check_saved(path, reach)
     try:
         loaded = load_from_disk(str(path))
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -73,6 +78,32 @@ def open_saved(path: Path, splits: Sequence[str] = ()) -> Source:
     return _source(loaded, str(path), path.resolve().name, "datasets", splits)
 
 
+def _check_saved(path: Path, reach: Reach) -> None:
+    """Hold against the folder what its files say of others: none may lie beside it, by name or by a link."""
+    splits = _entries(_inside(path, path / "dataset_dict.json", reach), "splits")
+    for folder in (path, *(path / str(split) for split in splits)):
+        state = _entries(_inside(path, folder / "state.json", reach), "_data_files")
+        for name in ("dataset_info.json", *(entry.get("filename", "") for entry in state if isinstance(entry, dict))):
+            _inside(path, folder / str(name), reach)
+
+
+def _inside(path: Path, file: Path, reach: Reach) -> Path:
+    """A file that the files of a folder name; BadInputError where it lies elsewhere."""
+    below = file.is_relative_to(path) and ".." not in file.parts[len(path.parts) :]
+    if not below or "::" in str(file):  # two colons make fsspec read something else
+        raise BadInputError(f"The folder {path} names files that lie beside it.", "Write it again with save_to_disk.")
+    return reach.check(file)
+
+
+def _entries(file: Path, key: str) -> list[Any]:
+    """A list in one of the small files that `datasets` writes; empty where it is not there or damaged."""
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))[key]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return entries if isinstance(entries, list) else []
+
+
 def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> Source:
     """Download (or take from the cache) a dataset of the Hub, or some of its splits.
 
@@ -80,9 +111,8 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
     other columns; the files of such datasets are read by `open_folder`.
     """
     match = _HUB_NAME.fullmatch(location)
-    if match is None:
+    if match is None or not is_hub_id(match["name"]):
         raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
-    from datasets import load_dataset
 
     def read_files() -> Source:
         source = open_folder(_downloaded(match["name"], match["revision"]), match["config"], splits)
@@ -91,7 +121,9 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
 
     name = match["name"].split("/")[-1]
     try:
-        loaded = load_dataset(match["name"], match["config"], revision=match["revision"])
+        loaded = _loaded(match["name"], match["config"], match["revision"])
+    except BadInputError:
+        raise
     except Exception as error:
         if _is_unlike(error):
             return read_files()
@@ -104,6 +136,24 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
     except BadInputError as error:
         source.notices.append(Notice(f"The CSV files are read as datasets reads them: {error.message}", _AS_READ))
         return source
+
+
+def _loaded(name: str, config: str | None, revision: str | None) -> Any:
+    """What `datasets` reads of a dataset of the Hub, never of a folder or a reader of the same name."""
+    from datasets import load_dataset_builder
+    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES as READERS
+
+    if name in READERS:
+        raise BadInputError(f"There is no dataset {name} on the Hub.", "Give its whole name, OWNER/NAME.")
+    builder = load_dataset_builder(f"{_ON_HUB}{name}", config, revision=revision)
+    files = builder.config.data_files or {}
+    if not all(str(file).startswith(_ON_HUB) for entries in files.values() for file in entries):
+        raise BadInputError(
+            f"The dataset {name} of the Hub names files that are not on the Hub.",
+            "Download its files and give one of them instead.",
+        )
+    builder.download_and_prepare()
+    return builder.as_dataset()
 
 
 def _is_of_csv(loaded: Any) -> bool:

@@ -17,6 +17,7 @@ from diet_explorer.data.readers.text_folders import find_text_folders
 from diet_explorer.data.report import Notice
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
 _CARD = PurePosixPath("README.md")
 _NO_DATA = {"readme", "license", "licence", "changelog", "citation", "notice", "requirements", "dataset_info"}
@@ -35,12 +36,12 @@ class Tree:
     files: dict[PurePosixPath, Callable[[], DataFile]]
 
 
-def tree_of_folder(folder: Path) -> Tree:
-    """All files below a folder."""
+def tree_of_folder(folder: Path, reach: Reach = EVERYWHERE) -> Tree:
+    """All files below a folder; BadInputError where one is a link to what is out of reach."""
     files = {
-        PurePosixPath(path.relative_to(folder)): _opener(path)
+        PurePosixPath(path.relative_to(folder)): _opener(path, reach)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not _is_hidden(path.relative_to(folder).parts)
+        if not _is_hidden(path.relative_to(folder).parts) and reach.check(path).is_file()
     }
     return Tree(str(folder), folder.resolve().name, "folder", files)
 
@@ -56,7 +57,7 @@ def tree_of_archive(file: DataFile) -> Tree:
             "Check that it is complete; copy it again.",
         ) from error
     files = {
-        PurePosixPath(member): _opener(file.path, member)
+        PurePosixPath(member): _member(file, member)
         for member in sorted(members)
         if not _is_hidden(PurePosixPath(member).parts)
     }
@@ -115,7 +116,9 @@ def open_tree(
     return source
 
 
-def open_files(paths: Sequence[Path], open_file: Open, location: str, splits: Sequence[str] = ()) -> Source:
+def open_files(
+    paths: Sequence[Path], open_file: Open, location: str, splits: Sequence[str] = (), reach: Reach = EVERYWHERE
+) -> Source:
     """Read files that were named one by one, or by a glob, as one source; every one of them is read."""
     known = [named(PurePosixPath(path.name)) for path in paths]
     if len({split_role(file.split) for file in known if file.split}) < 2:
@@ -127,7 +130,7 @@ def open_files(paths: Sequence[Path], open_file: Open, location: str, splits: Se
         [NamedFile(PurePosixPath(p), k.split, k.group) for p, k in zip(paths, known, strict=True)]
     )
     tree = Tree(location, Path(paths[0]).resolve().parent.name, "files", {})
-    return united([(file, DataFile(Path(file.path))) for file in ordered], open_file, tree, splits)
+    return united([(file, DataFile(Path(file.path), reach=reach)) for file in ordered], open_file, tree, splits)
 
 
 def united(files: list[tuple[NamedFile, DataFile]], open_file: Open, tree: Tree, splits: Sequence[str]) -> Source:
@@ -221,8 +224,13 @@ def _check_alike(parts: Sequence[Part], location: str) -> None:
             )
 
 
-def _opener(path: Path, member: str | None = None) -> Callable[[], DataFile]:
-    return lambda: DataFile(path, member=member)
+def _opener(path: Path, reach: Reach) -> Callable[[], DataFile]:
+    return lambda: DataFile(path, reach=reach)
+
+
+def _member(file: DataFile, member: str) -> Callable[[], DataFile]:
+    location = f"{file.location}/{member}"
+    return lambda: DataFile(file.path, member=member, location=location, keep=file, reach=file.reach)
 
 
 def _title_of(file: NamedFile, tree: Tree) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import glob
+import http.client
 import re
 import sys
 import urllib.error
-import urllib.request
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -16,6 +16,8 @@ import fsspec
 
 from diet_explorer.data.readers.data_file import DataFile, spooled
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.public_web import NotPublicError, open_url
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
 STDIN = "-"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“"}
@@ -29,12 +31,15 @@ _HUB_PAGE = re.compile(
 )
 
 
-def as_path(location: str) -> Path:
-    """The path that a location means: what is there as it is written, else without blanks and quotes around it."""
-    written = Path(location).expanduser()
-    if _is_there(written):
+def as_path(location: str, reach: Reach = EVERYWHERE) -> Path:
+    """The path that a location means: what is there as it is written, else without blanks and quotes around it.
+
+    BadInputError where it is out of reach, be it there or not.
+    """
+    written = _expanded(location)
+    if reach.permits(written) and _is_there(written):
         return written
-    return Path(cleaned(location)).expanduser()
+    return reach.check(_expanded(cleaned(location)), cleaned(location))
 
 
 def cleaned(location: str) -> str:
@@ -72,12 +77,17 @@ def selection(location: str) -> tuple[str, tuple[str, ...]]:
     return match["base"], tuple(name for split in re.split(r"[,+]", match["splits"]) if (name := split.strip()))
 
 
-def matches_of(pattern: str) -> list[Path]:
-    """Files that a glob finds, in order; none for what is no glob."""
+def matches_of(pattern: str, reach: Reach = EVERYWHERE) -> list[Path]:
+    """Files within reach that a glob finds, in order; none for what is no glob."""
     if not _WILD.search(pattern):
         return []
-    found = glob.glob(str(Path(pattern).expanduser()), recursive=True)  # noqa: PTH207  it takes absolute patterns
-    return [path for path in map(Path, sorted(found)) if path.is_file()]
+    # where names leave what may be read, such as folder/*/../.., no folder is looked into
+    parts = Path(pattern).parts
+    fixed = next(number for number, part in enumerate(parts) if _WILD.search(part))
+    if reach.is_limited and (".." in parts[fixed:] or not reach.permits(Path(*parts[:fixed]))):
+        return []
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207  it takes absolute patterns
+    return [path for path in map(Path, sorted(found)) if reach.permits(path) and path.is_file()]
 
 
 def nothing_there(path: Path) -> BadInputError:
@@ -91,8 +101,10 @@ def nothing_there(path: Path) -> BadInputError:
     return BadInputError(message, f"{hint}Check the path; give a dataset of the Hub as hub:NAME.")
 
 
-def from_stdin() -> DataFile:
+def from_stdin(reach: Reach = EVERYWHERE) -> DataFile:
     """What is piped into the command, kept in a temporary file since it is read more than once."""
+    if reach.is_limited:
+        raise BadInputError("Only the command line reads what is piped into it.", "Upload the file.")
     if sys.stdin is None or sys.stdin.isatty():
         raise BadInputError(
             "Nothing is piped into the command, so that - has nothing to read.",
@@ -101,18 +113,21 @@ def from_stdin() -> DataFile:
     return spooled(sys.stdin.buffer, "stdin", "standard input")
 
 
-def from_pipe(path: Path) -> DataFile:
-    """What comes out of a named pipe."""
+def from_pipe(path: Path, reach: Reach = EVERYWHERE) -> DataFile:
+    """What comes out of a named pipe; only the command line may wait for that."""
+    if reach.is_limited:
+        raise BadInputError(f"{path} is no file.", "Give a data file, or a folder of them.")
     with path.open("rb") as stream:
         return spooled(stream, path.name, str(path))
 
 
-def downloaded(url: str) -> DataFile:
-    """The file at a URL, in a temporary place."""
+def downloaded(url: str, reach: Reach = EVERYWHERE) -> DataFile:
+    """The file at a URL, in a temporary place; BadInputError where that address is out of reach."""
+    reach.check_address(url)
     scheme = url.split(":", 1)[0].lower()
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "download"
     if scheme in ("http", "https"):
-        return _from_web(url, name)
+        return _from_web(url, name, public_only=not reach.private)
     try:
         with fsspec.open(url, "rb") as stream:
             return spooled(stream, name, url)
@@ -122,14 +137,20 @@ def downloaded(url: str) -> DataFile:
         ) from error
 
 
-def _from_web(url: str, name: str) -> DataFile:
+def _from_web(url: str, name: str, *, public_only: bool) -> DataFile:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        with open_url(url, _TIMEOUT, public_only=public_only) as answer:
             kind = answer.headers.get_content_type()
             file = spooled(answer, name, url)
+    except NotPublicError as error:
+        raise BadInputError(
+            f"The server of {url} cannot be found, or is none of the public internet.",
+            "Check the address; or upload the file. Only the operator can allow other servers "
+            "(DIET_EXPLORER_PRIVATE_SOURCES).",
+        ) from error
     except urllib.error.HTTPError as error:
         raise BadInputError(f"{url} answers {error.code} {error.reason}.", "Check the address in a browser.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise BadInputError(
             f"{url} cannot be reached: {reason}.", "Check the address and the network; or download the file first."
@@ -142,8 +163,16 @@ def _from_web(url: str, name: str) -> DataFile:
     return file
 
 
+def _expanded(location: str) -> Path:
+    """A path with ``~`` understood; a name that no user has stays as it is written."""
+    try:
+        return Path(location).expanduser()
+    except RuntimeError:
+        return Path(location)
+
+
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except ValueError:  # a NUL character
+    except (OSError, ValueError):  # too long a name, a NUL character
         return False

@@ -27,13 +27,18 @@ from diet_explorer.data.readers.locations import (
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Source
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "open_source", "open_upload"]
 
 _WORKBOOK = "xl/workbook.xml"
 
 
-def open_source(location: str | Path | Sequence[str | Path], options: ReadingOptions = DEFAULT_OPTIONS) -> Source:
+def open_source(
+    location: str | Path | Sequence[str | Path],
+    options: ReadingOptions = DEFAULT_OPTIONS,
+    reach: Reach = EVERYWHERE,
+) -> Source:
     """Open a data file, a folder or a glob of them, what is piped in, a URL, or a dataset of the Hub.
 
     Parameters
@@ -45,17 +50,20 @@ def open_source(location: str | Path | Sequence[str | Path], options: ReadingOpt
         end of a folder only that configuration.
     options : ReadingOptions, optional
         How it is to be read.
+    reach : Reach, optional
+        What may be read; by default all that this process may. `Workspace.open_source` gives the right one.
 
     Raises
     ------
     BadInputError
-        There is nothing there, or what is there is empty, of a kind that is not known, in another encoding, or damaged;
-        the message has the location and the remedy.
+        There is nothing there, or what is there is empty, of a kind that is not known, in another encoding, damaged, or
+        out of reach; the message has the location and the remedy.
     """
     if not isinstance(location, str | Path):
         if len(location) == 1:
-            return open_source(location[0], options)
-        return _open_named([_existing(as_path(str(path))) for path in location], ", ".join(map(str, location)), options)
+            return open_source(location[0], options, reach)
+        paths = [_existing(as_path(str(path), reach)) for path in location]
+        return _open_named(paths, ", ".join(map(str, location)), options, reach)
     text = str(location)
     place = from_hub_page(cleaned(text))
     if place.startswith(HUB_PREFIX):
@@ -63,10 +71,10 @@ def open_source(location: str | Path | Sequence[str | Path], options: ReadingOpt
         return _called(place, open_hub(*selection(place), partial(_open_existing, options=options)))
     try:
         if place == STDIN:
-            return _open_file(from_stdin(), options)
+            return _open_file(from_stdin(reach), options)
         if is_url(place):
-            return _open_file(downloaded(place), options)
-        return _open_path(text, options)
+            return _open_file(downloaded(place, reach), options)
+        return _open_path(text, options, reach)
     except PermissionError as error:
         raise BadInputError(f"{location} may not be read.", "Give this user the right to read it.") from error
     except OSError as error:
@@ -75,24 +83,35 @@ def open_source(location: str | Path | Sequence[str | Path], options: ReadingOpt
         ) from error
 
 
-def _open_path(text: str, options: ReadingOptions) -> Source:
+def open_upload(path: Path, options: ReadingOptions = DEFAULT_OPTIONS) -> Source:
+    """Open a file that somebody brought, by its name alone: where it lies meanwhile is not told.
+
+    Raises
+    ------
+    BadInputError
+        It cannot be read; as for `open_source`.
+    """
+    return _open_file(DataFile(path, location=path.name, reach=Reach((path,))), options)
+
+
+def _open_path(text: str, options: ReadingOptions, reach: Reach) -> Source:
     """Open what a path means: a file or folder; else a glob; else a part of a folder or an archive."""
-    path = as_path(text)
+    path = as_path(text, reach)
     if path.exists():
-        return _open_existing(path, options=options)
-    matches = matches_of(str(path))
+        return _open_existing(path, options=options, reach=reach)
+    matches = matches_of(str(path), reach)
     if matches:
-        return _open_named(matches, str(path), options)
+        return _open_named(matches, str(path), options, reach)
     base, splits = selection(cleaned(text))
-    path_of_base, config = as_path(base), None
+    path_of_base, config = as_path(base, reach), None
     if not path_of_base.exists() and ":" in base:
         folder, _, config = base.rpartition(":")
-        path_of_base = as_path(folder)
+        path_of_base = as_path(folder, reach)
     if (config or splits) and path_of_base.exists():
-        return _called(cleaned(text), _open_existing(path_of_base, config, splits, options=options))
-    matches = matches_of(str(path_of_base)) if splits else []
+        return _called(cleaned(text), _open_existing(path_of_base, config, splits, options=options, reach=reach))
+    matches = matches_of(str(path_of_base), reach) if splits else []
     if matches:
-        return _called(cleaned(text), _open_named(matches, str(path_of_base), options, splits))
+        return _called(cleaned(text), _open_named(matches, str(path_of_base), options, reach, splits))
     raise nothing_there(path)
 
 
@@ -103,14 +122,19 @@ def _called(location: str, source: Source) -> Source:
 
 
 def _open_existing(
-    path: Path, config: str | None = None, splits: Sequence[str] = (), *, options: ReadingOptions
+    path: Path,
+    config: str | None = None,
+    splits: Sequence[str] = (),
+    *,
+    options: ReadingOptions,
+    reach: Reach = EVERYWHERE,
 ) -> Source:
     if path.is_dir():
         if was_saved(path) and config is None:
             options.check("a folder of datasets")
-            return open_saved(path, splits)
-        return _open_tree(tree_of_folder(path), config, splits, options)
-    file = DataFile(path) if path.is_file() else from_pipe(path)
+            return open_saved(path, splits, reach)
+        return _open_tree(tree_of_folder(path, reach), config, splits, options)
+    file = DataFile(path, reach=reach) if path.is_file() else from_pipe(path, reach)
     return _open_file(file, options, config, splits)
 
 
@@ -119,8 +143,10 @@ def _open_tree(tree: Tree, config: str | None, splits: Sequence[str], options: R
     return open_tree(tree, open_file, config=config, splits=splits, encoding=options.encoding)
 
 
-def _open_named(paths: Sequence[Path], location: str, options: ReadingOptions, splits: Sequence[str] = ()) -> Source:
-    return open_files(paths, partial(_open_file, options=options), location, splits)
+def _open_named(
+    paths: Sequence[Path], location: str, options: ReadingOptions, reach: Reach, splits: Sequence[str] = ()
+) -> Source:
+    return open_files(paths, partial(_open_file, options=options), location, splits, reach)
 
 
 def _existing(path: Path) -> Path:

@@ -14,8 +14,8 @@ import streamlit as st
 from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
 from diet_explorer.data.readers.formats import formats_in_words
 from diet_explorer.data.readers.nested import NestedSource, nested_fields
-from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.data.readers.options import ReadingOptions
+from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
@@ -89,12 +89,14 @@ def opened(location: str, options: ReadingOptions) -> OpenedSource:
     BadInputError
         There is nothing usable at that location.
     """
+    workspace = open_workspace()
+    workspace.context.allow("lead", "import data")  # before anything on this machine is looked at
     stamp = hashlib.sha256(f"{location} {_version(location)} {options}".encode()).hexdigest()[:12]
     known: OpenedSource | None = st.session_state.get(_OPENED)
     if known is not None and known.stamp == stamp:
         return known
     with st.spinner("Reading the first rows …"), called_as_uploaded(_upload_path()):
-        source = open_source(location, options)
+        source = _source(location, options)
         preview = source.preview(_PREVIEW_ROWS)
         fields = nested_fields(source)
         columns = [name for column in source.columns() for name in fields.get(column, [column])]
@@ -106,11 +108,18 @@ def opened(location: str, options: ReadingOptions) -> OpenedSource:
     return entry
 
 
+def _source(location: str, options: ReadingOptions) -> Source:
+    upload = _upload_path()
+    if upload is not None and location == str(upload):
+        return open_workspace().open_upload(upload, options)
+    return open_workspace().open_source(location, options)
+
+
 def _both_readings(location: str, options: ReadingOptions) -> dict[bool, pd.DataFrame | str]:
     readings: dict[bool, pd.DataFrame | str] = {}
     for header in (True, False):
         try:
-            readings[header] = open_source(location, replace(options, header=header)).preview(_READING_ROWS)
+            readings[header] = _source(location, replace(options, header=header)).preview(_READING_ROWS)
         except BadInputError as error:
             readings[header] = error.message
     return readings
@@ -190,17 +199,14 @@ def checked(entry: OpenedSource, mapping: ColumnMapping) -> ValidationReport:
 def import_source(
     entry: OpenedSource, mapping: ColumnMapping, name: str | None, progress: Callable[[float, str], None]
 ) -> Dataset:
-    """Import what was opened under a mapping; an upload is known by its own name, not by the folder that keeps it.
+    """Import what was opened under a mapping.
 
     Raises
     ------
     BadInputError
         The source cannot be imported; see `Workspace.import_dataset`.
     """
-    upload = _upload_path()
-    if upload is not None:
-        entry.source.location = entry.source.location.replace(str(upload), upload.name)
-    with called_as_uploaded(upload):
+    with called_as_uploaded(_upload_path()):
         return open_workspace().import_dataset(
             entry.source,
             text=mapping.text,

@@ -17,9 +17,9 @@ from diet_explorer.training.config import (
     default_checkpoints,
     parse_checkpoints,
 )
-from diet_explorer.training.models import locate_model
 from diet_explorer.ui.shell.boundary import show_error
 from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
 DEFAULT_SEEDS = 3
@@ -218,7 +218,7 @@ def _config(dataset: Dataset, values: _Values) -> RunConfig:
         learning_rate=_learning_rate(values["learning-rate"]),
         diet=values["diet"] / 100,
     ).validated()
-    locate_model(config.model)
+    open_workspace().model(config.model)
     return config
 
 
