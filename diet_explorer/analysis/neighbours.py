@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from diet_explorer.analysis.compiled import keep_compiled
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
@@ -114,6 +115,8 @@ def _compare_all(unit: NDArray[np.float32], k: int) -> tuple[Indices, Similariti
 
 def _search_graph(unit: NDArray[np.float32], k: int) -> tuple[Indices, Similarities]:
     from pynndescent import NNDescent
+
+    keep_compiled("pynndescent")
 
     graph = NNDescent(unit, metric="dot", n_neighbors=_GRAPH_NEIGHBOURS, random_state=0, low_memory=True)
     return _nearest_of(unit, graph.neighbor_graph[0].astype(np.int32), k)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from diet_explorer.analysis.compiled import keep_compiled
 from diet_explorer.analysis.neighbours import EXACT_ROWS, nearest_neighbours
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
@@ -62,6 +63,7 @@ def project(
     report(0.0, f"Preparing the layout of {len(chosen):,} examples")
     from umap import UMAP
 
+    keep_compiled("umap", "pynndescent")
     known = vectors[chosen].astype(np.float32)
     share = len(chosen) / rows
     neighbors = min(parameters.neighbors, len(chosen) - 1)
