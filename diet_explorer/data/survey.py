@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from diet_explorer.data.column_types import ColumnTyper, as_strings, check_storable, has_nul, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
-from diet_explorer.data.labels import LabelReading, is_object, read_labels, same_numbers
+from diet_explorer.data.labels import LabelReading, is_object, parse_list, read_labels, same_numbers
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice
@@ -32,6 +32,7 @@ from diet_explorer.store.files import explained
 MAX_LABELS = 1_000_000
 MAX_SPLITS = 100
 JSON_KINDS = ("json", "jsonl")
+_SOME = 5
 REASONS = tuple(Reason)
 Progress = Callable[[float, str], None]
 _CODES = {reason: code for code, reason in enumerate(REASONS, start=1)}
@@ -101,7 +102,9 @@ class _Surveyor:
         self._source = source
         self._mapping = mapping
         self._finder = finder
-        self._class_names = source.class_names(mapping.label)
+        own = source.class_names(mapping.label)
+        self._described = source.described_classes.get(mapping.label) if own is None else None
+        self._class_names = own or self._described
         self._label_codes: dict[str, int] = {}
         self._split_codes: dict[str, int] = {}
         self._label_arrow_type: pa.DataType = pa.string()
@@ -164,7 +167,7 @@ class _Surveyor:
             types=types,
             content_hash=self._content_hash(classes),
             bad_rows=list(self._source.bad_rows),
-            read_as=[*self._source.read_as(), *labels_read.read_as],
+            read_as=[*self._source.read_as(), *self._about_described(), *labels_read.read_as],
             doubts=labels_read.doubts,
             complete=complete,
         )
@@ -205,6 +208,8 @@ class _Surveyor:
         if self._class_names is not None and pa.types.is_integer(column.type):
             known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(self._class_names)))
             column = pa.array(self._class_names).take(pc.if_else(known, column, pa.scalar(None, column.type)))
+        elif self._described is not None and not self._source.typed:
+            column = _named_by_code(column, self._described)
         else:
             self._label_arrow_type = column.type
         names = pc.utf8_trim_whitespace(self._written_labels(column))
@@ -246,6 +251,12 @@ class _Surveyor:
                 "Map a column with one class name per row.",
             )
         return read_labels(given, self._mapping.skip_labels, has_lists=self._label_is_list)
+
+    def _about_described(self) -> list[str]:
+        if self._described is None:
+            return []
+        some = ", ".join(self._described[:_SOME]) + (", …" if len(self._described) > _SOME else "")
+        return [f"The numbers in column {self._mapping.label!r} are the classes that README.md names: {some}."]
 
     def _label_of_each(
         self, given: npt.NDArray[np.int32], labels: LabelReading, problems: npt.NDArray[np.uint8]
@@ -297,6 +308,25 @@ def _final_labels(
     # The last entry serves code −1, rows without a label.
     final = np.array([*(position.get(name, -1) for name in names), -1], dtype=np.int32)
     return classes, np.where(kept, final[codes], -1).astype(np.int32)
+
+
+def _named_by_code(column: pa.Array, names: list[str]) -> pa.Array:
+    """Replace codes of classes, written as texts, by their names, also in lists; what is a name already stays.
+
+    A code without a class is null, as in columns of numbers.
+    """
+    by_code = {str(code): name for code, name in enumerate(names)}
+
+    def named(text: str) -> str | None:
+        return text if text in names or not _INTEGER.fullmatch(text) else by_code.get(text)
+
+    def written(text: str) -> str | None:
+        entries = parse_list(text)
+        return named(text) if entries is None else json.dumps(list(map(named, entries)), ensure_ascii=False)
+
+    distinct = column.dictionary_encode()
+    texts = [text and written(text.strip()) for text in distinct.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(distinct.indices)
 
 
 def _written_list(entries: list[Any], names: list[str] | None) -> str:

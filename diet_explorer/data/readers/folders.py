@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from diet_explorer.data.readers.data_file import CONTAINER_ENDINGS, DataFile
-from diet_explorer.data.readers.dataset_card import Configuration, read_card
+from diet_explorer.data.readers.dataset_card import NO_CARD, Configuration, DatasetCard, read_card
 from diet_explorer.data.readers.formats import all_formats, format_by_looks, formats_in_words
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.split_names import NamedFile, chosen_names, in_order_of_splits, missing_part, named
@@ -91,7 +91,8 @@ def open_tree(
     BadInputError
         There are no data files, or several sets of them, or no such configuration or split.
     """
-    configuration = _configuration(tree, config)
+    card = read_card(tree.files[_CARD]()) if _CARD in tree.files else NO_CARD
+    configuration = _configuration(tree, card, config)
     if configuration is None and not any(map(_has_known_ending, tree.files)):
         texts = find_text_folders(tree.files, tree.location, tree.name, splits, encoding)
         if texts is not None:
@@ -106,6 +107,7 @@ def open_tree(
             f"{tree.location} lacks the file {missing}.", "Download it too; or give the files that are there by a glob."
         )
     source = united([(file, tree.files[file.path]()) for file in files], open_file, tree, splits)
+    source.described_classes = card.classes_of(None if configuration is None else configuration.name)
     read = {file.path for file in files}
     unread = [str(path) for path in tree.files if _has_known_ending(path) and path not in read]
     if unread and (configuration is None or not configuration.patterns):
@@ -151,23 +153,23 @@ def united(files: list[tuple[NamedFile, DataFile]], open_file: Open, tree: Tree,
     return SplitsSource(parts, tree.location, tree.name, kinds.pop() if len(kinds) == 1 else tree.kind)
 
 
-def _configuration(tree: Tree, config: str | None) -> Configuration | None:
+def _configuration(tree: Tree, card: DatasetCard, config: str | None) -> Configuration | None:
     """The set that was asked for among those of the card; None where the names of the files have to tell."""
-    card = read_card(tree.files[_CARD]()) if _CARD in tree.files else {}
+    known = card.configurations
     if config is not None:
-        if config not in card:
-            there = f"It has {', '.join(card)}." if card else "Its README.md names none; leave it out."
+        if config not in known:
+            there = f"It has {', '.join(known)}." if known else "Its README.md names none; leave it out."
             raise BadInputError(f"{tree.location} has no configuration {config!r}.", there)
-        return card[config]
-    if len(card) > 1:
-        default = [entry for entry in card.values() if entry.is_default] or [*filter(None, [card.get("default")])]
+        return known[config]
+    if len(known) > 1:
+        default = [entry for entry in known.values() if entry.is_default] or [*filter(None, [known.get("default")])]
         if not default:
             raise BadInputError(
-                f"{tree.location} has several configurations: {', '.join(card)}.",
-                f"Name one as {tree.location}:{next(iter(card))}.",
+                f"{tree.location} has several configurations: {', '.join(known)}.",
+                f"Name one as {tree.location}:{next(iter(known))}.",
             )
         return default[0]
-    return next(iter(card.values()), None)
+    return next(iter(known.values()), None)
 
 
 def _of_patterns(tree: Tree, configuration: Configuration) -> list[NamedFile]:

@@ -26,6 +26,7 @@ class NestedSource(Source):
         self.kind, self.typed = inner.kind, inner.typed
         self.aliases, self.notices = inner.aliases, inner.notices
         self.quoted_columns = inner.quoted_columns
+        self.described_classes = inner.described_classes
         self._inner = inner
         self._paths = paths
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,6 +12,7 @@ from diet_explorer.data.readers.source import Source
 from diet_explorer.errors import BadInputError
 
 _MAX_BYTES = 1 << 25
+_LISTS = ("Sequence", "List", "LargeList")
 
 
 class SchemaSource(Source):
@@ -43,11 +45,17 @@ def bounded_batch_size(size: int, bytes_per_row: float) -> int:
 
 
 def class_names_of(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names of `datasets`' ClassLabel columns, which stand in the schema's metadata."""
+    """Return the names of `datasets`' ClassLabel columns and lists of them, which stand in the schema's metadata."""
     described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = described.get("info", {}).get("features") or {}
-    return {
-        column: list(feature["names"])
-        for column, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-    }
+    named = {column: _names_of(feature) for column, feature in features.items()}
+    return {column: names for column, names in named.items() if names}
+
+
+def _names_of(feature: Any) -> list[str]:
+    """Names of a ClassLabel, also of the entries of a list of them; none for any other feature."""
+    while isinstance(feature, dict) and feature.get("_type") in _LISTS:
+        feature = feature.get("feature")
+    feature = feature[0] if isinstance(feature, list) and len(feature) == 1 else feature
+    is_class = isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    return list(feature.get("names") or []) if is_class else []

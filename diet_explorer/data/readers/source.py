@@ -58,6 +58,8 @@ class Source(ABC):
         self.notices: list[Notice] = []  # what the reader chose or left out by itself, with what to do about it
         # Columns by other words that may be meant for them: cells of a first line that turned out to be no header.
         self.aliases: dict[str, str] = {}
+        # Names of classes by column, as the card of the data set tells them; for columns that name none themselves.
+        self.described_classes: dict[str, list[str]] = {}
         self.fraction_read = 0.0  # how much of the source the latest reading has covered, from 0 to 1
 
     @abstractmethod

@@ -155,6 +155,11 @@ class SplitsSource(Source):
         with_names = {title: names for title, names in named.items() if names is not None}
         if not with_names:
             return self._plain_column(name, types)
+        if any(map(pa.types.is_nested, types.values())):
+            column = self._plain_column(name, types)
+            first, *others = with_names.values()
+            alike = len(with_names) == len(having) and all(names == first for names in others)
+            return replace(column, names=first) if alike else replace(column, conflict=self._other_lists(name))
         bare = [part for part in having if named[part.title] is None and not pa.types.is_null(types[part.title])]
         numbers = [part for part in bare if not pa.types.is_string(types[part.title])]
         unnamed = [part for part in numbers if not _is_unlabelled(part.source, name)]
@@ -164,6 +169,12 @@ class SplitsSource(Source):
         if len(bare) == len(numbers) and all(names == first for names in with_names.values()):
             return _Column(pa.int64(), names=first)
         return _Column(pa.string(), decoded=True)
+
+    def _other_lists(self, name: str) -> BadInputError:
+        return BadInputError(
+            f"The lists in column {name!r} of {self.location} do not have the same class names in every file.",
+            f"Give all of them the same names, with cast_column({name!r}, …); or import one of them.",
+        )
 
     def _unnamed(self, name: str, with_names: dict[str, list[str]], bare: str) -> BadInputError:
         title, names = next(iter(with_names.items()))

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, Sequence, Value
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
@@ -193,3 +193,72 @@ def test_a_label_of_text_beside_one_of_numbers_is_refused(importer: Importer, fo
     pq.write_table(pa.table({"text": ["c"], "label": ["yes"]}), folder / "test.parquet")
     with pytest.raises(BadInputError, match=r"'label' .* holds int64 in train\.parquet and string in test"):
         import_examples(open_source(folder), MAPPING, importer.files)
+
+
+CARD = """---
+dataset_info:
+  features:
+  - name: text
+    dtype: string
+  - name: label
+    {kind}:
+      class_label:
+        names:
+          '0': neg
+          '1': pos
+---
+# Reviews
+"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
+def test_class_names_of_the_card_stand_for_codes(importer: Importer, folder: Path, form: str) -> None:
+    (folder / "README.md").write_text(CARD.format(kind="dtype"))
+    if form == "parquet":
+        pq.write_table(pa.table({"text": ["one", "two", "three"], "label": [0, 1, -1]}), folder / "train.parquet")
+    elif form == "csv":
+        write(folder, "train.csv", content="text,label\none,0\ntwo,1\nthree,-1\n")
+    else:
+        rows = ['{"text": "one", "label": 0}', '{"text": "two", "label": 1}', '{"text": "three", "label": -1}']
+        write(folder, "train.jsonl", content="\n".join(rows))
+    manifest = import_examples(open_source(folder), MAPPING, importer.files)
+    assert (manifest.classes, manifest.label_type, manifest.rows) == (["neg", "pos"], "class label", 2)
+    assert "the classes that README.md names: neg, pos." in " ".join(manifest.report["read_as"])
+    assert importer.set_aside(manifest)[0][1] == "empty label"
+
+
+def test_names_in_the_file_itself_stay(importer: Importer, folder: Path) -> None:
+    (folder / "README.md").write_text(CARD.format(kind="dtype"))
+    write(folder, "train.csv", content="text,label\none,neg\ntwo,pos\nthree,1\n")
+    manifest = import_examples(open_source(folder), MAPPING, importer.files)
+    assert [row["label"] for row in importer.examples(manifest)] == [0, 1, 1]
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["bad", "good"])})
+    Dataset.from_dict({"text": ["one", "two"], "label": [0, 1]}, features=features).to_parquet(folder / "train.parquet")
+    (folder / "train.csv").unlink()
+    assert import_examples(open_source(folder), MAPPING, importer.files).classes == ["bad", "good"]
+
+
+def test_class_names_belong_to_their_configuration(folder: Path) -> None:
+    label = "  features:\n  - name: label\n    dtype:\n      class_label:\n        names"
+    names = {"one": "[x, b]", "two": "[y, b]"}
+    entries = "".join(f"- config_name: {name}\n{label}: {value}\n" for name, value in names.items())
+    configs = "configs:\n- config_name: one\n  data_files: one/*.csv\n- config_name: two\n  data_files: two/*.csv\n"
+    (folder / "README.md").write_text(f"---\ndataset_info:\n{entries}{configs}---\n")
+    write(folder, "one/train.csv", "two/train.csv")
+    assert open_source(f"{folder}:two").described_classes == {"label": ["y", "b"]}
+
+
+@pytest.mark.parametrize("kind", ["sequence", "list"])
+def test_lists_of_classes_get_their_names(importer: Importer, folder: Path, kind: str) -> None:
+    lists = [[0], [1], [0, 1]]
+    pq.write_table(pa.table({"text": ["one", "two", "three"], "label": lists}), folder / "train.parquet")
+    (folder / "README.md").write_text(CARD.format(kind=kind))
+    described = import_examples(open_source(folder), MAPPING, importer.files)
+    (folder / "README.md").unlink()
+    features = Features({"text": Value("string"), "label": Sequence(ClassLabel(names=["neg", "pos"]))})
+    data = Dataset.from_dict({"text": ["one", "two", "three"], "label": lists}, features=features)
+    data.to_parquet(folder / "train.parquet")
+    named = import_examples(open_source(folder), MAPPING, importer.files)
+    for manifest in (described, named):
+        assert (manifest.classes, manifest.rows) == (["neg", "pos"], 2)
+        assert [reason for _, reason in importer.set_aside(manifest)] == ["several labels"]
