@@ -92,18 +92,23 @@ class RankingColumns:
 
     def score(self, name: str) -> NDArray[np.float32]:
         """A score; NotFoundError says why it is not there."""
+        self._check(name)
+        return np.asarray(self[name], dtype=np.float32)
+
+    def ranks(self, name: str) -> NDArray[np.int32]:
+        """Ranks by a score, from 1 on within each split; 1 is the most suspicious. NotFoundError as from `score`."""
+        self._check(name)
+        return np.asarray(self[f"rank_{name}"], dtype=np.int32)
+
+    def _check(self, name: str) -> None:
         entry = catalogue.score(name)
         if name in self:
-            return np.asarray(self[name], dtype=np.float32)
+            return
         if entry.span == "training" and not any(other in self for other in catalogue.TRAINING_NAMES):
             raise NotFoundError(
                 f"There is no {entry.title} before training.", "Choose a checkpoint after training has begun."
             )
         raise NotFoundError(f"This run did not record {entry.title}.", f"It recorded: {', '.join(self.score_names)}.")
-
-    def ranks(self, name: str) -> NDArray[np.int32]:
-        """Ranks by a score, from 1 on within each split; 1 is the most suspicious."""
-        return np.asarray(self[f"rank_{name}"], dtype=np.int32)
 
     def figures(self, positions: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
         """Every score and its standard deviation over the seeds, ``<score>`` and ``<score>_std``, of some examples."""

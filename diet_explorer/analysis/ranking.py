@@ -43,7 +43,7 @@ class Ranking:
             landed = ", ".join(f"{point:g}" for point in store.ranked_checkpoints(seed))
             whose = "" if seed is None else f" for seed {seed}"
             raise NotFoundError(
-                f"There are no scores{whose} at checkpoint {checkpoint:g}.",
+                f"The run {store.run_id} has no scores{whose} at checkpoint {checkpoint:g}.",
                 f"Recorded checkpoints: {landed}."
                 if landed
                 else "No checkpoint has been scored yet; wait for the run.",

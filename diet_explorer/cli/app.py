@@ -14,6 +14,7 @@ import typer
 
 from diet_explorer.cli import audit, audit_log, data, maps, proofs, prune, push, rank, review, runs, score, serve, tidy
 from diet_explorer.cli import output as out
+from diet_explorer.cli.careful import CarefulCommand
 from diet_explorer.errors import DietExplorerError
 
 INTERRUPTED = 130
@@ -94,37 +95,40 @@ def options(
     """Score every example of a text-classification set while a transformer learns it."""
 
 
-app.command("app")(serve.app_command)
-app.command("import")(data.import_command)
-app.command("score")(score.score_command)
-app.command("runs")(runs.runs_command)
-app.command("status")(runs.status_command)
-app.command("cancel")(runs.cancel_command)
-app.command("resume")(runs.resume_command)
-app.command("scores")(runs.scores_command)
-app.command("rank")(rank.rank_command)
-app.command("stability")(rank.stability_command)
-app.command("compare")(rank.compare_command)
-app.command("prune")(prune.prune_command)
-app.command("exports")(prune.exports_command)
-app.command("suspects")(audit.suspects_command)
-app.command("folds")(audit.folds_command)
-app.command("noise-check")(audit.noise_command)
-app.command("push")(push.push_command)
-app.command("prove")(proofs.prove_command)
-app.command("proof")(proofs.proof_command)
-app.command("proofs")(proofs.proofs_command)
-app.command("decide")(review.decide_command)
-app.command("undo")(review.undo_command)
-app.command("agreement")(review.agreement_command)
-app.command("export-cartography")(rank.export_cartography_command)
-app.command("import-cartography")(rank.import_cartography_command)
-app.command("map")(maps.map_command)
-app.command("rename")(tidy.rename_command)
-app.command("delete")(tidy.delete_command)
-app.command("restore")(tidy.restore_command)
-app.command("bin")(tidy.bin_command)
-app.command("clean")(tidy.clean_command)
-app.command("audit-log")(audit_log.audit_log_command)
-app.command("worker")(serve.worker_command)
+for _name, _command in {
+    "app": serve.app_command,
+    "import": data.import_command,
+    "score": score.score_command,
+    "runs": runs.runs_command,
+    "status": runs.status_command,
+    "cancel": runs.cancel_command,
+    "resume": runs.resume_command,
+    "scores": runs.scores_command,
+    "rank": rank.rank_command,
+    "stability": rank.stability_command,
+    "compare": rank.compare_command,
+    "prune": prune.prune_command,
+    "exports": prune.exports_command,
+    "suspects": audit.suspects_command,
+    "folds": audit.folds_command,
+    "noise-check": audit.noise_command,
+    "push": push.push_command,
+    "prove": proofs.prove_command,
+    "proof": proofs.proof_command,
+    "proofs": proofs.proofs_command,
+    "decide": review.decide_command,
+    "undo": review.undo_command,
+    "agreement": review.agreement_command,
+    "export-cartography": rank.export_cartography_command,
+    "import-cartography": rank.import_cartography_command,
+    "map": maps.map_command,
+    "rename": tidy.rename_command,
+    "delete": tidy.delete_command,
+    "restore": tidy.restore_command,
+    "bin": tidy.bin_command,
+    "clean": tidy.clean_command,
+    "audit-log": audit_log.audit_log_command,
+    "worker": serve.worker_command,
+}.items():
+    app.command(_name, cls=CarefulCommand)(_command)
 app.add_typer(review.decisions_app, name="decisions")

@@ -235,6 +235,8 @@ def _policies(run: Run, texts: list[str]) -> list[Policy]:
     for text in texts:
         parts = [text] if text in saved else [part.strip() for part in text.split(",") if part.strip()]
         policies += [saved[part] if part in saved else Policy.from_text(part) for part in parts]
+    if not policies:
+        raise BadInputError("No policy is named.", "Give one or more with --policies, such as window:hardest=5.")
     return policies
 
 

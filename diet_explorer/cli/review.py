@@ -13,6 +13,7 @@ import typer
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.cli import output as out
+from diet_explorer.cli.careful import CarefulCommand
 from diet_explorer.cli.finding import find_dataset, find_run
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
@@ -123,7 +124,7 @@ def agreement_command(
         out.print_table(("annotator", "and", "examples", "raw", "Cohen's κ"), rows)
 
 
-@decisions_app.command("list")
+@decisions_app.command("list", cls=CarefulCommand)
 def list_command(
     name: DatasetArgument,
     top: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
@@ -154,7 +155,7 @@ def list_command(
     out.print_table(("time (UTC)", "annotator", "decision", "label", "examples"), rows)
 
 
-@decisions_app.command("export")
+@decisions_app.command("export", cls=CarefulCommand)
 def export_command(
     name: DatasetArgument,
     output: Annotated[str, typer.Option(metavar="FILE|-", help="JSON Lines; - writes to standard output.")],
@@ -174,7 +175,7 @@ def export_command(
     out.print_result(facts, f"Wrote {count:,} events to {output}", as_json=as_json)
 
 
-@decisions_app.command("import")
+@decisions_app.command("import", cls=CarefulCommand)
 def import_command(
     name: DatasetArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="What an export wrote; - reads standard input.")],
@@ -188,7 +189,7 @@ def import_command(
     out.print_result({"dataset": dataset.id, **asdict(count)}, line, as_json=as_json)
 
 
-@decisions_app.command("rules")
+@decisions_app.command("rules", cls=CarefulCommand)
 def rules_command(
     name: DatasetArgument,
     overlap: Annotated[int | None, typer.Option(help="How many people decide about each example.")] = None,

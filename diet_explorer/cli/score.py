@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,10 +62,22 @@ def score_command(
     """Fine-tune a model and score every example at the checkpoints."""
     if output is not None:
         _check_output(output, wait)
-    points = parse_checkpoints(checkpoints) if checkpoints is not None else None
+    config = RunConfig(
+        dataset_id="",
+        model=model,
+        epochs=epochs,
+        seeds=seeds,
+        checkpoints=default_checkpoints(epochs) if checkpoints is None else parse_checkpoints(checkpoints),
+        grand=grand,
+        batch_size=batch_size,
+        max_length=max_length,
+        learning_rate=learning_rate,
+        diet=diet,
+    ).validated()
     workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
+    workspace.model(config.model)  # before a file is imported for nothing
     if names_a_file(data) and (flags.given or not _is_dataset(workspace, data)):
         dataset = import_file(workspace, data, flags)
     elif flags.given:
@@ -73,31 +85,19 @@ def score_command(
     else:
         dataset = find_dataset(workspace, data)
     if estimate:
-        config = RunConfig(
-            dataset_id=dataset.id,
-            model=model,
-            epochs=epochs,
-            seeds=seeds,
-            checkpoints=default_checkpoints(epochs) if points is None else points,
-            grand=grand,
-            batch_size=batch_size,
-            max_length=max_length,
-            learning_rate=learning_rate,
-            diet=diet,
-        ).validated()
-        _print_estimates(workspace.measure(dataset, config), as_json=as_json)
+        _print_estimates(workspace.measure(dataset, replace(config, dataset_id=dataset.id)), as_json=as_json)
         return
     run = workspace.score(
         dataset,
-        model=model,
-        epochs=epochs,
-        seeds=seeds,
-        checkpoints=points,
-        grand=grand,
-        batch_size=batch_size,
-        max_length=max_length,
-        learning_rate=learning_rate,
-        diet=diet,
+        model=config.model,
+        epochs=config.epochs,
+        seeds=config.seeds,
+        checkpoints=config.checkpoints,
+        grand=config.grand,
+        batch_size=config.batch_size,
+        max_length=config.max_length,
+        learning_rate=config.learning_rate,
+        diet=config.diet,
         name=name,
     )
     if wait:

@@ -30,7 +30,7 @@ class ReviewRules:
             )
         if not 0 <= self.audit_share <= 0.5:
             raise BadInputError(
-                f"The share of random examples cannot be {self.audit_share}.", "Give a number from 0 to 0.5."
+                f"The audit share, of random examples, cannot be {self.audit_share}.", "Give a number from 0 to 0.5."
             )
         return self
 

@@ -196,7 +196,7 @@ def test_stability_comparison_and_cartography(
 def test_what_was_not_recorded_is_refused(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
     home, _, _ = scored
     for options, message in (
-        (["--checkpoint", "1.5"], "There are no scores at checkpoint 1.5."),
+        (["--checkpoint", "1.5"], "has no scores at checkpoint 1.5."),
         (["--seed", "2"], "has no scores of seed 2."),
         (["--label", "sad"], "has no class 'sad'."),
     ):

@@ -6,7 +6,7 @@ import codecs
 from dataclasses import dataclass, fields
 from typing import Any
 
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 
 _DELIMITER_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|", "space": " "}
 _NO_DELIMITERS = {'"', "\n", "\r", "\\"}
@@ -110,7 +110,8 @@ def _names(given: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in given)
     for name in names:
         if not name:
-            raise BadInputError("A column name is empty.", "Name every column.")
+            raise ReadingError("A column name is empty.", "Name every column.", "column_names")
         if names.count(name) > 1:
-            raise BadInputError(f"The column name {name!r} is given twice.", "Give each column a name of its own.")
+            message = f"The column name {name!r} is given twice."
+            raise ReadingError(message, "Give each column a name of its own.", "column_names")
     return names
