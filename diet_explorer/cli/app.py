@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -95,7 +96,7 @@ def options(
     """Score every example of a text-classification set while a transformer learns it."""
 
 
-for _name, _command in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "app": serve.app_command,
     "import": data.import_command,
     "score": score.score_command,
@@ -129,6 +130,7 @@ for _name, _command in {
     "clean": tidy.clean_command,
     "audit-log": audit_log.audit_log_command,
     "worker": serve.worker_command,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name, cls=CarefulCommand)(_command)
 app.add_typer(review.decisions_app, name="decisions")

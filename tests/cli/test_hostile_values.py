@@ -53,13 +53,11 @@ NUMBERS = (
 DATES = (("2024-13-01", "0000-01-01"), ("9999-12-31", "0001-01-01"), ("yesterday", "\0"), ("2024-01-01T25:00", ""))
 SCORE_FILE = ["{file}", "--text", "text", "--label", "label", "--no-wait", "--model", "{model}"]
 NEEDED = {
-    "app": [],
     "import": ["{file}", "--text", "text", "--label", "label"],
     "score": SCORE_FILE,
     "score data": ["reviews", "--no-wait", "--model", "{model}"],
     "score --name": ["reviews", "--no-wait", "--model", "{model}"],
     "score --output": ["reviews", "--model", "{model}"],
-    "runs": [],
     "scores": ["scored", "--output", "{out}/scores.csv"],
     "compare": ["scored", "scored"],
     "prune": ["scored", "--preview"],
@@ -74,11 +72,9 @@ NEEDED = {
     "noise-check": ["scored", "--report"],
     "noise-check --share": ["scored"],
     "noise-check --seed": ["scored"],
-    "exports": [],
     "push": ["last", "--repo", "ann/reviews"],
     "prove": ["scored", "--no-wait"],
     "proof": ["last"],
-    "proofs": [],
     "decide": ["reviews", "k1", "--action", "keep"],
     "undo": ["reviews", "--annotator", "ann"],
     "agreement": ["reviews"],
@@ -88,15 +84,13 @@ NEEDED = {
     "rename": ["run:scored", "scored"],
     "delete": ["run:scored", "--dry-run"],
     "restore": ["last"],
-    "bin": [],
     "clean": ["--dry-run"],
-    "worker": [],
     "decisions list": ["reviews"],
     "decisions export": ["reviews", "--output", "{out}/decisions.jsonl"],
     "decisions import": ["reviews", "{decisions}"],
     "decisions rules": ["reviews"],
 }
-"""What each command needs besides; those that are not listed take a run."""
+"""What each command needs besides; those that are not listed take a run, or nothing."""
 FLAGS = ("--no-wait", "--preview", "--dry-run", "--report")
 OF_ALL = "--workspace"
 """This option is the same one everywhere and is tried with one command."""
@@ -174,7 +168,7 @@ def with_value(command: Any, needed: list[str], parameter: Any, value: str) -> l
 
 def problem(parameter: Any, status: int, errors: str, seconds: float) -> str:
     """What is wrong with how a command answered; empty where nothing is."""
-    if "Traceback" in errors or "unforeseen" in errors or status not in (0, 2):
+    if "Traceback" in errors or "unforeseen" in errors or status not in (0, 2, int(parameter.opts[0] == OF_ALL)):
         return f"status {status}: {errors[-400:]}"
     lines = errors.rstrip("\n").split("\n")
     if status and not (len(lines) > 1 and lines[-2].startswith("Error: ") and len(lines[-1].strip()) > 9):
@@ -257,7 +251,9 @@ def test_every_option(prepared: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     places = {"out": tmp_path, **{name: prepared / path for name, path in names.items()}}
     command, wrong, homes, before = dict(commands())[words], [], 0, None
     for parameter, values in trials()[words]:
-        needed = NEEDED.get(f"{words} {parameter.opts[0]}", NEEDED.get(words, ["scored"]))
+        takes_a_run = any(entry.required and not entry.opts[0].startswith("-") for entry in command.params)
+        usual = NEEDED.get(words, ["scored"] if takes_a_run else [])
+        needed = NEEDED.get(f"{words} {parameter.opts[0]}", usual)
         arguments = [word.format(**places) for word in needed]
         for value in values:
             if before is None:
