@@ -41,8 +41,8 @@ COMPRESSIONS = (
     Compression("xz", ".xz", b"\xfd7zXZ\x00", lambda stream: _arrow_stream(lzma.open(stream))),  # noqa: SIM115  the caller closes it
     Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", lambda stream: pa.CompressedInputStream(stream, "zstd")),
 )
-ZIP_ENDING = ".zip"
-CONTAINER_ENDINGS = (*(compression.ending for compression in COMPRESSIONS), ZIP_ENDING)
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tgz")
+CONTAINER_ENDINGS = (*(compression.ending for compression in COMPRESSIONS), *ARCHIVE_ENDINGS)
 
 
 class DataFile:

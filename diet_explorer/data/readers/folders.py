@@ -41,7 +41,7 @@ def tree_of_folder(folder: Path, reach: Reach = EVERYWHERE) -> Tree:
     files = {
         PurePosixPath(path.relative_to(folder)): _opener(path, reach)
         for path in sorted(folder.rglob("*"))
-        if not _is_hidden(path.relative_to(folder).parts) and reach.check(path).is_file()
+        if not is_hidden(path.relative_to(folder).parts) and reach.check(path).is_file()
     }
     return Tree(str(folder), folder.resolve().name, "folder", files)
 
@@ -59,7 +59,7 @@ def tree_of_archive(file: DataFile) -> Tree:
     files = {
         PurePosixPath(member): _member(file, member)
         for member in sorted(members)
-        if not _is_hidden(PurePosixPath(member).parts)
+        if not is_hidden(PurePosixPath(member).parts)
     }
     return Tree(file.location, file.stem, "zip", files)
 
@@ -243,7 +243,8 @@ def _title(path: PurePosixPath) -> str:
     return path.name.split(".")[0]
 
 
-def _is_hidden(parts: Sequence[str]) -> bool:
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path is one of those that systems hide."""
     return any(part.startswith((".", "__")) for part in parts)
 
 

@@ -9,7 +9,6 @@ from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.errors import BadInputError
 
 _LFS = b"version https://git-lfs.github.com/spec/"
-_TAR = (257, b"ustar")
 _UNPACK = "Unpack it, and give the file or folder in it."
 _SIGNATURES = (
     (
@@ -46,8 +45,6 @@ def refuse_foreign(file: DataFile) -> None:
             f"{file.location} is only a pointer of Git LFS; the data itself was not downloaded.",
             "In that folder run: git lfs pull",
         )
-    if beginning[_TAR[0] : _TAR[0] + len(_TAR[1])] == _TAR[1]:
-        raise BadInputError(f"The file {file.location} is a tar archive.", _UNPACK)
     lowered = beginning.lstrip()[:20].lower()
     for signature, what, remedy in _SIGNATURES:
         if beginning.startswith(signature) or (signature.startswith(b"<") and lowered.startswith(signature)):

@@ -26,6 +26,7 @@ from diet_explorer.data.readers.locations import (
 )
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Source
+from diet_explorer.data.readers.tar_archives import is_tar, tree_of_tar
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.reach import EVERYWHERE, Reach
 
@@ -167,6 +168,8 @@ def _open_file(
         refuse_other_documents(file, members)
         if _WORKBOOK not in members:
             return _open_tree(tree_of_archive(file), config, splits, options)
+    if file.member is None and is_tar(file.beginning):
+        return _open_tree(tree_of_tar(file), config, splits, options)
     known = format_of(file)
     if known is None:
         raise BadInputError(

@@ -26,7 +26,7 @@ CASES = {
     "old Excel": ("table.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b"..", ".xls", "CSV UTF-8"),
     "pointer of LFS": ("table.parquet", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
     "web page": ("table.csv", b"<!DOCTYPE html><html></html>", "a web page", "the data file itself"),
-    "tar": ("table.csv", b"a.csv".ljust(257, b"\0") + b"ustar\0", "tar archive", "Unpack it"),
+    "broken tar": ("table.csv", b"a.csv".ljust(257, b"\0") + b"ustar\0", "archive", "copy it again"),
     "misnamed CSV": ("table.parquet", GOOD, "not readable as Parquet", "complete"),
     "cut gzip": ("table.csv.gz", gzip.compress(GOOD * 999)[:-9], "cannot be read to its end", "complete"),
     "Latin-1": ("table.csv", b"text,label\nfine,a\ncaf\xe9,b\n", "byte 21 (line 3)", "cp1252"),
