@@ -145,10 +145,14 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        reason = first["msg"].removeprefix("Value error, ").lower()
-        raise BadInputError(
-            f"The setting DIET_EXPLORER_{name} cannot be used: {reason} (it is {first['input']!r}).",
-            f"Correct or unset DIET_EXPLORER_{name}.",
-        ) from error
+        raise unusable_setting("DIET_EXPLORER_", error) from error
+
+
+def unusable_setting(prefix: str, error: ValidationError) -> BadInputError:
+    """The error that names the first variable that cannot be used."""
+    first = error.errors()[0]
+    name = prefix + "_".join(str(part) for part in first["loc"]).upper()
+    reason = first["msg"].removeprefix("Value error, ").lower()
+    return BadInputError(
+        f"The setting {name} cannot be used: {reason} (it is {first['input']!r}).", f"Correct or unset {name}."
+    )

@@ -72,6 +72,24 @@ class ReadingError(BadInputError):
         return type(self), (self.message, self.remedy, self.setting)
 
 
+class LimitError(BadInputError):
+    """Something is larger than a limit that the operator sets.
+
+    Parameters
+    ----------
+    message, remedy : str
+    setting : str
+        The variable that sets the limit, such as ``DIET_EXPLORER_MAX_ROW_MB``.
+    """
+
+    def __init__(self, message: str, remedy: str, setting: str) -> None:
+        super().__init__(message, remedy)
+        self.setting = setting
+
+    def __reduce__(self) -> tuple[type[LimitError], tuple[str, str, str]]:  # type: ignore[override]
+        return type(self), (self.message, self.remedy, self.setting)
+
+
 class NotFoundError(BadInputError):
     """A dataset, run, score or checkpoint of that name does not exist."""
 

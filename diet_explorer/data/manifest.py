@@ -50,9 +50,16 @@ class DatasetManifest:
         if not files.exists(path):
             raise NotFoundError(f"There is no dataset {dataset_id!r}.", "Import it first, or check the id.")
         value = files.read_json(path)
-        if value["format_version"] > FORMAT_VERSION:
+        version = value.get("format_version") if isinstance(value, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
             raise WorkspaceError(
-                f"Dataset {dataset_id!r} has format version {value['format_version']}, newer than {FORMAT_VERSION}.",
+                f"Dataset {dataset_id!r} has format version {version}, newer than {FORMAT_VERSION}.",
                 "Update diet-explorer.",
             )
-        return cls.from_json(value)
+        try:
+            return cls.from_json(value)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WorkspaceError(
+                f"The manifest {path} is damaged: {type(error).__name__}: {error}.",
+                "Restore it from a backup, or import the data set again.",
+            ) from error

@@ -25,6 +25,11 @@ class Reason(Enum):
         'Close the cell with a double quote right before the delimiter; write quotes inside a quoted cell twice ("").',
     )
     BROKEN_JSON = ("broken JSON line", "Write each row as one complete JSON object on one line.")
+    TOO_DEEP = (
+        "nested too deeply",
+        "Write the lists and objects of the row flat; DIET_EXPLORER_MAX_DEPTH sets how many may be in one another, "
+        "and DIET_EXPLORER_MAX_PARTS how many there may be.",
+    )
     BROKEN_TEXT = ("broken Unicode", "Replace the unpaired surrogates (such as \\ud800) in the row.")
     NUL_BYTE = ("NUL byte", "Remove the NUL characters from the row.")
     EMPTY_TEXT = ("empty text", "Fill in the text, or remove the row.")

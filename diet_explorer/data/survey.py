@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from diet_explorer.data.column_types import ColumnTyper, as_strings, check_stora
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
 from diet_explorer.data.labels import LabelReading, is_object, parse_list, read_labels, same_numbers
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice
@@ -29,7 +31,6 @@ from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import explained
 
-MAX_LABELS = 1_000_000
 MAX_SPLITS = 100
 JSON_KINDS = ("json", "jsonl")
 _SOME = 5
@@ -105,6 +106,7 @@ class _Surveyor:
         own = source.class_names(mapping.label)
         self._described = source.described_classes.get(mapping.label) if own is None else None
         self._class_names = own or self._described
+        self._limits = current_limits()
         self._label_codes: dict[str, int] = {}
         self._split_codes: dict[str, int] = {}
         self._label_arrow_type: pa.DataType = pa.string()
@@ -117,12 +119,14 @@ class _Surveyor:
     def add(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> None:
         columns = {name: plain(table.column(name)) for name in table.column_names}
         problems = np.zeros(table.num_rows, dtype=np.uint8)
+        self._limits.check_columns(len(columns), self._source.location)
         for name, column in columns.items():
+            self._check_cells(name, column, lines)
             self._take_in(name, column)
             if pa.types.is_string(column.type) and has_nul(column):
                 _mark(problems, pc.match_substring(column, "\0"), Reason.NUL_BYTE)
         words, characters = self._add_texts(columns, problems)
-        labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows))
+        labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows), lines)
         _mark(problems, labels < 0, Reason.EMPTY_LABEL)
         ids = np.zeros(table.num_rows, dtype=np.uint64)
         if self._mapping.id is not None:
@@ -133,6 +137,12 @@ class _Surveyor:
         _mark(problems, splits < 0, Reason.EMPTY_SPLIT)
         self._facts.append((lines, problems, labels, splits, ids, words, characters))
         self.rows += table.num_rows
+        if self.rows > self._limits.rows:
+            raise self._limits.error(
+                "rows",
+                f"{self._source.location} has more than {self._limits.rows:,} rows.",
+                "Import a sample of them, or one split at a time.",
+            )
 
     def finish(self, complete: bool) -> Survey:
         if not self._facts:
@@ -176,6 +186,19 @@ class _Surveyor:
         """A mapped column; all null in batches before its first appearance in a JSON Lines file."""
         return columns[name] if name in columns else pa.nulls(rows, pa.string())
 
+    def _check_cells(self, name: str, column: pa.Array, lines: npt.NDArray[np.int64]) -> None:
+        """Refuse a cell that is too long, by its row and column."""
+        if not (pa.types.is_string(column.type) or pa.types.is_binary(column.type)):
+            return
+        sizes = pc.binary_length(column)
+        if (pc.max(sizes).as_py() or 0) > self._limits.cell_bytes:
+            at = int(np.argmax(pc.fill_null(sizes, 0).to_numpy()))
+            raise self._limits.long_cell(f"The cell of column {name!r} at {self._place(int(lines[at]))}")
+
+    def _place(self, line: int) -> str:
+        file, number = self._source.place(line)
+        return f"line {number:,} of {file or self._source.location}"
+
     def _take_in(self, name: str, column: pa.Array) -> None:
         if name not in self._hashes:
             self._hashes[name] = ColumnHash()
@@ -204,7 +227,7 @@ class _Surveyor:
         self._finder.add(*sides)
         return np.sum([side.counts for side in sides], axis=0).astype(np.int32), characters
 
-    def _encode_labels(self, column: pa.Array) -> npt.NDArray[np.int32]:
+    def _encode_labels(self, column: pa.Array, lines: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         if self._class_names is not None and pa.types.is_integer(column.type):
             known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(self._class_names)))
             column = pa.array(self._class_names).take(pc.if_else(known, column, pa.scalar(None, column.type)))
@@ -213,13 +236,27 @@ class _Surveyor:
         else:
             self._label_arrow_type = column.type
         names = pc.utf8_trim_whitespace(self._written_labels(column))
+        self._check_class_names(names, lines)
         codes = _encode(names, self._label_codes, str)
-        if len(self._label_codes) > MAX_LABELS:
-            raise BadInputError(
-                f"Column {self._mapping.label!r} has more than {MAX_LABELS:,} different labels.",
+        if len(self._label_codes) > self._limits.classes:
+            raise self._limits.error(
+                "classes",
+                f"Column {self._mapping.label!r} has more than {self._limits.classes:,} different labels.",
                 "Map a column with one class name per row.",
             )
         return codes
+
+    def _check_class_names(self, names: pa.StringArray, lines: npt.NDArray[np.int64]) -> None:
+        sizes = pc.utf8_length(names)
+        longest = pc.max(sizes).as_py() or 0
+        if longest > self._limits.class_characters:
+            at = int(np.argmax(pc.fill_null(sizes, 0).to_numpy()))
+            raise self._limits.error(
+                "class_characters",
+                f"The label in column {self._mapping.label!r} at {self._place(int(lines[at]))} has {longest:,} "
+                f"characters; a class's name has {self._limits.class_characters:,} at most.",
+                "Map the column with the class names.",
+            )
 
     def _written_labels(self, column: pa.Array) -> pa.StringArray:
         """Labels as strings; lists as JSON, with the names of their classes."""
@@ -338,7 +375,7 @@ def _written_list(entries: list[Any], names: list[str] | None) -> str:
 def sort_classes(names: list[str]) -> list[str]:
     """Sort class names: numerically if all are whole numbers, else by code point."""
     if names and all(_INTEGER.fullmatch(name) for name in names):
-        return sorted(names, key=lambda name: (int(name), name))
+        return sorted(names, key=lambda name: (Decimal(name), name))  # an int of many digits is an error
     return sorted(names)
 
 

@@ -154,7 +154,7 @@ class Files:
         data = self.read_bytes(path)
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise WorkspaceError(
                 f"The file {path} is damaged: {error}.", "Restore it from a backup, or remove the folder it is in."
             ) from error

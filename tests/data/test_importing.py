@@ -96,9 +96,9 @@ def test_other_content_is_another_dataset(importer: Importer, content: str) -> N
 
 
 def test_the_id_does_not_depend_on_the_size_of_batches(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "text,label,n\n" + "".join(f"text é {n},l{n % 3},{n or ''}\n" for n in range(5_000))
+    content = "text,label,n\n" + "".join(f"text é {n}{' and so on' * 40},l{n % 3},{n or ''}\n" for n in range(5_000))
     first = importer.run("t.csv", content)
-    monkeypatch.setattr("diet_explorer.data.readers.csv_files.BLOCK", 4_096)
+    monkeypatch.setenv("DIET_EXPLORER_MAX_ROW_MB", "1")
     other = Importer(importer.folder / "other")
     other.folder.mkdir()
     second = other.run("t.csv", content)

@@ -80,8 +80,8 @@ def test_the_dry_run_says_so_too(importer: Importer, case: str) -> None:
     assert remedy in report.refusals[0][1]
 
 
-def test_more_than_a_million_labels(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diet_explorer.data.survey.MAX_LABELS", 50)
+def test_more_labels_than_are_allowed(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIET_EXPLORER_MAX_CLASSES", "50")
     with pytest.raises(BadInputError, match="more than 50 different labels"):
         importer.run("t.csv", "text,label\n" + "".join(f"a,l{n}\n" for n in range(51)))
 
@@ -117,8 +117,8 @@ def test_columns_that_are_no_text(importer: Importer, values: pa.Array, role: st
 
 
 def test_a_row_longer_than_a_block(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diet_explorer.data.readers.csv_files.BLOCK", 1 << 20)
-    with pytest.raises(BadInputError, match="after line 3 is longer than 1 MiB"):
+    monkeypatch.setenv("DIET_EXPLORER_MAX_ROW_MB", "1")
+    with pytest.raises(BadInputError, match="after line 3 is longer than 1 MB"):
         importer.run("t.csv", f"text,label\na,b\n{'w' * (3 << 20)},c\n")
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import ReadingOptions
-from diet_explorer.data.readers.schema_source import SchemaSource, bounded_batch_size
+from diet_explorer.data.readers.schema_source import Decoded, SchemaSource
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
 
@@ -44,11 +44,10 @@ class ArrowSource(SchemaSource):
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
         rows = 0
+        decoded = Decoded(self.location, self._size, self.schema)
         with self._mapped() as mapped:
             for table, share in self._tables(mapped):
-                step = bounded_batch_size(size, table.nbytes / max(table.num_rows, 1))
-                for start in range(0, table.num_rows, step):
-                    part = table.slice(start, step)
+                for part in _at_most(size, decoded.parts(table)):
                     lines = np.arange(rows + 1, rows + 1 + part.num_rows)
                     rows += part.num_rows
                     self.fraction_read = share
@@ -67,7 +66,7 @@ class ArrowSource(SchemaSource):
                     batch = reader.get_batch(number)
                 else:
                     return
-                batch.validate()
+                batch.validate(full=True)  # else its offsets may lead anywhere
             except StopIteration:
                 return
             except (pa.ArrowException, OSError) as error:
@@ -91,6 +90,12 @@ class ArrowSource(SchemaSource):
             f"The file {self.location} is not readable as Arrow: {reason}.",
             "Check that it is complete; write it again.",
         )
+
+
+def _at_most(size: int, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    for table in tables:
+        for start in range(0, table.num_rows, size):
+            yield table.slice(start, size)
 
 
 def _open(file: DataFile, options: ReadingOptions) -> Source:

@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-# A quote that is not closed within so many characters is taken as broken.
-MAX_RECORD = 1 << 24
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _OPEN_QUOTE = re.compile(r'"(?:[^"]++|"")*+"?')
 _OPEN_ESCAPED_QUOTE = re.compile(r'"(?:[^"\\]++|""|\\.|\\\Z)*+"?', re.DOTALL)
@@ -35,11 +33,28 @@ class Record:
     end: int  # offset behind the record in characters from the beginning, valid within the first chunk only
 
 
+class RecordTooLong(ValueError):
+    """A record that does not end within the characters that it may have."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line}")
+        self.line = line
+
+
 class CarefulCsv:
     """Records of chunks that are valid UTF-8 as a whole; quotes inside an unquoted cell are plain characters."""
 
-    def __init__(self, chunks: Iterable[bytes], delimiter: str, first_line: int = 1, *, escapes: bool = False) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        delimiter: str,
+        first_line: int = 1,
+        *,
+        escapes: bool = False,
+        longest: int = 1 << 24,
+    ) -> None:
         self._chunks = iter(chunks)
+        self._longest = longest  # a quote that is not closed within so many characters is taken as broken
         self._decode = codecs.getincrementaldecoder("utf-8")("strict")
         self._cell = _cell_pattern(delimiter, escapes=escapes)
         self._open_quote = _OPEN_ESCAPED_QUOTE if escapes else _OPEN_QUOTE
@@ -97,7 +112,7 @@ class CarefulCsv:
         """Whether the quoted cell at `position` is open at the end of what was read, and more could be read."""
         opened = self._open_quote.match(self._buffer, position)
         at_end = opened is not None and opened.end() == len(self._buffer)
-        return at_end and len(self._buffer) - self._start < MAX_RECORD and self._read_on()
+        return at_end and len(self._buffer) - self._start < self._longest and self._read_on()
 
     def _line_end(self) -> int:
         """Offset behind the first line end of the unread part; a carriage return may be half of one."""
@@ -108,6 +123,8 @@ class CarefulCsv:
 
     def _read_on(self) -> bool:
         """Append the next characters to what is unread; False at the end of the content."""
+        if len(self._buffer) - self._start > 2 * self._longest:
+            raise RecordTooLong(self._line)
         while not self._ended:
             chunk = next(self._chunks, None)
             self._ended = chunk is None

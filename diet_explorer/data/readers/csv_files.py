@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, count_newlines
+from diet_explorer.data.limits import current_limits
+from diet_explorer.data.readers.careful_csv import CarefulCsv, Record, RecordTooLong, count_newlines
 from diet_explorer.data.readers.csv_dialect import NAMES, find_sep_line, guess_delimiter, inspect_quoting
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
@@ -32,7 +33,7 @@ from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError, ReadingError
 
-BLOCK = 1 << 24
+_MAX_CHARACTERS = 1 << 24
 _HEADER_CHARACTERS = 1 << 20
 _ROWS_LOOKED_AT = 200
 _ALIKE = 0.9  # share of the rows that have as many cells as the first, in a text that is taken for a table
@@ -54,6 +55,7 @@ class CsvSource(Source):
         super().__init__(file.location, file.stem)
         self.kind = "tsv" if is_tsv else "csv"
         self._file = file
+        self._limits = current_limits()
         self._options = options
         whole = next(file.chunks(), b"").decode("utf-8", errors="ignore")[:_HEADER_CHARACTERS]
         self._sep_line = find_sep_line(whole)
@@ -65,7 +67,7 @@ class CsvSource(Source):
         self._quoting = quoting.is_clean or quoting.escapes or not is_tsv
         self._has_newlines_inside = quoting.has_newlines_inside
         self._first_line = 1 if self._sep_line is None else 1 + self._sep_line.lines
-        first, rows = self._look_at_rows(beginning)
+        first, rows = self._look_at_rows(beginning, is_cut=len(whole) == _HEADER_CHARACTERS)
         header = settle_header(first.cells or [], rows, options, self.location)
         self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
         self.notices = header.notices
@@ -100,13 +102,15 @@ class CsvSource(Source):
             return self._options.delimiter
         return guess_delimiter(beginning, is_tsv=is_tsv) if self._sep_line is None else self._sep_line.delimiter
 
-    def _look_at_rows(self, beginning: str) -> tuple[Record, list[list[str]]]:
+    def _look_at_rows(self, beginning: str, *, is_cut: bool) -> tuple[Record, list[list[str]]]:
         """The first row that is not blank, and the cells of some rows below it."""
         content = CarefulCsv([beginning.encode()], self._delimiter, self._first_line, escapes=self._escapes)
         records = (record for record in content.records() if record.cells is None or any(map(str.strip, record.cells)))
         first = next(records, None)
         if first is None:
             raise BadInputError(f"The file {self.location} has no header.", "Name the columns in the first line.")
+        if first.end >= len(beginning) and is_cut:
+            raise self._long_header(first)
         if first.cells is None:
             raise ReadingError(
                 f"The header of {self.location} (line {first.line}) has a quote that is not closed.",
@@ -115,6 +119,15 @@ class CsvSource(Source):
             )
         rows = [record.cells for record in islice(records, _ROWS_FOR_HEADER) if record.cells is not None]
         return first, rows
+
+    def _long_header(self, first: Record) -> BadInputError:
+        """The error for a first row that goes on beyond what is looked at: it has too many columns, or no end."""
+        self._limits.check_columns(len(first.cells or first.raw.split(self._delimiter)), self.location)
+        return ReadingError(
+            f"The first row of {self.location} is longer than {_HEADER_CHARACTERS >> 20} MB, too long for a header.",
+            "Check that its lines end, and that the delimiter is the right one.",
+            "delimiter",
+        )
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read, self._mended = [], 0.0, MendedRows(len(self._columns))
@@ -172,7 +185,9 @@ class CsvSource(Source):
     def _arrow_options(self, ragged: _RaggedRows) -> dict[str, Any]:
         return {
             # One thread: with more, Arrow does not say which row is ragged.
-            "read_options": pyarrow.csv.ReadOptions(column_names=self._columns, use_threads=False, block_size=BLOCK),
+            "read_options": pyarrow.csv.ReadOptions(
+                column_names=self._columns, use_threads=False, block_size=self._limits.row_bytes
+            ),
             "parse_options": pyarrow.csv.ParseOptions(
                 delimiter=self._delimiter,
                 quote_char='"' if self._quoting else False,
@@ -222,17 +237,21 @@ class CsvSource(Source):
         return pa.table(dict(zip(self._columns, arrays, strict=True)))
 
     def _read_carefully(self, size: int) -> Iterator[Batch]:
-        for rows, lines in in_batches(self._careful_rows(), size, BLOCK):
+        for rows, lines in in_batches(self._careful_rows(), size, _MAX_CHARACTERS):
             yield self._table(rows), lines
 
     def _careful_rows(self) -> Iterator[tuple[int, list[str], int]]:
         """Line, cells and characters of every row that is one; the others are set aside."""
         chunks = self._file.chunks(self._skipped_bytes)
-        content = CarefulCsv(chunks, self._delimiter, self._first_line, escapes=self._escapes)
-        for record in content.records():
+        content = CarefulCsv(
+            chunks, self._delimiter, self._first_line, escapes=self._escapes, longest=self._limits.row_bytes
+        )
+        for record in self._within_limits(content.records()):
             if record.cells is None:
                 self.set_aside(BadRow(record.line, Reason.BROKEN_QUOTES, cut(record.raw)))
                 continue
+            if len(record.raw) > self._limits.row_bytes:
+                raise self._limits.long_row(f"The row at line {record.line:,} of {self.location}")
             fits = len(record.cells) == len(self._columns)
             cells = record.cells if fits else self._mended.mend(record.cells)
             if cells is None:
@@ -241,12 +260,15 @@ class CsvSource(Source):
                 yield record.line, cells, len(record.raw)
             self._mended.blanks_before_quotes = content.blanks_before_quotes
 
+    def _within_limits(self, records: Iterator[Record]) -> Iterator[Record]:
+        try:
+            yield from records
+        except RecordTooLong as error:
+            raise self._limits.long_row(f"The row at line {error.line:,} of {self.location}") from error
+
     def _unreadable(self, error: Exception, line: int) -> BadInputError:
         if "straddling" in str(error):
-            return BadInputError(
-                f"A row of {self.location} after line {line} is longer than {BLOCK >> 20} MiB.",
-                "Look for a quote that is never closed, or cut the row.",
-            )
+            return self._limits.long_row(f"A row of {self.location} after line {line:,}")
         return BadInputError(
             f"The file {self.location} cannot be read after line {line}: {error}.", "Correct the file."
         )

@@ -16,6 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from diet_explorer.data.limits import current_limits
+from diet_explorer.data.readers.unpacking import open_archive, open_xz
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import file_sha256
 from diet_explorer.store.reach import EVERYWHERE, Reach
@@ -38,7 +40,7 @@ class Compression:
 COMPRESSIONS = (
     Compression("gzip", ".gz", b"\x1f\x8b", lambda stream: pa.CompressedInputStream(stream, "gzip")),
     Compression("bz2", ".bz2", b"BZh", lambda stream: pa.CompressedInputStream(stream, "bz2")),
-    Compression("xz", ".xz", b"\xfd7zXZ\x00", lambda stream: _arrow_stream(lzma.open(stream))),  # noqa: SIM115  the caller closes it
+    Compression("xz", ".xz", b"\xfd7zXZ\x00", lambda stream: _arrow_stream(open_xz(stream))),
     Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", lambda stream: pa.CompressedInputStream(stream, "zstd")),
 )
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tgz")
@@ -81,7 +83,8 @@ class DataFile:
         self.reach = reach
         self._path = path
         self._keep = keep
-        self._size = self.path.stat().st_size
+        self._size = self._packed = self.path.stat().st_size
+        self._read_so_far = 0  # bytes of the latest opened stream
         with self._raw() as stream:
             beginning = self._read(stream, 16)
         self._compression = next((c for c in COMPRESSIONS if beginning.startswith(c.magic)), None)
@@ -116,6 +119,7 @@ class DataFile:
     def open(self) -> Any:
         """Open the content as an Arrow stream; what is damaged is an OSError while it is read."""
         raw = self._raw()
+        self._read_so_far = 0
         return raw if self._compression is None else self._compression.open(raw)
 
     def read(self, stream: Any, size: int = -1) -> bytes:
@@ -124,7 +128,7 @@ class DataFile:
         Raises
         ------
         BadInputError
-            The file is damaged or incomplete.
+            The file is damaged or incomplete; or it unpacks to far more than it is, see `Limits`.
         """
         return self._read(stream, size)
 
@@ -153,8 +157,9 @@ class DataFile:
         if self.member is None:
             self._latest = pa.OSFile(str(self.path))
             return self._latest
-        archive = zipfile.ZipFile(self.path)
-        self._size = archive.getinfo(self.member).file_size
+        archive = open_archive(self.path)
+        info = archive.getinfo(self.member)
+        self._size, self._packed = info.file_size, min(info.compress_size, self._packed)
         try:
             self._latest = _arrow_stream(archive.open(self.member))
         except (RuntimeError, NotImplementedError) as error:
@@ -172,6 +177,9 @@ class DataFile:
                 f"The file {self.location} cannot be read to its end: {error}.",
                 "Check that it is complete; copy it again.",
             ) from error
+        self._read_so_far += len(data)
+        if self._read_so_far > self._size or self.member is not None:
+            current_limits().check_unpacked(self._read_so_far, self._packed, self.location)
         return data
 
 

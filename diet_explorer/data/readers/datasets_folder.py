@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.formats import all_endings
 from diet_explorer.data.readers.schema_source import SchemaSource, bounded_batch_size
 from diet_explorer.data.readers.source import Batch, Source
@@ -53,6 +54,7 @@ class DatasetSource(SchemaSource):
         rows = 0
         batch_size = bounded_batch_size(size, self._data.data.nbytes / max(len(self._data), 1))
         for table in self._data.with_format("arrow").iter(batch_size=batch_size):
+            _check_offsets(table, self.location)
             lines = np.arange(rows + 1, rows + 1 + table.num_rows)
             rows += table.num_rows
             self.fraction_read = rows / len(self._data)
@@ -68,10 +70,11 @@ def open_saved(path: Path, splits: Sequence[str] = (), reach: Reach = EVERYWHERE
     """Open a folder that `datasets` wrote with ``save_to_disk``, or some of its splits."""
     from datasets import load_from_disk
 
+    _check_facts(path)
     _check_saved(path, reach)
     try:
         loaded = load_from_disk(str(path))
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except Exception as error:
         raise BadInputError(
             f"The folder {path} cannot be read by datasets: {_first_line(error)}.", "Write it again with save_to_disk."
         ) from error
@@ -102,6 +105,36 @@ def _entries(file: Path, key: str) -> list[Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return entries if isinstance(entries, list) else []
+
+
+def _check_facts(path: Path) -> None:
+    """Refuse a folder whose own JSON files are too large, too deep, or none."""
+    limits = current_limits()
+    for file in [path / "dataset_dict.json", *path.glob("**/state.json"), *path.glob("**/dataset_info.json")]:
+        if not file.is_file():
+            continue
+        if file.stat().st_size > limits.document_bytes:
+            raise limits.error(
+                "document_mb", f"The file {file} is longer than {limits.document_mb:,} MB.", "Write it again."
+            )
+        try:
+            facts = json.loads(file.read_bytes())
+        except RecursionError as error:
+            raise limits.too_deep(f"The file {file}") from error
+        except ValueError as error:
+            raise BadInputError(f"The file {file} is no JSON: {error}.", "Write it again with save_to_disk.") from error
+        limits.check_depth(facts, f"The file {file}")
+        if not isinstance(facts, dict):
+            raise BadInputError(f"The file {file} holds no JSON object.", "Write it again with save_to_disk.")
+
+
+def _check_offsets(table: pa.Table, location: str) -> None:
+    try:
+        table.validate(full=True)  # else its offsets may lead anywhere
+    except pa.ArrowException as error:
+        raise BadInputError(
+            f"The data of {location} is damaged: {_first_line(error)}.", "Write it again with save_to_disk."
+        ) from error
 
 
 def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> Source:

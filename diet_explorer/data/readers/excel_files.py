@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -23,13 +24,13 @@ from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
+from diet_explorer.data.readers.workbook_limits import look_through, within_limits
 from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.splits import TEST, TRAIN, VALIDATION, split_role
 from diet_explorer.errors import BadInputError
 
 _MAX_CHARACTERS = 1 << 24
-_CHUNK = 1 << 20
 _ROWS_FOR_HEADER = 1_000
 _ZEROS = re.compile(r"0+")
 _MIDNIGHT = datetime.time()
@@ -57,11 +58,13 @@ class ExcelSource(Source):
     typed = False
     kind = "xlsx"
 
-    def __init__(self, file: DataFile, sheet: str, options: ReadingOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(
+        self, file: DataFile, sheet: str, options: ReadingOptions = DEFAULT_OPTIONS, *, has_formulas: bool = True
+    ) -> None:
         super().__init__(file.location, file.stem)
         self.sheet = sheet
         self._file = file
-        self._has_formulas = _has_formulas(file)
+        self._has_formulas = has_formulas
         filled = ((line, cells) for line, cells, _ in self._rows() if any(cells))
         looked_at = [(line, _trimmed(cells)) for line, cells in islice(filled, _ROWS_FOR_HEADER)]
         if not looked_at:
@@ -116,7 +119,7 @@ class ExcelSource(Source):
             sheet = workbook[self.sheet]
             sheet.reset_dimensions()
             formulas = self._formulas() if self._has_formulas else None
-            rows = _translated(sheet.iter_rows(), self.location)
+            rows = within_limits(_translated(sheet.iter_rows(), self.location), self.location)
             for line, row in enumerate(rows, start=1):
                 if formulas is not None:
                     self._check_formulas(line, row, next(formulas, ()))
@@ -190,21 +193,8 @@ def _damaged(location: str, error: Exception) -> BadInputError:
 
 def _has_rows(sheet: Any, location: str) -> bool:
     sheet.reset_dimensions()
-    return any(any(cell.value is not None for cell in row) for row in _translated(sheet.iter_rows(), location))
-
-
-def _has_formulas(file: DataFile) -> bool:
-    """Whether any sheet holds a formula, from the bytes of the sheets, which is far faster than reading cells."""
-    with zipfile.ZipFile(file.local_path) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                with archive.open(name) as stream:
-                    tail = b""
-                    while chunk := stream.read(_CHUNK):
-                        if b"<f>" in tail + chunk or b"<f " in tail + chunk:
-                            return True
-                        tail = chunk[-2:]
-    return False
+    rows = within_limits(_translated(sheet.iter_rows(), location), location)
+    return any(any(cell.value is not None for cell in row) for row in rows)
 
 
 def _written(cell: Any) -> str | None:
@@ -234,16 +224,18 @@ def _trimmed(cells: list[str | None]) -> list[str]:
 def _open(file: DataFile, options: ReadingOptions) -> Source:
     """Open the sheet that was asked for; else all sheets, if their names are splits; else the first that has rows."""
     options.check("an Excel workbook", ("sheet", "header", "column_names"))
+    has_formulas = look_through(file)
+    open_sheet = partial(ExcelSource, file, options=options, has_formulas=has_formulas)
     if options.sheet is not None:
-        return ExcelSource(file, _asked_sheet(file, options.sheet), options)
+        return open_sheet(_asked_sheet(file, options.sheet))
     sheets = sheets_with_rows(file)
     if not sheets:
         raise BadInputError(f"The workbook {file.location} has no rows.", "Give a workbook with a header and rows.")
     roles = {split_role(sheet) for sheet in sheets}
     if len(sheets) > 1 and TRAIN in roles and roles <= {TRAIN, VALIDATION, TEST}:
-        parts = [Part(ExcelSource(file, sheet, options), sheet, f"sheet {sheet}") for sheet in sheets]
+        parts = [Part(open_sheet(sheet), sheet, f"sheet {sheet}") for sheet in sheets]
         return SplitsSource(parts, file.location, file.stem, ExcelSource.kind)
-    source = ExcelSource(file, sheets[0], options)
+    source = open_sheet(sheets[0])
     if len(sheets) > 1:
         others = ", ".join(repr(sheet) for sheet in sheets[1:])
         source.notices.append(

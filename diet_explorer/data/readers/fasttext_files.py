@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -15,8 +14,7 @@ from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 
 _PREFIX = "__label__"
-_FIRST = re.compile(rf"\s*((?:{_PREFIX}\S*(?:\s+|$))+)")
-_LAST = re.compile(rf"((?:(?:^|\s+){_PREFIX}\S*)+)\s*$")
+_ENOUGH = 2
 _MAX_CHARACTERS = 1 << 24
 _LINES_LOOKED_AT = 20
 
@@ -51,19 +49,33 @@ class FastTextSource(Source):
             if not written.strip():
                 self.set_aside(BadRow(line, Reason.BLANK_ROW, ""))
                 continue
-            marked = _FIRST.match(written) or _LAST.search(written)
-            text = written if marked is None else written[: marked.start()] + written[marked.end() :]
-            labels = "" if marked is None else marked[1]
-            names = [name.removeprefix(_PREFIX).rstrip(",") for name in labels.split()]
+            text, labels = _taken_apart(written)
+            names = [name.removeprefix(_PREFIX).rstrip(",") for name in labels]
             if len(names) > 1:
                 self.set_aside(BadRow(line, Reason.SEVERAL_LABELS, cut(written)))
                 continue
             yield line, (text.strip(), "".join(names)), len(written)
 
 
+def _taken_apart(line: str) -> tuple[str, list[str]]:
+    """The text of a line and its labels: the words with the prefix at its beginning, else those at its end.
+
+    No more than two labels are looked for. A regular expression for the whole would take a time that grows with the
+    square of the blanks in a line.
+    """
+    for split, position in ((str.split, 0), (str.rsplit, -1)):
+        text, labels = line, list[str]()
+        while len(labels) < _ENOUGH and (words := split(text, None, 1)) and words[position].startswith(_PREFIX):
+            labels.append(words.pop(position))
+            text = "".join(words)
+        if labels:
+            break
+    return text, labels
+
+
 def _looks_like(text: str) -> bool:
     lines = [line for line in text.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
-    return all(_FIRST.match(line) or _LAST.search(line) for line in lines)
+    return all(_taken_apart(line)[1] for line in lines)
 
 
 def _open(file: DataFile, options: ReadingOptions) -> Source:

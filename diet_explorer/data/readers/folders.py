@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import CONTAINER_ENDINGS, DataFile
 from diet_explorer.data.readers.dataset_card import NO_CARD, Configuration, DatasetCard, read_card
 from diet_explorer.data.readers.formats import all_formats, format_by_looks, formats_in_words
@@ -14,6 +14,7 @@ from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.split_names import NamedFile, chosen_names, in_order_of_splits, missing_part, named
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.data.readers.text_folders import find_text_folders
+from diet_explorer.data.readers.unpacking import members_of
 from diet_explorer.data.report import Notice
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.errors import BadInputError
@@ -38,24 +39,18 @@ class Tree:
 
 def tree_of_folder(folder: Path, reach: Reach = EVERYWHERE) -> Tree:
     """All files below a folder; BadInputError where one is a link to what is out of reach."""
-    files = {
-        PurePosixPath(path.relative_to(folder)): _opener(path, reach)
-        for path in sorted(folder.rglob("*"))
-        if not is_hidden(path.relative_to(folder).parts) and reach.check(path).is_file()
-    }
+    limits, paths = current_limits(), []
+    for path in folder.rglob("*"):
+        if not is_hidden(path.relative_to(folder).parts) and reach.check(path).is_file():
+            paths.append(path)
+            limits.check_files(len(paths), str(folder))
+    files = {PurePosixPath(path.relative_to(folder)): _opener(path, reach) for path in sorted(paths)}
     return Tree(str(folder), folder.resolve().name, "folder", files)
 
 
 def tree_of_archive(file: DataFile) -> Tree:
     """All members of a zip archive."""
-    try:
-        with zipfile.ZipFile(file.path) as archive:
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BadInputError(
-            f"The archive {file.location} cannot be read: {str(error).rstrip('.')}.",
-            "Check that it is complete; copy it again.",
-        ) from error
+    members = members_of(file.path, file.location)
     files = {
         PurePosixPath(member): _member(file, member)
         for member in sorted(members)

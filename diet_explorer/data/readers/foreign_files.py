@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 from diet_explorer.data.readers.data_file import DataFile
@@ -68,12 +67,3 @@ def refuse_other_documents(file: DataFile, members: list[str]) -> None:
     else:
         return
     raise BadInputError(f"The file {file.location} is {what}.", remedy)
-
-
-def members_of(path: Path) -> list[str]:
-    """Names of the members of a zip archive; none for one that is damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        return []

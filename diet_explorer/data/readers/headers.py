@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.header_looks import HeaderLooks, judge_first_row
 from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.report import Notice
@@ -34,6 +35,7 @@ def settle_header(
     ReadingError
         Two columns have the same name, or there are not as many names as columns.
     """
+    current_limits().check_columns(max(map(len, [first, *rows])), location)
     looks = judge_first_row(first, rows)
     is_there = _choose(looks, options)
     number = len(first) if is_there else _usual_width([first, *rows])

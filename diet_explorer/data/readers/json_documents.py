@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
-from diet_explorer.data.readers.json_lines import DECODER, JsonLinesSource, JsonSource, is_encodable
-from diet_explorer.data.readers.json_values import JsonValues, NotJson, as_row, rows_of_document
+from diet_explorer.data.readers.json_lines import EXACT_DECODER, JsonLinesSource, JsonSource, is_encodable
+from diet_explorer.data.readers.json_values import JsonValues, NotJson, TooDeep, TooLong, as_row, rows_of_document
 from diet_explorer.data.readers.options import ReadingOptions
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.errors import BadInputError
 
-# A document other than an array of rows is read as a whole.
-MAX_DOCUMENT = 1 << 28
+_MOST_PARTS = 5_000_000  # of a document: each takes about 60 bytes of memory
 
 
 class JsonArraySource(JsonSource):
@@ -34,17 +34,22 @@ class JsonArraySource(JsonSource):
         )
 
     def _all_rows(self) -> Iterator[tuple[int, dict[str, Any], int]]:
-        values = JsonValues(self._file.chunks(), DECODER)
+        values = JsonValues(self._file.chunks(), EXACT_DECODER, self._limits.row_bytes)
         try:
             for line, value, length in values.elements() if self._is_array else values.values():
                 self.fraction_read = self._file.fraction()
                 row = as_row(value) if isinstance(value, dict | list) else None
+                self._limits.check_depth(row, f"Line {line:,} of {self.location}")
                 if row is None or not is_encodable(row):
                     reason = Reason.BROKEN_JSON if row is None else Reason.BROKEN_TEXT
                     self.set_aside(BadRow(line, reason, cut(repr(value))))
                     continue
                 self._remember(row)
                 yield line, row, length
+        except TooLong as error:
+            raise self._limits.long_row(f"The value at line {error.line:,} of {self.location}") from error
+        except TooDeep as error:
+            raise self._limits.too_deep(f"Line {error.line:,} of {self.location}") from error
         except NotJson as error:
             raise BadInputError(
                 f"The file {self.location} is not complete JSON: line {error.line}: {error.reason}.",
@@ -65,6 +70,7 @@ class JsonDocumentSource(JsonSource):
         rows = rows_of_document(document) or []
         for number, row in enumerate(rows, start=1):
             self.fraction_read = number / len(rows)
+            self._limits.check_depth(row, f"Row {number:,} of {self.location}")
             if not is_encodable(row):
                 self.set_aside(BadRow(number, Reason.BROKEN_TEXT, cut(repr(row))))
                 continue
@@ -90,19 +96,23 @@ def open_json(file: DataFile, options: ReadingOptions) -> Source:
 
 def _first_line(text: TextFile) -> tuple[str, bool]:
     """The first line that is not blank, and whether others follow it."""
-    content = b""
+    content, ended = bytearray(), False
     for chunk in text.chunks():
-        content = (content + chunk).lstrip()
-        line, newline, rest = content.partition(b"\n")
-        if newline and rest.strip():
-            return line.decode("utf-8"), True
+        if ended and chunk.strip():
+            return content.decode("utf-8"), True
+        line, newline, rest = (chunk if content else chunk.lstrip()).partition(b"\n")
+        if not ended:
+            content += line
+            ended = bool(newline and content)
+            if ended and rest.strip():
+                return content.decode("utf-8"), True
         _check_length(content, text.location)
     return content.decode("utf-8").strip(), False
 
 
 def _is_value(line: str) -> bool:
     try:
-        DECODER.decode(line)
+        EXACT_DECODER.decode(line)
     except (ValueError, RecursionError):
         return False
     return True
@@ -111,19 +121,23 @@ def _is_value(line: str) -> bool:
 def _is_stretched(text: TextFile) -> bool:
     """Whether the first value goes over several lines."""
     try:
-        next(JsonValues(text.chunks(), DECODER).values(MAX_DOCUMENT), None)
+        next(_values(text), None)
     except NotJson:
         return False
     return True
 
 
 def _has_several_values(text: TextFile) -> bool:
-    values = JsonValues(text.chunks(), DECODER).values(MAX_DOCUMENT)
+    values = _values(text)
     try:
         next(values, None)
         return next(values, None) is not None
     except NotJson:
         return False
+
+
+def _values(text: TextFile) -> Iterator[tuple[int, Any, int]]:
+    return JsonValues(text.chunks(), EXACT_DECODER, current_limits().document_bytes).values()
 
 
 def _document(text: TextFile) -> Any:
@@ -132,16 +146,25 @@ def _document(text: TextFile) -> Any:
     for chunk in text.chunks():
         content += chunk
         _check_length(content, text.location)
+    if content.count(b"[") + content.count(b"{") > _MOST_PARTS:
+        raise BadInputError(
+            f"The JSON value in {text.location} holds more than {_MOST_PARTS:,} lists and objects, too many.",
+            "Write one object per line (JSON Lines).",
+        )
     try:
-        return DECODER.decode(content.decode("utf-8"))
-    except (ValueError, RecursionError):
+        return EXACT_DECODER.decode(content.decode("utf-8"))
+    except RecursionError as error:
+        raise current_limits().too_deep(f"The JSON value in {text.location}") from error
+    except ValueError:
         return None
 
 
 def _check_length(content: bytes | bytearray, location: str) -> None:
-    if len(content) > MAX_DOCUMENT:
-        raise BadInputError(
-            f"The JSON object in {location} is larger than {MAX_DOCUMENT >> 20} MiB, too large to read whole.",
+    limits = current_limits()
+    if len(content) > limits.document_bytes:
+        raise limits.error(
+            "document_mb",
+            f"A JSON object of {location} is longer than {limits.document_mb:,} MB, too large to read whole.",
             "Write an array of objects or JSON Lines, for instance with pandas: "
             "to_json(path, orient='records', lines=True).",
         )

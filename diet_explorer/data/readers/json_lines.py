@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -10,13 +11,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from diet_explorer.data.limits import current_limits
+from diet_explorer.data.readers.json_values import LongNumber, whole_number
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, LimitError
 
 _ROWS_FOR_COLUMNS = 1_000
 _MAX_CHARACTERS = 1 << 24
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_A_CELL = 8  # characters that a cell counts for, so that batches of very many columns stay small
 
 
 class JsonSource(Source):
@@ -31,6 +36,7 @@ class JsonSource(Source):
     def __init__(self, file: TextFile) -> None:
         super().__init__(file.location, file.stem)
         self._file = file
+        self._limits = current_limits()
         self._columns: dict[str, None] = {}
         for _ in self.batches(size=_ROWS_FOR_COLUMNS):
             break
@@ -45,7 +51,8 @@ class JsonSource(Source):
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
-        for rows, lines in in_batches(self._all_rows(), size, _MAX_CHARACTERS):
+        rows_with_sizes = ((line, row, length + _A_CELL * len(self._columns)) for line, row, length in self._all_rows())
+        for rows, lines in in_batches(rows_with_sizes, size, _MAX_CHARACTERS):
             yield self._table(rows), lines
         self.fraction_read = 1.0
 
@@ -60,6 +67,7 @@ class JsonSource(Source):
     def _remember(self, row: dict[str, Any]) -> None:
         if not row.keys() <= self._columns.keys():
             self._columns.update(dict.fromkeys(row))
+            self._limits.check_columns(len(self._columns), self.location)
 
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.table({name: self._column(name, [row.get(name) for row in rows]) for name in self._columns})
@@ -79,9 +87,11 @@ class JsonLinesSource(JsonSource):
     kind = "jsonl"
 
     def _without_rows(self) -> BadInputError:
+        reason = self.bad_rows[0].reason if self.bad_rows else Reason.BROKEN_JSON
         return BadInputError(
-            f"None of the first {_ROWS_FOR_COLUMNS:,} lines of {self.location} is a JSON object.",
-            Reason.BROKEN_JSON.remedy,
+            f"None of the first {_ROWS_FOR_COLUMNS:,} lines of {self.location} is a JSON object that can be used; "
+            f"the first: {reason.title}.",
+            reason.remedy,
         )
 
     def _all_rows(self) -> Iterator[tuple[int, dict[str, Any], int]]:
@@ -92,7 +102,7 @@ class JsonLinesSource(JsonSource):
 
     def _rows(self, first: int, block: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Number and object of every line that has one; the others are set aside."""
-        rows = _decoded_at_once(block)
+        rows = None if self._may_be_deep(block) else _decoded_at_once(block)
         if rows is not None:
             for number, row in enumerate(rows, first):
                 self._remember(row)
@@ -103,11 +113,23 @@ class JsonLinesSource(JsonSource):
             if parsed is not None:
                 yield number, parsed
 
+    def _may_be_deep(self, block: list[str]) -> bool:
+        depth = self._limits.depth
+        return any(len(line) > depth and _brackets(line) > depth for line in block)
+
     def _parse(self, number: int, text: str) -> dict[str, Any] | None:
         """Return the object on a line, or None after setting the line aside."""
         try:
-            row = DECODER.decode(text)
-        except (ValueError, RecursionError):
+            brackets = _brackets(text)
+            if brackets > self._limits.parts and _brackets(_STRING.sub("", text)) > self._limits.parts:
+                raise RecursionError
+            row = _decoded(text)
+            if brackets > self._limits.depth:
+                self._limits.check_depth(row, f"Line {number:,} of {self.location}")
+        except (RecursionError, LimitError):
+            self.set_aside(BadRow(number, Reason.TOO_DEEP, cut(text.rstrip("\r"))))
+            return None
+        except ValueError:
             reason = Reason.BROKEN_JSON if text.strip() else Reason.BLANK_ROW
             self.set_aside(BadRow(number, reason, cut(text.rstrip("\r"))))
             return None
@@ -142,15 +164,32 @@ def _decoded_at_once(block: list[str]) -> list[dict[str, Any]] | None:
     return rows if all(type(row) is dict for row in rows) else None
 
 
+def _brackets(text: str) -> int:
+    return text.count("[") + text.count("{")
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return DECODER.decode(text)
+    except ValueError as error:
+        # Its own error has a position; another one is of a number with more digits than Python reads.
+        if isinstance(error, json.JSONDecodeError):
+            raise
+        return EXACT_DECODER.decode(text)
+
+
 def _constant(name: str) -> float | None:
     return None if name == "NaN" else float(name)
 
 
 def _written(value: Any) -> str:
-    return repr(value) if type(value) in (int, float) else _ENCODER.encode(value)
+    if type(value) in (int, float, LongNumber):
+        return str(value) if type(value) is LongNumber else repr(value)
+    return _ENCODER.encode(value)
 
 
 DECODER = json.JSONDecoder(parse_constant=_constant)
+EXACT_DECODER = json.JSONDecoder(parse_constant=_constant, parse_int=whole_number)
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# A value that does not end within so many characters is taken as broken.
-MAX_VALUE = 1 << 24
 _SCALARS = (str, int, float, bool, type(None))
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -23,14 +22,42 @@ class NotJson(ValueError):
         self.reason = reason
 
 
+class TooLong(NotJson):
+    """A value that does not end within the characters that it may have."""
+
+
+class TooDeep(NotJson):
+    """A value with so many lists and objects in one another that Python cannot read it."""
+
+
+class LongNumber(str):
+    """A whole number of more digits than Python reads, as it is written."""
+
+    __slots__ = ()
+
+
+def whole_number(text: str) -> int | LongNumber:
+    """A whole number of JSON, with all of its digits."""
+    most = sys.get_int_max_str_digits()
+    return LongNumber(text) if most and len(text) > most else int(text)
+
+
 class JsonValues:
     """The elements of a JSON array, or the values of a text that holds one after the other, from UTF-8 chunks.
 
     No more than one chunk and one value is in memory at a time.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+    decoder : json.JSONDecoder
+    longest : int
+        A value that does not end within so many characters is a `TooLong`.
     """
 
-    def __init__(self, chunks: Iterable[bytes], decoder: json.JSONDecoder) -> None:
+    def __init__(self, chunks: Iterable[bytes], decoder: json.JSONDecoder, longest: int = 1 << 24) -> None:
         self._chunks = iter(chunks)
+        self._longest = longest
         self._decode = codecs.getincrementaldecoder("utf-8")("strict")
         self._decoder = decoder
         self._buffer, self._start, self._ended = "", 0, False
@@ -43,7 +70,7 @@ class JsonValues:
             self._expect("]")
         else:
             while True:
-                yield self._value(MAX_VALUE)
+                yield self._value()
                 if self._peek() != ",":
                     break
                 self._expect(",")
@@ -51,10 +78,10 @@ class JsonValues:
         if self._peek():
             raise NotJson(self._line, "something follows the end of the array")
 
-    def values(self, longest: int = MAX_VALUE) -> Iterator[tuple[int, Any, int]]:
+    def values(self) -> Iterator[tuple[int, Any, int]]:
         """Yield line, value and characters of every value of the text."""
         while self._peek():
-            yield self._value(longest)
+            yield self._value()
 
     def _expect(self, character: str) -> None:
         found = self._peek()
@@ -72,41 +99,44 @@ class JsonValues:
             if self._start < len(self._buffer) or not self._read_on():
                 return self._buffer[self._start : self._start + 1]
 
-    def _value(self, longest: int) -> tuple[int, Any, int]:
+    def _value(self) -> tuple[int, Any, int]:
         self._peek()
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._start)
                 is_cut = end == len(self._buffer) and self._buffer[end - 1] not in '}]"'
             except RecursionError as error:
-                raise NotJson(self._line, "it is nested too deeply") from error
+                raise TooDeep(self._line, "it is nested too deeply") from error
             except ValueError as error:
                 reason, is_cut = getattr(error, "msg", str(error)), True
                 at = getattr(error, "pos", self._start)
                 value, end = None, -1
             if not is_cut:
                 break
-            if len(self._buffer) - self._start > longest or not self._read_on():
+            unread = len(self._buffer) - self._start
+            is_long = unread > self._longest
+            if is_long or not self._read_on(2 * unread):
                 if end < 0:
                     line = self._line + self._buffer.count("\n", self._start, at)
-                    raise NotJson(line, reason)
+                    # What is broken stops right there; what is only long runs on to the end of what was read.
+                    raise (TooLong if is_long and at >= len(self._buffer) - 1 else NotJson)(line, reason)
                 break
         line, length = self._line, end - self._start
         self._line += self._buffer.count("\n", self._start, end)
         self._start = end
         return line, value, length
 
-    def _read_on(self) -> bool:
-        """Append the next characters to what is unread; False at the end of the content."""
-        while not self._ended:
+    def _read_on(self, least: int = 1) -> bool:
+        """Append characters to what is unread until there are so many of it; False at the end of the content."""
+        unread = [self._buffer[self._start :]]
+        length = known = len(unread[0])
+        while not self._ended and (length == known or length < least):
             chunk = next(self._chunks, None)
             self._ended = chunk is None
-            text = self._decode.decode(chunk or b"", final=self._ended)
-            if text:
-                self._buffer = self._buffer[self._start :] + text
-                self._start = 0
-                return True
-        return False
+            unread.append(self._decode.decode(chunk or b"", final=self._ended))
+            length += len(unread[-1])
+        self._buffer, self._start = "".join(unread), 0
+        return length > known
 
 
 def rows_of_document(value: Any) -> list[dict[str, Any]] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.datasets_folder import HUB_PREFIX, open_hub, open_saved, was_saved
 from diet_explorer.data.readers.folders import Tree, open_files, open_tree, tree_of_archive, tree_of_folder
-from diet_explorer.data.readers.foreign_files import is_zip, members_of, refuse_foreign, refuse_other_documents
+from diet_explorer.data.readers.foreign_files import is_zip, refuse_foreign, refuse_other_documents
 from diet_explorer.data.readers.formats import format_of, formats_in_words
 from diet_explorer.data.readers.locations import (
     STDIN,
@@ -27,6 +27,7 @@ from diet_explorer.data.readers.locations import (
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.readers.tar_archives import is_tar, tree_of_tar
+from diet_explorer.data.readers.unpacking import members_of
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.reach import EVERYWHERE, Reach
 
@@ -164,7 +165,7 @@ def _open_file(
         raise BadInputError(f"The file {file.location} is empty.", "Give a file with a header and rows.")
     refuse_foreign(file)
     if file.member is None and is_zip(file.path):
-        members = members_of(file.path)
+        members = members_of(file.path, file.location)
         refuse_other_documents(file, members)
         if _WORKBOOK not in members:
             return _open_tree(tree_of_archive(file), config, splits, options)

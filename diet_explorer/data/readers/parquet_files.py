@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.options import ReadingOptions
-from diet_explorer.data.readers.schema_source import SchemaSource, bounded_batch_size
+from diet_explorer.data.readers.schema_source import Decoded, SchemaSource, bounded_batch_size
 from diet_explorer.data.readers.source import Batch, Source
 from diet_explorer.errors import BadInputError
 
@@ -28,8 +29,10 @@ class ParquetSource(SchemaSource):
         with self._open() as parquet:
             self.schema = parquet.schema_arrow
             self._rows = parquet.metadata.num_rows
-            groups = map(parquet.metadata.row_group, range(parquet.metadata.num_row_groups))
-            self._bytes_per_row = max((g.total_byte_size / max(g.num_rows, 1) for g in groups), default=1.0)
+            groups = [parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups)]
+        self._bytes_per_row = max((g.total_byte_size / max(g.num_rows, 1) for g in groups), default=1.0)
+        unpacked = sum(group.total_byte_size for group in groups)
+        current_limits().check_unpacked(unpacked, file.local_path.stat().st_size, self.location)
         self.check_names()
 
     def sha256(self) -> str:
@@ -38,23 +41,27 @@ class ParquetSource(SchemaSource):
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
         rows = 0
-        with self._open() as file:
+        # A text that stands in a dictionary costs a byte where it is repeated, until its column is decoded.
+        decoded = Decoded(self.location, self._file.local_path.stat().st_size, self.schema)
+        texts = [field.name for field in self.schema if pa.types.is_string(field.type)]
+        with self._open(texts) as file:
             batches = file.iter_batches(batch_size=bounded_batch_size(size, self._bytes_per_row))
             while True:
                 try:
-                    table = pa.Table.from_batches([next(batches)])
+                    batch = pa.Table.from_batches([next(batches)])
                 except StopIteration:
                     break
                 except (pa.ArrowException, OSError) as error:
                     raise self._damaged(error) from error
-                lines = np.arange(rows + 1, rows + 1 + table.num_rows)
-                rows += table.num_rows
-                self.fraction_read = rows / max(self._rows, 1)
-                yield table, lines
+                for table in decoded.parts(batch):
+                    lines = np.arange(rows + 1, rows + 1 + table.num_rows)
+                    rows += table.num_rows
+                    self.fraction_read = min(rows / max(self._rows, 1), 1.0)
+                    yield table, lines
 
-    def _open(self) -> Any:
+    def _open(self, as_dictionaries: Sequence[str] = ()) -> Any:
         try:
-            return pq.ParquetFile(self._file.local_path)
+            return pq.ParquetFile(self._file.local_path, read_dictionary=list(as_dictionaries))
         except PermissionError:
             raise
         except (pa.ArrowException, OSError) as error:

@@ -12,12 +12,21 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.folders import Tree, is_hidden
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import explained
 
 _MAGIC = (257, b"ustar")
+_LONGEST_FACTS = 1 << 20
+_FACTS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _RESERVE = 1 << 28  # bytes that stay free on the disk of temporary files
 
 
@@ -55,9 +64,15 @@ def tree_of_tar(file: DataFile) -> Tree:
 
 def _unpack(file: DataFile, root: Path) -> dict[PurePosixPath, Path]:
     """Write the files of an archive that are not hidden below a folder, and give where each of them is."""
-    paths = {}
-    with file.open() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+    limits, packed, unpacked = current_limits(), file.path.stat().st_size, 0
+    paths: dict[PurePosixPath, Path] = {}
+    with file.open() as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
         for number, member in enumerate(archive):
+            # What a sparse member says of its size costs nothing in the archive.
+            unpacked += member.size + tarfile.BLOCKSIZE
+            limits.check_files(number + 1, file.location)
+            limits.check_unpacked(unpacked, packed, file.location)
+            archive.members.clear()  # it keeps all that it has seen
             name = PurePosixPath(member.name)
             _check(name, member, file.location)
             if member.isdir() or is_hidden(name.parts):
@@ -72,6 +87,15 @@ def _unpack(file: DataFile, root: Path) -> dict[PurePosixPath, Path]:
                 shutil.copyfileobj(content, copy, 1 << 22)
             paths[name] = target
     return paths
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose name and other facts cannot take all memory."""
+
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _FACTS and self.size > _LONGEST_FACTS:
+            raise tarfile.ReadError("the name of a member is too long")
+        return super()._proc_member(tarfile_)  # type: ignore[misc,no-any-return]
 
 
 def _check(name: PurePosixPath, member: tarfile.TarInfo, location: str) -> None:

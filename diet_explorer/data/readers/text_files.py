@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.errors import BadInputError, ReadingError
 
@@ -48,7 +49,11 @@ class TextFile:
         return stream
 
     def blocks(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the first line, and lines without their ends, in blocks of bounded size."""
+        """Yield the number of the first line, and lines without their ends, in blocks of bounded size.
+
+        LimitError for a line that is longer than a row may be.
+        """
+        limits = current_limits()
         number, rest = 1, b""
         for chunk in self.chunks():
             complete, newline, rest_of_chunk = chunk.rpartition(b"\n")
@@ -58,6 +63,8 @@ class TextFile:
                 number += len(lines)
                 rest = b""
             rest += rest_of_chunk
+            if len(rest) > limits.row_bytes:
+                raise limits.long_row(f"Line {number:,} of {self.location}")
         if rest:
             yield number, [rest.decode("utf-8")]
 

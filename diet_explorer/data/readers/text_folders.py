@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
+from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_names import chosen_names, named
@@ -76,7 +77,13 @@ class TextFolderSource(Source):
         file = self._files[path]()
         if not file.beginning:
             return ""
-        return b"".join(TextFile(file, self._encoding).chunks()).decode("utf-8").strip()
+        limits, pieces, size = current_limits(), [], 0
+        for chunk in TextFile(file, self._encoding).chunks():
+            pieces.append(chunk)
+            size += len(chunk)
+            if size > limits.cell_bytes:
+                raise limits.long_cell(f"The text {path} of {self.location}")
+        return b"".join(pieces).decode("utf-8").strip()
 
 
 def find_text_folders(

@@ -78,9 +78,10 @@ def test_a_broken_first_line_costs_only_itself(importer: Importer) -> None:
 
 
 def test_a_document_that_is_too_large_is_refused(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diet_explorer.data.readers.json_documents.MAX_DOCUMENT", 50)
+    monkeypatch.setenv("DIET_EXPLORER_MAX_DOCUMENT_MB", "1")
+    frame = pd.concat([FRAME] * 20_000, ignore_index=True)
     with pytest.raises(BadInputError, match="too large to read whole"):
-        importer.open("a.json", FRAME.to_json())
+        importer.open("a.json", frame.to_json())
     assert len(rows_of(importer.open("b.json", FRAME.to_json(orient="records")))) == 3, "arrays are read in pieces"
 
 

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.data.conftest import importer
+
+__all__ = ["importer"]
