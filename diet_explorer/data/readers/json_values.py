@@ -119,7 +119,8 @@ class JsonValues:
                 if end < 0:
                     line = self._line + self._buffer.count("\n", self._start, at)
                     # What is broken stops right there; what is only long runs on to the end of what was read.
-                    raise (TooLong if is_long and at >= len(self._buffer) - 1 else NotJson)(line, reason)
+                    runs_on = at >= len(self._buffer) - 1 or reason.startswith("Unterminated")
+                    raise (TooLong if is_long and runs_on else NotJson)(line, reason)
                 break
         line, length = self._line, end - self._start
         self._line += self._buffer.count("\n", self._start, end)
