@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.errors import NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import checked_id
 
 FORMAT_VERSION = 1
 METADATA_PREFIX = "meta."
@@ -43,9 +45,26 @@ class DatasetManifest:
         skipped = tuple(mapping.get("skip_labels", ()))
         return cls(**{**value, "mapping": ColumnMapping(**{**mapping, "skip_labels": skipped})})
 
+    def __post_init__(self) -> None:
+        checked_id("dataset", self.id)
+
+    @classmethod
+    def all(cls, files: Files) -> list[DatasetManifest]:
+        """The manifests of all datasets, those in the bin too; a folder whose manifest names another id is none."""
+        layout = Layout(files)
+        manifests = []
+        for dataset_id in layout.ids(layout.datasets):
+            with suppress(NotFoundError):
+                manifests.append(cls.load(files, dataset_id))
+        return manifests
+
     @classmethod
     def load(cls, files: Files, dataset_id: str) -> DatasetManifest:
-        """Read the manifest of a dataset; WorkspaceError if a newer version of diet-explorer wrote it."""
+        """Read the manifest of a dataset.
+
+        NotFoundError where there is none, or one that names another id than its folder; WorkspaceError where it is
+        damaged, or a newer version of diet-explorer wrote it.
+        """
         path = Layout(files).dataset(dataset_id).manifest
         if not files.exists(path):
             raise NotFoundError(f"There is no dataset {dataset_id!r}.", "Import it first, or check the id.")
@@ -57,9 +76,14 @@ class DatasetManifest:
                 "Update diet-explorer.",
             )
         try:
-            return cls.from_json(value)
+            if value["id"] == dataset_id:
+                return cls.from_json(value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkspaceError(
                 f"The manifest {path} is damaged: {type(error).__name__}: {error}.",
                 "Restore it from a backup, or import the data set again.",
             ) from error
+        raise NotFoundError(
+            f"There is no dataset {dataset_id!r}: the manifest in the folder of this name is of another one.",
+            "Restore the folder from a backup, or import the dataset again.",
+        )

@@ -22,6 +22,7 @@ from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.names import is_id
 
 EXAMPLES_AT_ONCE = 100_000
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -166,7 +167,7 @@ def _event(
         action=action,
         **vars(choice),
         note=line.get("note"),
-        run_id=line.get("run"),
+        run_id=_run_id(number, line.get("run")),
         seen=line.get("seen"),
         uid=_text(number, line, "uid"),
         adjudicates=bool(line.get("adjudicates", False)),
@@ -182,6 +183,12 @@ def _moment(number: int, text: object) -> datetime:
     if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
         raise BadInputError(f"Line {number}: {text} lies in the future.", "Correct the clock or the line.")
     return moment
+
+
+def _run_id(number: int, run: object) -> str | None:
+    if run is not None and not is_id(run):
+        raise BadInputError(f"Line {number}: {run!r} is no id of a run.", "Give a file that an export has written.")
+    return None if run is None else str(run)
 
 
 def _text(number: int, line: dict[str, Any], name: str) -> str:

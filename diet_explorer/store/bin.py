@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from diet_explorer.errors import DeletedError
 from diet_explorer.store.database import in_utc, transaction, writing
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.tables import BinRow
 
 Key = tuple[str, str]
@@ -49,6 +50,7 @@ class BinRecords:
 
     def add(self, entry: BinEntry) -> None:
         """Mark something as deleted; DeletedError where somebody was faster."""
+        checked_key(entry.key)
         with writing(self._engine, "bin") as session:
             earlier = session.get(BinRow, entry.key)
             if earlier is not None:
@@ -104,6 +106,19 @@ class BinRecords:
         with writing(self._engine, "bin") as session:
             for kind, id in keys:
                 session.execute(delete(BinRow).where(BinRow.kind == kind, BinRow.id == id))
+
+
+def checked_key(key: Key) -> Key:
+    """A kind and an id that can be one: of a map and a policy, that of a run, with the map's or the policy's name.
+
+    NotFoundError where it can be none.
+    """
+    kind, id = key
+    run, _, name = id.partition("/") if kind in ("map", "policy") else (id, "", "")
+    checked_id(kind, run)
+    if kind == "map":
+        checked_id(kind, name)
+    return key
 
 
 def marks_of(session: Session, keys: Iterable[Key]) -> dict[Key, BinEntry]:

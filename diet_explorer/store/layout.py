@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 
-from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
+from diet_explorer.store.names import checked_id, is_id
 
 MEAN = "mean"
 """What stands for the seed in the paths of what is made of all seeds."""
@@ -76,27 +76,27 @@ class RunPaths:
 
     def vectors(self, which: str) -> str:
         """Embeddings of the initial or the tuned model, Parquet: ``row, vector``."""
-        return f"{self.folder}/embeddings/{which}.parquet"
+        return f"{self.folder}/embeddings/{_which(which)}.parquet"
 
     def neighbours(self, which: str) -> str:
         """Nearest examples by these, Parquet: ``row, neighbours, similarity, agreement``."""
-        return f"{self.folder}/neighbours/{which}.parquet"
+        return f"{self.folder}/neighbours/{_which(which)}.parquet"
 
     def map(self, which: str) -> str:
         """Map of these, Parquet: ``row, x, y``."""
-        return f"{self.folder}/maps/{which}.parquet"
+        return f"{self.folder}/maps/{_which(which)}.parquet"
 
     def map_parameters(self, which: str) -> str:
         """What the map was drawn with, JSON."""
-        return f"{self.folder}/maps/{which}.json"
+        return f"{self.folder}/maps/{_which(which)}.json"
 
     def map_request(self, which: str) -> str:
         """Which map was asked for last, JSON."""
-        return f"{self.folder}/progress/map-{which}-request.json"
+        return f"{self.folder}/progress/map-{_which(which)}-request.json"
 
     def map_status(self, which: str) -> str:
         """How far the drawing of a map is, JSON."""
-        return f"{self.folder}/progress/map-{which}.json"
+        return f"{self.folder}/progress/map-{_which(which)}.json"
 
     def suspects(self, key: str) -> str:
         """A table of suspects, kept by what it depends on, Arrow."""
@@ -136,48 +136,45 @@ class Layout:
         self.exports = files.path("exports")
         self.proofs = files.path("proofs")
 
+    def ids(self, folder: str) -> list[str]:
+        """What can be ids among the names in one of the folders of datasets, exports or proofs."""
+        return list(filter(is_id, (name.removesuffix(".json") for name in self._files.list(folder))))
+
     def dataset(self, dataset_id: str) -> DatasetPaths:
         """Paths of a dataset."""
-        return DatasetPaths(self._files.path("datasets", _id("dataset", dataset_id)))
+        return DatasetPaths(self._files.path("datasets", checked_id("dataset", dataset_id)))
 
     def run(self, run_id: str) -> RunPaths:
         """Paths of a run."""
-        return RunPaths(self._files.path("runs", _id("run", run_id)))
+        return RunPaths(self._files.path("runs", checked_id("run", run_id)))
 
     def export(self, export_id: str) -> ExportPaths:
         """Paths of an export."""
-        return ExportPaths(self._files.path("exports", _id("export", export_id)))
+        return ExportPaths(self._files.path("exports", checked_id("export", export_id)))
 
     def push(self, export_id: str) -> PushPaths:
         """Paths of the last push of an export."""
-        return PushPaths(self._files.path("pushes", _id("export", export_id)))
+        return PushPaths(self._files.path("pushes", checked_id("export", export_id)))
 
     def proof(self, proof_id: str) -> str:
         """What a proof is made of, JSON."""
-        return self._files.path("proofs", f"{_id('proof', proof_id)}.json")
+        return self._files.path("proofs", f"{checked_id('proof', proof_id)}.json")
 
     def proof_training(self, key: str) -> str:
         """A training of proofs, JSON."""
-        return self._files.path("proofs", "trainings", f"{key}.json")
+        return self._files.path("proofs", "trainings", f"{checked_id('training', key)}.json")
 
     def measurement(self, dataset_id: str, key: str) -> str:
         """Seconds per example of a model on this machine, JSON."""
-        return self._files.path("measurements", f"{dataset_id}-{key}.json")
+        return self._files.path("measurements", f"{checked_id('dataset', dataset_id)}-{checked_id('key', key)}.json")
 
 
-def may_be_id(text: str) -> bool:
-    """Whether a text names one thing in a folder, and nothing elsewhere."""
-    return text not in ("", ".", "..") and set(text).isdisjoint("/\\\0")
-
-
-def _id(kind: str, text: str) -> str:
-    if not may_be_id(text):
-        raise NotFoundError(f"There is no {kind} {text!r}.", "Give an id as the lists of this workspace show it.")
-    return text
+def _which(which: str) -> str:
+    return checked_id("map", which)
 
 
 def _seed(seed: int | None) -> str:
-    return f"seed={MEAN if seed is None else seed}"
+    return f"seed={MEAN if seed is None else int(seed)}"
 
 
 def _checkpoint(checkpoint: float) -> str:

@@ -19,6 +19,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.names import checked_id
 
 SILENCE = timedelta(minutes=10)
 """A script on another machine that has not reported for so long counts as ended; it is taken back when it reports."""
@@ -87,4 +88,4 @@ def forget_presence(settings: Settings, run_id: str) -> None:
 
 
 def _lock_path(settings: Settings, run_id: str) -> Path:
-    return settings.home_folder / "trainings" / f"{run_id}.lock"
+    return settings.home_folder / "trainings" / f"{checked_id('run', run_id)}.lock"

@@ -29,6 +29,7 @@ from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgr
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 from diet_explorer.store.scores import ScoreFiles
@@ -48,6 +49,7 @@ def create_record(
     context.allow("lead", "start jobs")
     if context.reach.is_limited and origin not in ("callback", "cartography"):
         context.model(config.model)
+    checked_id("dataset", config.dataset_id)
     now = datetime.now(UTC)
     record = RunRecord(
         id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
@@ -88,7 +90,7 @@ class RunCore:
 
     def __init__(self, context: Context, run_id: str, record: RunRecord | None = None) -> None:
         self.context = context
-        self.id = run_id
+        self.id = checked_id("run", run_id)
         self.record = settled(context, record or context.records.get(run_id))
         self.store = ScoreFiles(context.files, run_id)
         self._progress = ProgressFiles(context.files, run_id)

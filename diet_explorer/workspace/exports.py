@@ -227,9 +227,8 @@ class Exports:
 
     def list(self, run_id: str | None = None, *, deleted: bool = False) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state, on demand deleted ones too."""
-        exports = [
-            Export(self._context, name) for name in self._context.files.list(Layout(self._context.files).exports)
-        ]
+        layout = Layout(self._context.files)
+        exports = [Export(self._context, name) for name in layout.ids(layout.exports)]
         chosen = [export for export in exports if export.exists and run_id in (None, export.run_id)]
         marks = set() if deleted else self._context.bin.keys()
         chosen = [export for export in chosen if marks.isdisjoint(export.marks)]

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from diet_explorer.errors import BadInputError, DeletedError, NotFoundError
-from diet_explorer.store.layout import may_be_id
+from diet_explorer.store.names import is_id
 
 LISTED = 10
 """How many ids a message names."""
@@ -49,7 +49,7 @@ def find(
     NotFoundError
         There is none; the message names what there is. A DeletedError says that it is in the bin.
     """
-    if load is not None and may_be_id(given):
+    if load is not None and is_id(given):
         try:
             return load(given)
         except DeletedError:

@@ -18,6 +18,7 @@ from diet_explorer.pruning.trainings import TrainingResults
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
@@ -103,8 +104,8 @@ class Proof:
 
     def __init__(self, context: Context, record: dict[str, Any]) -> None:
         self._context = context
-        self.id: str = record["id"]
-        self.run_id: str = record["run_id"]
+        self.id = checked_id("proof", record["id"])
+        self.run_id = checked_id("run", record["run_id"])
         self.given_name: str | None = record.get("name")
         self.name = self.given_name or f"{self.run_id} · {record['created_at'][:16].replace('T', ' ')}"
         self.created_at = datetime.fromisoformat(record["created_at"])
@@ -260,8 +261,9 @@ class Proof:
 def list_proofs(context: Context, *, deleted: bool = False) -> list[Proof]:
     """Proofs of all runs of a workspace, newest first; on demand deleted ones too."""
     files, layout = context.files, Layout(context.files)
-    names = [name.removesuffix(".json") for name in files.list(layout.proofs) if name.endswith(".json")]
+    names = [name for name in layout.ids(layout.proofs) if files.exists(layout.proof(name))]
     proofs = [Proof(context, files.read_json(layout.proof(name))) for name in names]
+    proofs = [proof for name, proof in zip(names, proofs, strict=True) if proof.id == name]
     if not deleted and proofs:
         marks, runs = context.bin.keys(), {record.id for record in context.records.list()}
         proofs = [proof for proof in proofs if proof.run_id in runs and ("proof", proof.id) not in marks]
@@ -274,6 +276,8 @@ def load_proof(context: Context, proof_id: str) -> Proof:
     if not context.files.exists(path):
         raise NotFoundError(f"There is no proof {proof_id!r}.", "List them with `diet-explorer proofs`.")
     proof = Proof(context, context.files.read_json(path))
+    if proof.id != proof_id:
+        raise NotFoundError(f"There is no proof {proof_id!r}: its file is of another one.", "Restore it from a backup.")
     context.bin.check(("proof", proof_id))
     context.records.get(proof.run_id)
     return proof

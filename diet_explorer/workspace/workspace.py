@@ -23,7 +23,6 @@ from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.audit_log import AuditEntry
 from diet_explorer.store.bin import BinEntry, Key
-from diet_explorer.store.layout import Layout
 from diet_explorer.store.names import name_or
 from diet_explorer.store.reach import Reach
 from diet_explorer.store.runs import Origin
@@ -102,12 +101,10 @@ class Workspace:
 
     def datasets(self) -> list[Dataset]:
         """All datasets, newest first."""
-        files, layout = self.context.files, Layout(self.context.files)
         deleted = self.context.bin.keys()
-        names = [name for name in files.list(layout.datasets) if ("dataset", name) not in deleted]
-        there = [name for name in names if files.exists(layout.dataset(name).manifest)]
-        datasets = [Dataset(self.context, DatasetManifest.load(files, name)) for name in there]
-        return sorted(datasets, key=lambda dataset: dataset.manifest.created_at, reverse=True)
+        there = [entry for entry in DatasetManifest.all(self.context.files) if ("dataset", entry.id) not in deleted]
+        there.sort(key=lambda manifest: manifest.created_at, reverse=True)
+        return [Dataset(self.context, manifest) for manifest in there]
 
     def dataset(self, name: str) -> Dataset:
         """A dataset by its id, its name, or the beginning of its id.

@@ -22,6 +22,7 @@ from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import RunRecords
 
 
@@ -62,13 +63,15 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> ExportJobRequest:
         """Rebuild a request from its file."""
+        checked_id("run", value["run_id"])
+        checked_id("dataset", value["dataset_id"])
         policy, options = Policy.from_json(value["policy"]), ExportOptions(**value["options"])
         return ExportJobRequest(**{**value, "policy": policy, "options": options})
 
     def asked(self) -> ExportJobRequest:
         """What is asked for; NotFoundError where there is no such export."""
         request = self.request()
-        if request is None:
+        if request is None or request.id != self._export_id:
             raise NotFoundError(
                 f"There is no export {self._export_id!r}.", "List the exports with `diet-explorer exports`."
             )

@@ -24,6 +24,7 @@ from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerCont
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
 
@@ -95,6 +96,7 @@ def declare(context: WorkerContext) -> None:
 
     @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
     def score_run(run_id: str) -> str:
+        checked_id("run", run_id)
         workflow_id = str(DBOS.workflow_id)
         context.busy(SCORE.line, run_id)
         try:

@@ -15,7 +15,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.jobs.kinds.map import MapJob
 from diet_explorer.pruning.shelf import PolicyShelf, SavedPolicy
-from diet_explorer.store.bin import BinEntry, Key
+from diet_explorer.store.bin import BinEntry, Key, checked_key
 from diet_explorer.store.database import transaction
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.store.layout import Layout
@@ -114,10 +114,8 @@ class DatasetKind(Kind):
 
     def titles(self, id: str) -> dict[str, str]:
         """All datasets."""
-        files, deleted = self.context.files, self.context.bin.keys()
-        ids = [name for name in files.list(self.layout.datasets) if ("dataset", name) not in deleted]
-        there = [name for name in ids if files.exists(self.layout.dataset(name).manifest)]
-        return {name: DatasetManifest.load(files, name).name for name in there}
+        deleted, manifests = self.context.bin.keys(), DatasetManifest.all(self.context.files)
+        return {entry.id: entry.name for entry in manifests if ("dataset", entry.id) not in deleted}
 
     def rename(self, id: str, name: str) -> None:
         """Write its manifest anew, and let names of runs that begin with its own follow."""
@@ -404,6 +402,6 @@ def family_of(kinds: dict[str, Kind], key: Key, without: Iterable[Key] = ()) -> 
         current = waiting.pop()
         if current not in found and current not in left_out:
             found[current] = None
-            kind, id = current
+            kind, id = checked_key(current)
             waiting += kinds[kind].parts(id)[::-1]
     return list(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.pruning.export.folder import is_remote, temporary_folder
 from diet_explorer.store.files import Files, local_size
 from diet_explorer.store.layout import Layout
@@ -63,9 +64,7 @@ class Leftovers:
         self._checkpoints = checkpoints
         self._runs = {record.id: record for record in context.records.list(deleted=True)}
         self._exports = {export.id: export for export in Exports(context).list(deleted=True)}
-        files = context.files
-        names = files.list(self._layout.datasets)
-        self._datasets = {name for name in names if files.exists(self._layout.dataset(name).manifest)}
+        self._datasets = {manifest.id for manifest in DatasetManifest.all(context.files)}
 
     def find(self) -> list[Leftover]:
         """All there are, by kind."""
@@ -158,10 +157,10 @@ class Leftovers:
         if not self._foreign():
             names = [name for name in files.list(files.path("runs")) if name not in self._runs]
             folders += [(files.path("runs", name), "of a run that is gone") for name in names if _is_old(name)]
-        for name in files.list(layout.exports):
+        for name in layout.ids(layout.exports):
             if name not in self._exports and _is_old(name):
                 folders.append((layout.export(name).folder, "of an export that was cut off"))
-        for name in files.list(files.path("pushes")):
+        for name in layout.ids(files.path("pushes")):
             if name not in self._exports and _is_old(name):
                 folders.append((layout.push(name).folder, "of an export that is gone"))
         for name in files.list(files.path("measurements")):
