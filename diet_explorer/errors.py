@@ -7,7 +7,9 @@ Every error that a user can cause or meet derives from `DietExplorerError`. The 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 LONGEST = 640
 """So many characters of a message or a remedy are shown: what somebody typed may be longer than any screen."""
@@ -62,14 +64,17 @@ class ReadingError(BadInputError):
     message, remedy : str
     setting : str
         Name of the choice: ``encoding``, ``delimiter``, ``header`` or ``column_names``.
+    readings : sequence of (str, str)
+        Values of the choice, the likeliest first, with what a part of the source says then.
     """
 
-    def __init__(self, message: str, remedy: str, setting: str) -> None:
+    def __init__(self, message: str, remedy: str, setting: str, readings: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, remedy)
         self.setting = setting
+        self.readings = tuple(readings)
 
-    def __reduce__(self) -> tuple[type[ReadingError], tuple[str, str, str]]:  # type: ignore[override]
-        return type(self), (self.message, self.remedy, self.setting)
+    def __reduce__(self) -> tuple[type[ReadingError], tuple[Any, ...]]:  # type: ignore[override]
+        return type(self), (self.message, self.remedy, self.setting, self.readings)
 
 
 class LimitError(BadInputError):

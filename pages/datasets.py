@@ -145,7 +145,7 @@ def _opened(location: str) -> OpenedSource | None:
     except ReadingError as error:
         show_error(error, key="source-error")
         if error.setting == "encoding":
-            draw_encoding_question(location)
+            draw_encoding_question(location, error.readings)
         else:
             draw_names_question(location)
         return None

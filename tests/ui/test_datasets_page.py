@@ -147,6 +147,7 @@ def test_the_encoding_is_asked_for_below_the_message(empty, open_page):
     message = app.error[0].value.replace("\\", "")
     assert "The file spam.csv is not UTF-8 text" in message
     assert control(app.selectbox, "ask-encoding-box").value == "cp1252"
+    assert "<td>words 0 café,a</td>" in words_on(app), "it shows how the file reads then"
     app.button(key="read-encoding").click().run()
     assert_calm(app)
     assert "usable rows of 40" in words_on(app)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.data_file import DataFile
+from diet_explorer.data.readers.likely_encodings import likely_encodings
 from diet_explorer.errors import BadInputError, ReadingError
 
 CHUNK = 1 << 22
@@ -92,17 +93,22 @@ class TextFile:
                 line += decoder.decode(chunk, final=not chunk).count("\n")
             except UnicodeDecodeError as error:
                 line += error.object[: error.start].count(b"\n")
-                raise self._wrong_encoding(read - waiting + error.start, line) from error
+                rest = error.object[error.object.rfind(b"\n", 0, error.start) + 1 :]
+                raise self._wrong_encoding(read - waiting + error.start, line, rest) from error
             if not chunk:
                 return
             read += len(chunk)
 
-    def _wrong_encoding(self, offset: int, line: int) -> BadInputError:
+    def _wrong_encoding(self, offset: int, line: int, content: bytes) -> BadInputError:
+        """The error for `content`, which begins with the line that cannot be decoded."""
+        readings = likely_encodings(content)
+        name, text = readings[0] if readings else ("cp1252", "")
         return ReadingError(
             f"The file {self.location} is not {self.encoding.upper()} text: "
             f"byte {offset} (line {line}) cannot be decoded.",
-            "Save it as UTF-8, or name its encoding, for instance cp1252 (Western European) or utf-16.",
+            f"Save it as UTF-8, or name its encoding; as {name} that line reads: {text}",
             "encoding",
+            readings,
         )
 
 

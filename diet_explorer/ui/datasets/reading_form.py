@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import streamlit as st
 
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.errors import BadInputError
+from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text
 
 _CHOSEN = "reading-options"
@@ -28,6 +29,11 @@ _ENCODINGS = (
     "shift_jis",
     "euc_kr",
     "cp1256",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1257",
+    "euc_jp",
 )
 _WORDS = {
     "cp1252": "cp1252 · Western European, Windows",
@@ -42,6 +48,11 @@ _WORDS = {
     "shift_jis": "shift_jis · Japanese",
     "euc_kr": "euc_kr · Korean",
     "cp1256": "cp1256 · Arabic, Windows",
+    "cp1253": "cp1253 · Greek, Windows",
+    "cp1254": "cp1254 · Turkish, Windows",
+    "cp1255": "cp1255 · Hebrew, Windows",
+    "cp1257": "cp1257 · Baltic, Windows",
+    "euc_jp": "euc_jp · Japanese, Unix",
 }
 _DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar", " ": "Space"}
 _HEADER = {True: "Yes: it is the header", False: "No: it is a row like the others"}
@@ -53,21 +64,34 @@ def options_for(location: str) -> ReadingOptions:
     return chosen.get(location, DEFAULT_OPTIONS)
 
 
-def draw_encoding_question(location: str) -> None:
-    """Ask for the encoding of a file that is not UTF-8, right below the message that says so."""
+def draw_encoding_question(location: str, readings: Sequence[tuple[str, str]]) -> None:
+    """Ask for the encoding of a file that is not UTF-8, right below the message that says so.
+
+    `readings` are the likeliest encodings, and what a part of the file says in each.
+    """
     chosen = options_for(location).encoding
+    likely = dict(readings)
+    names = [name for name in dict.fromkeys((*likely, *_ENCODINGS)) if name != chosen]
     with st.container(key="ask-encoding", horizontal=True, vertical_alignment="bottom", gap="small"):
         encoding = st.selectbox(
             "Encoding",
-            [name for name in _ENCODINGS if name != chosen],
+            names,
             key=_key("ask-encoding-box", f"{location} {chosen}"),
             format_func=lambda name: _WORDS.get(name, name),
             accept_new_options=True,
-            help="Most files from Windows programs that are not UTF-8 are cp1252. Another codec's name can be typed.",
+            help="The likeliest come first, by how the file reads in them. Another codec's name can be typed.",
         )
         if st.button("Read it so", key="read-encoding", type="primary") and encoding:
             _choose(location, encoding=encoding)
             st.rerun()
+    if likely:
+        lines = "".join(
+            f"<tr><td>{escape(_WORDS.get(name, name))}</td><td>{escape(text)}</td></tr>" for name, text in readings
+        )
+        st.html(
+            '<table class="de-list" aria-label="How the file reads"><thead><tr><th>In the encoding</th>'
+            f"<th>the first such line reads</th></tr></thead><tbody>{lines}</tbody></table>"
+        )
 
 
 def draw_names_question(location: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from diet_explorer.data.readers.opening import open_source
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 from tests.data.importer import Importer
 
 GOOD = b"text,label\nfine,a\nbad,b\n"
@@ -149,3 +149,30 @@ def test_preview_of_a_header_alone(importer: Importer) -> None:
     preview = importer.open("table.csv", "text,label\n").preview()
     assert list(preview.columns) == ["text", "label"]
     assert preview.empty
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Отличный фильм, смотрели всей семьёй и не пожалели"),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy"),
+        ("cp1253", "Εξαιρετική ταινία, τη συνιστώ σε όλους"),
+        ("cp1256", "فيلم رائع جدا وأنصح الجميع بمشاهدته"),
+        ("shift_jis", "とても良い映画でした。また見たいと思います。"),
+        ("gb18030", "这部电影非常好看，我很喜欢。服务态度很差，不会再来了。"),
+        ("euc_kr", "정말 좋은 영화였습니다. 서비스가 너무 나빴어요."),
+        ("cp1252", "Un café"),
+    ],
+)
+def test_the_likeliest_encoding_is_proposed_with_what_the_text_says_then(
+    importer: Importer, encoding: str, text: str
+) -> None:
+    table = "text,label\n" + "plain,a\n" * 20_000 + f"{text},b\n"
+    with pytest.raises(ReadingError) as caught:
+        importer.open("table.csv", table.encode(encoding))
+    name, sample = caught.value.readings[0]
+    assert name == encoding and sample[:20] in f"{text},b"
+    assert f"as {encoding} that line reads: {sample}" in caught.value.remedy
+    assert "cp1252" in dict(caught.value.readings)
+    again = importer.open("table.csv", table.encode(encoding), encoding=name)
+    assert again.columns() == ["text", "label"]
