@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8501, ge=0, le=65535)
     upload_limit_mb: int = Field(default=2048, ge=1)  # largest file that the app accepts as an upload
     bin_days: int = Field(default=7, ge=0, le=3650)  # so long what was deleted can be brought back; 0: not at all
+    share_with_group: bool = False  # whether the group of the workspace's folders may read and write what is in them
     bundled_model: str | None = None  # folder of a small model that stands in for the bundled one in tests
     # E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
     # everybody else who signs in may look.
@@ -156,3 +158,13 @@ def unusable_setting(prefix: str, error: ValidationError) -> BadInputError:
     return BadInputError(
         f"The setting {name} cannot be used: {reason} (it is {first['input']!r}).", f"Correct or unset {name}."
     )
+
+
+def shares_with_group() -> bool:
+    """Whether what this process writes is for the group too; see `Settings.share_with_group`."""
+    return _shares(os.environ.get("DIET_EXPLORER_SHARE_WITH_GROUP", ""))
+
+
+@lru_cache(maxsize=4)
+def _shares(_value: str) -> bool:
+    return load_settings().share_with_group

@@ -17,6 +17,7 @@ from diet_explorer.cli import audit, audit_log, data, maps, proofs, prune, push,
 from diet_explorer.cli import output as out
 from diet_explorer.cli.careful import CarefulCommand
 from diet_explorer.errors import DietExplorerError
+from diet_explorer.store.private import keep_new_files_private
 
 INTERRUPTED = 130
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 def main() -> None:
     """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
     out.prepare_streams()
+    keep_new_files_private()
     try:
         status = app(sys.argv[1:] or ["--help"], prog_name="diet-explorer", standalone_mode=False)
     except DietExplorerError as error:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from diet_explorer.data.short_names import short_names
 from diet_explorer.errors import DietExplorerError, ReadingError, cut
+from diet_explorer.store.private import make_private_file, make_private_folder
 
 if TYPE_CHECKING:
     from diet_explorer.jobs.progress import JobProgress
@@ -193,7 +194,8 @@ def print_unexpected(error: Exception, folders: Sequence[Path]) -> None:
     text = "".join(traceback.format_exception(error))
     for folder in [*folders, Path(tempfile.gettempdir())]:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
+            make_private_file(folder / name)
             (folder / name).write_text(text, encoding="utf-8")
         except OSError:
             continue

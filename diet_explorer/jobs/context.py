@@ -12,6 +12,7 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import JobCancelledError
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
+from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.runs import RunRecords
 
 STOP_POLL_SECONDS = 0.5
@@ -34,7 +35,7 @@ def alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
     """Wait until nobody else on this machine works in a folder: a cancelled job needs a moment to stop."""
     while True:
         with explained("write", str(folder)):  # who worked there may have removed it at the end
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
             lock = try_lock(folder / "lock")
         if lock is not None:
             break

@@ -22,6 +22,7 @@ from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.errors import JobCancelledError
 from diet_explorer.jobs.job import BackgroundJob
 from diet_explorer.store.files import explained
+from diet_explorer.store.private import make_private_file, make_private_folder, private_opener
 
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
@@ -52,10 +53,10 @@ class Child:
     def start(self) -> None:
         """Start the process; WorkspaceError where its log file cannot be written."""
         with explained("write", str(self.log_path)):
-            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.log_path.parent)
             if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
                 self.log_path.replace(self.log_path.with_suffix(".log.1"))
-            with self.log_path.open("ab") as log:
+            with open(self.log_path, "ab", opener=private_opener) as log:
                 self._process = _start(*self._module, env=self._environment, stdin=subprocess.DEVNULL, output=log)
         self._started = time.monotonic()
         logger.info("%s started as process %d", self.name, self._process.pid)
@@ -115,7 +116,7 @@ class OwnProcess:
             "secret": secret,
         }
         self._output = output
-        with explained("write", str(output)), output.open("wb") as log:
+        with explained("write", str(output)), open(output, "wb", opener=private_opener) as log:
             environment = sharing_cores(os.environ)
             module = "diet_explorer.jobs.own_process"
             self._process = _start(module, job.kind, env=environment, stdin=subprocess.PIPE, output=log)
@@ -165,7 +166,8 @@ def log_file(settings: Settings, name: str, form: str) -> logging.Handler:
     """A handler that writes to one of the workspace's log files, in a form of `logging`'s."""
     path = _log_path(settings, name)
     with explained("write", str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        make_private_file(path)
         handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter(form))
     return handler

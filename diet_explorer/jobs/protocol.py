@@ -6,11 +6,13 @@ import hashlib
 import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from diet_explorer.config import Settings
 from diet_explorer.jobs.sqlite_clock import lend_clock
 from diet_explorer.store.database import database_address, errors_of_database
 from diet_explorer.store.files import explained
+from diet_explorer.store.private import make_private_file, make_private_folder
 
 JOB_FORMAT = "1"
 """Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
@@ -50,7 +52,10 @@ def checked_jobs_url(settings: Settings) -> str:
     """Address of the jobs database, ready to be connected to; BadInputError where it is not SQLite or PostgreSQL."""
     url = database_address(settings.dbos_url, "DIET_EXPLORER_JOBS_URL")
     with explained("create", str(settings.home_folder)):
-        settings.home_folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.home_folder)
+        if url.get_backend_name() == "sqlite" and url.database:
+            make_private_folder(Path(url.database).parent)
+            make_private_file(Path(url.database))
     lend_clock(url)
     return url.render_as_string(hide_password=False)
 

@@ -25,6 +25,7 @@ from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceErro
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.private import make_private_folder
 
 MAX_SLOTS = 64
 NO_WORKER = "No worker is running: start one with `diet-explorer worker`."
@@ -65,7 +66,7 @@ class WorkerSlot:
         if slot is not None and not 0 <= slot < MAX_SLOTS:
             raise BadInputError(f"There is no worker slot {slot}.", f"Give a number from 0 to {MAX_SLOTS - 1}.")
         with explained("write", str(self._folder)):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             self._machine = _machine_name(self._folder)
             self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
             self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())

@@ -18,6 +18,7 @@ from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.processes import Child, listen_for_the_end, log_file, worker_child
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
+from diet_explorer.store.private import make_private_folder
 
 TICK_SECONDS = 0.25
 MAX_DEATHS_AT_START = 2
@@ -73,7 +74,7 @@ def _only_app(settings: Settings) -> Iterator[Callable[[str], None]]:
     folder = settings.home_folder
     note = folder / "app.json"
     with explained("write", str(folder)):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock = try_lock(folder / "app.lock")
     if lock is None:
         address = json.loads(note.read_text(encoding="utf-8"))["url"] if note.exists() else "another address"

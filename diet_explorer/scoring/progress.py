@@ -22,6 +22,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.private import make_private_folder, private_opener
 
 State = Literal["waiting", "preparing", "training", "scoring", "done"]
 SNAPSHOT_SECONDS = 1.0
@@ -197,8 +198,8 @@ class ProgressFiles:
         if self._files.is_local:
             path = Path(self._paths.log)
             with explained("write", str(path)):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("a", encoding="utf-8") as stream:
+                make_private_folder(path.parent)
+                with open(path, "a", encoding="utf-8", opener=private_opener) as stream:
                     stream.write(line + "\n")
         else:  # object stores cannot append: one small object per line, named so that they sort by time
             self._lines += 1

@@ -16,6 +16,7 @@ from diet_explorer.scoring.gradients.frozen_model import held, unwrap
 from diet_explorer.scoring.scorer import MAX_BATCH_ROWS, MAX_BATCH_TOKENS
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import explained
+from diet_explorer.store.private import make_private_folder
 from diet_explorer.training.backbone import load_for_run
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import RunConfig
@@ -46,7 +47,7 @@ def store_embeddings(
     vectors: Any = None
     done = 0
     with explained("write", str(scratch)):
-        scratch.mkdir(parents=True, exist_ok=True)
+        make_private_folder(scratch)
         with tempfile.TemporaryFile(dir=scratch) as space, held(inner), torch.no_grad():
             for rows in length_sorted_batches(encoded.lengths, MAX_BATCH_ROWS, MAX_BATCH_TOKENS):
                 batch = collator([encoded.tokens(int(row)) for row in rows])

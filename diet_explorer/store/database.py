@@ -20,6 +20,7 @@ from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
 from diet_explorer.store.locks import wait_for_lock
+from diet_explorer.store.private import make_private_file, make_private_folder
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 15
@@ -46,7 +47,8 @@ def open_database(settings: Settings) -> Engine:
     if engine.dialect.name == "sqlite":
         folder = Path(str(engine.url.database)).parent
         with explained("create", str(folder)):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
+            make_private_file(Path(str(engine.url.database)))  # what SQLite writes beside it gets its mode
     with database_errors(engine):
         _migrate(engine)
     return engine

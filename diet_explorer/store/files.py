@@ -20,6 +20,7 @@ import fsspec
 
 from diet_explorer.config import local_path
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError, WorkspaceError
+from diet_explorer.store.private import make_private_folder, private_opener, tighten
 
 _REMEDIES = {
     errno.ENOSPC: "Free some disk space and try again; nothing half-written was left behind.",
@@ -101,10 +102,10 @@ class Files:
                     self.filesystem.put_file(local.name, path)
                 return
             target = Path(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
             try:
-                with temporary.open("wb") as stream:
+                with open(temporary, "wb", opener=private_opener) as stream:
                     yield stream
                     stream.flush()
                     os.fsync(stream.fileno())
@@ -127,8 +128,9 @@ class Files:
                     if not self.filesystem.exists(path):
                         self.filesystem.mv(temporary, path, recursive=True)
                     return
-                Path(temporary).mkdir(parents=True)
+                make_private_folder(Path(temporary))
                 yield temporary
+                tighten(Path(temporary))  # also what libraries wrote into it
                 if not Path(path).exists():
                     Path(temporary).rename(path)
                     _sync_folder(Path(path).parent)
@@ -175,7 +177,10 @@ class Files:
     def make_folder(self, path: str) -> None:
         """Create a folder and its parents."""
         with explained("create", path):
-            self.filesystem.makedirs(path, exist_ok=True)
+            if self.is_local:
+                make_private_folder(Path(path))
+            else:
+                self.filesystem.makedirs(path, exist_ok=True)
 
     def remove_folder(self, path: str) -> None:
         """Remove a folder and all below it, if it is there."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from diet_explorer.store.private import file_mode
+
 TRY_SECONDS = 0.02
 ONLOOKER_TRIES = 5
 """Who looks whether a lock is held holds a free one for an instant: one refusal does not mean that somebody works."""
@@ -53,4 +55,4 @@ def wait_for_lock(path: str | Path) -> FileLock:
 
 def _lock(path: str | Path) -> FileLock:
     # one thread may take it and another free it; a file system that cannot lock is an error, not a weaker lock
-    return FileLock(path, thread_local=False, preserve_lock_file=True, fallback_to_soft=False)
+    return FileLock(path, thread_local=False, preserve_lock_file=True, fallback_to_soft=False, mode=file_mode())

@@ -20,6 +20,7 @@ from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.names import checked_id
+from diet_explorer.store.private import make_private_folder
 
 SILENCE = timedelta(minutes=10)
 """A script on another machine that has not reported for so long counts as ended; it is taken back when it reports."""
@@ -56,7 +57,7 @@ def hold_presence(settings: Settings, run_id: str) -> FileLock | None:
     one does."""
     path = _lock_path(settings, run_id)
     with explained("write", str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         return try_lock(path, ONLOOKER_TRIES)
 
 

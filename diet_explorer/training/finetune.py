@@ -16,6 +16,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.utils import logging as transformers_logging
 
 from diet_explorer.store.files import explained
+from diet_explorer.store.private import make_private_folder
 from diet_explorer.training.batches import LengthGroupedSampler, PaddingCollator
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.encoding import EncodedExamples, TrainingExamples
@@ -75,7 +76,7 @@ def fine_tune(
     transformers_logging.disable_progress_bar()
     total = config.steps(len(train_rows))[1]
     with explained("write", str(folder)):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,

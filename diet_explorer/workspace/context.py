@@ -18,6 +18,7 @@ from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, reaching
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.private import tighten_workspace
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.store.runs import RunRecords
@@ -70,6 +71,7 @@ class Context:
             It cannot be read or written, or a newer version of this program made it.
         """
         files = Files(settings.home)
+        tighten_workspace(settings.home_folder)
         with reaching(files.root):
             _check_version(files)
         database = open_database(settings)

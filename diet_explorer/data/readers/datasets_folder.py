@@ -122,7 +122,10 @@ def _check_facts(path: Path) -> None:
         except RecursionError as error:
             raise limits.too_deep(f"The file {file}") from error
         except ValueError as error:
-            raise BadInputError(f"The file {file} is no JSON: {error}.", "Write it again with save_to_disk.") from error
+            raise BadInputError(
+                f"The folder {path} cannot be read by datasets: {file.name} is no JSON: {error}.",
+                "Write it again with save_to_disk.",
+            ) from error
         limits.check_depth(facts, f"The file {file}")
         if not isinstance(facts, dict):
             raise BadInputError(f"The file {file} holds no JSON object.", "Write it again with save_to_disk.")

@@ -46,6 +46,7 @@ from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.runs import RunRecords
 
 POLL_SECONDS = 0.2
@@ -167,7 +168,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
     def _locked(self) -> FileLock:
         """The lock that says that a push goes on."""
         with explained("write", str(self._folder)):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             lock = try_lock(self._lock_path, ONLOOKER_TRIES if self.progress().is_active else _ENDING_TRIES)
         if lock is None:
             raise BadInputError("This export is being pushed already.", "Wait for its end, or cancel that push.")
@@ -228,7 +229,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
 
     def _scratch(self) -> Path:
         """The folder for what is gone after the push."""
-        self.settings.scratch_folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.settings.scratch_folder)
         return self.settings.scratch_folder
 
     def _write_parquet(self, manifest: dict[str, Any], folder: Path, change: ChangedByLoadingError) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from diet_explorer.errors import BadInputError, HubError, NotFoundError
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.private import make_private_folder, tighten
 
 MANIFEST_NAME = "manifest.json"
 """What is written last: a folder without it is no finished export."""
@@ -67,8 +68,9 @@ def new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
     temporary = temporary_folder(folder, export_id)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
+        make_private_folder(temporary)
         yield temporary
+        tighten(temporary)
         for path in temporary.rglob("*"):
             _sync(path)
         _sync(temporary)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from diet_explorer.config import Settings
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.files import explained
+from diet_explorer.store.private import make_private_folder, private_opener
 
 STALE_SECONDS = 24 * 3600.0
 _NAME_LENGTH = 120
@@ -34,8 +35,8 @@ def keep_upload(settings: Settings, name: str, stream: BinaryIO) -> Path:
     target = own / (Path(name).name[-_NAME_LENGTH:] or "upload")
     with explained("write", str(target)):
         try:
-            own.mkdir(parents=True)
-            with target.open("wb") as copy:
+            make_private_folder(own)
+            with open(target, "wb", opener=private_opener) as copy:
                 shutil.copyfileobj(stream, copy, 1 << 20)
         except OSError:
             shutil.rmtree(own, ignore_errors=True)
