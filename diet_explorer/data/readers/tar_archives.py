@@ -72,7 +72,7 @@ def _unpack(file: DataFile, root: Path) -> dict[PurePosixPath, Path]:
             unpacked += member.size + tarfile.BLOCKSIZE
             limits.check_files(number + 1, file.location)
             limits.check_unpacked(unpacked, packed, file.location)
-            archive.members.clear()  # it keeps all that it has seen
+            archive.members.clear()  # type: ignore[attr-defined]  # it keeps all that it has seen
             name = PurePosixPath(member.name)
             _check(name, member, file.location)
             if member.isdir() or is_hidden(name.parts):
