@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.ui.shell.gate import GATE
 from diet_explorer.ui.shell.navigation import ICON, draw_navigation
 
-page = draw_navigation()
-st.set_page_config(page_title=f"{page.title} · diet-explorer", page_icon=ICON, layout="wide", initial_sidebar_state=260)
-page.run()
+if st.runtime.exists():  # the server, which is made below, runs this file again for every view of a page
+    page = draw_navigation()
+    title = f"{page.title} · diet-explorer"
+    st.set_page_config(page_title=title, page_icon=ICON, layout="wide", initial_sidebar_state=260)
+    page.run()
+else:
+    app = st.App(__file__, middleware=[GATE])

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote
+from typing import Any, Literal
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -79,6 +79,14 @@ class Settings(BaseSettings):
     # shared (it has a sign-in, or listens beyond this machine), else the home folder.
     data_roots: str = ""
     private_sources: bool = False  # whether a shared app may read addresses of private networks, and stores such as s3
+    secrets: str | None = None  # the file that describes the sign-in, where it is not .streamlit/secrets.toml
+    require_sign_in: bool = False  # whether the app refuses to start, and to go on, without a sign-in
+    trust_email_without_verified_claim: bool = False  # of a provider that does not say whether an address is verified
+    public_url: str | None = None  # the address that people type, where a proxy stands before the app
+    open_without_sign_in: bool = False  # whether people from elsewhere get in without a sign-in
+    join_code: str | None = None  # makes whoever gives it a lead where there is no sign-in
+    guests: Literal["viewer", "annotator"] = "viewer"  # what whoever does not give it is
+    push_with_server_token: bool = False  # whether people's pushes may go out with the server's own token of the Hub
 
     @model_validator(mode="before")
     @classmethod
@@ -91,12 +99,20 @@ class Settings(BaseSettings):
         path = local_path(value)
         return value.rstrip("/") if path is None else str(path)
 
-    @field_validator("scratch", "bundled_model")
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        place = urlsplit(value or "http://localhost")
+        if place.scheme not in ("http", "https") or not place.hostname or place.username or place.path.strip("/"):
+            raise ValueError("it must be an address such as https://diet.example.org")
+        return value
+
+    @field_validator("scratch", "bundled_model", "secrets")
     @classmethod
     def _local(cls, value: str | None) -> str | None:
         path = None if value is None else local_path(value)
         if value is not None and path is None:
-            raise ValueError("it must be a folder of this machine")
+            raise ValueError("it must be a path on this machine")
         return None if path is None else str(path)
 
     @field_validator("data_roots")

@@ -22,11 +22,13 @@ def app_command(
     from diet_explorer.jobs.supervisor import run_app
     from diet_explorer.workspace.sample import SAMPLE_SETTINGS
 
-    def announce(url: str) -> None:
+    def announce(urls: list[str], caution: str) -> None:
         if as_json:
-            out.print_event({"url": url})
-        else:
-            out.print_line(f"diet-explorer is open at {url} (stop it with Ctrl-C)")
+            out.print_event({"url": urls[0], "urls": urls, "warning": caution or None})
+            return
+        out.print_line(f"diet-explorer is open at {out.listed(urls)} (stop it with Ctrl-C)")
+        if caution:
+            out.note(caution)
 
     def score_sample() -> None:
         dataset = workspace.import_sample()

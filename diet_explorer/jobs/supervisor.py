@@ -9,32 +9,38 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import diet_explorer
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.processes import Child, listen_for_the_end, log_file, worker_child
+from diet_explorer.review.access import Access, access_of, is_loopback, remember_sign_in
+from diet_explorer.review.sign_in import secrets_files
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
 from diet_explorer.store.private import make_private_folder
 
 TICK_SECONDS = 0.25
 MAX_DEATHS_AT_START = 2
+_ANY = ("0.0.0.0", "::", "")
 
 logger = logging.getLogger("diet_explorer.app")
 
 
 def run_app(
-    settings: Settings, *, announce: Callable[[str], None], meanwhile: Callable[[], None] | None = None
+    settings: Settings, *, announce: Callable[[list[str], str], None], meanwhile: Callable[[], None] | None = None
 ) -> None:
     """Run the browser app and a worker until somebody asks this process to end; `meanwhile` is done while they start.
 
-    `announce` is called with the address as soon as the app answers there. WorkspaceError where another app serves this
-    workspace, its folder cannot be written or the app does not start; BadInputError where the port is taken.
+    `announce` is called as soon as the app answers, with its addresses and with a caution, empty where there is nothing
+    to warn of. WorkspaceError where another app serves this workspace, its folder cannot be written or the app does not
+    start; BadInputError where the port is taken, and where it must not open: see `access_of`.
     """
+    access = access_of(settings, secrets_files(settings, app_script().parent))
     with _only_app(settings) as publish:
+        remember_sign_in(settings, access)
         settings = settings.model_copy(update={"port": _usable_port(settings)})
         ending = listen_for_the_end()
         _log_to_file(settings)
@@ -49,7 +55,7 @@ def run_app(
                 meanwhile()
             _wait_until_it_answers(settings, server, worker, ending)
             if not ending.is_set():
-                announce(url)
+                announce(addresses_of(settings), caution_of(settings, access))
             while not ending.wait(TICK_SECONDS):
                 server.keep_alive()
                 worker.keep_alive()
@@ -115,8 +121,47 @@ def server_arguments(settings: Settings) -> list[str]:
         "server.maxUploadSize": str(settings.upload_limit_mb),
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
+        "server.enableCORS": "true",
+        "server.enableXsrfProtection": "true",
     }
-    return ["run", str(app_script()), *(f"--{name}={value}" for name, value in options.items())]
+    files = secrets_files(settings, app_script().parent)
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    return ["run", str(app_script()), *arguments, *(f"--secrets.files={path}" for path in files)]
+
+
+def addresses_of(settings: Settings) -> list[str]:
+    """Where people find the app: at the public address, else at the addresses of this machine that it listens on."""
+    if settings.public_url is not None:
+        return [settings.public_url]
+    hosts = [settings.host]
+    if settings.host in _ANY:
+        hosts = [_reachable(settings.host), *_own_addresses()]
+    return [f"http://{f'[{host}]' if ':' in host else host}:{settings.port}" for host in hosts]
+
+
+def caution_of(settings: Settings, access: Access) -> str:
+    """What the operator is warned of; empty where there is nothing."""
+    if access.way != "guests":
+        return ""
+    leads = (
+        "leads are those who give the join code" if settings.join_code else "nobody leads there: no join code is set"
+    )
+    return (
+        "Warning: no sign-in. Everybody who can reach this address can read all of this workspace, "
+        f"and is {'an annotator' if settings.guests == 'annotator' else 'a viewer'}; {leads}."
+    )
+
+
+def _own_addresses() -> list[str]:
+    """The addresses of this machine beside its loopback ones."""
+    found = []
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))  # sends nothing: it only says which of its addresses the system would use
+            found.append(str(probe.getsockname()[0]))
+    with suppress(OSError):
+        found += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    return [address for address in dict.fromkeys(found) if not is_loopback(address)]
 
 
 def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, ending: threading.Event) -> None:
@@ -142,7 +187,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+    return "127.0.0.1" if host in _ANY else host
 
 
 def _log_to_file(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
@@ -18,7 +19,10 @@ from diet_explorer.store.tables import AuditRow
 AuditKind = Literal["sign-in", "refusal", "export", "push", "deletion", "restore"]
 KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
 _TABLE = cast(Table, AuditRow.__table__)
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.drawing.table import TableState, examples_table
 from diet_explorer.ui.examples.decision_words import done_words
 from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.uploaders import allow_upload
 from diet_explorer.ui.shell.view import change
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -115,6 +116,8 @@ def _exported(
 
 def _load(dataset: Dataset, who: Identity) -> None:
     with st.popover("Import JSON Lines", icon=":material/upload:", key="history-import", disabled=not who.may("lead")):
+        if who.may("lead"):
+            allow_upload()
         file = st.file_uploader("Events of this dataset", type=["jsonl"], key="history-file")
         if st.button("Import", key="history-load", type="primary", disabled=file is None) and file is not None:
             with error_boundary("history-load-error"):

@@ -21,6 +21,7 @@ from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
 from diet_explorer.ui.datasets.uploads import called_as_uploaded, drop_upload, keep_upload
 from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.shell.uploaders import allow_upload
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
@@ -230,7 +231,9 @@ def forget_source() -> None:
 
 
 def _uploaded() -> str | None:
-    settings = open_workspace().settings
+    settings, who = open_workspace().settings, open_workspace().context.identity
+    if who is None or who.may("lead"):
+        allow_upload()
     file = st.file_uploader(
         "File",
         key="upload",

@@ -139,4 +139,4 @@ def draw_context_bar(selection: Selection) -> None:
             )
         if len(chips) > _CHIPS:
             st.html(f'<span class="de-quiet">and {len(chips) - _CHIPS} more</span>', width="content")
-        draw_person()
+        draw_person(open_workspace().context.audit_log)

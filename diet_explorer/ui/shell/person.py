@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -9,20 +10,26 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
 from diet_explorer.config import load_settings
-from diet_explorer.errors import WorkspaceError
-from diet_explorer.review.annotators import Identity, signed_in
+from diet_explorer.errors import DietExplorerError, WorkspaceError
+from diet_explorer.review.annotators import Identity, Role, from_claims
+from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.shell.boundary import as_text
+from diet_explorer.ui.shell.access import current_access
+from diet_explorer.ui.shell.boundary import as_text, show_failure
+from diet_explorer.ui.shell.join_code import draw_join_code, keep_join_code, leads_by_code
+from diet_explorer.ui.shell.uploaders import withdraw_upload
 
 _COOKIE = "diet-explorer-name"
 _NAME = "annotator"
 _TYPED = "annotator-name"
 _WANTED = "diet-explorer-wanted"
+_NOTED = "sign-in-noted"
 _MOST_CHARACTERS = 60
 _SHORT_CHARACTERS = 24
 NOBODY = Identity("nobody", "viewer", signed_in=True)
 """Who has not signed in although that is needed."""
 
+_NO_CODE = "Ask the operator: without a sign-in and without DIET_EXPLORER_JOIN_CODE nobody leads here."
 _keeper = st.components.v2.component(
     "diet_explorer.keep_name",
     html="<span></span>",
@@ -35,22 +42,25 @@ _return = st.components.v2.component(
 )
 
 
-def sign_in_is_on() -> bool:
-    """Whether the operator has configured a sign-in (``[auth]`` in Streamlit's secrets)."""
-    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
-
-
 def must_sign_in() -> bool:
-    """Draw the way to sign in where it is needed; whether that is so."""
-    if not sign_in_is_on() or signed_in_person() is not None:
+    """Draw the way to sign in where it is needed, or that nobody gets in; whether that is so."""
+    try:
+        access = current_access()
+    except DietExplorerError as error:
+        withdraw_upload()
+        with st.container(key="sign-in"):
+            show_failure(error.message, error.remedy)
+            st.button("Sign in", key="sign-in-again", type="primary", help="Looks whether it works by now.")
+        return True
+    if access.way != "sign-in" or _signed_in() is not None:
         return False
+    withdraw_upload()
     with st.container(key="sign-in"):
         st.html(
             '<div class="de-empty"><h3>Please sign in</h3><p>Decisions are kept with the name of whoever took them.'
             "</p></div>"
         )
-        named = [name for name, part in st.secrets["auth"].items() if hasattr(part, "items")]
-        for name in named or [None]:
+        for name in (access.sign_in.providers if access.sign_in else ()) or [None]:
             words = "Sign in" if name is None else f"Sign in with {name}"
             if st.button(words, key=f"sign-in-{name}", type="primary"):
                 _sign_in(name)
@@ -58,37 +68,79 @@ def must_sign_in() -> bool:
     return True
 
 
-def signed_in_person() -> Identity | None:
-    """Who has signed in; None where nobody has, and where there is no sign-in."""
-    if not sign_in_is_on() or not st.user.is_logged_in:
+def acting() -> Identity | None:
+    """For whom the workspace acts in this session: its role is checked. None is local use, which may do everything."""
+    try:
+        way = current_access().way
+    except DietExplorerError:
+        return NOBODY
+    if way == "local":
         return None
-    email = st.user.get("email")
-    if not email or st.user.get("email_verified") is False:
-        return Identity(str(st.user.get("name") or email or st.user.get("sub")), "viewer", signed_in=True)
-    return signed_in(str(email), load_settings())
+    if way == "sign-in":
+        return _signed_in() or NOBODY
+    return person() or replace(_guest("somebody without a name"), role="viewer")
+
+
+def note_sign_in(log: AuditLog) -> None:
+    """Note in the audit log who has signed in, once for every time that they did."""
+    who = _signed_in() if _NOTED not in st.session_state and current_access().way == "sign-in" else None
+    if who is not None:
+        token = [str(st.user.get(name)) for name in ("iss", "sub", "iat")]
+        log.add("sign-in", who.name, "signs in", role=who.role, once="\n".join(token))
+        st.session_state[_NOTED] = True
 
 
 def person() -> Identity | None:
     """Who decides in this session; None while nobody has said so."""
-    if sign_in_is_on():
-        return signed_in_person()
-    name = st.session_state.get(_NAME) or unquote(st.context.cookies.get(_COOKIE, ""))
-    return Identity(name[:_MOST_CHARACTERS]) if name else None
+    try:
+        way = current_access().way
+    except DietExplorerError:
+        return None
+    if way == "sign-in":
+        return _signed_in()
+    name = (st.session_state.get(_NAME) or unquote(st.context.cookies.get(_COOKIE, "")))[:_MOST_CHARACTERS]
+    if not name:
+        return None
+    return Identity(name) if way == "local" else _guest(name)
 
 
-def draw_person() -> None:
+def _signed_in() -> Identity | None:
+    """Who has signed in; None where nobody has."""
+    return from_claims(st.user.to_dict(), load_settings()) if st.user.get("is_logged_in") is True else None
+
+
+def _guest(name: str) -> Identity:
+    """Somebody without a sign-in: a lead where they have given the join code."""
+    settings = load_settings()
+    way_up = "Give the join code, beside your name at the top of the page." if settings.join_code else _NO_CODE
+    role: Role = "lead" if leads_by_code(settings.join_code) else settings.guests
+    return Identity(name, role, signed_in=True, way_up=way_up)
+
+
+def draw_person(log: AuditLog) -> None:
     """Draw who is in front of the screen, with the way to change that."""
-    who = person()
+    who, way = person(), current_access().way
     if who is None:
+        if way == "guests":
+            with st.popover("Who are you?", key="person", icon=":material/person:", type="tertiary"):
+                _ask("Your name", "Start")
         return
-    if sign_in_is_on():
+    if way == "sign-in":
         with st.container(key="person", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(f'<span class="de-quiet">{escape(who.name)} · {who.role}</span>', width="stretch")
             st.button("Sign out", key="sign-out", type="tertiary", on_click=st.logout)
             _remember_the_address(signed_in=True)
         return
-    with st.popover(f"As {as_text(short_name(who.name))}", key="person", icon=":material/person:", type="tertiary"):
+    role = f" · {who.role}" if who.signed_in else ""
+    with st.popover(
+        f"As {as_text(short_name(who.name))}{role}", key="person", icon=":material/person:", type="tertiary"
+    ):
         _ask("Your name", "Change")
+        if who.signed_in:
+            draw_join_code(who, log)
+    if who.signed_in:
+        keep_name()
+        keep_join_code()
 
 
 def _sign_in(provider: str | None) -> None:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import streamlit as st
 
 from diet_explorer.config import load_settings
 from diet_explorer.store.reach import reach_of_app
-from diet_explorer.ui.shell.person import NOBODY, sign_in_is_on, signed_in_person
+from diet_explorer.ui.shell.person import NOBODY, acting, note_sign_in
 from diet_explorer.workspace.workspace import Workspace
 
 
 def open_workspace() -> Workspace:
-    """The workspace that the settings name; it checks the role of whoever has signed in, and reads what the app may."""
-    settings = load_settings()
+    """The workspace that the settings name; it checks the role of whoever asks, and reads what the app may."""
+    settings, who = load_settings(), acting()
     opened = _opened(settings.home, settings.database_url, settings.jobs_url)
-    opened = opened.reading_within(reach_of_app(settings, shared=_is_shared()))
-    return opened.acting_as(signed_in_person() or NOBODY) if sign_in_is_on() else opened
-
-
-def _is_shared() -> bool:
-    """Whether others than the operator may use the app; without an address it listens on all of them."""
-    return sign_in_is_on() or not _is_loopback(st.get_option("server.address") or "0.0.0.0")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return address == "localhost" or ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    if who is not None and who is not NOBODY:
+        note_sign_in(opened.context.audit_log)
+    return opened.reading_within(reach_of_app(settings, shared=who is not None)).acting_as(who)
 
 
 @st.cache_resource(show_spinner=False)
