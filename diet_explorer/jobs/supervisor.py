@@ -124,9 +124,9 @@ def server_arguments(settings: Settings) -> list[str]:
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",
     }
-    files = secrets_files(settings, app_script().parent)
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    return ["run", str(app_script()), *arguments, *(f"--secrets.files={path}" for path in files)]
+    if settings.secrets is not None:
+        options["secrets.files"] = settings.secrets
+    return ["run", str(app_script()), *(f"--{name}={value}" for name, value in options.items())]
 
 
 def addresses_of(settings: Settings) -> list[str]:

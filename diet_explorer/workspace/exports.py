@@ -10,7 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.errors import (
+    BadInputError,
+    DietExplorerError,
+    HubTokenError,
+    JobCancelledError,
+    JobFailedError,
+    NotFoundError,
+)
 from diet_explorer.jobs.kinds.export import ExportJob, ExportJobRequest
 from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.jobs.progress import JobProgress, JobState
@@ -181,9 +188,17 @@ class Export:
     ) -> PushProgress:
         """Push it to the Hub as a dataset, with what the run's latest finished proof says on its card.
 
+        Whoever came in through the app's sign-in, or as a guest, gives a token of their own; the server's is used for
+        their push only where the operator allows it (DIET_EXPLORER_PUSH_WITH_SERVER_TOKEN): HubTokenError.
+
         See `PushJob.start` for the parameters and errors, and `wait_for_push` for those that come later.
         """
         who = self._context.allow("lead", "push an export", by)
+        if who.signed_in and not (token or "").strip() and not self._context.settings.push_with_server_token:
+            raise HubTokenError(
+                "A push goes out in your own name: it takes your own token of the Hub.",
+                "Make one with the right to write at huggingface.co/settings/tokens, and give it with the push.",
+            )
         self._context.note(
             "push", who, f"pushes to {repo} as {'private' if private else 'public'}", f"export:{self.id}"
         )

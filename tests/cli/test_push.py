@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diet_explorer.errors import PermissionDeniedError
+from diet_explorer.errors import HubTokenError, PermissionDeniedError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.training.config import RunConfig
@@ -37,6 +37,10 @@ def test_command(tmp_path: Path) -> None:
     viewer = workspace.acting_as(Identity("eve@example.org", "viewer", signed_in=True))
     with pytest.raises(PermissionDeniedError):
         viewer.export(export.id).push("ann/reviews", token=TOKEN)
+    lead = workspace.acting_as(Identity("lea@example.org", "lead", signed_in=True))
+    for nothing in (None, "", "  "):
+        with pytest.raises(HubTokenError, match="your own token"):
+            lead.export(export.id).push("ann/reviews", token=nothing)
     assert export.push_progress().state == "absent"
 
     with loopback_hub() as hub:

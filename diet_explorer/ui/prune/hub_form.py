@@ -9,6 +9,7 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
+from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.exports import Export
 
 _MOST_CHARACTERS = 200
@@ -52,6 +53,13 @@ def _draw_outcome(progress: PushProgress) -> None:
         )
 
 
+def _takes_own_token() -> bool:
+    """Whether whoever is in front of the screen pushes with a token of their own only."""
+    workspace = open_workspace()
+    who = workspace.context.identity
+    return who is not None and who.signed_in and not workspace.settings.push_with_server_token
+
+
 def _draw_form(export: Export, progress: PushProgress) -> None:
     with st.form("hub-form", clear_on_submit=True, border=False):  # cleared, so that the token stays nowhere
         left, right = st.columns(2, gap="medium")
@@ -68,7 +76,7 @@ def _draw_form(export: Export, progress: PushProgress) -> None:
             key="hub-token",
             type="password",
             autocomplete="off",
-            placeholder="that of HF_TOKEN or of the Hub's own login",
+            placeholder="your own" if _takes_own_token() else "that of HF_TOKEN or of the Hub's own login",
             help="With the right to write. It is used for this push only and kept nowhere.",
         )
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from streamlit import config
+from streamlit.runtime.secrets import secrets_singleton
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import BadInputError, DietExplorerError
@@ -43,6 +44,7 @@ def _stamp(path: str) -> tuple[int, ...] | None:
 
 @lru_cache(maxsize=8)
 def _outcome(state: State) -> Access | str:
+    secrets_singleton._reset()  # Streamlit's own watcher of these files ends for good at one that cannot be parsed
     files, listening = state[0], state[1]
     assert isinstance(files, tuple)
     assert isinstance(listening, tuple)
