@@ -35,6 +35,7 @@ _FLAGS_OF_SETTINGS = {
     "column_names": "option --column-names",
     "skip_labels": "option --skip-label",
     "sheet": "option --sheet",
+    "split": "option --split",
 }
 
 

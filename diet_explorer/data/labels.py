@@ -96,6 +96,8 @@ def parse_list(label: str) -> list[str] | None:
     if not (label.startswith("[") and label.endswith("]")):
         return None
     entries = _literal(_WITHOUT_COMMA.sub("', '", label) if _WITHOUT_COMMA.search(label) else label)
+    while isinstance(entries, list) and len(entries) == 1 and isinstance(entries[0], list):
+        entries = entries[0]
     if not isinstance(entries, list) or any(isinstance(entry, list | dict | set | tuple) for entry in entries):
         return None
     return list(dict.fromkeys(_written(entry) for entry in entries if entry is not None and _written(entry)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.labels import find_look_alikes, same_numbers
+from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice, ValidationReport
 from diet_explorer.data.set_aside import Reason
 from diet_explorer.data.splits import TRAIN
@@ -28,10 +29,9 @@ def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: s
     if not report.rows_read:
         return Notice("The source has no rows.", "Give a source with rows below the header.")
     if not report.rows_kept:
-        reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
-        worst = max(report.set_aside, key=lambda title: report.set_aside[title])
-        remedy = next(reason.remedy for reason in Reason if reason.title == worst)
-        return Notice(f"None of the {report.rows_read:,} rows can be used: {reasons}.", remedy)
+        return Notice(
+            f"None of the {report.rows_read:,} rows can be used: {_reasons(report)}.", _remedy_of_most(report)
+        )
     if not report.splits.get(TRAIN):
         names = ", ".join(repr(name) for name in report.splits)
         return Notice(
@@ -40,10 +40,11 @@ def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: s
         )
     labels = len(report.classes)
     if labels == 1:
-        return Notice(
-            f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}.",
-            "Give rows of at least two classes, or map another label column.",
-        )
+        message = f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}."
+        aside = sum(report.set_aside.values())
+        if aside > report.rows_kept:  # what is wrong with these is what stands in the way
+            return Notice(f"{message} {_aside(report)}", _remedy_of_most(report))
+        return Notice(message, "Give rows of at least two classes, or map another label column.")
     if label_type == "number" and labels > MAX_FRACTIONAL_LABELS:
         return Notice(
             f"Column {mapping.label!r} holds numbers with {labels:,} different values, not classes.",
@@ -65,15 +66,36 @@ def find_warnings(report: ValidationReport) -> list[Notice]:
     return [*_about_rows(report), *_about_duplicates(report), *_about_classes(report), *_about_length(report)]
 
 
+def about_splits(source: Source, mapping: ColumnMapping) -> Iterator[Notice]:
+    """Say that the parts of a source are splits where nothing in the mapping does."""
+    if source.split_column is not None and mapping.split is None:
+        yield Notice(
+            f"All rows are trained on: the column {source.split_column!r}, which has their splits, is not mapped.",
+            f"Map {source.split_column!r} as the split, if the rows of test shall only be judged.",
+            "split",
+        )
+
+
 def _about_rows(report: ValidationReport) -> Iterator[Notice]:
-    if not report.set_aside:
-        return
-    reasons = ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
+    if report.set_aside:
+        yield Notice(
+            _aside(report), "They are listed with their line numbers; correct them in the source and import it again."
+        )
+
+
+def _aside(report: ValidationReport) -> str:
     count = sum(report.set_aside.values())
-    yield Notice(
-        f"{count:,} of {report.rows_read:,} rows cannot be used and are set aside: {reasons}.",
-        "They are listed with their line numbers; correct them in the source and import it again.",
-    )
+    return f"{count:,} of {report.rows_read:,} rows cannot be used and are set aside: {_reasons(report)}."
+
+
+def _reasons(report: ValidationReport) -> str:
+    return ", ".join(f"{count:,} × {reason}" for reason, count in report.set_aside.items())
+
+
+def _remedy_of_most(report: ValidationReport) -> str:
+    """What to do about the rows that are set aside for the most frequent reason."""
+    worst = max(report.set_aside, key=lambda title: report.set_aside[title])
+    return next(reason.remedy for reason in Reason if reason.title == worst)
 
 
 def _about_duplicates(report: ValidationReport) -> Iterator[Notice]:

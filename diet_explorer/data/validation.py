@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.labels import find_no_labels
-from diet_explorer.data.notices import find_refusal, find_warnings
+from diet_explorer.data.notices import about_splits, find_refusal, find_warnings
 from diet_explorer.data.readers.nested import settle
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import LengthSummary, ValidationReport
@@ -70,7 +70,7 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         no_labels=find_no_labels(_count_classes(surveyed)),
     )
     refusal = find_refusal(report, mapping, surveyed.label_type)
-    warnings = [*source.notices, *surveyed.doubts, *find_warnings(report)]
+    warnings = [*source.notices, *about_splits(source, mapping), *surveyed.doubts, *find_warnings(report)]
     return replace(report, warnings=warnings, refusals=[] if refusal is None else [refusal])
 
 

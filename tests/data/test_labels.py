@@ -104,3 +104,20 @@ def test_the_same_number_written_in_two_ways_is_one_class_and_said(importer: Imp
 )
 def test_lists_as_programs_write_them(label: str, entries: list[str] | None) -> None:
     assert parse_list(label) == entries
+
+
+def test_lists_in_lists_are_unpacked_and_objects_in_lists_have_paths(importer: Importer) -> None:
+    rows = [{"text": f"w {n}", "label": [["ab"[n % 2]]], "tags": [{"name": "cd"[n % 2]}]} for n in range(20)]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    assert importer.run("t.jsonl", content).classes == ["a", "b"]
+    assert importer.run("t.jsonl", content, ColumnMapping("text", "tags.0.name")).classes == ["c", "d"]
+    with pytest.raises(BadInputError, match=r"'tags' holds objects.* Name a field inside them: tags\.0\.name"):
+        importer.run("t.jsonl", content, ColumnMapping("text", "tags"))
+
+
+def test_texts_that_are_lists_are_refused(importer: Importer) -> None:
+    rows = [{"words": ["some", f"w{n}"], "said": "[sighs]", "label": "ab"[n % 2]} for n in range(20)]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    with pytest.raises(BadInputError, match=r"'words' holds lists, not texts.* words\.0"):
+        importer.run("t.jsonl", content, ColumnMapping("words", "label"))
+    assert importer.examples(importer.run("t.jsonl", content, ColumnMapping("said", "label")))[0]["text"] == "[sighs]"

@@ -33,6 +33,12 @@ CASES = {
         "Fill in the text",
     ),
     "only ragged": ("text,label\na\nb\n", MAPPING, "None of the 2 rows can be used: 2 × ragged row", "double quotes"),
+    "mostly unlabelled": (
+        "text,label\n" + "fine,a\n" * 3 + "good,\n" * 9,
+        MAPPING,
+        "All 3 usable rows have the same label 'a'. 9 of 12 rows cannot be used and are set aside: 9 × empty label.",
+        "Label the row",
+    ),
     "no train": (
         "text,label,split\na,x,test\nb,y,dev\n",
         SPLIT,

@@ -21,6 +21,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from diet_explorer.data.readers.data_file import DataFile
 from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
+from diet_explorer.data.readers.merged_cells import filled_downwards, merged_downwards
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
@@ -65,6 +66,8 @@ class ExcelSource(Source):
         self.sheet = sheet
         self._file = file
         self._has_formulas = has_formulas
+        with _explained(self.location):
+            self._merged = merged_downwards(file.local_path, sheet)
         filled = ((line, cells) for line, cells, _ in self._rows() if any(cells))
         looked_at = [(line, _trimmed(cells)) for line, cells in islice(filled, _ROWS_FOR_HEADER)]
         if not looked_at:
@@ -84,7 +87,8 @@ class ExcelSource(Source):
         return self._file.sha256()
 
     def read_as(self) -> list[str]:
-        return [] if self.has_header else [WITHOUT_HEADER]
+        merged = ["Merged cells count for each of their rows."] if self._merged else []
+        return merged if self.has_header else [WITHOUT_HEADER, *merged]
 
     def batches(self, size: int = 65_536) -> Iterator[Batch]:
         self.bad_rows, self.fraction_read = [], 0.0
@@ -120,11 +124,18 @@ class ExcelSource(Source):
             sheet.reset_dimensions()
             formulas = self._formulas() if self._has_formulas else None
             rows = within_limits(_translated(sheet.iter_rows(), self.location), self.location)
-            for line, row in enumerate(rows, start=1):
-                if formulas is not None:
-                    self._check_formulas(line, row, next(formulas, ()))
-                texts = [number for number, cell in enumerate(row) if isinstance(cell.value, str)]
-                yield line, [_written(cell) for cell in row], texts
+            for line, cells in enumerate(
+                filled_downwards(self._cells(rows, formulas), self._merged, (None, False)), start=1
+            ):
+                texts = [number for number, (_, is_text) in enumerate(cells) if is_text]
+                yield line, [written for written, _ in cells], texts
+
+    def _cells(self, rows: Iterator[Any], formulas: Iterator[Any] | None) -> Iterator[list[tuple[str | None, bool]]]:
+        """Every row's cells as written, and whether they are text."""
+        for line, row in enumerate(rows, start=1):
+            if formulas is not None:
+                self._check_formulas(line, row, next(formulas, ()))
+            yield [(_written(cell), isinstance(cell.value, str)) for cell in row]
 
     def _formulas(self) -> Iterator[Any]:
         with open_workbook(self._file, data_only=False) as workbook:
@@ -170,6 +181,14 @@ def open_workbook(file: DataFile, *, data_only: bool = True) -> Iterator[Any]:
             raise _damaged(file.location, error) from error
     with stream, closing(workbook):
         yield workbook
+
+
+@contextmanager
+def _explained(location: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGED as error:
+        raise _damaged(location, error) from error
 
 
 def _translated(rows: Iterator[Any], location: str) -> Iterator[Any]:

@@ -85,6 +85,10 @@ class JsonLinesSource(JsonSource):
     """A file with one JSON object per line."""
 
     kind = "jsonl"
+    _has_commas = False
+
+    def read_as(self) -> list[str]:
+        return ["Commas behind the objects were left out."] if self._has_commas else []
 
     def _without_rows(self) -> BadInputError:
         reason = self.bad_rows[0].reason if self.bad_rows else Reason.BROKEN_JSON
@@ -123,7 +127,9 @@ class JsonLinesSource(JsonSource):
             brackets = _brackets(text)
             if brackets > self._limits.parts and _brackets(_STRING.sub("", text)) > self._limits.parts:
                 raise RecursionError
-            row = _decoded(text)
+            without_comma = text.rstrip().removesuffix(",")
+            row = _decoded(without_comma)
+            self._has_commas |= without_comma != text.rstrip()
             if brackets > self._limits.depth:
                 self._limits.check_depth(row, f"Line {number:,} of {self.location}")
         except (RecursionError, LimitError):

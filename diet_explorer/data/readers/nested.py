@@ -16,6 +16,7 @@ from diet_explorer.errors import BadInputError
 _LOOKED_AT = 100
 _DEPTH = 6
 _TABLES = ("csv", "tsv")  # kinds whose cells are never objects
+_JSON = ("json", "jsonl")
 
 
 class NestedSource(Source):
@@ -27,6 +28,7 @@ class NestedSource(Source):
         self.aliases, self.notices = inner.aliases, inner.notices
         self.quoted_columns = inner.quoted_columns
         self.described_classes = inner.described_classes
+        self.split_column = inner.split_column
         self._inner = inner
         self._paths = paths
 
@@ -93,6 +95,8 @@ def settle(source: Source, mapping: ColumnMapping) -> tuple[Source, ColumnMappin
     paths = [name for name in dict.fromkeys(renamed.values()) if name not in columns and _split(name, columns)[0]]
     if source.kind not in _TABLES:
         _refuse_objects(source, [name for role, name in renamed.items() if role != "split"], paths)
+    if source.kind in _JSON:
+        _refuse_lists(source, [name for role, name in renamed.items() if role in ("text", "text_pair")])
     return (NestedSource(source, paths) if paths else source), mapping.renamed(renamed)
 
 
@@ -104,11 +108,19 @@ def nested_fields(source: Source) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name in preview.columns:
         values = [_decoded(value) for value in preview[name]]
-        objects = [value for value in values if isinstance(value, dict)]
-        paths = dict.fromkeys(path for value in objects for path in _paths(value, str(name), _DEPTH))
+        is_text = source.kind not in _JSON or name in source.quoted_columns
+        paths = dict.fromkeys(path for value in values for path in _paths_of(value, str(name), with_lists=not is_text))
         if paths:
             fields[str(name)] = list(paths)
     return fields
+
+
+def _paths_of(value: Any, name: str, *, with_lists: bool) -> Iterator[str]:
+    """Paths to the fields of an object, or of the first object of a list of them."""
+    if isinstance(value, dict):
+        yield from _paths(value, name, _DEPTH)
+    elif with_lists and isinstance(value, list) and value and isinstance(value[0], dict):
+        yield from _paths(value[0], f"{name}.0", _DEPTH)
 
 
 def _refuse_objects(source: Source, names: list[str], paths: list[str]) -> None:
@@ -124,6 +136,18 @@ def _refuse_objects(source: Source, names: list[str], paths: list[str]) -> None:
             raise BadInputError(
                 f"Column {name!r} holds objects, not single values.", f"Name a field inside them: {some}."
             )
+
+
+def _refuse_lists(source: Source, names: list[str]) -> None:
+    """Refuse texts that are lists, such as of tokens, and not written as text."""
+    for name in names:
+        if name in source.columns() and name not in source.quoted_columns:
+            values = [_decoded(value) for value in source.preview(_LOOKED_AT)[name].dropna()]
+            if values and all(isinstance(value, list) for value in values):
+                raise BadInputError(
+                    f"Column {name!r} holds lists, not texts.",
+                    f"Join the entries of each to one text first, or name one entry, such as {name}.0 for the first.",
+                )
 
 
 def _split(path: str, columns: list[str]) -> tuple[str, list[str]]:

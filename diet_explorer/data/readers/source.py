@@ -60,6 +60,7 @@ class Source(ABC):
         self.aliases: dict[str, str] = {}
         # Names of classes by column, as the card of the data set tells them; for columns that name none themselves.
         self.described_classes: dict[str, list[str]] = {}
+        self.split_column: str | None = None  # tells the files or splits apart that the source is made of, if several
         self.fraction_read = 0.0  # how much of the source the latest reading has covered, from 0 to 1
 
     @abstractmethod

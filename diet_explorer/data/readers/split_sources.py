@@ -63,6 +63,8 @@ class SplitsSource(Source):
         names = {column for part in self._parts for column in part.source.columns()}
         self._has_splits = any(part.split is not None for part in self._parts)
         self._split_column = "split" if "split" not in names else "split name"
+        if len({part.split for part in self._parts}) > 1:
+            self.split_column = self._split_column
         self._schema = {column: self._column(column) for column in self._own_columns()} if self.typed else {}
         self.notices = [notice for part in self._parts for notice in part.source.notices]
         self.has_header = all(part.source.has_header for part in self._parts)

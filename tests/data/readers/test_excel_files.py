@@ -127,3 +127,14 @@ def test_a_workbook_without_its_parts(importer: Importer) -> None:
     with pytest.raises(BadInputError, match="not readable as an Excel workbook") as caught:
         importer.open("a.xlsx", stream.getvalue())
     assert "CSV UTF-8" in caught.value.remedy
+
+
+def test_cells_merged_downwards_count_for_each_of_their_rows(importer: Importer) -> None:
+    book = workbook(
+        S=[["A title", None], ["text", "label"], ["a", "x"], ["b", None], ["c", 7], ["d", None], ["e", None]]
+    )
+    for cells in ("A1:B1", "B3:B4", "B5:B6"):
+        book["S"].merge_cells(cells)
+    source = importer.open("a.xlsx", saved(book), header=False, column_names=("text", "label"))
+    assert [row["label"] for row in rows_of(source)[2:]] == ["x", "x", "7", "7", None]
+    assert "Merged cells count for each of their rows." in source.read_as()

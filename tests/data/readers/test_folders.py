@@ -76,6 +76,10 @@ def test_import_of_a_folder(importer: Importer, folder: Path) -> None:
     warnings = [message for message, *_ in manifest.report["warnings"]]
     assert any("Not read, since the names say no split: extra.csv" in message for message in warnings)
     assert any("There is no column 'note' in train.csv" in message for message in warnings)
+    assert not any("All rows are trained on" in message for message in warnings)
+    unmapped = import_examples(open_source(folder), ColumnMapping("text", "label"), importer.files)
+    assert unmapped.splits == {"train": 3}
+    assert any(setting == "split" and "trained on" in message for message, _, setting in unmapped.report["warnings"])
 
 
 def test_a_cloned_dataset_with_configurations(folder: Path) -> None:

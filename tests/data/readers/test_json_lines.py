@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.set_aside import Reason
+from tests.data.importer import Importer
 
 GOOD = json.dumps({"text": "first", "label": 1})
 FRAGMENTS = (
@@ -72,3 +73,10 @@ def test_as_if_each_line_were_read_by_itself(lines: list[str], size: int) -> Non
         assert text == (json.dumps(expected) if isinstance(expected, list) else expected)
     assert [row.line for row in source.bad_rows] == bad
     assert all(isinstance(row.reason, Reason) for row in source.bad_rows)
+
+
+def test_commas_behind_the_objects(importer: Importer) -> None:
+    content = ",\n".join(json.dumps({"text": f"w {n}", "label": "ab"[n % 2]}) for n in range(20)) + ", \n"
+    manifest = importer.run("t.jsonl", content)
+    assert (manifest.rows, importer.set_aside(manifest)) == (20, [])
+    assert manifest.report["read_as"] == ["Commas behind the objects were left out."]
