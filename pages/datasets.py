@@ -32,7 +32,7 @@ from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 from diet_explorer.ui.shell.bin import disk_use, draw_menu
-from diet_explorer.ui.shell.boundary import error_boundary, show_error
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.controls import draw_tabs
 from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.frame import run_page
@@ -210,7 +210,7 @@ def _line(entry: Dataset, *, chosen: bool) -> None:
         with st.container(width="stretch"):
             st.page_link(
                 "pages/datasets.py",
-                label=f"{'● ' if chosen else ''}{cut_name(entry.name).replace('[', '(').replace(']', ')')}",
+                label=f"{'● ' if chosen else ''}{as_text(cut_name(entry.name))}",
                 query_params=View(dataset=entry.id, tab="list").to_query(),
             )
             st.html(

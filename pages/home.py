@@ -11,7 +11,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_list import draw_run_list
-from diet_explorer.ui.shell.boundary import error_boundary
+from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
@@ -76,7 +76,7 @@ def _workers() -> None:
             if can_work(workspace.settings):
                 st.html(f'<p role="status">✓ {escape(_named(words))}</p>')
             elif words != NO_WORKER:
-                st.warning(words, icon=":material/hourglass_disabled:")
+                st.warning(as_text(words), icon=":material/hourglass_disabled:")
             else:
                 st.warning(f"No worker is running; runs wait. {START_ONE}", icon=":material/hourglass_disabled:")
 

@@ -142,7 +142,8 @@ class _DataFiles:
         """Write all of them; what is called is as for `write_export`."""
         splits, keep = self._plan.population.order.splits, self._plan.selection.keep
         writers = [self._writer(name) for name in self._names]
-        dropped = self._csv(DROPPED_NAME, _DROPPED_SCHEMA)
+        # A list for people, whatever the format of the rows: it is opened in spreadsheets.
+        dropped = CsvWriter(self._folder / DROPPED_NAME, _DROPPED_SCHEMA, neutralise_formulas=True)
         for batch, start in self._batches(report, stopped):
             part = slice(start, start + batch.num_rows)
             for code, writer in enumerate(writers):

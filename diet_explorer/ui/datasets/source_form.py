@@ -20,7 +20,7 @@ from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
 from diet_explorer.ui.datasets.uploads import called_as_uploaded, drop_upload, keep_upload
-from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.ui.shell.boundary import as_text
 from diet_explorer.ui.shell.uploaders import allow_upload
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
@@ -169,7 +169,7 @@ def draw_skipped_labels(entry: OpenedSource, mapping: ColumnMapping, report: Val
                 seen[key],
                 selection_mode="multi",
                 key=key,
-                format_func=visible,
+                format_func=as_text,
             )
 
 

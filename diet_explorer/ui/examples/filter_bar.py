@@ -17,6 +17,7 @@ from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.boundary import as_text
 from diet_explorer.ui.shell.controls import mirrored
 from diet_explorer.ui.shell.selection import Selection, refine
 from diet_explorer.ui.shell.view import read_view
@@ -189,7 +190,7 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
         return
     with mirrored("filter-column-value", "") as (key, default):
         st.text_input(
-            f"{column} is exactly",
+            as_text(f"{column} is exactly"),
             default,
             key=key,
             placeholder=f"{column} is exactly …",
@@ -206,7 +207,7 @@ def _column_range(limits: MetadataRange, kind: str) -> None:
         shown = "" if end is None else describe_end(end)
         with place, mirrored(f"filter-column-{name}", shown) as (key, default):
             st.text_input(
-                title,
+                as_text(title),
                 default,
                 key=key,
                 placeholder=title,
@@ -214,7 +215,7 @@ def _column_range(limits: MetadataRange, kind: str) -> None:
                 on_change=lambda name=name, key=key: _set_end(limits, name, st.session_state[key].strip(), kind),
             )
     if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(problem)
+        st.error(as_text(problem))
 
 
 def _set_end(limits: MetadataRange, name: str, text: str, kind: str) -> None:

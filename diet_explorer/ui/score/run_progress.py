@@ -16,7 +16,7 @@ from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words
-from diet_explorer.ui.shell.boundary import error_boundary, show_failure
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_failure
 from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.view import run_page_again
 from diet_explorer.workspace.run import Run
@@ -71,7 +71,7 @@ def _outcome(run: Run, progress: RunProgress) -> None:
     if progress.status == "failed":
         show_failure(progress.error or "The run failed.", progress.remedy or "Read the log below.")
     elif progress.status == "interrupted":
-        st.warning(f"{progress.error} {progress.remedy}", icon=":material/power_off:")
+        st.warning(as_text(f"{progress.error} {progress.remedy}"), icon=":material/power_off:")
     elif progress.status == "cancelled":
         goes_on = "a training that is resumed" if run.is_own_training else "resume"
         st.info(

@@ -13,7 +13,7 @@ from diet_explorer.store.files import bytes_in_words
 from diet_explorer.store.names import NAME_LENGTH
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import cut_name, escape
-from diet_explorer.ui.shell.boundary import error_boundary, show_error
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import View, forget, read_view, write
 from diet_explorer.ui.shell.workspace import open_workspace
@@ -162,7 +162,7 @@ def bring_back(entry: BinEntry) -> None:
     except DietExplorerError as error:
         st.session_state[_TROUBLE] = error
     else:
-        st.toast(f"{cut_name(entry.name)} is back", icon=":material/undo:")
+        st.toast(f"{as_text(cut_name(entry.name))} is back", icon=":material/undo:")
 
 
 def remove_for_good(entries: list[BinEntry]) -> None:

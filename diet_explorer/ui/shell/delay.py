@@ -6,6 +6,7 @@ import streamlit as st
 
 from diet_explorer.store.delay import Delay
 from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.shell.boundary import as_text
 
 
 def draw_delay(delay: Delay | None, *, in_a_line: bool = False) -> None:
@@ -18,4 +19,4 @@ def draw_delay(delay: Delay | None, *, in_a_line: bool = False) -> None:
     if delay.is_normal or in_a_line:
         st.html(f'<p class="de-quiet" role="status">{escape(delay.describe())}</p>')
     else:
-        st.warning(delay.describe(), icon=":material/hourglass_disabled:")
+        st.warning(as_text(delay.describe()), icon=":material/hourglass_disabled:")
