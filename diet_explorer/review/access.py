@@ -19,7 +19,7 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.annotators import addresses
 from diet_explorer.review.sign_in import SignIn, sign_in_of
-from diet_explorer.store.files import explained
+from diet_explorer.store.files import Files
 
 Way = Literal["sign-in", "local", "guests"]
 SHORTEST_CODE = 12
@@ -88,10 +88,9 @@ def access_of(settings: Settings, files: Sequence[str]) -> Access:
 def remember_sign_in(settings: Settings, access: Access) -> None:
     """Note in the workspace that it has a sign-in, so that it is not opened without one from another folder."""
     if access.sign_in is not None:
-        path = _note(settings)
-        with explained("write", str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"files": access.sign_in.files}), encoding="utf-8")
+        files = Files(settings.home_folder)
+        files.make_folder(files.root)
+        files.write_json(str(_note(settings)), {"files": list(access.sign_in.files)})
 
 
 def is_loopback(host: str) -> bool:
