@@ -1,5 +1,5 @@
 """``python -m diet_explorer.cli`` is ``diet-explorer``."""
 
-from diet_explorer.cli.app import main
+from diet_explorer.cli import main
 
 main()

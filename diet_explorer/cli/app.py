@@ -13,13 +13,26 @@ from typing import Annotated
 
 import typer
 
-from diet_explorer.cli import audit, audit_log, data, maps, proofs, prune, push, rank, review, runs, score, serve, tidy
+from diet_explorer.cli import (
+    INTERRUPTED,
+    audit,
+    audit_log,
+    data,
+    maps,
+    proofs,
+    prune,
+    push,
+    rank,
+    review,
+    runs,
+    score,
+    serve,
+    tidy,
+)
 from diet_explorer.cli import output as out
 from diet_explorer.cli.careful import CarefulCommand
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.private import keep_new_files_private
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="diet-explorer",

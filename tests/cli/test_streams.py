@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from diet_explorer.cli import INTERRUPTED, main
 from diet_explorer.cli import app as cli
 from tests import tiny_runs
 
@@ -62,3 +64,12 @@ def test_an_output_that_takes_nothing(tmp_path: Path, target: str, status: int) 
     assert result.returncode == status
     assert "Traceback" not in result.stderr and "unforeseen" not in result.stderr
     assert ("no space left" in result.stderr) is bool(status)
+
+
+def test_ctrl_c_while_the_program_is_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = mock.Mock(find_spec=mock.Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.delitem(sys.modules, "diet_explorer.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == INTERRUPTED
