@@ -20,6 +20,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.gate import Gate
+from tests.security.test_at_rest import loose
 from tests.waiting import until
 
 Launch = Callable[..., subprocess.Popen[str]]
@@ -47,6 +48,13 @@ def scored(
         home=folder / "home",
     )
     return folder / "home", done, table
+
+
+def test_a_job_leaves_private_files(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
+    home, _, table = scored
+    assert {"explorer.sqlite", "jobs.sqlite", "runs", "datasets"} <= {path.name for path in home.iterdir()}
+    assert not loose(home)
+    assert table.stat().st_mode & 0o777 == 0o600
 
 
 def test_score_imports_trains_waits_and_exports(

@@ -12,7 +12,6 @@ import pytest
 from diet_explorer.store.private import tighten_workspace
 from diet_explorer.ui.datasets.uploads import keep_upload
 from diet_explorer.workspace.workspace import Workspace
-from tests import tiny_runs
 
 
 @pytest.fixture(autouse=True)
@@ -45,19 +44,6 @@ def test_a_library_makes_private_files(
         keep_upload(workspace.settings, "a.csv", stream)
     assert {"explorer.sqlite", "datasets", "uploads"} <= {path.name for path in home.iterdir()}
     assert not (loose(home, 0o2770, 0o660) if shared else loose(home))
-
-
-def test_a_whole_job_leaves_nothing_open(tmp_path: Path, sentences: Path, model: Path) -> None:
-    home = tmp_path / "home"
-    columns = ["--text", "sentence", "--label", "mood", "--id", "key", "--model", str(model)]
-    schedule = ["--epochs", "1", "--seeds", "1", "--batch-size", "16", "--max-length", "16"]
-    done = tiny_runs.command("score", str(sentences), *columns, *schedule, "--json", home=home)
-    assert done.returncode == 0, done.stderr
-    out = str(tmp_path / "out")
-    done = tiny_runs.command("prune", "last", "--policy", "random", "--keep", "50", "--output", out, home=home)
-    assert done.returncode == 0, done.stderr
-    assert not loose(home)
-    assert not loose(tmp_path / "out")
 
 
 def test_an_older_workspace_is_tightened_with_care(tmp_path: Path, sentences: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import subprocess
@@ -18,12 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from diet_explorer.config import load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.limits import current_limits
 from diet_explorer.data.readers.dataset_card import Configuration
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError, LimitError
+from diet_explorer.ui.datasets.uploads import drop_upload, keep_upload
 from tests.data.importer import MAPPING, Importer
 
 MB = 1 << 20
@@ -195,6 +198,17 @@ def test_numbers_of_files_and_rows(
     with pytest.raises(LimitError) as caught:
         validate(open_source(make(tmp_path)), MAPPING)
     assert caught.value.setting == f"DIET_EXPLORER_MAX_{setting}"
+
+
+def test_uploads_of_one_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIET_EXPLORER_MAX_UPLOADS_MB", "2")
+    settings = load_settings(home=str(tmp_path))
+    kept = keep_upload(settings, "a.csv", io.BytesIO(b"x" * (MB + 1)), owner="ann")
+    with pytest.raises(LimitError, match="your uploads would take"):
+        keep_upload(settings, "b.csv", io.BytesIO(b"x" * MB), owner="ann")
+    keep_upload(settings, "b.csv", io.BytesIO(b"x" * MB), owner="bea")
+    drop_upload(kept)
+    assert keep_upload(settings, "b.csv", io.BytesIO(b"x" * MB), owner="ann").read_bytes() == b"x" * MB
 
 
 @pytest.mark.parametrize("depth", [63, 65, 990, 100_000])

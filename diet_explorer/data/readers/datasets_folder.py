@@ -220,6 +220,8 @@ def _source(loaded: Any, location: str, name: str, kind: str, splits: Sequence[s
     if not isinstance(loaded, DatasetDict):
         chosen_names([], splits, location)
         return DatasetSource(loaded, location, name, kind)
+    if not loaded:
+        raise BadInputError(f"{location} holds no split.", "Write it again with save_to_disk.")
     names = chosen_names(list(loaded), splits, location)
     if len(names) == 1 and splits:
         return DatasetSource(loaded[names[0]], location, name, kind)

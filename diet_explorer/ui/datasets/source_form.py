@@ -21,6 +21,7 @@ from diet_explorer.data.validation import validate
 from diet_explorer.errors import BadInputError
 from diet_explorer.ui.datasets.uploads import called_as_uploaded, drop_upload, keep_upload
 from diet_explorer.ui.shell.boundary import as_text
+from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.uploaders import allow_upload
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
@@ -250,7 +251,8 @@ def _uploaded() -> str | None:
     if kept is None:
         if file.size == 0:
             raise BadInputError(f"The file {file.name} is empty.", "Upload a file with a header and at least two rows.")
-        kept = (file.file_id, keep_upload(settings, file.name, file))
+        who = person()
+        kept = (file.file_id, keep_upload(settings, file.name, file, owner=who.name if who else ""))
         st.session_state[_UPLOAD] = kept
     return str(kept[1])
 
