@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.filters import CONDITIONS, ExampleFilter
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import open_source
@@ -33,7 +33,11 @@ from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.dataset import Dataset
 
 FRAME = pd.DataFrame({"text": [f"one {n}, “two”\n three" for n in range(12)], "label": ["a", "b"] * 6, "n": range(12)})
-SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+_NIGHTLY = 100  # more examples than a profile has that is not for the night
+SLOW = settings(
+    max_examples=3_000 if settings().max_examples > _NIGHTLY else 25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def _written(write: Callable[[Any], object]) -> bytes:
@@ -142,9 +146,7 @@ def test_ids(identifier: str) -> None:
 
 
 QUERIES = st.dictionaries(
-    st.sampled_from(
-        ["label", "split", "min", "max", "q", "meta", "words", "disagree", "decision", "near", "region", "row"]
-    )
+    st.sampled_from([*CONDITIONS, *(condition.key for condition in CONDITIONS.values()), "run", "checkpoint", "seed"])
     | st.text(max_size=8),
     st.text(max_size=20) | st.lists(st.text(max_size=12), max_size=3),
     max_size=5,
