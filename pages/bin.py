@@ -12,6 +12,7 @@ from diet_explorer.store.files import bytes_in_words
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import cut_name, escape
+from diet_explorer.ui.shell.audit_log import draw_audit_log
 from diet_explorer.ui.shell.bin import bring_back, remove_for_good
 from diet_explorer.ui.shell.frame import run_plain_page
 from diet_explorer.ui.shell.workspace import open_workspace
@@ -34,6 +35,7 @@ def body() -> None:
             _draw_line(number, entry)
         if len(entries) > _LISTED:
             st.html(f'<p class="de-quiet">and {words.whole(len(entries) - _LISTED)} older ones</p>')
+        draw_audit_log()
     with right:
         days = workspace.settings.bin_days
         size = sum(entry.size for entry in entries)

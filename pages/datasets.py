@@ -72,9 +72,11 @@ def _as_written(preview: pd.DataFrame) -> pd.DataFrame:
 
 def _add() -> None:
     if not open_workspace().context.may("lead"):
+        who = open_workspace().context.identity
+        way_up = (who and who.way_up) or "Who leads here, the operator says in the setting DIET_EXPLORER_LEADS."
         st.html(
-            '<div class="de-empty"><h3>Datasets are added by a lead</h3><p>You see and use those that are there. Who '
-            "leads here, the operator says in the setting DIET_EXPLORER_LEADS.</p></div>"
+            '<div class="de-empty"><h3>Datasets are added by a lead</h3><p>You see and use those that are there. '
+            f"{escape(way_up)}</p></div>"
         )
         return
     left, right = st.columns([2, 1], gap="large")

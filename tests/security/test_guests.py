@@ -53,6 +53,10 @@ def test_a_typed_name_looks_and_the_join_code_leads(home, monkeypatch):
         ("sign-in", "Lea", "lead"),
     }
     assert CODE not in str(log) and "wrong horse" not in str(log)
+    shown = app.switch_page("pages/bin.py").run()
+    assert [expander.label.split(":")[0] for expander in shown.expander] == ["Audit log"]
+    stranger = opened("bin")
+    assert not stranger.exception and not stranger.expander
 
 
 @pytest.mark.parametrize(
