@@ -1,6 +1,7 @@
 """What pages show of deleted things: who deleted it, the way back, and the bin with what it holds."""
 
-from tests.ui.conftest import assert_calm, words_on
+from diet_explorer.ui.shell.picker import run_title
+from tests.ui.conftest import assert_calm, control, words_on
 
 
 def test_a_link_to_a_deleted_thing_says_who_deleted_it_and_brings_it_back(own, open_page):
@@ -26,3 +27,14 @@ def test_the_bin_brings_back_or_removes_what_is_in_it(own, open_page):
     app.button(key="empty-bin-confirm").click().run()
     assert_calm(app)
     assert own.workspace.bin.entries() == [] and "The bin is empty" in words_on(app)
+
+
+def test_a_run_keeps_its_title_when_another_is_deleted(own, open_page):
+    later = own.workspace.create_run(own.run.config, name="a run", origin="job")
+    own.workspace.context.records.set_status(later.id, "succeeded")
+    before = open_page("score", run=later.id)
+    title = run_title(later)
+    assert title in control(before.selectbox, "pick-run").options and title in words_on(before)
+    own.workspace.delete(own.run)
+    after = open_page("score", run=later.id)
+    assert control(after.selectbox, "pick-run").options == [title]

@@ -18,6 +18,7 @@ from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_form import fill_form
+from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.job_line import describe_progress
@@ -113,7 +114,9 @@ def _job(job: Run | None, name: str, who: Identity, start: Callable[[], None]) -
         st.fragment(_progress, run_every=_EVERY_SECONDS)(job, name, who)
         return
     if job is not None:
-        _ended(job, name, who)
+        with st.container(key=f"{name}-ended", horizontal=True, vertical_alignment="center", gap="small"):
+            _ended(job, name, who)
+            draw_menu(f"run:{job.id}", job.name, key=f"{name}-job")
     start()
 
 
@@ -136,12 +139,12 @@ def _progress(job: Run, name: str, who: Identity) -> None:
 def _ended(job: Run, name: str, who: Identity) -> None:
     if job.status == "succeeded":
         ended = words.moment(job.record.finished_at)
-        st.html(f'<p role="status">✓ {escape(job.name)}, {escape(ended)}</p>')
+        st.html(f'<p role="status">✓ {escape(job.name)}, {escape(ended)}</p>', width="stretch")
         return
     if job.status == "failed":
         show_failure(job.error or "The job failed.", job.remedy or "Start it again.")
     else:
-        st.html(f'<p role="status">{escape(job.name)} was cancelled; what has landed stays.</p>')
+        st.html(f'<p role="status">{escape(job.name)} was cancelled; what has landed stays.</p>', width="stretch")
     if st.button("Go on with it", key=f"{name}-resume", icon=":material/play_arrow:", disabled=not who.may("lead")):
         with error_boundary(f"{name}-error"):
             job.resume()

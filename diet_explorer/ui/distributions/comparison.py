@@ -95,7 +95,7 @@ def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint
 
 
 def _choose(selection: Selection, others: list[Run]) -> Run:
-    titles = {entry.id: run_title(entry, selection.runs) for entry in others}
+    titles = {entry.id: run_title(entry) for entry in others}
     shown = selection.view.other if selection.view.other in titles else others[0].id
     with mirrored("compare-with", shown, width=320) as (key, default):
         st.selectbox(

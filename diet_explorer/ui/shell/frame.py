@@ -117,7 +117,7 @@ def draw_context_bar(selection: Selection) -> None:
     if selection.dataset:
         facts.append(("dataset", selection.dataset.name))
     if selection.run:
-        facts.append(("run", run_title(selection.run, selection.runs)))
+        facts.append(("run", run_title(selection.run)))
     if selection.checkpoint is not None:
         facts.append(("score", selection.score.title))
         facts.append(("checkpoint", catalogue.checkpoint_title(selection.checkpoint)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain, count
 
 import streamlit as st
@@ -33,7 +33,7 @@ def draw_picker(selection: Selection) -> None:
         mirrored_select(
             "Dataset", list(datasets), selection.dataset and selection.dataset.id, "dataset", datasets.__getitem__
         )
-        runs = {entry.id: run_title(entry, selection.runs) for entry in selection.runs}
+        runs = unique_titles({entry.id: run_title(entry) for entry in selection.runs})
         mirrored_select("Run", list(runs), selection.run and selection.run.id, "run", runs.__getitem__)
         mirrored_select(
             "Score",
@@ -75,10 +75,9 @@ def short_title(run: Run) -> str:
     return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
 
 
-def run_title(run: Run, runs: Sequence[Run]) -> str:
-    """A run in a list: its number among the dataset's runs (the oldest is 1), and its short title."""
-    number = len(runs) - [entry.id for entry in runs].index(run.id)
-    return f"{number} · {short_title(run)}"
+def run_title(run: Run) -> str:
+    """A run in a list: its short title and when it was made, which stays so whatever is deleted around it."""
+    return f"{short_title(run)} · {run.record.created_at.astimezone():%d %b %H:%M:%S}"
 
 
 def model_title(model: str) -> str:

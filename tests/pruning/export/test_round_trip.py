@@ -11,12 +11,14 @@ import gzip
 import io
 import json
 import lzma
+import re
 import tempfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -203,3 +205,38 @@ def test_typed_files(shared: Workspace, data: st.DataObject, count: int, feather
             assert [float(cell) if cell else None for cell in read] == values
         else:
             assert read == ["" if value is None else str(value) for value in values]
+
+
+# What no workbook can hold: characters that XML has not, and carriage returns, which it reads as ends of lines.
+UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\r]")
+WORKBOOK = {
+    "a": st.none() | st.integers(-(2**53), 2**53),
+    "A": st.none() | CELLS,
+    # openpyxl writes no more than 16 digits
+    'x."y': st.none() | st.floats(allow_nan=False, allow_infinity=False).map(lambda value: float(f"{value:.15g}")),
+    "__index_level_0__": st.none() | st.booleans(),
+}
+
+
+@few
+@given(data=st.data(), count=st.integers(2, 5), form=st.sampled_from(EXPORT_FORMATS))
+def test_workbooks(shared: Workspace, data: st.DataObject, count: int, form: str) -> None:
+    texts = [UNWRITABLE.sub("", f"{data.draw(CELLS)}w{data.draw(CELLS)} {number}") for number in range(count)]
+    labels = [*LABELS[:2], *(data.draw(st.sampled_from(LABELS)) for _ in range(count - 2))]
+    values = [[data.draw(cells) for _ in range(count)] for cells in WORKBOOK.values()]
+    values = [[UNWRITABLE.sub("", cell) if isinstance(cell, str) else cell for cell in column] for column in values]
+    rows = list(zip(texts, labels, *values, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        book = openpyxl.Workbook()
+        for line, row in enumerate([NAMES, *rows], start=1):
+            for number, value in enumerate(row, start=1):
+                cell = book.active.cell(line, number, value)
+                cell.data_type = "s" if isinstance(value, str) else cell.data_type  # no formulas
+        book.save(Path(folder) / "t.xlsx")
+        run = imported(shared, Path(folder) / "t.xlsx", header=True)
+        found = read_again(export_whole(run, Path(folder) / "out", form), form)
+    kinds = {entry["name"]: entry["type"] for entry in run.dataset.manifest.columns} | {"label": "string"}
+    for row, read in zip(rows, found, strict=True):
+        for name, value in zip(NAMES, row, strict=True):
+            cell = "" if value is None else str(value)
+            assert same(cell, read[name], kinds[name]), (name, value, read[name], kinds[name])
