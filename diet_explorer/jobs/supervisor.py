@@ -135,7 +135,7 @@ def addresses_of(settings: Settings) -> list[str]:
         return [settings.public_url]
     hosts = [settings.host]
     if settings.host in _ANY:
-        hosts = [_reachable(settings.host), *_own_addresses()]
+        hosts = [_reachable(settings.host), *_own_addresses(only_ipv4=settings.host == "0.0.0.0")]
     return [f"http://{f'[{host}]' if ':' in host else host}:{settings.port}" for host in hosts]
 
 
@@ -152,16 +152,17 @@ def caution_of(settings: Settings, access: Access) -> str:
     )
 
 
-def _own_addresses() -> list[str]:
+def _own_addresses(*, only_ipv4: bool) -> list[str]:
     """The addresses of this machine beside its loopback ones."""
-    found = []
+    found: list[str] = []
     for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((far, 9))  # sends nothing: it only says which of its addresses the system would use
             found.append(str(probe.getsockname()[0]))
     with suppress(OSError):
         found += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    return [address for address in dict.fromkeys(found) if not is_loopback(address)]
+    usable = (address for address in dict.fromkeys(found) if not is_loopback(address))
+    return [address for address in usable if not (only_ipv4 and ":" in address)]
 
 
 def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, ending: threading.Event) -> None:

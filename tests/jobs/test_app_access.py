@@ -27,7 +27,7 @@ def test_a_broken_or_missing_sign_in_stops_the_start(tmp_path, monkeypatch, secr
 def test_open_doors_are_announced_with_real_addresses_and_a_warning(tmp_path):
     settings = load_settings(home=str(tmp_path), host="0.0.0.0", open_without_sign_in=True)
     urls = addresses_of(settings)
-    assert urls[0] == "http://127.0.0.1:8501" and not any("0.0.0.0" in url for url in urls)
+    assert urls[0] == "http://127.0.0.1:8501" and not any("0.0.0.0" in url or "[" in url for url in urls)
     caution = caution_of(settings, access_of(settings, []))
     assert caution.startswith("Warning: no sign-in.") and "nobody leads there" in caution
     coded = load_settings(home=str(tmp_path), join_code="correct horse battery", guests="annotator")

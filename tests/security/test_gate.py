@@ -127,6 +127,7 @@ def test_nobody_uploads_or_downloads_before_the_sign_in(guarded):
         eve = cookie(attacker, "eve@example.org")
         assert attacker.upload(visit.session_id, eve) == 403, "a visit of nobody, with the cookie of a viewer"
     assert attacker.ask("GET", "/media/abc.csv")[0] == 403
+    assert attacker.ask("GET", "/_stcore/metrics")[0] == 403
     assert attacker.ask("GET", "/media/abc.csv", {"Cookie": cookie(attacker, "eve@example.org")})[0] == 404
 
 

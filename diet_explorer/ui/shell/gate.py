@@ -27,6 +27,7 @@ from diet_explorer.ui.shell.access import access_state, current_access
 from diet_explorer.ui.shell.uploaders import may_upload
 
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/")
+_OF_THE_SERVER = ("metrics", "agent", "script-health-check")
 _READS = ("GET", "HEAD", "OPTIONS")
 _POLICY_VIOLATION = 1008
 
@@ -77,8 +78,10 @@ def refusal(scope: Scope) -> str | None:
 
 
 def _of_files(scope: Scope, access: Access | None) -> str | None:
-    """Why an upload or a download is turned away."""
+    """Why an upload, a download or a look at the server itself is turned away."""
     path = scope["path"]
+    if any(f"/_stcore/{name}" in path for name in _OF_THE_SERVER) and (access is None or access.way != "local"):
+        return "What the server says of itself is only for whoever is at its machine."
     upload = _UPLOAD.search(path)
     if upload is None and "/media/" not in path:
         return None
