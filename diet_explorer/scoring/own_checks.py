@@ -129,10 +129,20 @@ def probe(model: nn.Module, encoded: EncodedExamples, collator: PaddingCollator,
     return ModelUse(form, head, logits.shape[1])
 
 
-def class_order(classes: Sequence[str], model_config: Any, outputs: int) -> NDArray[np.int64]:
+def trained_classes(args: TrainingArguments, loader: Any) -> list[str]:
+    """Names of the classes in the order in which the training examples number them; empty where they name none."""
+    features = getattr(getattr(loader, "dataset", None), "features", None) or {}
+    names = [*(getattr(args, "label_names", None) or ()), "labels", "label"]
+    return next((list(features[name].names) for name in names if hasattr(features.get(name), "names")), [])
+
+
+def class_order(
+    classes: Sequence[str], model_config: Any, outputs: int, trained: Sequence[str] = ()
+) -> NDArray[np.int64]:
     """Where each of the dataset's classes stands in the model's output; ModelError where they are not the same.
 
-    Classes are matched by ``id2label``, or by position where it is missing or has only the library's own names.
+    Classes are matched by ``id2label``; where it is missing or has only the library's own names, by the names that the
+    training examples have for their labels (`trained`), and without these by position.
     """
     if outputs != len(classes):
         raise ModelError(
@@ -141,8 +151,16 @@ def class_order(classes: Sequence[str], model_config: Any, outputs: int) -> NDAr
         )
     known = getattr(model_config, "id2label", None) or {}
     names = {int(code): str(name) for code, name in known.items()}
+    learned = dict(enumerate(trained)) if set(trained) == set(classes) else {}
     if all(name == f"LABEL_{code}" for code, name in names.items()):
-        return np.arange(len(classes), dtype=np.int64)
+        if not learned:
+            return np.arange(len(classes), dtype=np.int64)
+        names = learned
+    elif learned and set(names.values()) == set(classes) and names != learned:
+        raise ModelError(
+            f"The training examples number the classes otherwise ({', '.join(trained)}) than the model's id2label.",
+            "Set model.config.id2label and label2id to the names of the training set's ClassLabel.",
+        )
     if set(names.values()) == set(classes) and sorted(names) == list(range(outputs)):
         positions = {name: code for code, name in names.items()}
         return np.array([positions[name] for name in classes], dtype=np.int64)

@@ -27,6 +27,7 @@ from diet_explorer.scoring.own_checks import (
     check_set_up,
     class_order,
     probe,
+    trained_classes,
 )
 from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
 from diet_explorer.scoring.own_schedule import OwnSchedule
@@ -271,7 +272,7 @@ class ScoreRecorder(TrainerCallback):
         collator = PaddingCollator.of(tokenizer)
         use = probe(model, encoded, collator, self._grand)
         model_config = getattr(unwrap(model), "config", None)
-        order = class_order(self._manifest.classes, model_config, use.classes)
+        order = class_order(self._manifest.classes, model_config, use.classes, trained_classes(args, loader))
         schedule = OwnSchedule.of(args, state, loader, len(encoded.rows_of_split(TRAIN)))
         checkpoints = schedule.checkpoints(self._checkpoints)
         config = RunConfig(

@@ -129,6 +129,11 @@ def test_class_order_refuses_what_does_not_fit():
     assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2).tolist() == [0, 1]
     assert class_order(["a", "b", "c"], Config("LABEL_0", "LABEL_1"), 3).tolist() == [0, 1, 2]  # an encoder's config
     assert class_order(["a", "b"], None, 2).tolist() == [0, 1]
+    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2, ["b", "a"]).tolist() == [1, 0]
+    assert class_order(["a", "b"], Config("b", "a"), 2, ["b", "a"]).tolist() == [1, 0]
+    assert class_order(["0", "1"], Config("LABEL_0", "LABEL_1"), 2, ["neg", "pos"]).tolist() == [0, 1]
+    with pytest.raises(ModelError, match="number the classes otherwise"):
+        class_order(["a", "b"], Config("a", "b"), 2, ["b", "a"])
     with pytest.raises(ModelError, match="3 classes, the dataset 2"):
         class_order(["a", "b"], Config("a", "b", "c"), 3)
     with pytest.raises(ModelError, match=r"model's classes \(x, y\) are not the dataset's \(a, b\)"):
