@@ -14,5 +14,5 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(0.05)  # what is asked is often a database, which twenty times a second is enough for
     raise AssertionError(f"in {seconds} seconds it did not happen that {what}")
