@@ -68,7 +68,7 @@ SOURCES = $$($(BIN)/python -m pip config list | \
 # Without an NVIDIA GPU the CPU build saves gigabytes of CUDA libraries; an index that has none gets the plain pin.
 define EVERYTHING
 	@torch="torch==$(TORCH)"; command -v nvidia-smi >/dev/null 2>&1 || torch="$$torch+cpu"; \
-	if $(INSTALL) -q uv && $(UV) $(SOURCES) -c constraints.txt "$$torch" -e $(1); then :; else \
+	if $(INSTALL) -q uv==0.13.9 && $(UV) $(SOURCES) -c constraints.txt "$$torch" -e $(1); then :; else \
 	  { $(INSTALL) "$$torch" 2>/dev/null || $(INSTALL) "torch==$(TORCH)"; } && \
 	  $(INSTALL) -c constraints.txt -e $(1); \
 	fi; status=$$?; rm -rf $(VENV)/uv; exit $$status
