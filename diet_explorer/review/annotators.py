@@ -16,9 +16,9 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import PermissionDeniedError
 from diet_explorer.store.audit_log import AuditLog
 
-Role = Literal["viewer", "annotator", "lead"]
+Role = Literal["nobody", "viewer", "annotator", "lead"]
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_ROLES: tuple[Role, ...] = ("viewer", "annotator", "lead")  # each may do what those before it may
+_ROLES: tuple[Role, ...] = ("nobody", "viewer", "annotator", "lead")  # each may do what those before it may
 _SETTINGS: dict[Role, str] = {"annotator": "DIET_EXPLORER_ANNOTATORS", "lead": "DIET_EXPLORER_LEADS"}
 
 
@@ -75,6 +75,9 @@ def allowed(acting: Identity | None, by: Identity | str | None, role: Role, what
         who = acting
     else:
         who = Identity(getpass.getuser() if by is None else by.strip())
+    if not who.may("viewer"):
+        log.refuse(who.name, f"may not {what}", who.role)
+        raise PermissionDeniedError(f"Who has not signed in may not {what}.", "Sign in first.")
     if not who.may(role):
         log.refuse(who.name, f"may not {what}", who.role)
         article = "an" if who.role == "annotator" else "a"

@@ -157,6 +157,7 @@ class Audit(Generic[AnyRun]):
         BadInputError
             A number is out of its range, the training split is too small, or such a training is under way.
         """
+        self._run.context.allow("lead", "start jobs")
         if not 2 <= folds <= MAX_FOLDS or not 1 <= repeats <= MAX_FOLDS:
             raise BadInputError(
                 f"{folds} folds and {repeats} repeats were asked for.",
@@ -211,6 +212,7 @@ class Audit(Generic[AnyRun]):
         BadInputError
             A parameter is out of its range, or such a check is under way.
         """
+        self._run.context.allow("lead", "start jobs")
         if mode not in get_args(NoiseMode):
             raise BadInputError(f"There is no noise {mode!r}.", f"Choose one of: {', '.join(get_args(NoiseMode))}.")
         self._check_idle("noise")

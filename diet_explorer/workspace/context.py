@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from sqlalchemy import Engine
 
@@ -79,8 +81,15 @@ class Context:
         return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin)
 
     def acting_as(self, identity: Identity | None) -> Context:
-        """The same for somebody: what their role may not do is refused in it and in all it hands out."""
-        return replace(self, identity=identity)
+        """The same for somebody: what their role may not do is refused in it and in all it hands out.
+
+        For whoever has not signed in although that is needed, all parts are closed.
+        """
+        other = replace(self, identity=identity)
+        if other.may("viewer"):
+            return other
+        closed = cast(Any, _Closed(lambda: other.allow("viewer", "use this workspace")))
+        return replace(other, files=closed, records=closed, queries=closed, jobs=closed, bin=closed)
 
     def model(self, name: str) -> ModelSource:
         """A model by the name that a user gave: one that a run of this workspace has already, or one within reach.
@@ -113,6 +122,7 @@ class Context:
 
     def ledger(self, manifest: DatasetManifest) -> Ledger:
         """The decisions about a dataset, one ledger per dataset, so that what was replayed is kept."""
+        self.allow("viewer", "use this workspace")
         if manifest.id not in self._ledgers:
             self._ledgers.setdefault(manifest.id, Ledger(self.database, manifest))
         return self._ledgers[manifest.id].acting_as(self.identity)
@@ -121,6 +131,16 @@ class Context:
         """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
         search = TextSearch(self.files, manifest, self.settings.scratch_folder)
         return self._searches.setdefault(manifest.id, search)
+
+
+class _Closed:
+    """A part of a workspace for whoever has not signed in: anything that is asked of it is refused."""
+
+    def __init__(self, refuse: Callable[[], object]) -> None:
+        self._refuse = refuse
+
+    def __getattr__(self, name: str) -> None:
+        self._refuse()
 
 
 def _check_version(files: Files) -> None:

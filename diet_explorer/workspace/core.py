@@ -227,6 +227,7 @@ class RunCore:
 
     def submit(self) -> None:
         """Put the queued run into the job queue; where that fails, the run says so instead of waiting for ever."""
+        self.context.allow("lead", "start jobs")
         try:
             job = f"score-{self.id}-{uuid.uuid4().hex[:8]}"
             self.context.jobs.submit(SCORE, job, self.id)

@@ -173,6 +173,7 @@ class Export:
 
     def rename(self, name: str) -> None:
         """Call it otherwise; BadInputError while it is written."""
+        self._context.allow("lead", "rename exports")
         if self.progress().is_active:
             raise BadInputError(f"The export {self.id} is being written.", "Wait until it is done, or cancel it.")
         self._job.save_request(replace(self.request, name=name))

@@ -26,7 +26,7 @@ _WANTED = "diet-explorer-wanted"
 _NOTED = "sign-in-noted"
 _MOST_CHARACTERS = 60
 _SHORT_CHARACTERS = 24
-NOBODY = Identity("nobody", "viewer", signed_in=True)
+NOBODY = Identity("nobody", "nobody", signed_in=True)
 """Who has not signed in although that is needed."""
 
 _NO_CODE = "Ask the operator: without a sign-in and without DIET_EXPLORER_JOIN_CODE nobody leads here."
