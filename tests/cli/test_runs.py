@@ -120,21 +120,6 @@ def test_what_no_worker_takes_up_says_why_by_itself(tmp_path: Path, sentences: P
         workspace.runs()[0].cancel()
 
 
-def test_maps_and_folds_that_wait_say_why(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
-    home, _, _ = scored
-    queued = answer(home, "map", "last", "--neighbors", "5", "--no-wait")
-    assert queued["delay"]["reason"] == "no worker"
-    folds = answer(home, "folds", "last", "--no-wait")
-    assert folds["progress"]["delay"]["reason"] == "no worker"
-    beside = answer(home, "status", queued["run"])["beside"]
-    assert [entry["delay"]["reason"] for entry in beside] == ["no worker", "no worker"]
-    assert "Drawing an embedding map · waiting. No worker is running" in (
-        tiny_runs.inside("status", queued["run"], home=home).stdout
-    )
-    for command in (("map", "last", "--cancel"), ("cancel", folds["id"])):
-        assert tiny_runs.inside(*command, home=home).returncode == 0
-
-
 def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.CompletedProcess[str], Path]) -> None:
     home, _, table = scored
     ranked = answer(home, "rank", "last", "--by", "margin", "--checkpoint", "2", "--seed", "1", "--top", "7")

@@ -1,6 +1,7 @@
 """The Audit page as Streamlit draws it; what its keys do is in tests/browser."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from diet_explorer.ui.audit.conflicts import Settling
 from diet_explorer.ui.audit.deck import DeckState
 from diet_explorer.ui.audit.session import Review
 from diet_explorer.ui.audit.suspects import KIND_TITLES
+from diet_explorer.workspace.ongoing import ongoing_work
+from tests import tiny_runs
 from tests.synthetic import write_scores
 from tests.ui.conftest import assert_calm, words_on
 
@@ -134,3 +137,23 @@ def test_no_larger_model_is_suggested_for_one_of_unknown_size(own, open_page, co
     assert_calm(app)
     assert "Train on the parts" in [button.label for button in app.button]
     assert "larger-model-run" not in [button.key for button in app.button]
+
+
+def test_folds_and_maps_that_no_worker_takes_up_say_why_on_the_page_and_in_status(own, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
+    folds = own.run.audit.folds(2, 1)
+    own.run.maps.draw("initial", neighbors=5)
+    work = ongoing_work(own.workspace, own.run)
+    assert [title for title, _ in work] == ["Folds: 1 training left", "Drawing an embedding map"]
+    assert [progress.delay and progress.delay.reason for _, progress in work] == ["no worker", "no worker"]
+    status = tiny_runs.inside("status", own.run.id, home=Path(own.workspace.settings.home)).stdout
+    assert "Drawing an embedding map · waiting. No worker is running" in status
+    app = open_page("audit", run=own.run.id, tab="evidence")
+    assert_calm(app)
+    warnings = [element.value.replace("\\", "") for element in app.warning]
+    assert any("Start one with `diet-explorer worker`" in words for words in warnings)
+    folds.cancel()
+    app = open_page("audit", run=own.run.id, tab="evidence")
+    assert_calm(app)
+    assert "was cancelled; what has landed stays" in words_on(app)
+    assert any("menu-folds-job" in str(element.proto) for element in app.get("menu_button")), "it can be deleted here"

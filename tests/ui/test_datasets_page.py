@@ -167,3 +167,22 @@ def test_labels_that_are_none_are_left_out_by_a_click(empty, open_page, tmp_path
     assert "label left out: 20" in words_on(app)
     app.button(key="import-dataset").click().run()
     assert [dataset.classes for dataset in empty.datasets()] == [["0", "1"]]
+
+
+def test_a_folder_of_parts_without_headers_has_the_same_controls_as_a_file(empty, open_page, tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for part in ("train", "test"):
+        rows = "".join(f"{part}{n};some words of {part} {n};{'ab'[n % 2]}\n" for n in range(20))
+        (folder / f"{part}.csv").write_text(rows)
+    app = open_page("datasets")
+    app.segmented_control(key="source-kind").set_value("path").run()
+    app.text_input(key="source-path").set_value(str(folder)).run()
+    assert_calm(app)
+    assert control(app.radio, "header-answer").value is False
+    assert control(app.selectbox, "reading-delimiter").value is None
+    control(app.text_input, "names").set_value("id, text, label").run()
+    assert_calm(app)
+    app.button(key="import-dataset").click().run()
+    (dataset,) = empty.datasets()
+    assert (dataset.rows, dataset.classes) == (40, ["a", "b"])
