@@ -50,17 +50,19 @@ class CarefulCommand(TyperCommand):
         try:
             return super().invoke(ctx)
         except BadInputError as error:
-            if not isinstance(error, ReadingError) and (name := _quoted(error, ctx.meta[__name__])):
-                error.remedy = f"{error.remedy} ({name})"
+            _name_argument(error, ctx.meta[__name__])
             raise
         except (OSError, WorkspaceError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in _OF_THE_PATH:
                 for parameter, text in ctx.meta[__name__]:
-                    if parameter.opts[0] != WORKSPACE and text and text.rstrip("/") in str(cause.filename or error):
+                    is_input = isinstance(error, OSError) or parameter.opts[0] != WORKSPACE
+                    if is_input and text and text.rstrip("/") in str(cause.filename or error):
                         reason = (cause.strerror or str(cause)).lower()
                         message = f"The {_name(parameter)} cannot be {text!r}: {reason}."
                         raise BadInputError(message, "Check the path.") from error
+            if isinstance(error, WorkspaceError):
+                _name_argument(error, ctx.meta[__name__])
             raise
 
 
@@ -101,6 +103,12 @@ def _name(parameter: Any) -> str:
     if option.startswith("-"):
         return f"option {option}"
     return f"argument {(parameter.metavar or option.upper()).strip('[]…').split('|')[0]}"
+
+
+def _name_argument(error: DietExplorerError, given: list[tuple[Any, str]]) -> None:
+    """Put the argument that an error quotes behind its remedy; reading errors are given theirs where they are shown."""
+    if not isinstance(error, ReadingError) and (name := _quoted(error, given)):
+        error.remedy = f"{error.remedy} ({name})"
 
 
 def _quoted(error: DietExplorerError, given: list[tuple[Any, str]]) -> str:

@@ -306,6 +306,9 @@ class RunCore:
     def landed_checkpoints(self, seed: int | None = None) -> list[float]:
         """The same, at least one; NotFoundError where nothing has landed yet."""
         points = self.checkpoints(seed)
+        if not points and seed is not None and (landed := self.landed()):
+            known = ", ".join(map(str, landed))
+            raise NotFoundError(f"The run {self.id} has no scores of seed {seed}.", f"Recorded seeds: {known}.")
         if not points:
             raise NotFoundError(f"The run {self.id} has no scores yet.", "Wait until its first checkpoint has landed.")
         return points
