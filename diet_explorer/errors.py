@@ -73,7 +73,7 @@ class ReadingError(BadInputError):
         self.setting = setting
         self.readings = tuple(readings)
 
-    def __reduce__(self) -> tuple[type[ReadingError], tuple[Any, ...]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[ReadingError], tuple[Any, ...]]:
         return type(self), (self.message, self.remedy, self.setting, self.readings)
 
 
