@@ -107,7 +107,7 @@ def _loaded(text: str, location: str) -> Any:
             raise limits.too_deep(f"The head of {location}, line {event.start_mark.line + 1:,},")
         if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
             raise yaml.YAMLError("merged mappings can become larger than any memory")
-    return yaml.load(text, _LOADER)
+    return yaml.load(text, _LOADER)  # noqa: S506  one of the safe loaders
 
 
 def _configuration(entry: dict[str, Any]) -> Configuration:

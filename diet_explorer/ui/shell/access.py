@@ -29,7 +29,7 @@ def current_access() -> Access:
 def access_state() -> State:
     """Changes whenever how people get in may have changed."""
     files = tuple(config.get_option("secrets.files"))
-    listening = config.get_option("server.address") or "0.0.0.0", config.get_option("server.port")
+    listening = config.get_option("server.address") or "0.0.0.0", config.get_option("server.port")  # noqa: S104
     settings = tuple(sorted(entry for entry in os.environ.items() if entry[0].startswith("DIET_EXPLORER_")))
     return (files, listening, settings, *map(_stamp, files))
 
