@@ -1,6 +1,8 @@
 # make app    everything installed, then the browser app with its worker
 # make test   everything that tests need installed, then lint, types and tests
 # make bench  the benchmarks, which take a while
+# make audit  what is known of weaknesses in the packages that the app takes
+# make lock   writes requirements/ again, after a change of pyproject.toml or constraints.txt; takes uv
 # make clean  removes the environment and caches; the workspace stays
 
 # The first of these that can carry an environment is taken; PYTHON=/path/to/python names another.
@@ -13,10 +15,13 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-compile
 # What is hardly ever imported is not compiled; the rest is, on all cores.
 NOT_COMPILED := /tests?/|/testing/|/transformers/models/|/torch/(_inductor|onnx|_vendor)/|/torchgen/|/plotly/(graph_objs|validators)/|/networkx/|/pip/|/mypyc?/|/setuptools/|/sentence_transformers/|/pygments/lexers/|/sympy/(physics|stats)/|/numba/cuda/|/playwright/async_api/
 COMPILE := $(BIN)/python -m compileall -q -j 0 -x '$(NOT_COMPILED)' $(VENV)/lib >/dev/null 2>&1 || true
-INPUTS := pyproject.toml constraints.txt
+INPUTS := pyproject.toml constraints.txt $(wildcard requirements/*.txt)
+# Files whose hashes are not in requirements/ are refused; HASHES=no takes the pinned versions as they come.
+HASHES ?= yes
+AUDIT_SECONDS := 120
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app test bench clean chromium chromium-package
+.PHONY: app test bench audit lock clean chromium chromium-package
 
 app: $(VENV)/.app
 	$(BIN)/diet-explorer app $(ARGS)
@@ -35,6 +40,17 @@ test:
 bench: $(VENV)/.bench
 	@for name in gradient_norms whole_job app_start import_rows browse_queries; do \
 	  echo; echo "== $$name"; $(BIN)/python -W ignore -m tests.benchmarks.$$name || exit 1; done
+
+# A report, not a gate: what is found is printed, and where the list of weaknesses cannot be had that is said.
+audit: $(VENV)/.python
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip --disable-pip-version-check install -q pip-audit; } >/dev/null 2>&1 || true
+	@timeout $(AUDIT_SECONDS) $(VENV)/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes \
+	  -r requirements/app.txt 2>$(VENV)/audit.log || grep -s Found $(VENV)/audit.log || \
+	  echo "pip-audit: the list of known weaknesses cannot be had now; nothing was checked (see $(VENV)/audit.log)."
+
+lock:
+	python3 requirements/make.py
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -66,25 +82,39 @@ SOURCES = $$($(BIN)/python -m pip config list | \
   while read -r name values; do for value in $$values; do echo "--$$name $$value"; done; done)
 
 # Without an NVIDIA GPU the CPU build saves gigabytes of CUDA libraries; an index that has none gets the plain pin.
+# The CPU build is not on PyPI, so that no hash of it is known.
 define EVERYTHING
-	@torch="torch==$(TORCH)"; command -v nvidia-smi >/dev/null 2>&1 || torch="$$torch+cpu"; \
-	if $(INSTALL) -q uv==0.13.9 && $(UV) $(SOURCES) -c constraints.txt "$$torch" -e $(1); then :; else \
-	  { $(INSTALL) "$$torch" 2>/dev/null || $(INSTALL) "torch==$(TORCH)"; } && \
-	  $(INSTALL) -c constraints.txt -e $(1); \
+	@if [ "$(HASHES)" = no ]; then \
+	  torch="torch==$(TORCH)"; command -v nvidia-smi >/dev/null 2>&1 || torch="$$torch+cpu"; \
+	  if $(INSTALL) -q uv==0.13.9 && $(UV) $(SOURCES) -c constraints.txt "$$torch" -e $(1); then :; else \
+	    { $(INSTALL) "$$torch" 2>/dev/null || $(INSTALL) "torch==$(TORCH)"; } && \
+	    $(INSTALL) -c constraints.txt -e $(1); \
+	  fi; \
+	else \
+	  sources=$$(echo "$(SOURCES)" | grep -v -e --constraint); \
+	  put() { $(UV) $$sources "$$@" 2>$(VENV)/uv.log || $(INSTALL) "$$@"; }; \
+	  $(INSTALL) -q --require-hashes -r requirements/uv.txt; \
+	  { if command -v nvidia-smi >/dev/null 2>&1; then put --require-hashes --no-deps -r requirements/torch.txt; \
+	    elif put --no-deps "torch==$(TORCH)+cpu" 2>/dev/null; then \
+	      echo "torch's CPU build is not on PyPI: it was installed without a hash to check it by."; \
+	    else put --require-hashes --no-deps -r requirements/torch.txt; fi && \
+	    put --require-hashes --no-deps -r requirements/$(2).txt && put --no-deps --no-build-isolation -e .; } || { \
+	    echo "A package has no file for this Python and machine whose hash is known (see above)." >&2; \
+	    echo "make $(GOAL) HASHES=no installs the same versions without looking at hashes." >&2; false; }; \
 	fi; status=$$?; rm -rf $(VENV)/uv; exit $$status
 	@$(COMPILE)
 endef
 
 $(VENV)/.app: $(VENV)/.python $(INPUTS)
-	$(call EVERYTHING,'.[offline]')
+	$(call EVERYTHING,'.[offline]',app)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python $(INPUTS)
-	$(call EVERYTHING,'.[test]' mypy pandas-stubs ruff)
+	$(call EVERYTHING,'.[test]' mypy pandas-stubs ruff,test)
 	@touch $@ $(VENV)/.app
 
 $(VENV)/.bench: $(VENV)/.python $(INPUTS)
-	$(call EVERYTHING,'.[dev]')
+	$(call EVERYTHING,'.[dev]',dev)
 	@touch $@ $(VENV)/.test $(VENV)/.app
 
 # The browser tests take an installed Chromium, best the one without windows, which takes a fifth less of the

@@ -32,16 +32,17 @@ def main() -> None:
         torch.update(dict.fromkeys(block for block in blocks if _TORCH.match(block)))
         kept = [block for block in blocks if not _TORCH.match(block)]
         _write(name, f"Every package of {what} but torch, with the hashes of its files", kept)
+    _write("uv", "What installs the others", _locked([], ["uv"], alone=True))
     _write("torch", "torch as it is on PyPI, with what its CUDA build takes on Linux", list(torch))
 
 
-def _locked(extras: list[str], more: list[str]) -> list[str]:
+def _locked(extras: list[str], more: list[str], *, alone: bool = False) -> list[str]:
     """One block of text per package: its version, and its hashes."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "more.in").write_text("\n".join(more))
         target = Path(folder) / "locked.txt"
         chosen = [option for extra in extras for option in ("--extra", extra)]
-        files = [str(ROOT / "pyproject.toml"), str(Path(folder) / "more.in")]
+        files = [*([] if alone else [str(ROOT / "pyproject.toml")]), str(Path(folder) / "more.in")]
         places = ["--constraint", str(ROOT / "constraints.txt"), "--output-file", str(target)]
         subprocess.run(["uv", "pip", "compile", *files, *chosen, *_OPTIONS, *places], check=True)  # noqa: S607
         return re.split(r"\n(?=[a-z0-9])", target.read_text().strip())
