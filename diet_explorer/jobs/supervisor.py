@@ -24,7 +24,7 @@ from diet_explorer.store.private import make_private_folder
 
 TICK_SECONDS = 0.25
 MAX_DEATHS_AT_START = 2
-_ANY = ("0.0.0.0", "::", "")  # noqa: S104  compared with
+_ANY = ("0.0.0.0", "::", "")
 
 logger = logging.getLogger("diet_explorer.app")
 
