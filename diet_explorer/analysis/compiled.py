@@ -21,7 +21,7 @@ def keep_compiled(*packages: str) -> None:
     from numba.core.dispatcher import Dispatcher
 
     with suppress(OSError, RuntimeError):  # no home folder, or nothing can be written there
-        numba.config.CACHE_DIR = str(_folder(packages))  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(_folder(packages))
         modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in packages]
         for module in modules:
             for value in vars(module).values():

@@ -1,8 +1,7 @@
 """The command line: one file per noun."""
 
+import signal
 import sys
-
-INTERRUPTED = 130
 
 
 def main() -> None:
@@ -10,5 +9,5 @@ def main() -> None:
     try:
         from diet_explorer.cli.app import main as run
     except KeyboardInterrupt:  # Ctrl-C while the program is being loaded
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)
     run()

@@ -6,6 +6,7 @@ Heavy imports wait until a command runs, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Annotated
 import typer
 
 from diet_explorer.cli import (
-    INTERRUPTED,
     audit,
     audit_log,
     data,
@@ -53,7 +53,7 @@ def main() -> None:
         out.print_known(error)
         status = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+        status = 128 + signal.SIGINT
     except BrokenPipeError:
         status = _nobody_reads()
     except Exception as error:  # noqa: BLE001  reported with a file that holds the traceback

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from diet_explorer.cli import INTERRUPTED, main
+
 from diet_explorer.cli import app as cli
 from tests import tiny_runs
 
@@ -72,4 +72,4 @@ def test_ctrl_c_while_the_program_is_being_loaded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == INTERRUPTED
+    assert ended.value.code == 130
