@@ -11,8 +11,8 @@ from unittest import mock
 
 import pytest
 
-
 from diet_explorer.cli import app as cli
+from diet_explorer.cli import main
 from tests import tiny_runs
 
 
