@@ -33,7 +33,10 @@ def read_arrow(files: Files, path: str) -> list[pa.RecordBatch]:
 
 def exact_frame(table: pa.Table) -> pd.DataFrame:
     """A table as a data frame, where whole numbers stay whole also in columns that lack some (as pandas' ``Int64``)."""
-    frame: pd.DataFrame = table.to_pandas()
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+    except (ValueError, KeyError, TypeError, AttributeError):  # what pandas left in the schema is damaged
+        frame = table.replace_schema_metadata(None).to_pandas()
     for number, column in enumerate(table.columns):
         if pa.types.is_integer(column.type) and column.null_count:
             own = {column.type: getattr(pd, f"{str(column.type).replace('i', 'I').replace('u', 'U')}Dtype")()}

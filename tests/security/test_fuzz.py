@@ -173,3 +173,16 @@ def test_ledger_files(dataset: Dataset, lines: list[str]) -> None:
     except DietExplorerError as error:
         assert error.message and error.remedy
     assert len(dataset.ledger.events(None, None, None, 10)) == before
+
+
+@pytest.mark.parametrize("name", ["t.xlsx", "t.zip", "t.arrow"])
+@pytest.mark.parametrize("place", [0.02, 0.2, 0.35, 0.5])
+def test_damage_in_archives_and_in_the_metadata_of_pandas(tmp_path: Path, name: str, place: float) -> None:
+    path = tmp_path / name
+    content = FILES[name]
+    at = content.find(b"pandas") + 40 if name == "t.arrow" else int(place * len(content))
+    path.write_bytes(content[:at] + b"\xff{\0" + content[at + 3 :])
+    try:
+        validate(open_source(path), ColumnMapping(text="text", label="label"))
+    except DietExplorerError as error:
+        assert error.message and error.remedy

@@ -162,6 +162,11 @@ class DataFile:
         self._size, self._packed = info.file_size, min(info.compress_size, self._packed)
         try:
             self._latest = _arrow_stream(archive.open(self.member))
+        except zipfile.BadZipFile as error:
+            raise BadInputError(
+                f"The file {self.location} cannot be read to its end: {str(error).rstrip('.')}.",
+                "Check that it is complete; copy it again.",
+            ) from error
         except (RuntimeError, NotImplementedError) as error:
             raise BadInputError(
                 f"{self.location} cannot be unpacked: {'it has a password' if 'password' in str(error) else error}.",

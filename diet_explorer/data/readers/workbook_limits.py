@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -30,8 +31,18 @@ def look_through(file: DataFile) -> bool:
     BadInputError
         A part is too large, or declares entities; see `Limits`.
     """
-    limits, has_formulas = current_limits(), False
     members_of(file.local_path, file.location)
+    try:
+        return _has_formulas(file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise BadInputError(
+            f"The file {file.location} is not readable as an Excel workbook: {str(error).rstrip('.')}.",
+            "Open it in Excel or LibreOffice and save it again as .xlsx, or save the sheet as CSV UTF-8.",
+        ) from error
+
+
+def _has_formulas(file: DataFile) -> bool:
+    limits, has_formulas = current_limits(), False
     with zipfile.ZipFile(file.local_path) as archive:
         for info in archive.infolist():
             if not info.filename.endswith((".xml", ".rels")):
