@@ -117,7 +117,7 @@ $(VENV)/.bench: $(VENV)/.python $(INPUTS)
 	$(call EVERYTHING,'.[dev]',dev)
 	@touch $@ $(VENV)/.test $(VENV)/.app
 
-# The browser tests take an installed Chromium, best the one without windows, which takes a fifth less of the
+# The browser tests take an installed Chromium, best the one without windows, which takes a tenth less of the
 # processor; where there is none, the system's package or Playwright's build.
 CHROMIUM_WORKS = for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do \
 	  command -v $$name >/dev/null 2>&1 && $$name --version >/dev/null 2>&1 && exit 0; done
