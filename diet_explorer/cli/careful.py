@@ -57,7 +57,7 @@ class CarefulCommand(TyperCommand):
             if isinstance(cause, OSError) and cause.errno in _OF_THE_PATH:
                 for parameter, text in ctx.meta[__name__]:
                     is_input = isinstance(error, OSError) or parameter.opts[0] != WORKSPACE
-                    if is_input and text and text.rstrip("/") in str(cause.filename or error):
+                    if is_input and text and _is_in_path(parameter, text.rstrip("/"), str(cause.filename or error)):
                         reason = (cause.strerror or str(cause)).lower()
                         message = f"The {_name(parameter)} cannot be {text!r}: {reason}."
                         raise BadInputError(message, "Check the path.") from error
@@ -95,6 +95,11 @@ def _check_number(parameter: Any, value: Any) -> None:
 
 def _is_path(parameter: Any) -> bool:
     return not _PATHS.isdisjoint((parameter.metavar or "").strip("[]…").split("|"))
+
+
+def _is_in_path(parameter: Any, text: str, path: str) -> bool:
+    """Whether a value is a part of a path: any part of it for one that is a path itself, else a whole name in it."""
+    return text in (path if _is_path(parameter) else re.split(r"[/\\]", path))
 
 
 def _name(parameter: Any) -> str:

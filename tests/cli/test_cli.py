@@ -156,7 +156,7 @@ def test_models_that_cannot_be_used(
         (["--checkpoints", ""], "No checkpoint is listed."),
         (["--checkpoints", "4"], "The setting checkpoint is 4.0."),
         (["--grand", "some"], "Invalid value for '--grand'"),
-        (["--learning-rate", "nan"], "The setting learning rate is nan."),
+        (["--learning-rate", "nan"], "The option --learning-rate is nan"),
         (["--no-wait", "--output", "scores.csv"], "--output needs the scores."),
         (["--output", "scores.txt"], "The ending of 'scores.txt' is not known."),
         (["--colour", "red"], "No such option: --colour"),

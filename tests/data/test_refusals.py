@@ -150,13 +150,14 @@ def test_full_disk(importer: Importer, monkeypatch: pytest.MonkeyPatch, written:
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)  # type: ignore[arg-type]
 
-    real_open: Any = Path.open
+    real_open: Any = open
 
-    def open_full(self: Path, mode: str = "r", *args: object, **options: object) -> object:
-        return FullDisk(str(self), "w") if self.suffix == ".tmp" else real_open(self, mode, *args, **options)
+    def open_full(file: Any, mode: str = "r", *args: object, **options: object) -> object:
+        is_written = str(file).endswith(".tmp")
+        return FullDisk(str(file), "w") if is_written else real_open(file, mode, *args, **options)
 
     source = importer.open("t.csv", "text,label\n" + "".join(f"text {n * n},{n % 2}\n" for n in range(20_000)))
-    monkeypatch.setattr(Path, "open", open_full)
+    monkeypatch.setattr("builtins.open", open_full)
     with pytest.raises(WorkspaceError, match="no space left"):
         import_examples(source, MAPPING, importer.files)
     monkeypatch.undo()
