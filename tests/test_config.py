@@ -66,7 +66,7 @@ def test_an_empty_option_leaves_the_variable(here: Path, monkeypatch: pytest.Mon
         ("PORT", "99999", "DIET_EXPLORER_PORT cannot be used"),
         ("UPLOAD_LIMIT_MB", "-1", "DIET_EXPLORER_UPLOAD_LIMIT_MB cannot be used"),
         ("TRUST_REMOTE_CODE", "perhaps", "DIET_EXPLORER_TRUST_REMOTE_CODE cannot be used"),
-        ("SCRATCH", "s3://bucket/x", "DIET_EXPLORER_SCRATCH cannot be used: it must be a folder of this machine"),
+        ("SCRATCH", "s3://bucket/x", "DIET_EXPLORER_SCRATCH cannot be used: it must be a path on this machine"),
         ("HOME", "~nobody-of-that-name/x", "there is no home folder ~nobody-of-that-name"),
     ],
 )

@@ -129,7 +129,7 @@ def _quotes(message: str, parameter: Any, text: str) -> bool:
     if repr(text)[: LONGEST // 4] in message:
         return True
     if _is_path(parameter):
-        return re.search(rf"(?<!\S){re.escape(text[: LONGEST // 4])}", message) is not None
+        return re.search(rf"(?<![^\s/]){re.escape(text[: LONGEST // 4])}", message) is not None
     noun = _plain(parameter.opts[0]).split()[-1]
     with suppress(ValueError):
         return re.search(rf"\b{noun}\b.* {re.escape(f'{float(text):g}')}(?![\w.]*\w)", message) is not None

@@ -90,7 +90,10 @@ def _is_own(name: str) -> bool:
 
 
 def _differs(path: Path) -> bool:
-    facts = path.lstat()
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:  # a database's journal goes when the last of its readers does
+        return False
     wanted = folder_mode() if stat.S_ISDIR(facts.st_mode) else file_mode()
     return not stat.S_ISLNK(facts.st_mode) and stat.S_IMODE(facts.st_mode) != wanted
 

@@ -200,11 +200,11 @@ class Export:
                 "A push goes out in your own name: it takes your own token of the Hub.",
                 "Make one with the right to write at huggingface.co/settings/tokens, and give it with the push.",
             )
+        job = self._push_job()
+        job.start(self.folder, repo, private=private, token=token, proof=self._proof_for_card())
         self._context.note(
             "push", who, f"pushes to {repo} as {'private' if private else 'public'}", f"export:{self.id}"
         )
-        job = self._push_job()
-        job.start(self.folder, repo, private=private, token=token, proof=self._proof_for_card())
         return job.wait() if wait else job.progress()
 
     def push_progress(self) -> PushProgress:

@@ -35,7 +35,7 @@ MOST_SECONDS = 30
 LARGE = str(2**63)
 NO_TEXT, LONG = ("\0", "\udcff", "a\0b"), ("x" * 100_000, "é" * 300, "9" * 400)
 BLANK, ELSEWHERE = ("", "  ", "\t"), ("../..", "~nobody-of-that-name/y", "a/../../../b", "/proc/1/mem")
-ADDRESSES = ("nosuch://x", "file:///nowhere/%20x", "hub:../..", "http://", "s3://", "hub:", "hub:a/b/c")
+ADDRESSES = ("nosuch://x", "file:///proc/nowhere/%20x", "hub:../..", "http://", "s3://", "hub:", "hub:a/b/c")
 TEXTS = (
     *(BLANK, NO_TEXT, LONG, ELSEWHERE, ADDRESSES),
     ("\u202etxt\u202c", "é漢🎬", "\u200b", "\ufeffx"),
@@ -69,6 +69,7 @@ NEEDED = {
     "prune --output": ["scored", "--no-wait"],
     "prune --from-manifest": ["--output", "{out}/again"],
     "folds": ["scored", "--no-wait"],
+    "prove --seeds": ["scored", "--policies", "hardest", "--no-wait"],
     "noise-check": ["scored", "--report"],
     "noise-check --share": ["scored"],
     "noise-check --seed": ["scored"],

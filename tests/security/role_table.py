@@ -114,7 +114,7 @@ TABLE: dict[str, dict[Role, str]] = {
 
 _DECISIONS = Policy(kind="decisions")
 _ENTRY = BinEntry("dataset", "dataset-0", "x", "ann", datetime(2026, 1, 1, tzinfo=UTC), 0)
-_NOWHERE = Path("/nowhere/at/all")
+_NOWHERE = Path("/proc/nowhere")
 
 # How verbs are called that take arguments; what a lead asks for is refused for another reason where it would take long.
 CALLS: dict[str, Callable[[Any], Any]] = {
@@ -154,7 +154,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Run.position": lambda it: it.position(0),
     "Run.percentiles": lambda it: it.percentiles(0),
     "Run.submit": lambda it: it.submit(),
-    "Run.export_scores": lambda it: it.export_scores("/nowhere/x.csv"),
+    "Run.export_scores": lambda it: it.export_scores("/proc/nowhere/x.csv"),
     "Dynamics.compare": lambda it: it.compare(it._run),
     "Dynamics.compare_summary": lambda it: it.compare_summary(it._run),
     "Dynamics.export_cartography": lambda it: it.export_cartography(_NOWHERE),
