@@ -18,7 +18,7 @@ from diet_explorer.training.config import (
     parse_checkpoints,
 )
 from diet_explorer.ui.shell.boundary import show_error
-from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.controls import is_shown, mirrored
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
@@ -132,6 +132,8 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
 
 def _keep(name: str, key: str) -> None:
     """Callback of every control: take its value into the form."""
+    if not is_shown(key):
+        return
     values: _Values = st.session_state[_FORM]
     before = values["epochs"]
     values[name] = st.session_state[key]

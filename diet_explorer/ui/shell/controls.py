@@ -51,6 +51,15 @@ def mirrored(name: str, value: T, width: Literal["stretch"] | int = "stretch") -
         yield key, st.session_state[default]
 
 
+def is_shown(key: str) -> bool:
+    """Whether a control is the one that `mirrored` gave out last under its name.
+
+    A browser that is busy may report what stood in a control that is gone by now; that is nobody's choice.
+    """
+    name, _, generation = key.rpartition("-")
+    return st.session_state.get(f"generation-of-{name}") == int(generation)
+
+
 def mirrored_select(
     label: str,
     options: Sequence[Any],
@@ -77,7 +86,7 @@ def mirrored_select(
 
     def changed() -> None:
         value = st.session_state[key]
-        if value in choices:  # a title that has changed meanwhile comes back as a text of its own
+        if is_shown(key) and value in choices:  # a title that has changed meanwhile comes back as a text of its own
             change(**{name: to_view(value)})
 
     shown = current if current in choices else next(iter(choices), None)
@@ -110,6 +119,11 @@ def draw_tabs(name: str, tabs: Mapping[str, str], shown: str, field: str = "tab"
     field : str
         Field of the view that holds it.
     """
+
+    def changed() -> None:
+        if is_shown(key):
+            change(**{field: st.session_state[key]})
+
     with mirrored(name, shown) as (key, default):
         st.segmented_control(
             "What to show",
@@ -119,5 +133,5 @@ def draw_tabs(name: str, tabs: Mapping[str, str], shown: str, field: str = "tab"
             format_func=tabs.__getitem__,
             required=True,
             label_visibility="collapsed",
-            on_change=lambda: change(**{field: st.session_state[key]}),
+            on_change=changed,
         )
