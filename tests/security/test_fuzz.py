@@ -186,3 +186,12 @@ def test_damage_in_archives_and_in_the_metadata_of_pandas(tmp_path: Path, name: 
         validate(open_source(path), ColumnMapping(text="text", label="label"))
     except DietExplorerError as error:
         assert error.message and error.remedy
+
+
+def test_a_member_without_a_name_is_none(tmp_path: Path) -> None:
+    content = bytearray(FILES["t.zip"])
+    at = content.rfind(b"PK\x01\x02")  # what the directory says of the last member: its name becomes its comment
+    content[at + 28 : at + 34] = b"\0\0" + b"\0\0" + content[at + 28 : at + 30]
+    (tmp_path / "t.zip").write_bytes(content)
+    report = validate(open_source(tmp_path / "t.zip"), ColumnMapping(text="text", label="label"))
+    assert report.rows_kept == len(FRAME)

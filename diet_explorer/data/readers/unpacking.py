@@ -52,7 +52,8 @@ def members_of(path: Path, location: str) -> list[str]:
         ) from error
     limits.check_files(len(members), location)
     limits.check_unpacked(sum(info.file_size for info in members), size, location)
-    return [info.filename for info in members if not info.is_dir()]
+    # a damaged directory may have a member without a name, of which zipfile cannot tell whether it is a folder
+    return [info.filename for info in members if info.filename and not info.filename.endswith("/")]
 
 
 def _directory_bytes(path: Path, size: int) -> int:
