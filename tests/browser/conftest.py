@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from diet_explorer import Workspace
 from diet_explorer.config import load_settings
@@ -25,7 +25,6 @@ from diet_explorer.jobs.supervisor import server_arguments
 from tests.gate import Gate
 from tests.tiny_runs import save_sentences
 
-expect.set_options(timeout=60_000)
 # the first has no windows to draw, whose pages took a fifth of the processor time of Chromium
 CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]

@@ -6,11 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
 
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.training.config import RunConfig
 from tests.browser.conftest import LiveServer, known_as, settled
+from tests.browser.patience import expect
 from tests.synthetic import write_scores
 from tests.ui.conftest import CHECKPOINTS, fill
 

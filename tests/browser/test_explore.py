@@ -6,12 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.training.config import RunConfig
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from tests.browser.conftest import LiveServer, known_as, settled
+from tests.browser.patience import expect
 from tests.synthetic import write_scores
 from tests.ui.conftest import fill
 from tests.waiting import until

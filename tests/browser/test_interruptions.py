@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
 
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.store.runs import ACTIVE
 from tests.browser.conftest import LiveApp, known_as, settled
+from tests.browser.patience import expect
 from tests.gate import Gate
 from tests.tiny_runs import LONG, queue, score_bytes
 from tests.waiting import until

@@ -5,11 +5,11 @@ import re
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
 
 from diet_explorer import ExampleFilter
 from diet_explorer.scoring.catalogue import PAPER_NAMES
 from tests.browser.conftest import LiveApp, rows, settled
+from tests.browser.patience import expect
 from tests.gate import Gate
 
 pytestmark = pytest.mark.browser

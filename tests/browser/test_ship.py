@@ -11,12 +11,12 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import expect
 
 from diet_explorer.errors import GuardRailError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.training.config import RunConfig
 from tests.browser.conftest import LiveApp, settled
+from tests.browser.patience import expect
 from tests.gate import Gate
 from tests.loopback_hub import TOKEN, loopback_hub
 from tests.pruning.export.pushing import hub_environment, load_from_hub

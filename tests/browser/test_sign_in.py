@@ -1,10 +1,10 @@
 """Signing in through a real OpenID Connect provider: who may do what, and in whose name it is kept."""
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.browser.conftest import LiveServer, settled
 from tests.browser.loopback_sign_in import sign_in_provider
+from tests.browser.patience import expect
 from tests.ui.conftest import fill
 
 pytestmark = pytest.mark.browser
