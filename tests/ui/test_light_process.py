@@ -1,4 +1,4 @@
-"""The process that serves the pages never loads what only the worker needs."""
+"""The process that serves the pages never loads what only the worker needs, and does not search itself for garbage."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ import sys
 from tests.ui.conftest import ROOT
 
 SCRIPT = """
+import gc
 import os
 import sys
 import streamlit
@@ -32,6 +33,8 @@ for page in ("home", "datasets", "score", *explore, "audit", "prune", "proof"):
 heavy = {"torch", "transformers", "datasets", "accelerate", "umap", "sklearn", "tokenizers", "numba"}
 heavy &= set(sys.modules)
 assert not heavy, heavy
+looked_through = len(gc.get_objects())
+assert looked_through < gc.get_freeze_count() / 4, (looked_through, gc.get_freeze_count())
 """
 
 

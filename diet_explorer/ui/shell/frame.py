@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +29,11 @@ from diet_explorer.workspace.run import Run
 
 _STYLE = Path(__file__).with_name("style.css")
 _CHIPS = 8
+
+# After every run of a page Streamlit looks for garbage in all that there is; the libraries loaded by now are none.
+gc.collect()
+gc.freeze()
+atexit.register(gc.unfreeze)
 
 
 def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> None:
