@@ -34,7 +34,7 @@ heavy = {"torch", "transformers", "datasets", "accelerate", "umap", "sklearn", "
 heavy &= set(sys.modules)
 assert not heavy, heavy
 looked_through = len(gc.get_objects())
-assert looked_through < gc.get_freeze_count() / 4, (looked_through, gc.get_freeze_count())
+assert looked_through < gc.get_freeze_count() / 2, (looked_through, gc.get_freeze_count())
 """
 
 
