@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 
 # Names in common use for each role, the most telling first.
 _TEXT_NAMES = ("text", "sentence", "premise", "sentence1", "question1", "question", "content", "review", "document")
@@ -16,6 +16,7 @@ _TEXT_PAIR_NAMES = ("text_pair", "hypothesis", "sentence2", "question2", "text2"
 _LABEL_NAMES = ("label", "labels", "class", "target", "category", "sentiment", "gold_label", "y")
 _ID_NAMES = ("id", "idx", "index", "uid", "guid", "example_id", "row_id")
 _SPLIT_NAMES = ("split", "fold", "partition", "subset", "set")
+_LONGEST_NAME = 80  # characters of a column's name that a message shows
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def guess_mapping(columns: Sequence[str], preview: pd.DataFrame) -> MappingGuess
     free = list(columns)
     split = _take(free, _SPLIT_NAMES)
     label = _take(free, _LABEL_NAMES)
-    text_pair = _take(free, _TEXT_PAIR_NAMES)
+    text_pair = _take([name for name in free if _holds_texts(preview, name)], _TEXT_PAIR_NAMES)
+    free = [name for name in free if name != text_pair]
     text = _take(free, _TEXT_NAMES)
     identifier = _take(free, _ID_NAMES)
     if text is None:
@@ -93,6 +95,12 @@ def _take(free: list[str], names: Sequence[str]) -> str | None:
                 free.remove(column)
                 return column
     return None
+
+
+def _holds_texts(preview: pd.DataFrame, column: str) -> bool:
+    """Whether most values differ or are several words; the ``answer`` that an annotation tool writes is no text."""
+    values = preview[column].dropna().astype(str)
+    return values.nunique() * 3 >= len(values) or bool(values.str.contains(r"\S\s+\S").mean() > 0.5)
 
 
 def _mean_length(preview: pd.DataFrame, column: str) -> float:
@@ -120,9 +128,18 @@ def _missing_column(role: str, column: str, columns: Sequence[str]) -> BadInputE
     by_folded = {name.strip().casefold(): name for name in columns}
     near = difflib.get_close_matches(column.strip().casefold(), by_folded, n=1, cutoff=0.6)
     hint = f"Did you mean {by_folded[near[0]]!r}? " if near else ""
-    names = ", ".join(repr(name) for name in columns[:30]) + (
+    names = ", ".join(repr(_cut(name)) for name in columns[:30]) + (
         f" and {len(columns) - 30} more" if len(columns) > 30 else ""
     )
-    return BadInputError(
-        f"There is no column {column!r} for the {role.replace('_', ' ')}.", f"{hint}The columns are {names}."
-    )
+    message = f"There is no column {column!r} for the {role.replace('_', ' ')}."
+    if len(columns) == 1 and column in columns[0]:
+        return ReadingError(
+            message,
+            f"The only column is {names}: if these are several, name what separates their cells as the delimiter.",
+            "delimiter",
+        )
+    return BadInputError(message, f"{hint}The columns are {names}.")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.?0*")
 _WITHOUT_COMMA = re.compile(r"""['"]\s+['"]""")  # numpy writes no commas between the entries of an array
 # Cyrillic and Greek letters that look like Latin ones.
 _HOMOGLYPHS = str.maketrans("аеіјорсухѕһԁԛԝвкмнтαινορτυχ", "aeijopcyxshdqwbkmhtaivoptux")
+_SEPARATORS = "|;,"
 _SHOWN = 5
 
 
@@ -128,6 +129,13 @@ def find_look_alikes(classes: Iterable[str]) -> list[list[str]]:
     return [names for names in groups.values() if len({name.casefold() for name in names}) > 1]
 
 
+def find_joined(classes: Iterable[str]) -> list[str]:
+    """Class names that are several in one, such as ``a|b`` where ``a`` and ``b`` are classes or stand in others too."""
+    parts = {name: parts for name in classes if (parts := _parts(name))}
+    times = Counter(part for joined in parts.values() for part in joined)
+    return [name for name, joined in parts.items() if len(joined) > 1 and all(times[part] > 1 for part in joined)]
+
+
 def same_numbers(classes: Iterable[str]) -> list[list[str]]:
     """Groups of class names that are the same number, such as 1 and 1.0."""
     groups: dict[float, list[str]] = defaultdict(list)
@@ -135,6 +143,14 @@ def same_numbers(classes: Iterable[str]) -> list[list[str]]:
         if re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
             groups[float(name)].append(name)
     return [names for names in groups.values() if len(names) > 1]
+
+
+def _parts(name: str) -> frozenset[str]:
+    """What bars, semicolons or commas separate in a name; the name itself where none do."""
+    for separator in _SEPARATORS:
+        if separator in name:
+            return frozenset(part.strip() for part in name.split(separator))
+    return frozenset({name})
 
 
 def _merge_numbers(names: Collection[str]) -> tuple[dict[str, str], list[Notice]]:

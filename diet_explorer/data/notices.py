@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.data.labels import find_look_alikes, same_numbers
+from diet_explorer.data.labels import find_joined, find_look_alikes, same_numbers
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice, ValidationReport
 from diet_explorer.data.set_aside import Reason
@@ -42,7 +42,7 @@ def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: s
     if labels == 1:
         message = f"All {report.rows_kept:,} usable rows have the same label {next(iter(report.classes))!r}."
         aside = sum(report.set_aside.values())
-        if aside > report.rows_kept:  # what is wrong with these is what stands in the way
+        if aside >= report.rows_kept:  # what is wrong with these is what stands in the way
             return Notice(f"{message} {_aside(report)}", _remedy_of_most(report))
         return Notice(message, "Give rows of at least two classes, or map another label column.")
     if label_type == "number" and labels > MAX_FRACTIONAL_LABELS:
@@ -147,6 +147,15 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
     for names in same_numbers(in_train):
         yield Notice(
             f"Labels that are the same number: {', '.join(names)}.", "Write them alike, or give the classes names."
+        )
+    joined = find_joined(in_train)
+    if joined:
+        some = ", ".join(map(repr, joined[:5])) + (", ..." if len(joined) > 5 else "")
+        rows = sum(sum(report.classes[name].values()) for name in joined)
+        yield Notice(
+            f"Labels that look like several in one (multi-label): {some}; each counts as a class of its own "
+            f"({rows:,} rows).",
+            "Keep one label per row, or import each label as a data set of its own.",
         )
     for name in report.no_labels:
         rows = sum(report.classes[name].values())

@@ -27,6 +27,7 @@ from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason, cut
 from diet_explorer.data.splits import TRAIN, split_role
+from diet_explorer.data.verdicts import VerdictCounts
 from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import explained
@@ -115,6 +116,7 @@ class _Surveyor:
         self._typers: dict[str, ColumnTyper] = {}
         self._hashes: dict[str, ColumnHash] = {}
         self._facts: list[tuple[npt.NDArray[np.generic], ...]] = []
+        self._verdicts = VerdictCounts([name for _, name in mapping.roles()])
 
     def add(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> None:
         columns = {name: plain(table.column(name)) for name in table.column_names}
@@ -128,6 +130,7 @@ class _Surveyor:
         words, characters = self._add_texts(columns, problems)
         labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows), lines)
         _mark(problems, labels < 0, Reason.EMPTY_LABEL)
+        self._verdicts.add(columns, problems == 0)
         ids = np.zeros(table.num_rows, dtype=np.uint64)
         if self._mapping.id is not None:
             names = as_strings(self._column(columns, self._mapping.id, table.num_rows), self._mapping.id)
@@ -178,7 +181,7 @@ class _Surveyor:
             content_hash=self._content_hash(classes),
             bad_rows=list(self._source.bad_rows),
             read_as=[*self._source.read_as(), *self._about_described(), *labels_read.read_as],
-            doubts=labels_read.doubts,
+            doubts=[*labels_read.doubts, *self._verdicts.notices()],
             complete=complete,
         )
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from diet_explorer.data.columns import ColumnMapping, MappingGuess, guess_mapping
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, ReadingError
 
 SENTENCES = ["a first sentence", "one more of them", "and the last one", "no, another"]
 
@@ -27,6 +27,10 @@ SENTENCES = ["a first sentence", "one more of them", "and the last one", "no, an
         (
             {"who": ["ann", "bob", "ann", "cy"], "what": SENTENCES, "mood": ["+", "-", "+", "-"]},
             MappingGuess(text="what", label="mood"),
+        ),
+        (
+            {"text": SENTENCES, "label": ["+", "-", "+", "-"], "answer": ["accept"] * 4},
+            MappingGuess(text="text", label="label"),
         ),
         ({"a": ["1", "2"], "b": ["3", "4"]}, MappingGuess()),
         ({}, MappingGuess()),
@@ -51,3 +55,15 @@ def test_very_many_columns_are_cut() -> None:
     with pytest.raises(BadInputError) as caught:
         ColumnMapping(text="zzz", label="b").check([f"column {n}" for n in range(500)])
     assert caught.value.remedy.endswith("'column 29' and 470 more.")
+
+
+def test_a_long_name_is_cut() -> None:
+    with pytest.raises(BadInputError) as caught:
+        ColumnMapping(text="zzz", label="b").check(["b", "long " * 1_000])
+    assert len(caught.value.remedy) < 200
+
+
+def test_columns_that_were_not_told_apart_ask_for_the_delimiter() -> None:
+    with pytest.raises(ReadingError) as caught:
+        ColumnMapping(text="text", label="label").check(["text^label"])
+    assert caught.value.setting == "delimiter"

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from diet_explorer.data.columns import ColumnMapping
-from diet_explorer.data.labels import find_look_alikes, find_no_labels, parse_list
+from diet_explorer.data.labels import find_joined, find_look_alikes, find_no_labels, parse_list
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.validation import validate
@@ -121,3 +121,45 @@ def test_texts_that_are_lists_are_refused(importer: Importer) -> None:
     with pytest.raises(BadInputError, match=r"'words' holds lists, not texts.* words\.0"):
         importer.run("t.jsonl", content, ColumnMapping("words", "label"))
     assert importer.examples(importer.run("t.jsonl", content, ColumnMapping("said", "label")))[0]["text"] == "[sighs]"
+
+
+@pytest.mark.parametrize(
+    ("classes", "joined"),
+    [
+        (["a", "b", "a|b", "c|a"], ["a|b"]),
+        (["toxic;insult", "insult;threat", "toxic;threat"], ["toxic;insult", "insult;threat", "toxic;threat"]),
+        (["New York, NY", "Boston, MA", "Albany, NY"], []),
+        (["a", "b"], []),
+        (["a|", "|"], []),
+    ],
+)
+def test_labels_that_are_several_in_one_are_found(classes: list[str], joined: list[str]) -> None:
+    assert find_joined(classes) == joined
+
+
+def test_several_labels_in_one_cell_are_told(importer: Importer) -> None:
+    rows = [f"a fine text {n},{('news', 'sport', 'news|sport')[n % 3]}" for n in range(30)]
+    notices = validate(importer.open("t.csv", "\n".join(["text,label", *rows])), MAPPING).warnings
+    assert [notice.message for notice in notices if "multi-label" in notice.message] == [
+        "Labels that look like several in one (multi-label): 'news|sport'; each counts as a class of its own (10 rows)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("answer", ["accept", "reject", "ignore"], "10 × ignore, 10 × reject"),
+        ("status", ["completed", "discarded", "pending"], "10 × discarded"),
+        ("answer", ["accept", "accept", "accept"], None),
+        ("answer", ["accept", "reject", "a word"], None),
+    ],
+)
+def test_what_an_annotator_rejected_is_told(
+    importer: Importer, column: str, values: list[str], said: str | None
+) -> None:
+    rows = [json.dumps({"text": f"a text {n}", "label": "ab"[n % 2], column: values[n % 3]}) for n in range(30)]
+    rows.append(json.dumps({"text": "without a label", "label": None, column: "ignore"}))
+    notices = validate(importer.open("t.jsonl", "\n".join(rows)), MAPPING).warnings
+    about = [notice.message for notice in notices if repr(column) in notice.message]
+    start = f"The column {column!r} says of rows with a label: "
+    assert about == ([] if said is None else [f"{start}{said}; they are taken like all others."])

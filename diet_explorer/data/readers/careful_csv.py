@@ -30,7 +30,8 @@ class Record:
     line: int  # on which the record begins, from 1
     lines: int  # how many lines it takes
     raw: str  # the record as written; for a broken one, its first line
-    end: int  # offset behind the record in characters from the beginning, valid within the first chunk only
+    start: int  # offset of the record in characters from the beginning, valid within the first chunk only
+    end: int  # offset behind it, likewise
 
 
 class RecordTooLong(ValueError):
@@ -72,7 +73,7 @@ class CarefulCsv:
             raw = self._buffer[self._start : end]
             # The last record may lack its line end.
             lines = count_newlines(raw) + (not raw.endswith(("\n", "\r")))
-            yield Record(cells, self._line, lines, raw.rstrip("\r\n"), end)
+            yield Record(cells, self._line, lines, raw.rstrip("\r\n"), self._start, end)
             self._line += lines
             self._start = end
 

@@ -28,6 +28,7 @@ from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
 from diet_explorer.data.readers.mended_rows import MendedRows
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
+from diet_explorer.data.readers.rows_above import about_rows_above, rows_above
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.text_files import TextFile
 from diet_explorer.data.set_aside import BadRow, Reason, cut
@@ -67,14 +68,17 @@ class CsvSource(Source):
         self._quoting = quoting.is_clean or quoting.escapes or not is_tsv
         self._has_newlines_inside = quoting.has_newlines_inside
         self._first_line = 1 if self._sep_line is None else 1 + self._sep_line.lines
-        first, rows = self._look_at_rows(beginning, is_cut=len(whole) == _HEADER_CHARACTERS)
+        above, first, rows = self._look_at_rows(beginning, is_cut=len(whole) == _HEADER_CHARACTERS)
         header = settle_header(first.cells or [], rows, options, self.location)
         self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
-        self.notices = header.notices
+        self.notices = [*about_rows_above([record.cells or [] for record in above], first.line), *header.notices]
         skipped = 0 if self._sep_line is None else self._sep_line.characters
         if self.has_header:
             self._first_line = first.line + first.lines
             skipped += first.end
+        elif above:
+            self._first_line = first.line
+            skipped += first.start
         self._skipped_bytes = len(whole[:skipped].encode())
         self._begins_with_mark = whole.startswith("\ufeff", skipped)
         self._mended = MendedRows(len(self._columns))
@@ -102,8 +106,8 @@ class CsvSource(Source):
             return self._options.delimiter
         return guess_delimiter(beginning, is_tsv=is_tsv) if self._sep_line is None else self._sep_line.delimiter
 
-    def _look_at_rows(self, beginning: str, *, is_cut: bool) -> tuple[Record, list[list[str]]]:
-        """The first row that is not blank, and the cells of some rows below it."""
+    def _look_at_rows(self, beginning: str, *, is_cut: bool) -> tuple[list[Record], Record, list[list[str]]]:
+        """What stands above the table, its first row, and the cells of some rows below it; blank rows are left out."""
         content = CarefulCsv([beginning.encode()], self._delimiter, self._first_line, escapes=self._escapes)
         records = (record for record in content.records() if record.cells is None or any(map(str.strip, record.cells)))
         first = next(records, None)
@@ -117,8 +121,10 @@ class CsvSource(Source):
                 "Correct that line.",
                 "header",
             )
-        rows = [record.cells for record in islice(records, _ROWS_FOR_HEADER) if record.cells is not None]
-        return first, rows
+        rows = [first, *(record for record in islice(records, _ROWS_FOR_HEADER) if record.cells is not None)]
+        cells = [record.cells or [] for record in rows]
+        above = rows_above(cells, self._options)
+        return rows[:above], rows[above], cells[above + 1 :]
 
     def _long_header(self, first: Record) -> BadInputError:
         """The error for a first row that goes on beyond what is looked at: it has too many columns, or no end."""

@@ -23,6 +23,7 @@ from diet_explorer.data.readers.formats import Format
 from diet_explorer.data.readers.headers import WITHOUT_HEADER, settle_header
 from diet_explorer.data.readers.merged_cells import filled_downwards, merged_downwards
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
+from diet_explorer.data.readers.rows_above import about_rows_above, rows_above
 from diet_explorer.data.readers.source import Batch, Source, in_batches
 from diet_explorer.data.readers.split_sources import Part, SplitsSource
 from diet_explorer.data.readers.workbook_limits import look_through, within_limits
@@ -72,12 +73,13 @@ class ExcelSource(Source):
         looked_at = [(line, _trimmed(cells)) for line, cells in islice(filled, _ROWS_FOR_HEADER)]
         if not looked_at:
             raise BadInputError(f"The sheet {sheet!r} of {self.location} is empty.", "Name another sheet.")
-        (line, first), *rows = looked_at
-        width = max(len(cells) for _, cells in looked_at)
+        above = rows_above([cells for _, cells in looked_at], options)
+        (line, first), *rows = looked_at[above:]
+        width = max(len(cells) for _, cells in looked_at[above:])
         below = [[*cells, *[""] * (width - len(cells))] for _, cells in rows]
         header = settle_header(first, below, options, f"Sheet {sheet!r} of {self.location}")
         self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
-        self.notices = header.notices
+        self.notices = [*about_rows_above([cells for _, cells in looked_at[:above]], line), *header.notices]
         self._first_line = line + 1 if header.is_there else line
 
     def columns(self) -> list[str]:

@@ -75,6 +75,11 @@ def judge_first_row(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Head
     return HeaderLooks(odds, " and ".join(reasons[:2]) or "it does not look like names")
 
 
+def is_usual_name(cell: str) -> bool:
+    """Whether columns of texts, labels and the like are often called so."""
+    return cell.strip().lower() in _KNOWN_NAMES
+
+
 def cut_cell(cell: str) -> str:
     """A cell as a message shows it."""
     return cell if len(cell) <= 40 else f"{cell[:39]}…"
@@ -93,7 +98,7 @@ def _weigh(cell: str, values: Sequence[str]) -> tuple[float, float, int]:
     by_chance = _SEEN_BY_CHANCE.get(kind, _SEEN)
     times = counts[cell]
     by_value = math.log(seen / by_chance) if times else math.log((1 - seen) / (1 - by_chance))
-    if not times and cell.strip().lower() in _KNOWN_NAMES:
+    if not times and is_usual_name(cell):
         by_value -= _KNOWN
     return by_kind, by_value, times
 

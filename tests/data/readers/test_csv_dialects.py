@@ -51,6 +51,46 @@ def test_no_row_is_lost_to_a_missing_header(importer: Importer, name: str, rows:
 
 
 @pytest.mark.parametrize(
+    ("above", "line"),
+    [
+        ("Report of May,,\n,,\n", 3),
+        ('"Report, of ""May""\n2024"\n', 3),
+        ("# made by a tool\n# on May 3, 2024\n", 3),
+        ("sep=,\nReport\n", 3),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_titles_above_the_table_are_no_rows_and_told(importer: Importer, above: str, line: int, named: bool) -> None:
+    rows = [f"{LONG} {n},{('good', 'bad')[n % 2]},{n}" for n in range(40)]
+    source = importer.open("t.csv", above + "\n".join((["text,mood,n"] if named else []) + rows))
+    assert source.columns() == (["text", "mood", "n"] if named else ["column 1", "column 2", "column 3"])
+    assert cells(source)[0] == [f"{LONG} 0", "good", "0"] and len(cells(source)) == 40
+    assert next(iter(source.batches()))[1][0] == line + named
+    assert source.notices[0].message.endswith(f"The table begins at line {line}.")
+    assert source.notices[0].setting == "header"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text,\n" + "\n".join(f"{LONG} {n},{n % 2}" for n in range(40)),
+        "#id,text\n" + "\n".join(f"{n},{LONG} {n}" for n in range(40)),
+        "text\n" + "\n".join(f"{LONG} {n}" for n in range(40)),
+        "text,label\n" + "\n".join(f"{LONG} {n}," for n in range(40)),
+    ],
+)
+def test_a_header_is_no_title(importer: Importer, content: str) -> None:
+    source = importer.open("t.csv", content)
+    assert source.has_header and len(cells(source)) == 40 and source.notices == []
+
+
+def test_who_says_that_there_is_a_header_means_the_first_line(importer: Importer) -> None:
+    content = "Report,,\n" + "\n".join(f"{LONG} {n},{n % 2},{n}" for n in range(40))
+    assert importer.open("t.csv", content, header=True).columns()[0] == "Report"
+    assert len(cells(importer.open("t.csv", content, header=False))) == 41
+
+
+@pytest.mark.parametrize(
     "header",
     ["text,label", "0,1", "tweet,class", "Review Text,Sentiment", "What did you like about it today?,Your grade"],
 )

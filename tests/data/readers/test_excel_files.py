@@ -138,3 +138,14 @@ def test_cells_merged_downwards_count_for_each_of_their_rows(importer: Importer)
     source = importer.open("a.xlsx", saved(book), header=False, column_names=("text", "label"))
     assert [row["label"] for row in rows_of(source)[2:]] == ["x", "x", "7", "7", None]
     assert "Merged cells count for each of their rows." in source.read_as()
+
+
+def test_titles_above_the_table_are_no_rows_and_told(importer: Importer) -> None:
+    rows = [[f"a text {n}", "ab"[n % 2]] for n in range(12)]
+    book = workbook(Sheet=[["Survey of 2024"], [], [None, "for the board"], ["text", "label"], *rows])
+    source = importer.open("a.xlsx", saved(book))
+    assert source.columns() == ["text", "label"]
+    assert rows_of(source)[0] == {"text": "a text 0", "label": "a"} and len(rows_of(source)) == 12
+    assert [notice.message for notice in source.notices] == [
+        "What stands above the table is not read: 'Survey of 2024', 'for the board'. The table begins at line 4."
+    ]
