@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 from transformers import TrainingArguments
@@ -19,6 +18,7 @@ from diet_explorer.scoring.gradients.frozen_model import held, trainable, unwrap
 from diet_explorer.scoring.gradients.head import find_head, nothing_chosen
 from diet_explorer.scoring.gradients.outputs import CallForm, logits_of
 from diet_explorer.scoring.gradients.parameter_groups import classifier
+from diet_explorer.scoring.own_labels import label_of
 from diet_explorer.training.batches import PaddingCollator
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.encoding import EncodedExamples
@@ -97,8 +97,7 @@ def check_labels(args: TrainingArguments, loader: Any) -> None:
         example = examples[0]
     except Exception:  # noqa: BLE001  whatever is wrong with the data, the training will say it
         return
-    names = [*(getattr(args, "label_names", None) or ()), "labels", "label"]
-    label = next((example[name] for name in names if name in example), None) if isinstance(example, Mapping) else None
+    label = label_of(args, example)
     if label is None or isinstance(label, str | bytes):
         return
     values = np.asarray(label.detach().cpu() if isinstance(label, Tensor) else label)
@@ -127,47 +126,6 @@ def probe(model: nn.Module, encoded: EncodedExamples, collator: PaddingCollator,
     if grand != "off" and not chosen:
         raise nothing_chosen(whole, grand, head)
     return ModelUse(form, head, logits.shape[1])
-
-
-def trained_classes(args: TrainingArguments, loader: Any) -> list[str]:
-    """Names of the classes in the order in which the training examples number them; empty where they name none."""
-    features = getattr(getattr(loader, "dataset", None), "features", None) or {}
-    names = [*(getattr(args, "label_names", None) or ()), "labels", "label"]
-    return next((list(features[name].names) for name in names if hasattr(features.get(name), "names")), [])
-
-
-def class_order(
-    classes: Sequence[str], model_config: Any, outputs: int, trained: Sequence[str] = ()
-) -> NDArray[np.int64]:
-    """Where each of the dataset's classes stands in the model's output; ModelError where they are not the same.
-
-    Classes are matched by ``id2label``; where it is missing or has only the library's own names, by the names that the
-    training examples have for their labels (`trained`), and without these by position.
-    """
-    if outputs != len(classes):
-        raise ModelError(
-            f"The model has {outputs} classes, the dataset {len(classes)}.",
-            "Score the dataset that the model is for.",
-        )
-    known = getattr(model_config, "id2label", None) or {}
-    names = {int(code): str(name) for code, name in known.items()}
-    learned = dict(enumerate(trained)) if set(trained) == set(classes) else {}
-    if all(name == f"LABEL_{code}" for code, name in names.items()):
-        if not learned:
-            return np.arange(len(classes), dtype=np.int64)
-        names = learned
-    elif learned and set(names.values()) == set(classes) and names != learned:
-        raise ModelError(
-            f"The training examples number the classes otherwise ({', '.join(trained)}) than the model's id2label.",
-            "Set model.config.id2label and label2id to the names of the training set's ClassLabel.",
-        )
-    if set(names.values()) == set(classes) and sorted(names) == list(range(outputs)):
-        positions = {name: code for code, name in names.items()}
-        return np.array([positions[name] for name in classes], dtype=np.int64)
-    raise ModelError(
-        f"The model's classes ({', '.join(names.values())}) are not the dataset's ({', '.join(classes)}).",
-        "Set model.config.id2label and label2id to the dataset's class names.",
-    )
 
 
 def _names_nothing(model: nn.Module) -> bool:

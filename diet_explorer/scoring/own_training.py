@@ -25,10 +25,9 @@ from diet_explorer.scoring.own_checks import (
     check_labels,
     check_problem,
     check_set_up,
-    class_order,
     probe,
-    trained_classes,
 )
+from diet_explorer.scoring.own_labels import class_order, trained_classes
 from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
 from diet_explorer.scoring.own_schedule import OwnSchedule
 from diet_explorer.scoring.own_words import missing_words, words_of
@@ -78,8 +77,9 @@ class ScoreRecorder(TrainerCallback):
     ----------
     workspace : Workspace, str or Path
     dataset : Dataset or str
-        An imported dataset or its id. Its classes are matched to the model's by name (``model.config.label2id``), or
-        by position where the model's classes have no names.
+        An imported dataset or its id. Its classes are matched to the model's by name (``model.config.label2id``);
+        where the model's classes have no names, by the labels of the training examples, and by position where these
+        are not the dataset's.
     name : str, optional
         What to call the run.
     checkpoints : sequence of float, optional
@@ -272,7 +272,8 @@ class ScoreRecorder(TrainerCallback):
         collator = PaddingCollator.of(tokenizer)
         use = probe(model, encoded, collator, self._grand)
         model_config = getattr(unwrap(model), "config", None)
-        order = class_order(self._manifest.classes, model_config, use.classes, trained_classes(args, loader))
+        classes = self._manifest.classes
+        order = class_order(classes, model_config, use.classes, trained_classes(args, loader, encoded, classes))
         schedule = OwnSchedule.of(args, state, loader, len(encoded.rows_of_split(TRAIN)))
         checkpoints = schedule.checkpoints(self._checkpoints)
         config = RunConfig(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,10 @@ from transformers import (
 )
 
 from diet_explorer import ScoreRecorder, Workspace
+from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.errors import BadInputError, ModelError
-from diet_explorer.scoring.own_checks import class_order
+from diet_explorer.scoring.own_labels import class_order, trained_classes
+from diet_explorer.training.encoding import EncodedExamples
 from tests.tiny_runs import inside, save_sentences
 
 
@@ -33,7 +36,7 @@ def made(tmp_path_factory, model):
     return workspace, dataset, model, folder
 
 
-def train(made, *callbacks, names=None, epochs=2, processing=True):
+def train(made, *callbacks, names=None, epochs=2, processing=True, turned=False):
     """A user's script: dropout on, shuffled batches, the library's own collator."""
     _, dataset, path, folder = made
     tokenizer = AutoTokenizer.from_pretrained(path)
@@ -43,7 +46,7 @@ def train(made, *callbacks, names=None, epochs=2, processing=True):
     )
     model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=2, **labels)
     frame = dataset.examples()
-    order = names or dataset.classes
+    order = names or (dataset.classes[::-1] if turned else dataset.classes)
     rows = [
         {**tokenizer(text, truncation=True, max_length=16), "labels": order.index(label)}
         for text, label in zip(frame["text"], frame["label"], strict=True)
@@ -120,6 +123,60 @@ def test_classes_are_matched_by_name(made):
     np.testing.assert_allclose(frame["p_label"], np.where(given, shares[:, 0], shares[:, 1]), rtol=1e-5)
 
 
+def _encoded(texts, labels):
+    flat = np.array([token for tokens in texts for token in tokens], dtype=np.int32)
+    offsets = np.cumsum([0, *map(len, texts)])
+    order = ExampleOrder(np.arange(len(texts), dtype=np.int32), np.zeros(len(texts), dtype=np.int8), ("train",))
+    return EncodedExamples({"input_ids": flat}, offsets, np.array(labels), order, 0)
+
+
+TEXTS = [[1, 10 + number, 20 + number % 3, 30 + number, 2] for number in range(12)]
+CODES = [number % 2 for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        (lambda number: {"input_ids": TEXTS[number], "labels": 1 - CODES[number]}, {0: "b", 1: "a"}),
+        (lambda number: {"input_ids": TEXTS[number], "label": torch.tensor(CODES[number])}, {0: "a", 1: "b"}),
+        (
+            lambda number: {
+                "input_ids": torch.tensor([*TEXTS[number], 0, 0]),
+                "attention_mask": torch.tensor([1] * 5 + [0] * 2),
+                "labels": 1 - CODES[number],
+            },
+            {0: "b", 1: "a"},
+        ),
+        (lambda number: {"input_ids": [*TEXTS[number][:3], 2], "labels": 1 - CODES[number]}, {0: "b", 1: "a"}),
+        (
+            lambda number: {"input_ids": [*TEXTS[number][:4], 7, 8, 2], "labels": 1 - CODES[number]},
+            {0: "b", 1: "a"},
+        ),
+        (lambda number: {"input_ids": TEXTS[number], "labels": number % 3 % 2}, {}),
+        (lambda number: {"input_ids": [50, 51], "labels": 1 - CODES[number]}, {}),
+        (lambda number: {"input_ids": [], "labels": 0}, {}),
+        (lambda number: {"text": "raw", "label": "a"}, {}),
+        (lambda number: (TEXTS[number], CODES[number]), {}),
+    ],
+    ids=["turned", "same", "padded", "cut by the script", "cut by us", "mixed", "others", "empty", "raw", "tuples"],
+)
+def test_what_the_numbers_of_a_script_mean_is_seen_in_its_examples(example, expected):
+    loader = SimpleNamespace(dataset=[example(number) for number in range(12)])
+    assert trained_classes(SimpleNamespace(), loader, _encoded(TEXTS, CODES), ["a", "b"]) == expected
+
+
+def test_a_script_that_numbers_the_classes_its_own_way_is_scored_rightly(made):
+    workspace, dataset, _, _ = made
+    recorder = ScoreRecorder(workspace, dataset, checkpoints=(1,), max_length=16, grand="off")
+    trainer = train(made, recorder, turned=True, epochs=1)
+    frame = workspace.run(recorder.run_id).scores()
+    tokenizer = trainer.processing_class
+    batch = tokenizer(dataset.examples()["text"].tolist(), padding=True, return_tensors="pt")
+    with torch.no_grad():
+        predicted = trainer.model.eval()(**batch).logits.argmax(-1)
+    assert frame["predicted"].tolist() == [["good", "bad"][code] for code in predicted]
+
+
 def test_class_order_refuses_what_does_not_fit():
     class Config:
         def __init__(self, *names: str) -> None:
@@ -129,11 +186,14 @@ def test_class_order_refuses_what_does_not_fit():
     assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2).tolist() == [0, 1]
     assert class_order(["a", "b", "c"], Config("LABEL_0", "LABEL_1"), 3).tolist() == [0, 1, 2]  # an encoder's config
     assert class_order(["a", "b"], None, 2).tolist() == [0, 1]
-    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2, ["b", "a"]).tolist() == [1, 0]
-    assert class_order(["a", "b"], Config("b", "a"), 2, ["b", "a"]).tolist() == [1, 0]
-    assert class_order(["0", "1"], Config("LABEL_0", "LABEL_1"), 2, ["neg", "pos"]).tolist() == [0, 1]
+    assert class_order(["a", "b"], Config("LABEL_0", "LABEL_1"), 2, {0: "b", 1: "a"}).tolist() == [1, 0]
+    assert class_order(["a", "b"], Config("b", "a"), 2, {0: "b", 1: "a"}).tolist() == [1, 0]
+    assert class_order(["0", "1"], Config("LABEL_0", "LABEL_1"), 2, {0: "neg", 1: "pos"}).tolist() == [0, 1]
+    assert class_order(["a", "b", "c"], None, 3, {1: "b"}).tolist() == [0, 1, 2]
+    with pytest.raises(ModelError, match="0 is 'b', not 'a'"):
+        class_order(["a", "b", "c"], None, 3, {0: "b"})
     with pytest.raises(ModelError, match="number the classes otherwise"):
-        class_order(["a", "b"], Config("a", "b"), 2, ["b", "a"])
+        class_order(["a", "b"], Config("a", "b"), 2, {0: "b", 1: "a"})
     with pytest.raises(ModelError, match="3 classes, the dataset 2"):
         class_order(["a", "b"], Config("a", "b", "c"), 3)
     with pytest.raises(ModelError, match=r"model's classes \(x, y\) are not the dataset's \(a, b\)"):
