@@ -79,6 +79,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.repositories: dict[str, Repository] = {}
         self.blobs: dict[str, bytes] = {}
         self.lines: list[str] = []
+        self.headers_seen: list[str | None] = []  # the Authorization of every request
         self.stored: list[str] = []
         self.refusals: list[Refusal] = []
         self.hold_after: int | None = None
@@ -156,6 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[0] == "lfs" and parts[-1] == "verify":
             stored = self.server.blobs.get(parts[1])
             return self._json({}) if stored is not None else self._refuse(404, "no such object")
+        self.server.headers_seen.append(self.headers.get("Authorization"))
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
         account = self.server.accounts.get(bearer)
         if bearer and account is None:

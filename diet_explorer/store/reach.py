@@ -30,8 +30,8 @@ class Reach:
     closed : tuple of Path
         Folders that stay closed although they lie below a root.
     private : bool
-        Whether addresses of private networks and of this machine may be read, and stores such as ``s3://``, which the
-        server's own credentials open.
+        Whether addresses of private networks and of this machine may be read, and what the server's own credentials
+        open: stores such as ``s3://``, private datasets of the Hub.
     """
 
     roots: tuple[Path, ...] | None = None

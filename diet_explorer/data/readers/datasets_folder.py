@@ -29,6 +29,7 @@ HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"hub:(?P<name>[^:@]+)(?::(?P<config>[^@]+))?(?:@(?P<revision>.+))?")
 _AS_READ = "Numbers may have lost leading zeros, and words such as NA are empty; give the files themselves to avoid it."
 _ON_HUB = "hf://datasets/"
+Token = bool | None  # None for this machine's own token, False for none
 OpenFolder = Callable[[Path, str | None, Sequence[str]], Source]
 _GRAMMAR = "Write hub:OWNER/NAME, hub:OWNER/NAME:CONFIG or hub:OWNER/NAME:CONFIG[SPLIT]."
 
@@ -140,8 +141,10 @@ def _check_offsets(table: pa.Table, location: str) -> None:
         ) from error
 
 
-def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> Source:
+def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder, *, with_token: bool = True) -> Source:
     """Download (or take from the cache) a dataset of the Hub, or some of its splits.
+
+    `with_token` lets this machine's own token open private datasets.
 
     `datasets` reads CSV by guesses that change values (``007`` becomes 7, ``NA`` nothing), and refuses splits with
     other columns; the files of such datasets are read by `open_folder`.
@@ -151,19 +154,22 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
         raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
 
     def read_files() -> Source:
-        source = open_folder(_downloaded(match["name"], match["revision"]), match["config"], splits)
+        source = open_folder(_downloaded(match["name"], match["revision"], token), match["config"], splits)
         source.location, source.name, source.kind = location, name, "hub"
         return source
 
     name = match["name"].split("/")[-1]
+    token = None if with_token else False
+    if not with_token:
+        _check_open(match["name"])
     try:
-        loaded = _loaded(match["name"], match["config"], match["revision"])
+        loaded = _loaded(match["name"], match["config"], match["revision"], token)
     except BadInputError:
         raise
     except Exception as error:
         if _is_unlike(error):
             return read_files()
-        raise _hub_error(match["name"], error) from error
+        raise _hub_error(match["name"], error, token) from error
     source = _source(loaded, location, name, "hub", splits)
     if not _is_of_csv(loaded):
         return source
@@ -174,14 +180,14 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder) -> S
         return source
 
 
-def _loaded(name: str, config: str | None, revision: str | None) -> Any:
+def _loaded(name: str, config: str | None, revision: str | None, token: Token) -> Any:
     """What `datasets` reads of a dataset of the Hub, never of a folder or a reader of the same name."""
     from datasets import load_dataset_builder
     from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES as READERS
 
     if name in READERS:
         raise BadInputError(f"There is no dataset {name} on the Hub.", "Give its whole name, OWNER/NAME.")
-    builder = load_dataset_builder(f"{_ON_HUB}{name}", config, revision=revision)
+    builder = load_dataset_builder(f"{_ON_HUB}{name}", config, revision=revision, token=token)
     files = builder.config.data_files or {}
     if not all(str(file).startswith(_ON_HUB) for entries in files.values() for file in entries):
         raise BadInputError(
@@ -203,15 +209,16 @@ def _is_unlike(error: Exception) -> bool:
     return bool(kinds & {"DatasetGenerationCastError", "DatasetGenerationError", "CastError"})
 
 
-def _downloaded(name: str, revision: str | None) -> Path:
+def _downloaded(name: str, revision: str | None, token: Token) -> Path:
     """The files of a dataset's repository, as a folder."""
     from huggingface_hub import snapshot_download
 
     patterns = ["README.md", *(f"*{ending}" for ending in all_endings())]
     try:
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
+        folder = snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns, token=token)
     except Exception as error:
-        raise _hub_error(name, error) from error
+        raise _hub_error(name, error, token) from error
+    return Path(folder)
 
 
 def _source(loaded: Any, location: str, name: str, kind: str, splits: Sequence[str]) -> Source:
@@ -233,7 +240,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
-def _hub_error(name: str, error: Exception) -> BadInputError:
+def _hub_error(name: str, error: Exception, token: Token) -> BadInputError:
     """Say in one line why a dataset could not be had."""
     kinds = {cls.__name__ for cls in type(error).__mro__}
     text = str(error)
@@ -243,8 +250,14 @@ def _hub_error(name: str, error: Exception) -> BadInputError:
             f"The dataset {name} of the Hub has several configurations.",
             f"Name one as hub:{name}:CONFIG{f'; there are {choices.group(0)}' if choices else ''}.",
         )
-    cause = _own_words(name) if kinds & {"ConnectionError", "DatasetNotFoundError"} else None
+    cause = _own_words(name, token) if kinds & {"ConnectionError", "DatasetNotFoundError"} else None
     status, trouble = status_of(cause or error), network_trouble(cause or error)
+    if token is False and ("GatedRepoError" in str(type(cause)) or status in (401, 403, 404)):
+        return BadInputError(
+            f"There is no dataset {name} on the Hub that everybody may read.",
+            "Check the name; or upload its files. Only the operator can let the server's own token open private ones "
+            "(DIET_EXPLORER_PRIVATE_SOURCES).",
+        )
     if status == 401 and _has_token():
         return BadInputError(
             f"The Hub does not accept the token, or there is no dataset {name}.",
@@ -282,12 +295,19 @@ def _hub_error(name: str, error: Exception) -> BadInputError:
     )
 
 
-def _own_words(name: str) -> Exception | None:
+def _check_open(name: str) -> None:
+    """BadInputError for a dataset that not everybody may read, though it be in the cache of somebody who may."""
+    trouble = _own_words(name, False)
+    if trouble is not None:
+        raise _hub_error(name, trouble, False)
+
+
+def _own_words(name: str, token: Token) -> Exception | None:
     """What the Hub or the network says of a dataset, which `datasets` keeps to itself."""
     from huggingface_hub import HfApi
 
     try:
-        HfApi().dataset_info(name, timeout=10)
+        HfApi(token=token).dataset_info(name, timeout=10)
     except Exception as error:  # noqa: BLE001  handed on
         return error
     return None

@@ -70,7 +70,8 @@ def open_source(
     place = from_hub_page(cleaned(text))
     if place.startswith(HUB_PREFIX):
         options.check("a dataset of the Hub")
-        return _called(place, open_hub(*selection(place), partial(_open_existing, options=options)))
+        open_folder = partial(_open_existing, options=options)
+        return _called(place, open_hub(*selection(place), open_folder, with_token=reach.private))
     try:
         if place == STDIN:
             return _open_file(from_stdin(reach), options)

@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from tests.loopback_hub import loopback_hub
+from tests.loopback_hub import TOKEN, loopback_hub
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
-import json, sys
+import json, os, sys
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.files import Files
+from diet_explorer.store.reach import EVERYWHERE, Reach
 
 results = []
 for location in sys.argv[2:]:
     try:
-        source = open_source(location)
+        source = open_source(location, reach=Reach((), private=False) if os.environ.get("SHARED") else EVERYWHERE)
         split = next((column for column in source.columns() if column.startswith("split")), None)
         mapping = ColumnMapping(text="text", label="label", split=split)
         manifest = import_examples(source, mapping, Files(sys.argv[1]))
@@ -181,3 +182,17 @@ def test_no_hub(tmp_path: Path, environment: dict[str, str]) -> None:
     reason = "HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set" if environment else "the connection is refused"
     assert message == f"The Hub cannot be reached to load the dataset someone/parquet: {reason}."
     assert remedy.endswith("Or give a file or a folder on this machine.")
+
+
+def test_the_servers_token_opens_nothing_for_people_of_a_shared_app(tmp_path: Path) -> None:
+    with loopback_hub() as server:
+        server.create("ann/secret", {"train.csv": b"text,label\none,x\ntwo,y\n"}, private=True)
+        server.create("ann/open", {"train.csv": b"text,label\none,x\ntwo,y\n"})
+        (own,) = import_from(server.url, tmp_path, "hub:ann/secret", HF_TOKEN=TOKEN)
+        server.headers_seen.clear()
+        shared = import_from(server.url, tmp_path, "hub:ann/secret", "hub:ann/open", HF_TOKEN=TOKEN, SHARED="1")
+        assert server.headers_seen and not any(server.headers_seen)
+    assert own["manifest"]["rows"] == shared[1]["manifest"]["rows"] == 2
+    kind, message, remedy = shared[0]["error"]
+    assert (kind, message) == ("BadInputError", "There is no dataset ann/secret on the Hub that everybody may read.")
+    assert "DIET_EXPLORER_PRIVATE_SOURCES" in remedy
