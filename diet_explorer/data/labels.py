@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,9 @@ def read_labels(given: Sequence[str], skipped: Collection[str], *, has_lists: bo
     lists = [parse_list(label) for label in given]
     if not has_lists and not all(entries is not None for entries in lists):
         lists = [None] * len(given)
+    vectors = _vectors(given) if any(map(_is_list, lists)) else None
+    if vectors is not None:
+        lists = [[str(position) for position, value in enumerate(vector) if value] for vector in vectors]
     texts: list[str] = []
     reasons: list[Reason | None] = []
     for label, entries in zip(given, lists, strict=True):
@@ -69,6 +73,8 @@ def read_labels(given: Sequence[str], skipped: Collection[str], *, has_lists: bo
         if reasons[position] is None and any(_is_same(text, label) for label in skipped):
             reasons[position] = Reason.SKIPPED_LABEL
     read_as = ["Labels are lists; those of one label were unpacked."] if any(map(_is_list, lists)) else []
+    if vectors is not None:
+        read_as = ["Labels are lists of 0 and 1 (one-hot): the class is the place of the 1, counted from 0."]
     usable = {text for text, reason in zip(texts, reasons, strict=True) if reason is None}
     merged, doubts = _merge_numbers(usable)
     texts = [merged.get(text, text) if reason is None else "" for text, reason in zip(texts, reasons, strict=True)]
@@ -102,6 +108,17 @@ def parse_list(label: str) -> list[str] | None:
     if not isinstance(entries, list) or any(isinstance(entry, list | dict | set | tuple) for entry in entries):
         return None
     return list(dict.fromkeys(_written(entry) for entry in entries if entry is not None and _written(entry)))
+
+
+def _vectors(given: Sequence[str]) -> list[list[float]] | None:
+    """The labels as vectors of 0 and 1 with a place for each class; None where they are anything else."""
+    vectors = [_literal(label) for label in given]
+    width = len(vectors[0]) if vectors and isinstance(vectors[0], list) else 0
+    if width < 2 or not all(isinstance(vector, list) and len(vector) == width for vector in vectors):
+        return None
+    if not all(isinstance(value, int | float) and value in (0, 1) for vector in vectors for value in vector):  # type: ignore[attr-defined]
+        return None
+    return vectors  # type: ignore[return-value]
 
 
 def is_object(label: str) -> bool:
@@ -138,10 +155,10 @@ def find_joined(classes: Iterable[str]) -> list[str]:
 
 def same_numbers(classes: Iterable[str]) -> list[list[str]]:
     """Groups of class names that are the same number, such as 1 and 1.0."""
-    groups: dict[float, list[str]] = defaultdict(list)
+    groups: dict[Decimal, list[str]] = defaultdict(list)
     for name in classes:
         if re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
-            groups[float(name)].append(name)
+            groups[Decimal(name)].append(name)
     return [names for names in groups.values() if len(names) > 1]
 
 
@@ -178,7 +195,7 @@ def _is_whole(name: str) -> bool:
 def _is_same(text: str, label: str) -> bool:
     label = label.strip()
     both_numbers = _NUMBER.fullmatch(text) and _NUMBER.fullmatch(label)
-    return text == label or bool(both_numbers and float(text) == float(label))
+    return text == label or bool(both_numbers and Decimal(text) == Decimal(label))
 
 
 def _all_texts(given: Sequence[str], lists: Sequence[list[str] | None]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,3 +164,31 @@ def test_what_an_annotator_rejected_is_told(
     about = [notice.message for notice in notices if repr(column) in notice.message]
     start = f"The column {column!r} says of rows with a label: "
     assert about == ([] if said is None else [f"{start}{said}; they are taken like all others."])
+
+
+def test_numbers_beyond_those_of_a_float_are_told_apart(importer: Importer) -> None:
+    labels = ["9007199254740992", "9007199254740993", "7"]
+    report = report_of(importer, labels, replace(MAPPING, skip_labels=(labels[0],)))
+    assert report.classes == {"7": {"train": 10}, labels[1]: {"train": 10}}
+    assert not [notice for notice in report_of(importer, labels).warnings if "same number" in notice.message]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "aside", "is_one_hot"),
+    [
+        ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], {"0": 10, "1": 10, "2": 10}, {}, True),
+        ([[0, 1], [1, 0], [1, 1], [0, 0]], {"0": 10, "1": 10}, {"empty label": 10, "several labels": 10}, True),
+        ([[1.0, 0.0], [False, True]], {"0": 10, "1": 10}, {}, True),
+        ([[0], [1]], {"0": 10, "1": 10}, {}, False),
+        ([[0], [1], [0, 1]], {"0": 10, "1": 10}, {"several labels": 10}, False),
+        ([[2, 2], [1, 1], [1, 2]], {"1": 10, "2": 10}, {"several labels": 10}, False),
+    ],
+)
+def test_one_hot_labels_are_the_places_of_their_ones(
+    importer: Importer, labels: list[list[float]], classes: dict[str, int], aside: dict[str, int], is_one_hot: bool
+) -> None:
+    rows = [json.dumps({"text": f"a text {n}", "label": label}) for n, label in enumerate(labels * 10)]
+    report = validate(importer.open("t.jsonl", "\n".join(rows)), MAPPING)
+    assert {name: counts["train"] for name, counts in report.classes.items()} == classes
+    assert report.set_aside == aside
+    assert any("one-hot" in sentence for sentence in report.read_as) == is_one_hot

@@ -92,7 +92,7 @@ def _column_names(
         return list(options.column_names)
     if not named:
         return [f"column {number}" for number in range(1, number + 1)]
-    names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
+    names = [cell.strip("\ufeff \t\r\n") or f"column {number}" for number, cell in enumerate(cells, 1)]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ReadingError(

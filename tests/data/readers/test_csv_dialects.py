@@ -179,3 +179,8 @@ def test_a_byte_order_mark_that_begins_a_text_stays(tmp_path, ending, delimiter)
     path.write_text(f"text{delimiter}label\n\ufeffone{delimiter}a\ntwo{delimiter}b\n", encoding="utf-8")
     rows = [row for table, _ in open_source(str(path)).batches() for row in table.to_pylist()]
     assert rows == [{"text": "\ufeffone", "label": "a"}, {"text": "two", "label": "b"}]
+
+
+def test_a_second_byte_order_mark_is_no_part_of_a_name(importer: Importer) -> None:
+    rows = "\n".join(f"{LONG} {n},{n % 2}" for n in range(20))
+    assert importer.open("t.csv", f"\ufeff\ufefftext,label\n{rows}").columns() == ["text", "label"]
