@@ -1,0 +1,176 @@
+"""What the benchmark of the papers' claims found so far: tables in Markdown and a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from diet_explorer.pruning.proof import Interval
+from tests.benchmarks.proof_claims import (
+    AIM,
+    ALL_LABELS,
+    CHECKPOINTS,
+    DROPPED,
+    SKEWED,
+    STAGES,
+    Claim,
+    interval,
+    name_of,
+    values_of,
+)
+
+TOP_SHARE = 10
+
+
+def report(results: pd.DataFrame) -> str:
+    """Tables of all claims, of the classes among the highest scores, and of the mean accuracies."""
+    headline, *rest = STAGES
+    others = [claim for stage in rest for claim in stage]
+    return "\n".join(
+        [
+            f"Headline claims, {100 * headline[0].level:.2f} % intervals each:",
+            "",
+            *claims_table(results, headline),
+            "",
+            f"All others, {100 * others[0].level:.3f} % intervals each:",
+            "",
+            *claims_table(results, others),
+            "",
+            f"4. Share of the larger class among the {TOP_SHARE} % with the highest EL2N, per cent:",
+            "",
+            *skew_table(results),
+            "",
+            *accuracy_table(results),
+        ]
+    )
+
+
+def claims_table(results: pd.DataFrame, claims: list[Claim]) -> list[str]:
+    """One line per claim that has two seeds or more."""
+    lines = [
+        "| claim | training labels | equal | difference, points | seeds | |",
+        "|---|---|---|---:|---:|---|",
+    ]
+    for claim in claims:
+        found = interval(values_of(results, claim), claim.level)
+        if found.seeds > 1:
+            budget = claim.first.budget
+            cells = (f"{claim.number}. {claim.words}", claim.first.labels, budget, points(found), found.seeds)
+            lines.append(f"| {' | '.join(map(str, cells))} | {verdict(found, claim.sign)} |")
+    return lines
+
+
+def points(found: Interval) -> str:
+    """Mean and interval in points of accuracy."""
+    return f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+
+
+def verdict(found: Interval, sign: int) -> str:
+    """What the interval decides: a direction, that there is less than half a point, or nothing."""
+    if not found.holds_zero:
+        if sign:
+            return "**as the papers report**" if np.sign(found.mean) == sign else "**the other way round**"
+        return "**better**" if found.mean > 0 else "**worse**"
+    if found.low >= -AIM and found.high <= AIM:
+        return "less than half a point"
+    return "undecided"
+
+
+def skew_table(results: pd.DataFrame) -> list[str]:
+    """The share at every checkpoint, with 95 % intervals corrected for as many as are in the table."""
+    lines = [
+        f"| training labels | seeds | {' | '.join(f'after {point:g} epochs' for point in CHECKPOINTS)} |",
+        f"|---|---:|{'---:|' * len(CHECKPOINTS)}",
+    ]
+    level = 1 - 0.05 / (len(CHECKPOINTS) * len(ALL_LABELS))
+    rows = results[results["measure"] == "larger class"]
+    for labels in ALL_LABELS:
+        own = rows[rows["labels"] == labels]
+        found = [interval(own[own["variant"] == name_of(policy)]["value"].tolist(), level) for policy in SKEWED]
+        if found[0].seeds > 1:
+            cells = [f"{100 * entry.mean:.1f} [{100 * entry.low:.1f}, {100 * entry.high:.1f}]" for entry in found]
+            lines.append(f"| {labels} | {found[0].seeds} | {' | '.join(cells)} |")
+    return lines
+
+
+def accuracy_table(results: pd.DataFrame) -> list[str]:
+    """Mean accuracy of every variant, per cent, over the seeds that it has."""
+    rows = results[results["measure"] == "accuracy"]
+    lines = [
+        "| training labels | equal | variant | training texts | seeds | accuracy, % |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    for (labels, budget, variant), own in rows.groupby(["labels", "budget", "variant"], sort=False):
+        mean, examples = 100 * own["value"].mean(), own["examples"].iloc[0]
+        lines.append(f"| {labels} | {budget} | {variant} | {examples:,} | {len(own)} | {mean:.2f} |")
+    return lines
+
+
+def draw(results: pd.DataFrame, target: Path) -> None:
+    """Left: hardest 70 % against random, by when they were scored. Right: full data without the hardest few."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    from tests.benchmarks.figure import save_png
+
+    titles = ("Keep the hardest 70 %, against random 70 %", "Drop the hardest few per cent, against full data")
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.09)
+    colours = dict(zip(ALL_LABELS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=True))
+    symbols = dict(zip(ALL_LABELS, ("circle", "x", "square", "diamond"), strict=True))
+    shown: set[str] = set()
+    for column, lines in ((1, against_random(results)), (2, against_full(results))):
+        for labels, own in lines.groupby("labels", sort=False):
+            figure.add_trace(
+                go.Scatter(
+                    x=own["x"],
+                    y=own["mean"],
+                    error_y={"array": own["high"] - own["mean"], "arrayminus": own["mean"] - own["low"]},
+                    name=labels,
+                    legendgroup=labels,
+                    showlegend=labels not in shown,
+                    mode="lines+markers",
+                    marker={"color": colours[labels], "symbol": symbols[labels], "size": 9},
+                    line={"color": colours[labels], "width": 1.5},
+                ),
+                row=1,
+                col=column,
+            )
+            shown.add(labels)
+        figure.add_hline(y=0, line={"color": "#444", "dash": "dash", "width": 1}, row=1, col=column)
+    figure.update_xaxes(title="scored after so many epochs", type="log", tickvals=list(CHECKPOINTS), row=1, col=1)
+    figure.update_xaxes(title="dropped, % of the training texts", tickvals=[0, *DROPPED], row=1, col=2)
+    figure.update_yaxes(title="difference in accuracy, points", row=1, col=1)
+    figure.update_layout(template="plotly_white", font={"family": "DejaVu Sans, sans-serif", "size": 13})
+    figure.update_layout(margin={"l": 10, "r": 10, "t": 40, "b": 90}, legend={"orientation": "h", "y": -0.25})
+    save_png(figure, target, {"width": 900, "height": 400})
+
+
+def against_random(results: pd.DataFrame) -> pd.DataFrame:
+    """Points of the left part: 70 % kept, in as many steps as full data takes."""
+    return curve(results, [claim for claim in _ALL if claim.number == "1" and claim.second.name == "random 70"])
+
+
+def against_full(results: pd.DataFrame) -> pd.DataFrame:
+    """Points of the right part, in as many steps as full data takes."""
+    found = curve(results, [claim for claim in _ALL if claim.number == "2"])
+    origins = [
+        {"labels": labels, "x": 0.0, "mean": 0.0, "low": 0.0, "high": 0.0} for labels in found["labels"].unique()
+    ]
+    return pd.concat([pd.DataFrame(origins), found]) if origins else found
+
+
+def curve(results: pd.DataFrame, claims: list[Claim]) -> pd.DataFrame:
+    """Columns ``labels, x, mean, low, high`` in points, sorted; x is the checkpoint, or the share that is dropped."""
+    lines = []
+    for claim in claims:
+        found, policy = interval(values_of(results, claim), claim.level), claim.first.policy
+        if claim.first.budget == "steps" and found.seeds > 1 and policy is not None:
+            x = policy.drop_hardest or policy.checkpoint
+            bounds = {name: 100 * getattr(found, name) for name in ("mean", "low", "high")}
+            lines.append({"labels": claim.first.labels, "x": x, **bounds})
+    return pd.DataFrame(lines, columns=["labels", "x", "mean", "low", "high"]).sort_values(["labels", "x"])
+
+
+_ALL = [claim for stage in STAGES for claim in stage]

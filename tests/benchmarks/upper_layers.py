@@ -1,0 +1,93 @@
+"""A model of which only the upper layers are trained, at a fraction of the cost: a benchmark's economy.
+
+The lower layers stay as they are pre-trained, so what they say of each token is computed once; the last layer forms
+only the first position, the one that the classifier reads. Weights, loss and gradients of the upper layers are those of
+the whole model with its lower layers frozen (and without dropout there); `tests/test_upper_layers.py` compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers.models.bert.modeling_bert import BertSelfAttention
+
+from diet_explorer.scoring.gradients.pooled_position import first_position
+from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
+from diet_explorer.training.encoding import EncodedExamples
+
+ROWS, TOKENS = 64, 8_192
+
+
+def lower_outputs(model: Any, encoded: EncodedExamples, collator: PaddingCollator, layers: int) -> NDArray[np.float32]:
+    """What the lower layers of a BERT say of every token, all but the last `layers`; one more row of zeros: padding."""
+    table = np.zeros((int(encoded.offsets[-1]) + 1, model.config.hidden_size), dtype=np.float32)
+    upper = model.bert.encoder.layer[len(model.bert.encoder.layer) - layers]
+    seen: list[Tensor] = []
+    hook = upper.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    model.eval()
+    with torch.no_grad():
+        for rows in length_sorted_batches(encoded.lengths, ROWS, TOKENS):
+            seen.clear()
+            model(**collator([encoded.tokens(int(row)) for row in rows]))
+            for row, hidden in zip(rows, seen[0].numpy(), strict=True):
+                start, stop = encoded.offsets[row], encoded.offsets[row + 1]
+                table[start:stop] = hidden[: stop - start]
+    hook.remove()
+    return table
+
+
+def by_place(encoded: EncodedExamples) -> EncodedExamples:
+    """The examples with each token's place in `lower_outputs`'s table as its id."""
+    return replace(encoded, columns={"input_ids": np.arange(encoded.offsets[-1], dtype=np.int32)})
+
+
+def keep_upper_layers(model: Any, table: Tensor, layers: int) -> Any:
+    """The same model, in place, reading places of the table instead of words and having its last layers only."""
+    model.bert.embeddings = _Table(table)
+    model.bert.encoder.layer = model.bert.encoder.layer[-layers:]
+    attention = model.bert.encoder.layer[-1].attention
+    attention.self = _FirstQuery.of(attention.self)
+    attention.output.register_forward_pre_hook(first_position)
+    return model
+
+
+class _Table(nn.Module):
+    """Looks tokens up; nothing of it is trained."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, input_ids: Tensor, **unused: object) -> Tensor:
+        return self.table[input_ids]  # type: ignore[no-any-return,index]
+
+
+class _FirstQuery(BertSelfAttention):
+    """Attention of the first position alone."""
+
+    @classmethod
+    def of(cls, attention: BertSelfAttention) -> _FirstQuery:
+        made = cls(attention.config)
+        made.query, made.key, made.value = attention.query, attention.key, attention.value
+        return made
+
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, **unused: object
+    ) -> tuple[Tensor, None]:
+        heads = (len(hidden_states), -1, self.num_attention_heads, self.attention_head_size)
+        query = self.query(hidden_states[:, :1]).view(heads).transpose(1, 2)
+        key, value = (part(hidden_states).view(heads).transpose(1, 2) for part in (self.key, self.value))
+        output = nn.functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            None if attention_mask is None else attention_mask[:, :, :1],
+            self.dropout.p if self.training else 0.0,
+            scale=self.scaling,
+        )
+        return output.transpose(1, 2).flatten(2), None
