@@ -19,7 +19,7 @@ Budget = Literal["steps", "epochs"]
 AIM = 0.005
 """Half of an interval's width at which no more seeds are drawn: half a point of accuracy."""
 CONFIDENCE = 0.95
-CHECKPOINTS: dict[float, GradientMode] = {0.1: "head", 0.5: "head", 1.0: "all", 2.0: "head"}
+CHECKPOINTS: dict[float, GradientMode] = {0.1: "off", 0.5: "off", 1.0: "all", 2.0: "off"}
 DROPPED = (1, 2, 5, 10, 20)
 ALL_LABELS: tuple[Labels, ...] = ("published", "flipped 20 %", "clean", "flipped 10 %")
 

@@ -74,20 +74,37 @@ class _FirstQuery(BertSelfAttention):
     def of(cls, attention: BertSelfAttention) -> _FirstQuery:
         made = cls(attention.config)
         made.query, made.key, made.value = attention.query, attention.key, attention.value
-        return made
+        return made.train(attention.training)
 
     def forward(
         self, hidden_states: Tensor, attention_mask: Tensor | None = None, **unused: object
     ) -> tuple[Tensor, None]:
-        heads = (len(hidden_states), -1, self.num_attention_heads, self.attention_head_size)
-        query = self.query(hidden_states[:, :1]).view(heads).transpose(1, 2)
-        key, value = (part(hidden_states).view(heads).transpose(1, 2) for part in (self.key, self.value))
-        output = nn.functional.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            None if attention_mask is None else attention_mask[:, :, :1],
-            self.dropout.p if self.training else 0.0,
-            scale=self.scaling,
-        )
-        return output.transpose(1, 2).flatten(2), None
+        """Scores by ``q · (W x) = (Wᵀ q) · x``, so that no key and no value is formed; a key's bias changes nothing.
+
+        Where per-example gradients are taken, they are formed after all: the norms watch the layers key and value.
+        """
+        size, _, width = hidden_states.shape
+        heads = self.num_attention_heads
+        query = self.query(hidden_states[:, :1]).view(size, heads, -1)
+        watched = torch.is_grad_enabled() and not self.training
+        if watched:
+            keys, values = (
+                part(hidden_states).view(size, -1, heads, width // heads) for part in (self.key, self.value)
+            )
+            scores = torch.einsum("bhe,bthe->bht", query, keys)
+        else:
+            keys, values = (part.weight.view(heads, -1, width) for part in (self.key, self.value))
+            scores = torch.bmm(torch.einsum("bhe,hed->bhd", query, keys), hidden_states.transpose(1, 2))
+        if attention_mask is not None:
+            seen = attention_mask[:, :, 0]
+            scores = (
+                scores.masked_fill(~seen, torch.finfo(scores.dtype).min) if seen.dtype == torch.bool else scores + seen
+            )
+        weights = self.dropout(torch.softmax(scores * self.scaling, -1))
+        if watched:
+            output = torch.einsum("bht,bthe->bhe", weights, values)
+        else:
+            summed = torch.bmm(weights, hidden_states)
+            output = torch.einsum("bhd,hed->bhe", summed, values)
+            output = output + weights.sum(-1, keepdim=True) * self.value.bias.view(heads, -1)
+        return output.reshape(size, 1, width), None
