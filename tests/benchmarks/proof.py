@@ -51,7 +51,7 @@ ACCURACY, SKEW = "accuracy", "larger class"
 def main() -> None:
     parser = argparse.ArgumentParser()
     add_options(parser)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=10, help="at least, for every claim")
     parser.add_argument("--most-seeds", type=int, default=40, help="at most, for headline claims that stay undecided")
     parser.add_argument("--threads", type=int, help="of the processor, by default all")
