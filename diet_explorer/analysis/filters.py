@@ -129,6 +129,47 @@ class LengthRange:
         return f"{' and '.join(filter(None, (least, most))) or 'any number of'} characters"
 
 
+@dataclass(frozen=True)
+class ShareRange:
+    """Keep examples of whose people this share says another label than they have; None leaves an end open. In a link:
+    ``low:high``, from 0 to 1."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_finite(self.low, self.high)
+        if not all(end is None or 0 <= end <= 1 for end in (self.low, self.high)):
+            raise BadInputError(
+                f"The filter's disagreement={self.to_text()!r} is no range of shares.",
+                "Give numbers from 0 to 1, such as 0.25: for a quarter and more, or remove it.",
+            )
+
+    def to_text(self) -> str:
+        return ":".join("" if end is None else repr(float(end)) for end in (self.low, self.high))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        low, colon, high = text.partition(":")
+        try:
+            if not colon:
+                raise ValueError
+            return cls(*(float(end) if end.strip() else None for end in (low, high)))
+        except ValueError:
+            raise BadInputError(
+                f"The filter's disagreement={text!r} is not of the form low:high.",
+                "Give numbers from 0 to 1, such as 0.25: for a quarter and more, or remove it.",
+            ) from None
+
+    def describe(self) -> str:
+        if self == EVERYBODY_AGREES:
+            return "all annotators agree"
+        if self == SOMEBODY_DISAGREES:
+            return "some annotators disagree"
+        low, high = (None if end is None else f"{100 * end:.3g} %" for end in (self.low, self.high))
+        return _describe_range("annotators who disagree", low, high)
+
+
 def _in_score_ranges(columns: RankingColumns, ranges: Sequence[ScoreRange]) -> Mask:
     masks = [scores_between(columns.score(entry.name), entry.low, entry.high) for entry in ranges]
     return np.asarray(np.logical_and.reduce(masks))
@@ -174,6 +215,8 @@ class ExampleFilter:
     region : Region or None
         Examples inside a polygon on a map.
     length : LengthRange or None
+    disagreement : ShareRange or None
+        How many of the people whose labels the source has say another label than the example's.
     """
 
     labels: tuple[str, ...] = several(
@@ -276,6 +319,13 @@ class ExampleFilter:
         metavar="LOW:HIGH",
         kind=LengthRange,
     )
+    disagreement: ShareRange | None = one(
+        "disagreement",
+        "Only this share, 0 to 1, of the people in the source who say another label; an end may be left out.",
+        lambda columns, share: between(columns.disagreement(), share.low, share.high),
+        metavar="LOW:HIGH",
+        kind=ShareRange,
+    )
 
     def __post_init__(self) -> None:
         for _, entry, value in self._asked():
@@ -357,3 +407,8 @@ def _describe_range(title: str, low: str | None, high: str | None) -> str:
     if low is None:
         return f"{title} ≤ {high}"
     return f"{title} {low} to {high}"
+
+
+EVERYBODY_AGREES = ShareRange(0.0, 0.0)
+SOMEBODY_DISAGREES = ShareRange(0.001)
+"""One of a thousand people is somebody."""

@@ -205,6 +205,16 @@ class RankingColumns:
         """Characters of each example, both texts of a pair together."""
         return self._here(self.dataset.lengths())
 
+    def disagreement(self) -> NDArray[np.float64]:
+        """The share of each example's people who say another label than it has; NaN where nobody gave one."""
+        shares = self.dataset.disagreement()
+        if shares is None:
+            raise NotFoundError(
+                "The dataset has one label per example, so that no annotators disagree.",
+                "Filter by it where labels by several people were imported.",
+            )
+        return self._here(shares)
+
     def map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Where each example lies on a map."""
         if name == "data":

@@ -13,7 +13,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
 from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.analysis.region import Box
-from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.manifest import DISAGREEMENT, DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
@@ -70,14 +70,16 @@ class Ranking:
         Returns
         -------
         pandas.DataFrame
-            ``rank, row, id, text, [text_pair,] label, predicted, split, [trajectory,] decided, flagged``, then each
-            score and its ``_std``; label and predicted are class names, trajectory and decided are words. `rank` counts
+            ``rank, row, id, text, [text_pair,] label, predicted, split, [trajectory,] decided, flagged``,
+            ``disagreement`` where the source has several people's labels, then each score and its ``_std``; label and
+            predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
         positions = self._positions(by, where, offset, limit)
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
+        names += [DISAGREEMENT] if self._manifest.mapping.annotators else []
         frame = self.details(positions, [*names, *scores])
         frame.insert(0, "rank", self.columns.ranks(by)[positions])
         return frame
@@ -210,6 +212,8 @@ class Ranking:
                 values[name] = np.array(DECISION_STATES, dtype=object)[states[positions]]
             elif name == "flagged" and flagged is not None:
                 values[name] = flagged[positions]
+            elif name == DISAGREEMENT:
+                values[name] = self.columns.disagreement()[positions]
             elif texts is not None and name in texts.column_names:
                 values[name] = texts[name].to_pandas()
             else:

@@ -25,6 +25,19 @@ _Text = str | None
 _FLAGS: dict[str, tuple[Any, Any]] = {
     "text": (_Text, typer.Option("--text", metavar="COLUMN", help="Column of the text.")),
     "label": (_Text, typer.Option("--label", metavar="COLUMN", help="Column of the label.")),
+    "annotators": (
+        _Text,
+        typer.Option(
+            "--annotators",
+            metavar="COLUMN,COLUMN,…",
+            help="Columns of several people's labels, or one that holds lists of them: the label is what most of them "
+            "say, in a tie the one that comes first in this order. With --label they only say how far people disagree.",
+        ),
+    ),
+    "skip_ties": (
+        bool | None,
+        typer.Option("--skip-ties", help="Leave rows out on which the annotators are tied."),
+    ),
     "text_pair": (_Text, typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text.")),
     "id": (_Text, typer.Option("--id", metavar="COLUMN", help="Column of the id. Default: the row's number.")),
     "split": (_Text, typer.Option("--split", metavar="COLUMN", help="Column of the split, such as train.")),
@@ -61,6 +74,8 @@ class SourceFlags:
 
     text: str | None = None
     label: str | None = None
+    annotators: str | None = None
+    skip_ties: bool | None = None
     text_pair: str | None = None
     id: str | None = None
     split: str | None = None
@@ -78,8 +93,12 @@ class SourceFlags:
 
     def reading(self) -> ReadingOptions:
         """Those for the reading."""
-        names = None if self.column_names is None else tuple(next(csv.reader([self.column_names]), []))
+        names = None if self.column_names is None else _listed(self.column_names)
         return ReadingOptions(self.encoding, self.delimiter, self.header, names, self.sheet)
+
+    def people(self) -> tuple[str, ...]:
+        """Columns of several people's labels."""
+        return () if self.annotators is None else _listed(self.annotators)
 
 
 def with_source_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -118,11 +137,13 @@ def import_file(
     from diet_explorer.data.readers.opening import open_source
 
     source = open_source(location, flags.reading())
-    if flags.text is None or flags.label is None:
-        needed = (("--text", flags.text), ("--label", flags.label))
-        missing = " and ".join(flag for flag, value in needed if value is None)
+    people = flags.people()
+    if flags.text is None or not (flags.label or people):
+        needed = (("--text", flags.text), ("--label", flags.label or people))
+        missing = " and ".join(flag for flag, value in needed if not value)
         columns = ", ".join(source.columns())
-        raise BadInputError(f"Importing {source.location} needs {missing}.", f"Its columns are: {columns}.")
+        several = "" if flags.label or people else " Several people's labels are named with --annotators."
+        raise BadInputError(f"Importing {source.location} needs {missing}.", f"Its columns are: {columns}.{several}")
     line = out.LiveLine()
     try:
         dataset = workspace.import_dataset(
@@ -133,6 +154,8 @@ def import_file(
             id=flags.id,
             split=flags.split,
             skip_labels=flags.skip_label or (),
+            annotators=people,
+            skip_ties=bool(flags.skip_ties),
             name=name,
             progress=lambda share, what: line.show(f"{what} {share:.0%}", what),
         )
@@ -140,6 +163,11 @@ def import_file(
         line.close()
     _note_report(dataset.report)
     return dataset
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    """Names with commas between them; one that has a comma stands in double quotes."""
+    return tuple(next(csv.reader([names], skipinitialspace=True), []))
 
 
 def _note_report(report: ValidationReport) -> None:

@@ -34,6 +34,7 @@ _FLAGS_OF_SETTINGS = {
     "header": "options --header and --no-header",
     "column_names": "option --column-names",
     "skip_labels": "option --skip-label",
+    "skip_ties": "option --skip-ties",
     "sheet": "option --sheet",
     "split": "option --split",
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -27,29 +28,67 @@ class ColumnMapping:
     """
 
     text: str
-    label: str
+    label: str | None  # None where the label is what most of the `annotators` say
     text_pair: str | None = None
     id: str | None = None  # without one, rows get ids of the form row-0000001
     split: str | None = None  # says which rows train and which test; without one, every row trains
     skip_labels: tuple[str, ...] = ()  # labels that are none: rows with them are set aside
+    # Columns of several people's labels, whom to believe first; a single one holds a list of them per row. They stay
+    # further columns.
+    annotators: tuple[str, ...] = ()
+    skip_ties: bool = False  # set rows aside on which these people are tied, instead of believing the first
 
-    def renamed(self, columns: Mapping[str, str]) -> ColumnMapping:
-        """The same roles with other columns."""
-        return ColumnMapping(**columns, skip_labels=self.skip_labels)
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that the label comes from."""
+        return self.annotators if self.label is None else (self.label,)
+
+    @property
+    def label_title(self) -> str:
+        """What the label comes from, as the beginning of a sentence."""
+        if self.label is None:
+            return f"The majority of {' and '.join(map(repr, self.annotators))}"
+        return f"Column {self.label!r}"
+
+    def renamed(self, names: Mapping[str, str]) -> ColumnMapping:
+        """The same roles with other names of the columns."""
+        roles: dict[str, Any] = {role: names[column] for role, column in self.roles()}
+        return replace(self, **roles, annotators=tuple(names[column] for column in self.annotators))
 
     def roles(self) -> Iterator[tuple[str, str]]:
-        """Yield ``(role, column)`` for every mapped role, in a fixed order."""
+        """Yield ``(role, column)`` for every mapped role, in a fixed order; people's columns have none."""
         for role in ("text", "text_pair", "label", "id", "split"):
             column = getattr(self, role)
             if column is not None:
                 yield role, column
 
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """Yield what each named column is for, and its name."""
+        yield from self.roles()
+        for column in self.annotators:
+            yield "annotators", column
+
     def check(self, columns: Sequence[str]) -> None:
-        """Raise BadInputError if a mapped column is not among the source's, or has two roles."""
+        """Raise BadInputError if nothing gives the label, or a column is not among the source's or has two roles."""
+        if self.label is None and not self.annotators:
+            raise BadInputError(
+                "No column of the label is named.",
+                "Name the column of the label, or the columns of several people's labels.",
+            )
+        if self.skip_ties and (self.label is not None or not self.annotators):
+            raise BadInputError(
+                "There are no ties to leave out: "
+                + (f"the label is column {self.label!r}." if self.label else "no column of people's labels is named."),
+                "Leave ties in, or import the label as the majority of several people's.",
+            )
         seen: dict[str, str] = {}
-        for role, column in self.roles():
+        for role, column in self.columns():
             if column not in columns:
                 raise _missing_column(role, column, columns)
+            if seen.get(column) == role == "annotators":
+                raise BadInputError(
+                    f"Column {column!r} is named twice among those of people's labels.", "Name each of them once."
+                )
             if column in seen:
                 raise BadInputError(
                     f"Column {column!r} is mapped to both {seen[column]} and {role}.",

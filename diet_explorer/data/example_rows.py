@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.manifest import DISAGREEMENT, METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
@@ -31,6 +31,7 @@ class ExampleRows:
         self._manifest = manifest
         self._columns = ["id", "text", *(["text_pair"] if manifest.mapping.text_pair else [])]
         self._ordered = [METADATA_PREFIX + entry["name"] for entry in manifest.columns if _has_order(entry)]
+        self._shares = [DISAGREEMENT] if manifest.mapping.annotators else []
         self._path = Layout(files).dataset(manifest.id).rows
 
     def make(self) -> None:
@@ -39,7 +40,7 @@ class ExampleRows:
             with self._files.open_read(Layout(self._files).dataset(self._manifest.id).examples) as stream:
                 reader = pq.ParquetFile(stream)
                 fields = [(name, pa.string()) for name in self._columns] + [(_LENGTH, pa.int32())]
-                ordered = [reader.schema_arrow.field(name) for name in self._ordered]
+                ordered = [reader.schema_arrow.field(name) for name in (*self._ordered, *self._shares)]
                 schema = pa.schema([*fields, *ordered]).remove_metadata()
                 write_arrow(self._files, self._path, schema, self._examples(reader, schema))
 
@@ -77,6 +78,14 @@ class ExampleRows:
         parts = [batch[_LENGTH].to_numpy() for batch in self._batches()]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
+    def disagreement(self) -> NDArray[np.float64] | None:
+        """The share of each example's people who say another label than it has, NaN where nobody gave one; None where
+        the source has no labels of several people."""
+        if not self._shares:
+            return None
+        parts = [batch[DISAGREEMENT].to_numpy(zero_copy_only=False) for batch in self._batches()]
+        return np.concatenate(parts) if parts else np.empty(0)
+
     def ordered(self, column: str) -> pa.ChunkedArray:
         """A further column of numbers or times, in its own type; KeyError where it holds none."""
         name = METADATA_PREFIX + column
@@ -89,9 +98,10 @@ class ExampleRows:
         return read_arrow(self._files, self._path)
 
     def _examples(self, reader: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for batch in reader.iter_batches(BATCH_ROWS, columns=[*self._columns, *self._ordered]):
+        further = (*self._ordered, *self._shares)
+        for batch in reader.iter_batches(BATCH_ROWS, columns=[*self._columns, *further]):
             length = sum(pc.utf8_length(batch[name]).to_numpy() for name in self._columns[1:])
-            texts, ordered = ([batch[name] for name in names] for names in (self._columns, self._ordered))
+            texts, ordered = ([batch[name] for name in names] for names in (self._columns, further))
             yield pa.record_batch([*texts, pa.array(length, pa.int32()), *ordered], schema=schema)
 
 

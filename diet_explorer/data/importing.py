@@ -7,7 +7,9 @@ import re
 import shutil
 import tempfile
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ import pyarrow.parquet as pq
 from diet_explorer.data.column_types import as_strings, parse_column, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_order import write_example_order
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.manifest import DISAGREEMENT, METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.readers.nested import settle
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.set_aside import BadRow, written_row
@@ -138,6 +140,8 @@ class _RowBuilder:
         if mapping.text_pair is not None:
             fields.append(("text_pair", pa.string()))
         fields += [("label", pa.int32()), ("split", pa.string()), ("near_duplicate_group", pa.int32())]
+        if facts.disagreement is not None:
+            fields.append((DISAGREEMENT, pa.float64()))
         fields += [(METADATA_PREFIX + name, kind) for name, kind in self._metadata.items()]
         self.schema = pa.schema(fields)
 
@@ -182,6 +186,9 @@ class _RowBuilder:
         }
         if self._mapping.text_pair is not None:
             values["text_pair"] = as_strings(columns[self._mapping.text_pair], self._mapping.text_pair)
+        if self._facts.disagreement is not None:
+            shares = self._facts.disagreement[here][kept]
+            values[DISAGREEMENT] = pa.array(shares, mask=np.isnan(shares))
         for name, kind in self._metadata.items():
             column = columns.get(name, pa.nulls(count, pa.string()))
             values[METADATA_PREFIX + name] = column if self._source.typed else parse_column(column, kind)
@@ -215,9 +222,20 @@ def _set_aside_table(source: Source, rows: list[BadRow]) -> pa.Table:
 
 def _describe_columns(facts: Survey, mapping: ColumnMapping) -> list[dict[str, str]]:
     roles = {column: role for role, column in mapping.roles()}
-    return [
+    columns = [
         {"name": name, "role": roles.get(name, "metadata"), "type": str(kind)} for name, kind in facts.types.items()
     ]
+    if mapping.label is None:
+        name = next(name for name in _majority_names() if name not in facts.types)
+        columns.append({"name": name, "role": "label", "type": "string"})
+    return columns
+
+
+def _majority_names() -> Iterator[str]:
+    """What the column of the majority may be called, the best first."""
+    yield "label"
+    yield "majority_label"
+    yield from (f"majority_label_{number}" for number in count(2))
 
 
 def _slug(name: str) -> str:

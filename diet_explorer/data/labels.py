@@ -88,18 +88,17 @@ def read_labels(given: Sequence[str], skipped: Collection[str], *, has_lists: bo
                 f"No row has the label {absent[0]!r}, which was to be left out.", "Check its spelling.", "skip_labels"
             )
         )
-    if Reason.SEVERAL_LABELS in reasons:
-        doubts.append(
-            Notice(
-                "Some rows have several labels (multi-label), which no score here is made for; they are set aside.",
-                "Keep one label per row, or import each label as a data set of its own.",
-            )
-        )
     return LabelReading(names, codes, reasons, read_as, doubts)
 
 
 def parse_list(label: str) -> list[str] | None:
     """The distinct labels in a list as JSON, Python or NumPy writes it; None if the label is no list."""
+    entries = list_entries(label)
+    return None if entries is None else list(dict.fromkeys(filter(None, entries)))
+
+
+def list_entries(label: str) -> list[str] | None:
+    """All entries of such a list, each as often as it is there, those that are none as empty texts."""
     if not (label.startswith("[") and label.endswith("]")):
         return None
     entries = _literal(_WITHOUT_COMMA.sub("', '", label) if _WITHOUT_COMMA.search(label) else label)
@@ -107,7 +106,7 @@ def parse_list(label: str) -> list[str] | None:
         entries = entries[0]
     if not isinstance(entries, list) or any(isinstance(entry, list | dict | set | tuple) for entry in entries):
         return None
-    return list(dict.fromkeys(_written(entry) for entry in entries if entry is not None and _written(entry)))
+    return ["" if entry is None or entry != entry else _written(entry) for entry in entries]
 
 
 def _vectors(given: Sequence[str]) -> list[list[float]] | None:

@@ -14,6 +14,7 @@ from diet_explorer.store.names import checked_id
 
 FORMAT_VERSION = 1
 METADATA_PREFIX = "meta."
+DISAGREEMENT = "disagreement"  # column of `examples.parquet` where the source has several people's labels
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class DatasetManifest:
     classes: list[str]  # sorted, numerically if all are whole numbers; labels are positions in this list
     label_type: str  # in the source: string, integer, number, boolean or class label
     mapping: ColumnMapping
-    columns: list[dict[str, str]]  # name, role (metadata for unmapped ones) and type (Arrow's name) in source order
+    # Name, role (metadata for unmapped ones) and type (Arrow's name) in source order; behind them the label, where that
+    # is the majority of several people's.
+    columns: list[dict[str, str]]
     splits: dict[str, int]  # rows per split
     report: dict[str, Any]  # of the import, as `ValidationReport.to_json` gives it
     format_version: int = FORMAT_VERSION
@@ -42,8 +45,8 @@ class DatasetManifest:
     def from_json(cls, value: dict[str, Any]) -> DatasetManifest:
         """Rebuild a manifest from `to_json`'s result."""
         mapping = value["mapping"]
-        skipped = tuple(mapping.get("skip_labels", ()))
-        return cls(**{**value, "mapping": ColumnMapping(**{**mapping, "skip_labels": skipped})})
+        several = {name: tuple(mapping.get(name, ())) for name in ("skip_labels", "annotators")}
+        return cls(**{**value, "mapping": ColumnMapping(**{**mapping, **several})})
 
     def __post_init__(self) -> None:
         checked_id("dataset", self.id)

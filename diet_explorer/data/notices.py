@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.labels import find_joined, find_look_alikes, same_numbers
 from diet_explorer.data.readers.source import Source
-from diet_explorer.data.report import Notice, ValidationReport
+from diet_explorer.data.report import Notice, ValidationReport, VoteSummary
 from diet_explorer.data.set_aside import Reason
 from diet_explorer.data.splits import TRAIN
 
@@ -47,12 +47,12 @@ def find_refusal(report: ValidationReport, mapping: ColumnMapping, label_type: s
         return Notice(message, "Give rows of at least two classes, or map another label column.")
     if label_type == "number" and labels > MAX_FRACTIONAL_LABELS:
         return Notice(
-            f"Column {mapping.label!r} holds numbers with {labels:,} different values, not classes.",
+            f"{mapping.label_title} holds numbers with {labels:,} different values, not classes.",
             "Map a column with class names, or cut the numbers into a few classes first.",
         )
     if labels >= FREE_TEXT_LABELS and labels > FREE_TEXT_SHARE * report.rows_kept:
         return Notice(
-            f"Column {mapping.label!r} has {labels:,} different labels in {report.rows_kept:,} rows; it looks like "
+            f"{mapping.label_title} has {labels:,} different labels in {report.rows_kept:,} rows; it looks like "
             "free text or an id, not like classes.",
             "Map the column with the class names.",
         )
@@ -63,7 +63,26 @@ def find_warnings(report: ValidationReport) -> list[Notice]:
     """Say what should be looked at, the most serious first."""
     if not report.rows_kept:
         return []
-    return [*_about_rows(report), *_about_duplicates(report), *_about_classes(report), *_about_length(report)]
+    return [
+        *_about_rows(report),
+        *_about_ties(report),
+        *_about_duplicates(report),
+        *_about_classes(report),
+        *_about_length(report),
+    ]
+
+
+def describe_votes(votes: VoteSummary | None) -> Iterator[str]:
+    """Say, in sentences, how several people's labels were read and how far these people agree."""
+    if votes is None:
+        return
+    of = f"column {votes.columns[0]}" if len(votes.columns) == 1 else f"columns {', '.join(votes.columns)}"
+    whose = f"{'up to ' if len(votes.columns) == 1 else ''}{votes.people:,} people ({of})"
+    if votes.label is None:
+        yield f"The label is what most of {whose} say."
+    else:
+        yield f"The label is column {votes.label}; the labels of {whose} say how far people disagree with it."
+    yield f"In {votes.contested:,} of {votes.rows:,} rows ({votes.contested_share:.1%}) not all of them say that label."
 
 
 def about_splits(source: Source, mapping: ColumnMapping) -> Iterator[Notice]:
@@ -80,6 +99,17 @@ def _about_rows(report: ValidationReport) -> Iterator[Notice]:
     if report.set_aside:
         yield Notice(
             _aside(report), "They are listed with their line numbers; correct them in the source and import it again."
+        )
+
+
+def _about_ties(report: ValidationReport) -> Iterator[Notice]:
+    votes = report.votes
+    if votes is not None and votes.ties and not votes.skip_ties:
+        yield Notice(
+            f"In {votes.ties:,} of {votes.rows:,} rows as many people say one label as another; of these labels it has "
+            f"the one of whoever comes first in {'the list' if len(votes.columns) == 1 else ', '.join(votes.columns)}.",
+            "Put first whom you trust most, or leave these rows out.",
+            "skip_ties",
         )
 
 

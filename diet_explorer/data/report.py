@@ -26,6 +26,27 @@ class LengthSummary:
 
 
 @dataclass(frozen=True)
+class VoteSummary:
+    """What several people's labels say of the rows that were kept."""
+
+    columns: list[str]  # that hold them; one column holds a list per row
+    people: int  # columns, or the most labels of one row
+    rows: int  # with a label of anybody
+    contested: int  # rows where somebody says another label than the one it has
+    ties: int  # rows on which people are tied, also those left out for it
+    skip_ties: bool  # whether these are left out, rather than labelled by the first of them
+    label: str | None  # the column of the label, where it is not the majority
+    # Per column: rows that the person labelled, and those of them whose label it is; empty for lists.
+    labelled: list[int]
+    agreeing: list[int]
+
+    @property
+    def contested_share(self) -> float:
+        """Share of the rows that are contested."""
+        return self.contested / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
 class ValidationReport:
     """Counts, lengths and problems of a source.
 
@@ -64,6 +85,8 @@ class ValidationReport:
         What was guessed or mended in reading the source, in sentences.
     no_labels : list of str
         Labels that look like none, such as -1 beside 0 and 1, or n/a.
+    votes : VoteSummary or None
+        Where several people's labels were read.
     """
 
     rows_read: int
@@ -86,6 +109,7 @@ class ValidationReport:
     complete: bool
     read_as: list[str] = field(default_factory=list)
     no_labels: list[str] = field(default_factory=list)
+    votes: VoteSummary | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -102,5 +126,6 @@ class ValidationReport:
                 "truncation": {int(length): share for length, share in value["truncation"].items()},
                 "warnings": [Notice(*notice) for notice in value["warnings"]],
                 "refusals": [Notice(*notice) for notice in value["refusals"]],
+                "votes": VoteSummary(**votes) if (votes := value.get("votes")) else None,
             }
         )

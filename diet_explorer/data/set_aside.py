@@ -36,6 +36,7 @@ class Reason(Enum):
     EMPTY_TEXT_PAIR = ("empty second text", "Fill in the second text, or remove the row.")
     EMPTY_LABEL = ("empty label", "Label the row, or remove it.")
     SEVERAL_LABELS = ("several labels", "This is a multi-label row: keep one of its labels.")
+    TIED_LABELS = ("tie between people", "Nothing to do: rows on which people are tied were to be left out.")
     SKIPPED_LABEL = ("label left out", "Nothing to do: rows with this label were to be left out.")
     EMPTY_ID = ("empty id", "Give the row an id, or leave the id column unmapped.")
     EMPTY_SPLIT = ("empty split", "Name the row's split, or leave the split column unmapped.")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +17,23 @@ import pyarrow.compute as pc
 from diet_explorer.data.column_types import ColumnTyper, as_strings, check_storable, has_nul, plain
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
-from diet_explorer.data.labels import LabelReading, is_object, parse_list, read_labels, same_numbers
+from diet_explorer.data.label_columns import INTEGER, LabelColumns, number_names
 from diet_explorer.data.limits import current_limits
 from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice
-from diet_explorer.data.set_aside import BadRow, Reason, cut
+from diet_explorer.data.set_aside import BadRow, Reason
 from diet_explorer.data.splits import TRAIN, split_role
 from diet_explorer.data.verdicts import VerdictCounts
+from diet_explorer.data.votes import Votes
 from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.files import explained
 
 MAX_SPLITS = 100
-JSON_KINDS = ("json", "jsonl")
-_SOME = 5
 REASONS = tuple(Reason)
 Progress = Callable[[float, str], None]
 _CODES = {reason: code for code, reason in enumerate(REASONS, start=1)}
-_INTEGER = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,11 @@ class Survey:
     bad_rows: list[BadRow]  # that are not well-formed
     read_as: list[str]  # what was guessed or mended, in sentences
     doubts: list[Notice]  # about the labels
+    votes: Votes | None  # several people's labels, numbered in no order; None where the source has one label per row
+    # Share of the people whose label is not the row's, NaN where there are none; None likewise.
+    disagreement: npt.NDArray[np.float64] | None
+    label_codes: npt.NDArray[np.int32]  # the label of each row in the numbers of `votes`
+    tied: npt.NDArray[np.bool_]  # rows on which people are tied
     complete: bool  # whether the source was read to its end
 
     @property
@@ -74,8 +74,8 @@ def survey(
 ) -> Survey:
     """Read a source once, from the first row to the last or to `limit`.
 
-    Memory is bounded by a batch and about 60 bytes per row. BadInputError if a mapped column is missing or of a type
-    that cannot be used, or has far too many distinct labels or splits.
+    Memory is bounded by a batch and about 60 bytes per row, and 8 for each of several people's labels. BadInputError if
+    a mapped column is missing or of a type that cannot be used, or has far too many distinct labels or splits.
     """
     mapping.check(source.columns())
     with tempfile.TemporaryDirectory(prefix="diet-explorer-") as folder:
@@ -104,19 +104,14 @@ class _Surveyor:
         self._source = source
         self._mapping = mapping
         self._finder = finder
-        own = source.class_names(mapping.label)
-        self._described = source.described_classes.get(mapping.label) if own is None else None
-        self._class_names = own or self._described
+        self._labels = LabelColumns(source, mapping)
         self._limits = current_limits()
-        self._label_codes: dict[str, int] = {}
         self._split_codes: dict[str, int] = {}
-        self._label_arrow_type: pa.DataType = pa.string()
-        self._label_is_list = source.kind in JSON_KINDS
         self._types: dict[str, pa.DataType] = {}
         self._typers: dict[str, ColumnTyper] = {}
         self._hashes: dict[str, ColumnHash] = {}
         self._facts: list[tuple[npt.NDArray[np.generic], ...]] = []
-        self._verdicts = VerdictCounts([name for _, name in mapping.roles()])
+        self._verdicts = VerdictCounts([name for _, name in mapping.columns()])
 
     def add(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> None:
         columns = {name: plain(table.column(name)) for name in table.column_names}
@@ -128,8 +123,8 @@ class _Surveyor:
             if pa.types.is_string(column.type) and has_nul(column):
                 _mark(problems, pc.match_substring(column, "\0"), Reason.NUL_BYTE)
         words, characters = self._add_texts(columns, problems)
-        labels = self._encode_labels(self._column(columns, self._mapping.label, table.num_rows), lines)
-        _mark(problems, labels < 0, Reason.EMPTY_LABEL)
+        labelled = self._labels.add(lambda name: self._column(columns, name, table.num_rows), lines, self._place)
+        _mark(problems, ~labelled, Reason.EMPTY_LABEL)
         self._verdicts.add(columns, problems == 0)
         ids = np.zeros(table.num_rows, dtype=np.uint64)
         if self._mapping.id is not None:
@@ -138,7 +133,7 @@ class _Surveyor:
             ids = pd.util.hash_array(pc.fill_null(names, "").to_numpy(zero_copy_only=False), categorize=False)
         splits = self._encode_splits(columns, table.num_rows)
         _mark(problems, splits < 0, Reason.EMPTY_SPLIT)
-        self._facts.append((lines, problems, labels, splits, ids, words, characters))
+        self._facts.append((lines, problems, splits, ids, words, characters))
         self.rows += table.num_rows
         if self.rows > self._limits.rows:
             raise self._limits.error(
@@ -150,11 +145,13 @@ class _Surveyor:
     def finish(self, complete: bool) -> Survey:
         if not self._facts:
             none = np.zeros(0, dtype=np.int64)
-            self._facts.append((none,) * 7)
-        lines, problems, given, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
+            self._facts.append((none,) * 6)
+        lines, problems, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
         self._facts.clear()
-        labels_read = self._read_labels()
-        codes = self._label_of_each(given, labels_read, problems)
+        labels_read = self._labels.read()
+        codes = labels_read.codes
+        for reason, here in labels_read.reasons:
+            _mark(problems, here, reason)
         split_names = list(self._split_codes)
         if self._mapping.id is not None:
             _mark_at(problems, _repeated(ids, problems == 0), Reason.DUPLICATE_ID)
@@ -176,12 +173,16 @@ class _Surveyor:
             duplicates=self._finder.groups(problems == 0),
             classes=classes,
             split_names=split_names,
-            label_type=self._label_type(classes),
+            label_type=self._labels.label_type(classes),
             types=types,
             content_hash=self._content_hash(classes),
             bad_rows=list(self._source.bad_rows),
-            read_as=[*self._source.read_as(), *self._about_described(), *labels_read.read_as],
+            read_as=[*self._source.read_as(), *labels_read.read_as],
             doubts=[*labels_read.doubts, *self._verdicts.notices()],
+            votes=labels_read.votes,
+            disagreement=labels_read.disagreement,
+            label_codes=codes,
+            tied=labels_read.tied,
             complete=complete,
         )
 
@@ -230,83 +231,17 @@ class _Surveyor:
         self._finder.add(*sides)
         return np.sum([side.counts for side in sides], axis=0).astype(np.int32), characters
 
-    def _encode_labels(self, column: pa.Array, lines: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        if self._class_names is not None and pa.types.is_integer(column.type):
-            known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(self._class_names)))
-            column = pa.array(self._class_names).take(pc.if_else(known, column, pa.scalar(None, column.type)))
-        elif self._described is not None and not self._source.typed:
-            column = _named_by_code(column, self._described)
-        else:
-            self._label_arrow_type = column.type
-        names = pc.utf8_trim_whitespace(self._written_labels(column))
-        self._check_class_names(names, lines)
-        codes = _encode(names, self._label_codes, str)
-        if len(self._label_codes) > self._limits.classes:
-            raise self._limits.error(
-                "classes",
-                f"Column {self._mapping.label!r} has more than {self._limits.classes:,} different labels.",
-                "Map a column with one class name per row.",
-            )
-        return codes
-
-    def _check_class_names(self, names: pa.StringArray, lines: npt.NDArray[np.int64]) -> None:
-        sizes = pc.utf8_length(names)
-        longest = pc.max(sizes).as_py() or 0
-        if longest > self._limits.class_characters:
-            at = int(np.argmax(pc.fill_null(sizes, 0).to_numpy()))
-            raise self._limits.error(
-                "class_characters",
-                f"The label in column {self._mapping.label!r} at {self._place(int(lines[at]))} has {longest:,} "
-                f"characters; a class's name has {self._limits.class_characters:,} at most.",
-                "Map the column with the class names.",
-            )
-
-    def _written_labels(self, column: pa.Array) -> pa.StringArray:
-        """Labels as strings; lists as JSON, with the names of their classes."""
-        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-            return as_strings(column, self._mapping.label)
-        self._label_is_list = True
-        names = self._class_names
-        return pa.array([None if entries is None else _written_list(entries, names) for entries in column.to_pylist()])
-
     def _encode_splits(self, columns: dict[str, pa.Array], rows: int) -> npt.NDArray[np.int32]:
         if self._mapping.split is None:
             self._split_codes[TRAIN] = 0
             return np.zeros(rows, dtype=np.int32)
         names = as_strings(self._column(columns, self._mapping.split, rows), self._mapping.split)
-        codes = _encode(pc.utf8_trim_whitespace(names), self._split_codes, split_role)
+        codes = number_names(pc.utf8_trim_whitespace(names), self._split_codes, split_role)
         if len(self._split_codes) > MAX_SPLITS:
             raise BadInputError(
                 f"Column {self._mapping.split!r} has more than {MAX_SPLITS} different values, too many for splits.",
                 "Map a column with names such as train and test, or none.",
             )
-        return codes
-
-    def _read_labels(self) -> LabelReading:
-        given = list(self._label_codes)
-        objects = [label for label in given if is_object(label)]
-        if objects and len(objects) == len(given):
-            raise BadInputError(
-                f"Column {self._mapping.label!r} holds objects such as {cut(objects[0])}, not labels.",
-                "Map a column with one class name per row.",
-            )
-        return read_labels(given, self._mapping.skip_labels, has_lists=self._label_is_list)
-
-    def _about_described(self) -> list[str]:
-        if self._described is None:
-            return []
-        some = ", ".join(self._described[:_SOME]) + (", …" if len(self._described) > _SOME else "")
-        return [f"The numbers in column {self._mapping.label!r} are the classes that README.md names: {some}."]
-
-    def _label_of_each(
-        self, given: npt.NDArray[np.int32], labels: LabelReading, problems: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.int32]:
-        """The class of each row, from the label as it is given; rows without one get a reason."""
-        # The last entry serves code −1, rows without a label.
-        codes = np.array([*labels.codes, -1], dtype=np.int32)[given]
-        for reason in dict.fromkeys(filter(None, labels.reasons)):
-            here = np.array([*(other is reason for other in labels.reasons), False])[given]
-            _mark(problems, here, reason)
         return codes
 
     def _final_type(self, name: str) -> pa.DataType:
@@ -316,25 +251,11 @@ class _Surveyor:
         is_mapped = name in (column for _, column in self._mapping.roles())
         return pa.string() if is_mapped and pa.types.is_floating(kind) else kind  # an id "1.50" is not 1.5
 
-    def _label_type(self, classes: list[str]) -> str:
-        if self._class_names is not None:
-            return "class label"
-        kind = self._label_arrow_type
-        if not self._source.typed and self._mapping.label not in self._source.quoted_columns:
-            typer = ColumnTyper()
-            typer.add(pa.array(classes, pa.string()))
-            kind = typer.type
-        if pa.types.is_integer(kind):
-            return "integer"
-        if same_numbers(classes):
-            return "string"  # as numbers they would be one class
-        if pa.types.is_floating(kind):
-            return "integer" if all(map(_INTEGER.fullmatch, classes)) else "number"
-        return "boolean" if pa.types.is_boolean(kind) else "string"
-
     def _content_hash(self, classes: list[str]) -> str:
         columns = [(name, self._hashes[name].hexdigest()) for name in self._source.columns() if name in self._hashes]
         facts = {"columns": columns, "roles": dict(self._mapping.roles()), "classes": classes}
+        for name in ("annotators", "skip_ties"):  # only where they are, as older datasets were hashed
+            facts |= {name: chosen} if (chosen := getattr(self._mapping, name)) else {}
         return hash_of({**facts, "skipped": self._mapping.skip_labels} if self._mapping.skip_labels else facts)
 
 
@@ -350,46 +271,11 @@ def _final_labels(
     return classes, np.where(kept, final[codes], -1).astype(np.int32)
 
 
-def _named_by_code(column: pa.Array, names: list[str]) -> pa.Array:
-    """Replace codes of classes, written as texts, by their names, also in lists; what is a name already stays.
-
-    A code without a class is null, as in columns of numbers.
-    """
-    by_code = {str(code): name for code, name in enumerate(names)}
-
-    def named(text: str) -> str | None:
-        return text if text in names or not _INTEGER.fullmatch(text) else by_code.get(text)
-
-    def written(text: str) -> str | None:
-        entries = parse_list(text)
-        return named(text) if entries is None else json.dumps(list(map(named, entries)), ensure_ascii=False)
-
-    distinct = column.dictionary_encode()
-    texts = [text and written(text.strip()) for text in distinct.dictionary.to_pylist()]
-    return pa.array(texts, pa.string()).take(distinct.indices)
-
-
-def _written_list(entries: list[Any], names: list[str] | None) -> str:
-    if names is not None:
-        entries = [names[entry] if type(entry) is int and 0 <= entry < len(names) else None for entry in entries]
-    return json.dumps(entries, ensure_ascii=False, default=str)
-
-
 def sort_classes(names: list[str]) -> list[str]:
     """Sort class names: numerically if all are whole numbers, else by code point."""
-    if names and all(_INTEGER.fullmatch(name) for name in names):
+    if names and all(INTEGER.fullmatch(name) for name in names):
         return sorted(names, key=lambda name: (Decimal(name), name))  # an int of many digits is an error
     return sorted(names)
-
-
-def _encode(names: pa.StringArray, codes: dict[str, int], rename: Callable[[str], str]) -> npt.NDArray[np.int32]:
-    """Number names by `codes`, which grows by those that are new; −1 for nulls and empty names."""
-    encoded = names.dictionary_encode()
-    known = [codes.setdefault(rename(name), len(codes)) if name else -1 for name in encoded.dictionary.to_pylist()]
-    numbered: npt.NDArray[np.int32] = np.array([*known, -1], dtype=np.int32)[
-        pc.fill_null(encoded.indices, len(known)).to_numpy()
-    ]
-    return numbered
 
 
 def _mark(problems: npt.NDArray[np.uint8], where: pa.Array | npt.NDArray[np.bool_], reason: Reason) -> None:

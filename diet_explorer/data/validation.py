@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.labels import find_no_labels
-from diet_explorer.data.notices import about_splits, find_refusal, find_warnings
+from diet_explorer.data.notices import about_splits, describe_votes, find_refusal, find_warnings
 from diet_explorer.data.readers.nested import settle
 from diet_explorer.data.readers.source import Source
-from diet_explorer.data.report import LengthSummary, ValidationReport
-from diet_explorer.data.set_aside import BadRow, written_row
+from diet_explorer.data.report import LengthSummary, ValidationReport, VoteSummary
+from diet_explorer.data.set_aside import BadRow, Reason, written_row
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 
@@ -47,6 +47,7 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
     exact, near = surveyed.duplicates.exact, surveyed.duplicates.near
     framing = FRAMING_TOKENS + (mapping.text_pair is not None)
     tokens = surveyed.words[kept] * TOKENS_PER_WORD + framing
+    votes = _count_votes(surveyed, mapping)
     report = ValidationReport(
         rows_read=len(kept) + len(surveyed.bad_rows),
         rows_kept=int(kept.sum()),
@@ -66,8 +67,9 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         warnings=[],
         refusals=[],
         complete=surveyed.complete,
-        read_as=surveyed.read_as,
+        read_as=[*surveyed.read_as, *describe_votes(votes)],
         no_labels=find_no_labels(_count_classes(surveyed)),
+        votes=votes,
     )
     refusal = find_refusal(report, mapping, surveyed.label_type)
     warnings = [*source.notices, *about_splits(source, mapping), *surveyed.doubts, *find_warnings(report)]
@@ -123,6 +125,32 @@ def _count_classes(surveyed: Survey) -> dict[str, dict[str, int]]:
 def _count_splits(surveyed: Survey) -> dict[str, int]:
     counts = np.bincount(surveyed.splits[surveyed.kept], minlength=len(surveyed.split_names))
     return {name: int(count) for name, count in zip(surveyed.split_names, counts, strict=True) if count}
+
+
+def _count_votes(surveyed: Survey, mapping: ColumnMapping) -> VoteSummary | None:
+    if surveyed.votes is None or surveyed.disagreement is None:
+        return None
+    votes, kept = surveyed.votes, surveyed.kept
+    known = kept & ~np.isnan(surveyed.disagreement)
+    tied = kept | (surveyed.problems == 1 + REASONS.index(Reason.TIED_LABELS))
+    examples = votes.examples
+    counting = kept[examples] & (votes.codes >= 0)
+    agreeing = counting & (votes.codes == surveyed.label_codes[examples])
+    is_list = len(mapping.annotators) == 1
+    per_person = [
+        np.bincount(votes.people[here], minlength=len(mapping.annotators)).tolist() for here in (counting, agreeing)
+    ]
+    return VoteSummary(
+        columns=list(mapping.annotators),
+        people=int(votes.people[counting].max(initial=-1)) + 1 if is_list else len(mapping.annotators),
+        rows=int(known.sum()),
+        contested=int((surveyed.disagreement[known] > 0).sum()),
+        ties=int((surveyed.tied & tied).sum()),
+        skip_ties=mapping.skip_ties,
+        label=mapping.label,
+        labelled=[] if is_list else per_person[0],
+        agreeing=[] if is_list else per_person[1],
+    )
 
 
 def _group_count(groups: npt.NDArray[np.int32]) -> int:

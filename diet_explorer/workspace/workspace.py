@@ -128,11 +128,13 @@ class Workspace:
         location: str | Path | Sequence[str | Path] | Source,
         *,
         text: str,
-        label: str,
+        label: str | None = None,
         text_pair: str | None = None,
         id: str | None = None,
         split: str | None = None,
         skip_labels: Sequence[str] = (),
+        annotators: str | Sequence[str] = (),
+        skip_ties: bool = False,
         name: str | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
@@ -152,6 +154,14 @@ class Workspace:
             Names of the columns; a dotted path such as ``data.text`` names a field inside the objects of a column.
         skip_labels : sequence of str
             Labels that are none, such as ``-1`` or ``n/a``; rows with them are set aside.
+        annotators : str or sequence of str, optional
+            Columns of several people's labels, empty where somebody gave none; or one column that holds a list of them
+            per row. The label is what most people say; where as many say one label as another, the one of these that
+            comes first in this order. With `label` that column stays the label. In either case each example gets the
+            share of its people who say otherwise, a filter and a witness among the suspects; the columns themselves
+            stay further columns.
+        skip_ties : bool
+            Set rows aside on which these people are tied.
         name : str, optional
             What to call the dataset; by default the file's name.
         encoding : str, optional
@@ -179,7 +189,17 @@ class Workspace:
             options.check("an opened source")
         source = location if isinstance(location, Source) else self.open_source(location, options)
         skipped = tuple(skip_labels)
-        mapping = ColumnMapping(text, label, text_pair=text_pair, id=id, split=split, skip_labels=skipped)
+        people = (annotators,) if isinstance(annotators, str) else tuple(annotators)
+        mapping = ColumnMapping(
+            text,
+            label,
+            text_pair=text_pair,
+            id=id,
+            split=split,
+            skip_labels=skipped,
+            annotators=people,
+            skip_ties=skip_ties,
+        )
         return self._imported(source, mapping, name, progress)
 
     def open_source(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.neighbours import label_agreement
 from diet_explorer.data.example_order import read_example_order
-from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.manifest import DISAGREEMENT, DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import metrics
@@ -66,6 +66,9 @@ class Evidence:
     # not computed.
     agreement: Floats | None
     duplicate: NDArray[np.int32]  # row of a near-duplicate that has another label; −1 where there is none
+    # Share of the people in the source who say another label, NaN where nobody gave one; None where the source has one
+    # label per example, or the run has labels of its own.
+    disagreement: Floats | None = None
 
 
 def read_evidence(
@@ -102,7 +105,7 @@ def read_evidence(
         table = store.read_scores(seed, checkpoint, list(single))
         for name in table.column_names:
             single[name].add(table[name].to_numpy()[train])
-    examples = read_columns(files, manifest, ["label", GROUP])
+    examples = read_columns(files, manifest, ["label", GROUP, DISAGREEMENT])
     given = examples["label"].to_numpy().copy()
     given[rows] = labels  # a run may have labels of its own
     if folds is not None:
@@ -117,6 +120,7 @@ def read_evidence(
         **{name: mean.values() for name, mean in over.items()},
         agreement=_agreement(EmbeddingFiles(files, store.run_id), given, rows),
         duplicate=_contradicting_duplicates(examples, given)[rows],
+        disagreement=_disagreement(examples, given, rows),
     )
 
 
@@ -198,6 +202,13 @@ def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArr
                 flat = pq.read_table(stream, columns=["neighbours"])["neighbours"].combine_chunks().flatten().to_numpy()
             return label_agreement(flat.reshape(len(given), -1), given, train)[rows]
     return None
+
+
+def _disagreement(examples: pa.Table, given: NDArray[np.int32], rows: NDArray[np.int32]) -> Floats | None:
+    if DISAGREEMENT not in examples.column_names or not np.array_equal(given, examples["label"].to_numpy()):
+        return None
+    shares: Floats = examples[DISAGREEMENT].to_numpy()[rows].astype(np.float32)
+    return shares
 
 
 def _contradicting_duplicates(examples: pa.Table, given: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -29,6 +29,8 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
         values["neighbours"] = np.nan_to_num(1.0 - evidence.agreement, nan=0.0)
     if (evidence.duplicate >= 0).any():
         values["duplicate"] = (evidence.duplicate >= 0).astype(np.float32)
+    if evidence.disagreement is not None:
+        values["annotators"] = np.nan_to_num(evidence.disagreement, nan=0.0)
     return {entry.name: values[entry.name] for entry in WITNESSES if entry.name in values}
 
 

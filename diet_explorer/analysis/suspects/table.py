@@ -130,6 +130,7 @@ def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tu
         "never_learned": f"{_share(record['never_learned'])} of the seeds never predicted “{label}”",
         "neighbours": f"{_share(record.get('neighbours', 0.0))} of the nearest examples have another label",
         "duplicate": "A near-duplicate has another label",
+        "annotators": f"{_share(record.get('annotators', 0.0))} of the people in the source gave another label",
     }
     if record.get("p_unseen") is not None:
         believed = f"Models that never saw it give “{label}” {_share(record['p_unseen'])}"

@@ -65,6 +65,13 @@ WITNESSES: tuple[Witness, ...] = (
         flag=True,
         remedy="The dataset has no near-duplicates with different labels.",
     ),
+    Witness(
+        "annotators",
+        "Annotators disagree",
+        "Share of the people whose label is not the given one, where the source has several people's labels.",
+        remedy="The source has one label per example. Labels by several people are imported on the page Datasets, or "
+        "with: diet-explorer import --annotators.",
+    ),
 )
 _BY_NAME = {witness.name: witness for witness in WITNESSES}
 

@@ -89,14 +89,14 @@ def settle(source: Source, mapping: ColumnMapping) -> tuple[Source, ColumnMappin
     """
     columns = source.columns()
     renamed = {}
-    for role, name in mapping.roles():
+    for _, name in mapping.columns():
         near = name if name in columns else source.aliases.get(name, name.strip())
-        renamed[role] = near if near in columns or _split(near, columns)[0] else name
+        renamed[name] = near if near in columns or _split(near, columns)[0] else name
     paths = [name for name in dict.fromkeys(renamed.values()) if name not in columns and _split(name, columns)[0]]
     if source.kind not in _TABLES:
-        _refuse_objects(source, [name for role, name in renamed.items() if role != "split"], paths)
+        _refuse_objects(source, [renamed[name] for role, name in mapping.columns() if role != "split"], paths)
     if source.kind in _JSON:
-        _refuse_lists(source, [name for role, name in renamed.items() if role in ("text", "text_pair")])
+        _refuse_lists(source, [renamed[name] for role, name in mapping.roles() if role in ("text", "text_pair")])
     return (NestedSource(source, paths) if paths else source), mapping.renamed(renamed)
 
 

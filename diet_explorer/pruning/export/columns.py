@@ -144,7 +144,8 @@ class ExportColumns:
         kind: pa.DataType = kinds.get(manifest.label_type, pa.string())
         if kind == pa.bool_():
             return kind if len({name.lower() for name in manifest.classes}) == len(manifest.classes) else pa.string()
-        kind = _number_type(manifest, manifest.mapping.label) or kind if kind != pa.string() else kind
+        name = next(name for name, role in self._roles.items() if role == "label")
+        kind = _number_type(manifest, name) or kind if kind != pa.string() else kind
         written = texts_of(self._classes.cast(kind))  # two classes 1 and 1.0 would be one as numbers
         return kind if written.equals(self._classes) else pa.string()
 
