@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.validation import preview_votes
 from diet_explorer.errors import ReadingError
 from diet_explorer.ui.datasets.reading_form import (
     draw_encoding_question,
@@ -15,7 +16,14 @@ from diet_explorer.ui.datasets.reading_form import (
     options_for,
     refused_choice,
 )
-from diet_explorer.ui.datasets.report import draw_charts, draw_figures, draw_notices, draw_set_aside
+from diet_explorer.ui.datasets.report import (
+    draw_charts,
+    draw_figures,
+    draw_notices,
+    draw_set_aside,
+    draw_vote_preview,
+    draw_votes,
+)
 from diet_explorer.ui.datasets.source_form import (
     OpenedSource,
     checked,
@@ -43,6 +51,7 @@ from diet_explorer.workspace.dataset import Dataset
 
 _TABS = {"list": "Datasets", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5
+_VOTED_ROWS = 6
 _CELL_KINDS, _SHEET_KINDS = ("csv", "tsv"), ("xlsx",)
 _TEXT_KINDS = (*_CELL_KINDS, "jsonl", "json")
 
@@ -106,7 +115,8 @@ def _add() -> None:
         elif mapping is None:
             st.html(
                 '<div class="de-empty"><h3>Which column is which?</h3>'
-                "<p>Choose the columns of the text and of the label.</p></div>"
+                "<p>Choose the columns of the text and of the label. Where several people labelled the rows, choose "
+                "<b>Labels by several people</b> and their columns.</p></div>"
             )
     if entry is not None and mapping is not None:
         with error_boundary("check-error"):
@@ -129,6 +139,9 @@ def _add() -> None:
                 draw_notices(report)
                 draw_skipped_labels(entry, mapping, report)
             with left, st.container(key="check-details"):
+                if report.votes is not None:
+                    draw_votes(report.votes)
+                    draw_vote_preview(preview_votes(entry.source, mapping, _VOTED_ROWS), key="vote-preview")
                 draw_charts(report, class_colours(list(report.classes)), key="check")
                 draw_set_aside(
                     pd.DataFrame(report.set_aside_rows, columns=["line", "reason", "remedy", "raw", "file"]),
@@ -175,6 +188,9 @@ def _show(selection: Selection, dataset: Dataset) -> None:
     with left, st.container(key="dataset-report"):
         draw_figures(report)
         draw_charts(report, class_colours(dataset.classes), key="report")
+        if report.votes is not None:
+            with st.container(key="dataset-votes", gap="small"):
+                draw_votes(report.votes)
         if report.rows_read > report.rows_kept:
             rows = dataset.set_aside()
             draw_set_aside(rows, report.set_aside, key="set-aside")
@@ -188,7 +204,9 @@ def _show(selection: Selection, dataset: Dataset) -> None:
                 on_click="ignore",
             )
     with right:
-        mapping = ", ".join(f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.roles())
+        mapping = ", ".join(
+            f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.columns()
+        )
         st.html(f'<p><b>{escape(dataset.name)}</b><br><span class="de-quiet">{escape(mapping)}</span></p>')
         with st.container(key="dataset-actions", horizontal=True, gap="small"):
             if st.button("Score this dataset", key="score-dataset", type="primary", icon=":material/model_training:"):

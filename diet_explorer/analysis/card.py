@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diet_explorer.data.examples import plain_value, read_examples
-from diet_explorer.data.manifest import METADATA_PREFIX, DatasetManifest
+from diet_explorer.data.manifest import DISAGREEMENT, METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.value_texts import texts_of
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue, metrics
@@ -32,6 +32,7 @@ class ExampleCard:
     text_pair: str | None  # None where there is none
     label: str
     split: str
+    disagreement: float | None  # share of the people in the source who say another label; None where nobody is known
     metadata: dict[str, Any]
     written: dict[str, str | None]  # the same as text: as in exports, and as filters take it
     # ``seed, checkpoint, predicted`` (class name) and every score; scores over the training are NaN before it began
@@ -86,6 +87,7 @@ def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, ro
         text_pair=example.get("text_pair"),
         label=manifest.classes[example["label"]],
         split=example["split"],
+        disagreement=example.get(DISAGREEMENT),
         metadata=_further({name: plain_value(column) for name, column in columns.items()}),
         written=_further({name: texts_of(column.combine_chunks())[0].as_py() for name, column in columns.items()}),
         trajectories=trajectories,

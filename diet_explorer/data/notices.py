@@ -85,6 +85,17 @@ def describe_votes(votes: VoteSummary | None) -> Iterator[str]:
     yield f"In {votes.contested:,} of {votes.rows:,} rows ({votes.contested_share:.1%}) not all of them say that label."
 
 
+def describe_ties(votes: VoteSummary) -> str:
+    """Say what became of the rows on which people are tied."""
+    if votes.skip_ties:
+        return f"{votes.ties:,} rows on which people are tied are left out."
+    first = "the list" if len(votes.columns) == 1 else ", ".join(votes.columns)
+    return (
+        f"In {votes.ties:,} of {votes.rows:,} rows as many people say one label as another; of these labels it has the "
+        f"one of whoever comes first in {first}."
+    )
+
+
 def about_splits(source: Source, mapping: ColumnMapping) -> Iterator[Notice]:
     """Say that the parts of a source are splits where nothing in the mapping does."""
     if source.split_column is not None and mapping.split is None:
@@ -105,12 +116,7 @@ def _about_rows(report: ValidationReport) -> Iterator[Notice]:
 def _about_ties(report: ValidationReport) -> Iterator[Notice]:
     votes = report.votes
     if votes is not None and votes.ties and not votes.skip_ties:
-        yield Notice(
-            f"In {votes.ties:,} of {votes.rows:,} rows as many people say one label as another; of these labels it has "
-            f"the one of whoever comes first in {'the list' if len(votes.columns) == 1 else ', '.join(votes.columns)}.",
-            "Put first whom you trust most, or leave these rows out.",
-            "skip_ties",
-        )
+        yield Notice(describe_ties(votes), "Put first whom you trust most, or leave these rows out.", "skip_ties")
 
 
 def _aside(report: ValidationReport) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.labels import find_no_labels
@@ -19,6 +20,7 @@ from diet_explorer.data.report import LengthSummary, ValidationReport, VoteSumma
 from diet_explorer.data.set_aside import BadRow, Reason, written_row
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
+from diet_explorer.store.arrow import exact_frame
 
 LISTED_ROWS = 100
 MAX_LENGTHS = (64, 128, 256, 512)
@@ -39,6 +41,28 @@ def validate(
     """
     source, mapping = settle(source, mapping)
     return report_of(source, mapping, survey(source, mapping, limit=limit, progress=progress))
+
+
+def preview_votes(source: Source, mapping: ColumnMapping, rows: int) -> pd.DataFrame:
+    """Several people's labels in the first rows of a source, with what comes of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The people's columns as written, then ``label`` (None where a row is set aside) and ``disagreement``, the share
+        of the people who say another label (NaN where nobody gave one).
+    """
+    source, mapping = settle(source, mapping)
+    facts = survey(source, mapping, limit=rows)
+    table = next((table for table, _ in source.batches(size=rows)), None)
+    if table is None or facts.disagreement is None:
+        return pd.DataFrame()
+    there = [name for name in mapping.annotators if name in table.column_names]
+    frame = exact_frame(table.select(there).slice(0, len(facts.labels)))
+    names = [*facts.classes, None]  # the last serves −1, rows that are set aside
+    labels = pd.Series([names[code] for code in facts.labels], dtype=object)  # keeps None
+    votes = pd.DataFrame({"label": labels, "disagreement": facts.disagreement})
+    return pd.concat([frame, votes.iloc[: len(frame)]], axis=1)
 
 
 def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> ValidationReport:

@@ -186,3 +186,48 @@ def test_a_folder_of_parts_without_headers_has_the_same_controls_as_a_file(empty
     app.button(key="import-dataset").click().run()
     (dataset,) = empty.datasets()
     assert (dataset.rows, dataset.classes) == (40, ["a", "b"])
+
+
+def votes_file(folder: Path) -> Path:
+    path = folder / "votes.csv"
+    votes = ["yes,yes,no", "no,no,no", "yes,no,", ",,"]
+    path.write_text("text,ann,bob,cy\n" + "".join(f"words {n},{votes[n % 4]}\n" for n in range(24)))
+    return path
+
+
+def test_labels_by_several_people(empty, open_page, tmp_path):
+    app = choose_path(open_page("datasets"), votes_file(tmp_path))
+    control(app.segmented_control, "label-kind").set_value("Labels by several people").run()
+    assert_calm(app)
+    assert "Which column is which?" in words_on(app)
+    control(app.multiselect, "map-annotators").set_value(["ann"]).run()
+    assert "one label per row" in app.error[0].value
+    control(app.multiselect, "map-annotators").set_value(["ann", "bob", "cy"]).run()
+    assert_calm(app)
+    text = words_on(app)
+    assert "of the rows not unanimous · 12" in text and "ties, decided by who is first" in text
+    (preview,) = [frame.value for frame in app.dataframe if "→ Label" in frame.value]
+    assert list(preview["→ Label"][:4]) == ["yes", "no", "yes", "–"]
+    assert list(preview["→ Say otherwise"][:4]) == ["33.3 %", "0.0 %", "50.0 %", "–"]
+    control(app.checkbox, "skip-ties").check().run()
+    assert "tie between people: 6" in words_on(app)
+    control(app.checkbox, "skip-ties").uncheck().run()
+    app.button(key="import-dataset").click().run()
+    assert_calm(app)
+    (dataset,) = empty.datasets()
+    assert (dataset.manifest.mapping.annotators, dataset.rows) == (("ann", "bob", "cy"), 18)
+    text = words_on(app)
+    assert "annotators = ann" in text and "of the rows not unanimous · 12" in text and "Say the label" in text
+
+
+def test_beside_several_people_the_label_may_be_a_column(empty, open_page, tmp_path):
+    app = choose_path(open_page("datasets"), votes_file(tmp_path))
+    control(app.segmented_control, "label-kind").set_value("Labels by several people").run()
+    control(app.multiselect, "map-annotators").set_value(["bob", "cy"]).run()
+    control(app.selectbox, "map-further-label").select("ann").run()
+    assert_calm(app)
+    assert "The label is column ann" in words_on(app)
+    assert not [box for box in app.checkbox if str(box.key).startswith("skip-ties")]
+    control(app.segmented_control, "label-kind").set_value("One label per row").run()
+    assert_calm(app)
+    assert "several people" not in words_on(app).replace("Labels by several people", "")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from diet_explorer.data.notices import describe_ties, describe_votes
+from diet_explorer.data.report import VoteSummary
 from diet_explorer.scoring import catalogue
 
 if TYPE_CHECKING:
@@ -56,7 +58,10 @@ def card_proof(table: pd.DataFrame) -> CardProof:
 
 def section(manifest: Mapping[str, Any], proof: CardProof) -> str:
     """Our part of the card, in Markdown."""
-    parts = [_pruned(manifest), _scores(manifest), _classes(manifest), _proven(proof), _again(manifest)]
+    parts = [
+        *(_pruned(manifest), _scores(manifest), _classes(manifest), _votes(manifest)),
+        *(_proven(proof), _again(manifest)),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -126,6 +131,14 @@ def _classes(manifest: Mapping[str, Any]) -> str:
     return f"### Classes of the training split\n\n{table}" + (
         f"\n\n… and {more:,} smaller classes." if more > 0 else ""
     )
+
+
+def _votes(manifest: Mapping[str, Any]) -> str:
+    if not (facts := manifest["dataset"].get("votes")):
+        return ""
+    votes = VoteSummary(**facts)
+    sentences = [*describe_votes(votes), *([describe_ties(votes)] if votes.ties else [])]
+    return f"### Labels by several people\n\n{_plain(' '.join(sentences))}"
 
 
 def _proven(proof: CardProof) -> str:

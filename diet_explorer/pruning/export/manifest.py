@@ -121,6 +121,7 @@ def dataset_facts(manifest: DatasetManifest) -> dict[str, Any]:
         "source": {key: value for key, value in manifest.source.items() if key in ("kind", "sha256")},
         "mapping": asdict(manifest.mapping),
         "set_aside": sum(manifest.report.get("set_aside", {}).values()),
+        **({"votes": votes} if (votes := manifest.report.get("votes")) else {}),
     }
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from diet_explorer.data.report import ValidationReport
+from diet_explorer.data.report import ValidationReport, VoteSummary
 from diet_explorer.ui.datasets import charts
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import escape, visible
 
+_LABEL, _DISAGREEMENT = "→ Label", "→ Say otherwise"
 _AGAIN = " Import the file again for that."
 _REASON_COLUMNS = {"line": "Line", "reason": "Reason", "remedy": "What to do", "raw": "Row as written"}
 
@@ -55,6 +56,38 @@ def draw_charts(report: ValidationReport, colours: Mapping[str, str], *, key: st
     with right:
         charts.length_histogram(report.words.edges, report.words.counts, "words", key=f"{key}-lengths")
         st.html(f'<p class="de-quiet">{_describe_lengths(report)}</p>')
+
+
+def draw_votes(votes: VoteSummary) -> None:
+    """Several people's labels: how many people, how often they differ, ties; and each person beside the label."""
+    ties = "ties, left out" if votes.skip_ties else "ties, decided by who is first"
+    entries = [
+        (words.whole(votes.people), "people at most per row" if not votes.labelled else "people"),
+        (words.percent(votes.contested_share), f"of the rows not unanimous · {votes.contested:,}"),
+        *([] if votes.label else [(words.whole(votes.ties), ties)]),
+    ]
+    st.html(f'<h4 class="de-chart-title">Labels by several people</h4>{figures(entries)}')
+    lines = "".join(
+        f'<tr><td>{escape(name)}</td><td class="de-figure">{rows:,}</td>'
+        f'<td class="de-figure">{words.percent(agreeing / rows) if rows else words.NOT_THERE}</td></tr>'
+        for name, rows, agreeing in zip(votes.columns, votes.labelled, votes.agreeing, strict=False)
+    )
+    if lines:
+        st.html(
+            '<table class="de-list" aria-label="People who labelled"><thead><tr><th>Person</th><th>Rows labelled</th>'
+            f"<th>Say the label</th></tr></thead><tbody>{lines}</tbody></table>"
+        )
+
+
+def draw_vote_preview(votes: pd.DataFrame, *, key: str) -> None:
+    """People's labels in the first rows, with the label that comes of them."""
+    st.html('<p class="de-caption">What comes of the first rows</p>')
+    shown = votes.map(lambda value: visible(value) if isinstance(value, str) else value)
+    people = [visible(str(name)) for name in votes.columns[:-2]]
+    shown.columns = pd.Index([*people, _LABEL, _DISAGREEMENT])
+    shown[_DISAGREEMENT] = [words.NOT_THERE if pd.isna(share) else words.percent(share) for share in votes.iloc[:, -1]]
+    shown[_LABEL] = [words.NOT_THERE if name is None else visible(name) for name in votes.iloc[:, -2]]
+    st.dataframe(shown, key=key, hide_index=True, height=38 + 35 * len(shown))
 
 
 def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -> None:

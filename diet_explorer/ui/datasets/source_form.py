@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from diet_explorer.workspace.dataset import Dataset
 
 CHECKED_ROWS = 50_000
 _PREVIEW_ROWS = 20
+_BY_ONE, _BY_PEOPLE = "One label per row", "Labels by several people"
 _KINDS = {"upload": "Upload a file", "path": "Path on this machine", "hub": "Hugging Face Hub"}
 _ROLES = (
     ("text", "Text", True),
@@ -140,28 +141,58 @@ def _guess(source: Source, columns: list[str]) -> MappingGuess:
 
 
 def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
-    """Draw one select box per role; the mapping, or None while a needed role is open."""
+    """Draw one select box per role, and one for several people's labels where that is chosen; the mapping, or None
+    while a needed role is open."""
     chosen: dict[str, Any] = {}
+    of_people = st.session_state.get(f"label-kind-{entry.stamp}") == _BY_PEOPLE
     for column, (role, title, needed) in zip(st.columns(len(_ROLES), gap="small"), _ROLES, strict=True):
-        guess = getattr(entry.guess, role)
+        # Beside people's labels a column of the label is a choice, which nothing guesses.
+        is_majority = of_people and role == "label"
+        guess = None if is_majority else getattr(entry.guess, role)
         with column, st.container(key=f"map-{role}"):
             chosen[role] = st.selectbox(
                 title,
                 entry.columns,
                 index=None if guess is None else entry.columns.index(guess),
-                key=f"map-{role}-{entry.stamp}",
-                placeholder="Choose" if needed else "none",
+                key=f"map-{'further-' if is_majority else ''}{role}-{entry.stamp}",
+                placeholder="the majority" if is_majority else "Choose" if needed else "none",
             )
-    if chosen["text"] is None or chosen["label"] is None:
+    people = _draw_people(entry, has_label=chosen["label"] is not None)
+    if chosen["text"] is None or not (chosen["label"] or people.annotators) or (of_people and not people.annotators):
         return None
-    skipped = st.session_state.get(_skip_key(entry, chosen["label"])) or ()
-    return ColumnMapping(**chosen, skip_labels=tuple(skipped))
+    skipped = st.session_state.get(_skip_key(entry, [chosen["label"], *people.annotators])) or ()
+    return replace(people, **chosen, skip_labels=tuple(skipped))
+
+
+def _draw_people(entry: OpenedSource, *, has_label: bool) -> ColumnMapping:
+    """Draw the choice between one label per row and several people's, with the columns of these; a mapping that has
+    only them."""
+    with st.container(key="label-kind", horizontal=True, vertical_alignment="bottom", gap="small"):
+        kind = st.segmented_control(
+            "Labels",
+            [_BY_ONE, _BY_PEOPLE],
+            key=f"label-kind-{entry.stamp}",
+            default=_BY_ONE,
+            required=True,
+            label_visibility="collapsed",
+            help="By several people: the label is what most of them say, and how many say otherwise is kept.",
+        )
+        if kind != _BY_PEOPLE:
+            return ColumnMapping("", None)
+        annotators = st.multiselect(
+            "Columns of their labels, whom to believe in a tie first",
+            entry.columns,
+            key=f"map-annotators-{entry.stamp}",
+            placeholder="One per person, or one that holds lists",
+        )
+        skip_ties = not has_label and st.checkbox("Leave ties out", key=f"skip-ties-{entry.stamp}")
+    return ColumnMapping("", None, annotators=tuple(annotators), skip_ties=bool(skip_ties and annotators))
 
 
 def draw_skipped_labels(entry: OpenedSource, mapping: ColumnMapping, report: ValidationReport) -> None:
     """Offer to leave out, by one click each, the labels that look like none."""
     seen: dict[str, list[str]] = st.session_state.setdefault(_SKIPPABLE, {})
-    key = _skip_key(entry, mapping.label)
+    key = _skip_key(entry, [mapping.label, *mapping.annotators])
     seen[key] = list(dict.fromkeys([*seen.get(key, []), *report.no_labels, *mapping.skip_labels]))
     if seen[key]:
         with st.container(key="skip-labels"):
@@ -174,8 +205,8 @@ def draw_skipped_labels(entry: OpenedSource, mapping: ColumnMapping, report: Val
             )
 
 
-def _skip_key(entry: OpenedSource, label: str) -> str:
-    return f"skip-labels-{hashlib.sha256(f'{entry.stamp} {label}'.encode()).hexdigest()[:12]}"
+def _skip_key(entry: OpenedSource, columns: Sequence[str | None]) -> str:
+    return f"skip-labels-{hashlib.sha256(f'{entry.stamp} {columns}'.encode()).hexdigest()[:12]}"
 
 
 def draw_name(entry: OpenedSource) -> str | None:
@@ -217,6 +248,8 @@ def import_source(
             id=mapping.id,
             split=mapping.split,
             skip_labels=mapping.skip_labels,
+            annotators=mapping.annotators,
+            skip_ties=mapping.skip_ties,
             name=name,
             progress=progress,
         )

@@ -56,9 +56,13 @@ def card_html(
         _bars(probabilities, card.label, colours),
         reasons,
         _scores(card, checkpoint, seed, percentiles),
-        facts_html({"id": card.id, "split": card.split, **card.written}),
+        facts_html({"id": card.id, "split": card.split, **_disagreement(card), **card.written}),
     ]
     return _article(card, parts)
+
+
+def _disagreement(card: ExampleCard) -> dict[str, str | None]:
+    return {} if card.disagreement is None else {"annotators who disagree": words.percent(card.disagreement)}
 
 
 def blind_card_html(

@@ -8,7 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from diet_explorer.analysis.filters import ExampleFilter, LengthRange, MetadataRange, MetadataValue, ScoreRange
+from diet_explorer.analysis.filters import (
+    EVERYBODY_AGREES,
+    SOMEBODY_DISAGREES,
+    ExampleFilter,
+    LengthRange,
+    MetadataRange,
+    MetadataValue,
+    ScoreRange,
+    ShareRange,
+)
 from diet_explorer.analysis.value_ranges import describe_end, end_of, how_ends_are, is_end
 from diet_explorer.data.value_texts import ORDERED_TYPES
 from diet_explorer.scoring.catalogue import Score
@@ -29,6 +38,12 @@ _OPTION_CHARACTERS = 60
 _RangeCallback = Callable[[float | None, float | None], None]
 _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
+_SHARES: dict[str, ShareRange | None] = {
+    "Any": None,
+    "All agree": EVERYBODY_AGREES,
+    "Some disagree": SOMEBODY_DISAGREES,
+    "Half of them or more disagree": ShareRange(0.5),
+}
 _LENGTH = ""
 """Stands for the length among the names of columns, none of which is empty."""
 _PROBLEM = "filter-column-problem"
@@ -61,8 +76,25 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
         _multi("Learned", list(TRAJECTORIES), where.trajectories, "filter-trajectory", "trajectories")
     with right:
         _multi("Decision", list(DECISION_STATES), where.decided, "filter-decided", "decided")
+    if dataset.manifest.mapping.annotators:
+        _annotators(where.disagreement)
     _metadata_column(dataset)
     _metadata_condition(dataset, where)
+
+
+def _annotators(chosen: ShareRange | None) -> None:
+    """How far the people in the source disagree; a range from a link is an option of its own."""
+    shares = _SHARES if chosen in _SHARES.values() or chosen is None else {**_SHARES, chosen.describe(): chosen}
+    shown = next(name for name, share in shares.items() if share == chosen)
+    with mirrored("filter-annotators", shown) as (key, default):
+        st.selectbox(
+            "Annotators in the source",
+            list(shares),
+            index=list(shares).index(default) if default in shares else 0,
+            key=key,
+            help="Of the people whose labels were imported: how many say another label than the example has.",
+            on_change=lambda: _set(disagreement=shares[st.session_state[key]]),
+        )
 
 
 def draw_search(where: ExampleFilter) -> None:
