@@ -18,7 +18,7 @@ from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
 from diet_explorer.ui.examples.panel import PAGE_SIZE, draw_card
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.asking import asked
-from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.ui.shell.empty_states import empty_state
 from diet_explorer.ui.shell.picker import run_title
 from diet_explorer.ui.shell.selection import Selection
@@ -105,7 +105,7 @@ def _choose(selection: Selection, others: list[Run]) -> Run:
             key=key,
             format_func=lambda name: f"Compared with run {titles[name]}",
             label_visibility="collapsed",
-            on_change=lambda: change(other=st.session_state[key]),
+            on_change=when_shown(key, lambda name: change(other=name)),
         )
     return next(entry for entry in others if entry.id == shown)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -27,7 +28,7 @@ from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import as_text
-from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.ui.shell.selection import Selection, refine
 from diet_explorer.ui.shell.view import read_view
 from diet_explorer.workspace.dataset import Dataset
@@ -67,7 +68,7 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
             index=list(_DISAGREE_WORDS).index(default),
             key=disagree,
             format_func=_DISAGREE_WORDS.__getitem__,
-            on_change=lambda: _set(disagree=_DISAGREE[st.session_state[disagree]]),
+            on_change=when_shown(disagree, lambda value: _set(disagree=_DISAGREE[value])),
         )
     with right:
         _multi("Split", list(dataset.manifest.splits), where.splits, "filter-split", "splits")
@@ -108,7 +109,7 @@ def draw_search(where: ExampleFilter) -> None:
             placeholder="Search the texts",
             label_visibility="collapsed",
             icon=":material/search:",
-            on_change=lambda: _set(text=st.session_state[key]),
+            on_change=when_shown(key, lambda value: _set(text=value)),
         )
 
 
@@ -130,7 +131,7 @@ def _multi(label: str, options: list[str], chosen: tuple[str, ...], name: str, f
             key=key,
             format_func=class_titles(options, _OPTION_CHARACTERS).__getitem__,
             placeholder="All",
-            on_change=lambda: _set(**{field: tuple(st.session_state[key])}),
+            on_change=when_shown(key, lambda value: _set(**{field: tuple(value)})),
         )
 
 
@@ -146,9 +147,9 @@ def _range_inputs(
     """Two number inputs, ``<name>-low`` and ``<name>-high``; an empty one leaves its end open; `whole` for counts."""
     left, right = st.columns(2, gap="small")
     with left, mirrored(f"{name}-low", low) as (low_key, low_default):
-        _number_input(titles[0], low_key, low_default, whole, lambda: on_change(st.session_state[low_key], high))
+        _number_input(titles[0], low_key, low_default, whole, when_shown(low_key, lambda end: on_change(end, high)))
     with right, mirrored(f"{name}-high", high) as (high_key, high_default):
-        _number_input(titles[1], high_key, high_default, whole, lambda: on_change(low, st.session_state[high_key]))
+        _number_input(titles[1], high_key, high_default, whole, when_shown(high_key, lambda end: on_change(low, end)))
 
 
 def _number_input(title: str, key: str, default: float | None, whole: bool, on_change: Callable[[], None]) -> None:
@@ -227,7 +228,7 @@ def _metadata_condition(dataset: Dataset, where: ExampleFilter) -> None:
             key=key,
             placeholder=f"{column} is exactly …",
             label_visibility="collapsed",
-            on_change=lambda: _add_value(column, st.session_state[key]),
+            on_change=when_shown(key, lambda value: _add_value(column, value)),
         )
 
 
@@ -244,13 +245,14 @@ def _column_range(limits: MetadataRange, kind: str) -> None:
                 key=key,
                 placeholder=title,
                 label_visibility="collapsed",
-                on_change=lambda name=name, key=key: _set_end(limits, name, st.session_state[key].strip(), kind),
+                on_change=when_shown(key, partial(_set_end, limits, name, kind)),
             )
     if problem := st.session_state.pop(_PROBLEM, None):
         st.error(as_text(problem))
 
 
-def _set_end(limits: MetadataRange, name: str, text: str, kind: str) -> None:
+def _set_end(limits: MetadataRange, name: str, kind: str, written: str) -> None:
+    text = written.strip()
     if text and not is_end(text, kind):
         st.session_state[_PROBLEM] = f"“{visible(text)}” is no end for {visible(limits.column)}. {how_ends_are(kind)}"
         return

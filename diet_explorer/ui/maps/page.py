@@ -21,7 +21,7 @@ from diet_explorer.ui.examples.panel import draw_card
 from diet_explorer.ui.examples.ranked_list import draw_list
 from diet_explorer.ui.maps.chart import Axes, Colouring, counted_words, draw_map, draw_tools
 from diet_explorer.ui.shell import questions
-from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.ui.shell.selection import Selection, refine
 from diet_explorer.ui.shell.view import change, read_view
 from diet_explorer.workspace.dataset import Dataset
@@ -175,7 +175,7 @@ def _choose_colour(known: Sequence[str], colour: str) -> None:
             key=key,
             format_func=lambda name: f"Colour: {_COLOUR_TITLES.get(name) or catalogue.score(name).title}",
             label_visibility="collapsed",
-            on_change=lambda: change(colour=st.session_state[key]),
+            on_change=when_shown(key, lambda name: change(colour=name)),
         )
 
 

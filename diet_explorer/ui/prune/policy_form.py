@@ -9,7 +9,7 @@ import streamlit as st
 from diet_explorer.pruning.policies import KIND_NOTES, KIND_TITLES, MOST_STRATA, POLICY_KINDS, Policy
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.planning import change_kind, change_rule
-from diet_explorer.ui.shell.controls import mirrored
+from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.workspace.dataset import Dataset
 
 _STEP = 5.0
@@ -33,7 +33,7 @@ def draw_policy_form(dataset: Dataset, rule: Policy) -> None:
                 index=POLICY_KINDS.index(default),
                 key=key,
                 format_func=KIND_TITLES.__getitem__,
-                on_change=lambda: change_kind(st.session_state[key]),
+                on_change=when_shown(key, change_kind),
             )
         st.html(f'<p class="de-quiet">{escape(KIND_NOTES[rule.kind])}</p>')
         _own_settings(dataset, rule)
@@ -92,9 +92,8 @@ def _keep(dataset: Dataset, rule: Policy) -> None:
     train = dataset.manifest.splits.get("train", 1)
     unit = "share" if rule.size is None else "number"
 
-    def switched() -> None:
-        wants_number = st.session_state[key] == "number"
-        change_rule(size=max(round(train * rule.keep / 100), 1) if wants_number else None)
+    def switch(unit: str) -> None:
+        change_rule(size=max(round(train * rule.keep / 100), 1) if unit == "number" else None)
 
     with mirrored("policy-unit", unit) as (key, default):
         st.segmented_control(
@@ -105,7 +104,7 @@ def _keep(dataset: Dataset, rule: Policy) -> None:
             format_func=_SIZES.__getitem__,
             required=True,
             label_visibility="collapsed",
-            on_change=switched,
+            on_change=when_shown(key, switch),
         )
     if rule.size is None:
         _share("keep", "Keep, %", rule, 100.0, least=1.0)
@@ -133,4 +132,4 @@ def _toggle(
 
 
 def _change(name: str, key: str) -> Callable[[], None]:
-    return lambda: change_rule(**{name: st.session_state[key]})
+    return when_shown(key, lambda value: change_rule(**{name: value}))

@@ -60,6 +60,16 @@ def is_shown(key: str) -> bool:
     return st.session_state.get(f"generation-of-{name}") == int(generation)
 
 
+def when_shown(key: str, act: Callable[[Any], None]) -> Callable[[], None]:
+    """The callback of a control that `mirrored` gave a key: does something with its value, if `is_shown`."""
+
+    def changed() -> None:
+        if is_shown(key):
+            act(st.session_state[key])
+
+    return changed
+
+
 def mirrored_select(
     label: str,
     options: Sequence[Any],
@@ -84,9 +94,8 @@ def mirrored_select(
     """
     choices = list(options)
 
-    def changed() -> None:
-        value = st.session_state[key]
-        if is_shown(key) and value in choices:  # a title that has changed meanwhile comes back as a text of its own
+    def choose(value: Any) -> None:
+        if value in choices:  # a title that has changed meanwhile comes back as a text of its own
             change(**{name: to_view(value)})
 
     shown = current if current in choices else next(iter(choices), None)
@@ -101,7 +110,7 @@ def mirrored_select(
             disabled=not choices,
             placeholder="none yet",
             label_visibility=label_visibility,
-            on_change=changed,
+            on_change=when_shown(key, choose),
         )
 
 
@@ -119,11 +128,6 @@ def draw_tabs(name: str, tabs: Mapping[str, str], shown: str, field: str = "tab"
     field : str
         Field of the view that holds it.
     """
-
-    def changed() -> None:
-        if is_shown(key):
-            change(**{field: st.session_state[key]})
-
     with mirrored(name, shown) as (key, default):
         st.segmented_control(
             "What to show",
@@ -133,5 +137,5 @@ def draw_tabs(name: str, tabs: Mapping[str, str], shown: str, field: str = "tab"
             format_func=tabs.__getitem__,
             required=True,
             label_visibility="collapsed",
-            on_change=changed,
+            on_change=when_shown(key, lambda tab: change(**{field: tab})),
         )
