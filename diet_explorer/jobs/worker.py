@@ -28,6 +28,7 @@ from diet_explorer.jobs.protocol import (
     keep_dbos_off_the_console,
 )
 from diet_explorer.jobs.slots import WorkerSlot, noting_failure
+from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
@@ -77,7 +78,7 @@ def run_worker(
 def _started(settings: Settings, slot: int | None, announce: Callable[[str], None]) -> WorkerSlot:
     """A worker that takes up jobs from now on, in its slot."""
     url = checked_jobs_url(settings)
-    runs = RunRecords(open_database(settings))
+    database = open_database(settings)
     held = WorkerSlot(settings, slot)
     _log_to_file(settings, held.slot)
     os.environ.update(sharing_cores(os.environ))
@@ -95,7 +96,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
             logger.info("works on run %s", task or "none")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
-    context = WorkerContext(settings, Files(settings.home), runs, busy)
+    context = WorkerContext(settings, Files(settings.home), RunRecords(database), BinRecords(database), busy)
     kinds = queued_kinds()
     score.declare(context)
     for kind in kinds:

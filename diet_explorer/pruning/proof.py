@@ -15,7 +15,6 @@ from math import isfinite, nan, sqrt
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.errors import BadInputError
@@ -263,84 +262,6 @@ def paired_difference(
     return mean_interval([getattr(first[seed], measure) - getattr(second[seed], measure) for seed in shared])
 
 
-def results_table(variants: Sequence[Variant], results: Sequence[Mapping[int, Figures]], seeds: int) -> pd.DataFrame:
-    """One line per variant: its results over the seeds that are done, and how it compares.
-
-    Parameters
-    ----------
-    variants : sequence of Variant
-        As `variants_of` gives them.
-    results : sequence of mapping of int to Figures
-        For each variant the seeds that are done, and their results.
-    seeds : int
-        How many there will be.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``title, kind, policy`` (words; None but for policies), ``fraction`` (per cent asked for, NaN where none was),
-        ``kept`` (training examples), ``share`` (per cent of full data), ``seeds`` (done); ``accuracy, macro_f1, loss``
-        as means with ``_low`` and ``_high``; ``vs_random, vs_full``: paired differences of accuracy with ``_low`` and
-        ``_high`` (positive: better than random of the same size, than full data; NaN where there is nothing to compare
-        with); ``verdict`` in words. Nothing is corrected for comparing many variants.
-    """
-    full = next(number for number, variant in enumerate(variants) if variant.kind == "full")
-    drawn = {variant.size: number for number, variant in enumerate(variants) if variant.kind == "random"}
-    lines = []
-    for variant, figures in zip(variants, results, strict=True):
-        other = drawn.get(variant.size, full)
-        intervals = {name: mean_interval([getattr(entry, name) for entry in figures.values()]) for name in MEASURES}
-        against = {
-            "vs_random": paired_difference(figures, results[other]) if variant.kind == "policy" else _NOTHING,
-            "vs_full": paired_difference(figures, results[full]) if variant.kind != "full" else _NOTHING,
-        }
-        line: dict[str, Any] = {
-            "title": variant.title,
-            "kind": variant.kind,
-            "policy": None if variant.policy is None else variant.policy.describe(),
-            "fraction": nan if variant.fraction is None else variant.fraction,
-            "kept": variant.size,
-            "share": 100 * variant.size / variants[full].size,
-            "seeds": len(figures),
-        }
-        for name, interval in (*intervals.items(), *against.items()):
-            line |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        compared = (intervals["accuracy"], against["vs_random"], against["vs_full"])
-        line["verdict"] = verdict(variant, variants[full].size, *compared, seeds)
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def verdict(variant: Variant, full: int, accuracy: Interval, vs_random: Interval, vs_full: Interval, seeds: int) -> str:
-    """One sentence on a variant in plain words; "no difference seen" where the interval holds 0.
-
-    Parameters
-    ----------
-    variant : Variant
-    full : int
-        Training examples of full data.
-    accuracy : Interval
-        In [0, 1].
-    vs_random, vs_full : Interval
-        Paired differences of accuracy; positive where the variant is better. `vs_random` counts for policies only.
-    seeds : int
-        How many there will be.
-    """
-    name = f"{variant.title}, {variant.size:,} of {full:,} training examples ({100 * variant.size / full:.1f} %)"
-    if variant.kind == "full":
-        name = f"Full data, {full:,} training examples"
-    if not accuracy.seeds:
-        return f"{name}: no training is done yet."
-    over = f"over {seeds} seeds" if accuracy.seeds == seeds else f"over {accuracy.seeds} of {seeds} seeds so far"
-    reached = f"{name}, reaches an accuracy of {100 * accuracy.mean:.1f} % {over}"
-    compared = []
-    if variant.kind == "policy" and variant.size != full:  # random of all is full data
-        compared.append(_difference(vs_random, "random of the same size"))
-    if variant.kind != "full":
-        compared.append(_difference(vs_full, "full data"))
-    return f"{reached}{': ' if compared else ''}{'; '.join(compared)}."
-
-
 def _notes(policy: Policy) -> list[str]:
     """What sets a policy apart from others of its kind, apart from the share that it keeps."""
     plain = Policy(policy.kind)
@@ -362,16 +283,3 @@ def _notes(policy: Policy) -> list[str]:
     if policy.deduplicate and policy.kind != "duplicates":
         notes.append("without near-duplicates")
     return notes
-
-
-def _difference(interval: Interval, other: str) -> str:
-    if interval.seeds < 2:
-        return f"not yet compared with {other}"
-    points = f"{100 * abs(interval.mean):.1f} points"
-    bounds = f"95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
-    if interval.holds_zero:
-        return f"no difference seen from {other} ({100 * interval.mean:+.1f} points, {bounds})"
-    return f"{points} {'better' if interval.mean > 0 else 'worse'} than {other} ({bounds})"
-
-
-_NOTHING = Interval(nan, nan, nan, 0)

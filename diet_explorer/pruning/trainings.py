@@ -1,4 +1,4 @@
-"""Results of a proof's trainings, kept by what they depend on, so that nothing is trained twice.
+"""The trainings of proofs, and their results, kept by what they depend on, so that nothing is trained twice.
 
 Layout of the workspace::
 
@@ -7,15 +7,71 @@ Layout of the workspace::
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from diet_explorer.data.example_order import read_example_order
-from diet_explorer.pruning.proof import Figures, evaluate
+from diet_explorer.pruning.deciding import UntilDecided, rule_of
+from diet_explorer.pruning.proof import Figures, Variant, evaluate
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a proof: a variant and a seed.
+
+    Attributes
+    ----------
+    variant : int
+        Position in `Proof.variants`.
+    seed : int
+    key : str
+        Equal keys, equal results; see `training_key`.
+    run_id : str
+        The run that it is: a further training for the proof's run, or that run itself.
+    """
+
+    variant: int
+    seed: int
+    key: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ProofTrainings:
+    """What a proof trains, as its file says it: every variant with every seed, in the order of the seeds."""
+
+    variants: list[Variant]
+    trainings: list[Training]
+    rule: UntilDecided | None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> ProofTrainings:
+        """Read it from the proof's file."""
+        variants = [Variant.from_json(entry) for entry in record["variants"]]
+        return cls(variants, [Training(**entry) for entry in record["trainings"]], rule_of(record))
+
+    def results(self, known: TrainingResults) -> list[dict[int, Figures]]:
+        """For each variant the seeds that are done, and their results."""
+        results: list[dict[int, Figures]] = [{} for _ in self.variants]
+        for training in self.trainings:
+            figures = known.figures(training.key)
+            if figures is not None:
+                results[training.variant][training.seed] = figures
+        return results
+
+    def needed(self, known: TrainingResults) -> list[Training]:
+        """Trainings that are done or that the proof waits for: without those of variants that it has decided on."""
+        if self.rule is None:
+            return self.trainings
+        results = self.results(known)
+        open_yet = self.rule.needed(self.variants, results)
+        return [entry for entry in self.trainings if entry.variant in open_yet or entry.seed in results[entry.variant]]
 
 
 class TrainingResults:

@@ -6,15 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import wait_while_active
-from diet_explorer.pruning.proof import Figures, Variant, results_table
-from diet_explorer.pruning.trainings import TrainingResults
+from diet_explorer.pruning.deciding import comparisons_of
+from diet_explorer.pruning.proof import Figures
+from diet_explorer.pruning.results import results_table
+from diet_explorer.pruning.trainings import ProofTrainings, Training, TrainingResults
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.layout import Layout
@@ -23,37 +25,20 @@ from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
 
+TrainingStatus = Status | Literal["not needed"]
 _LATEST = 3  # trainings whose time says how long the others will take
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training of a proof: a variant and a seed.
-
-    Attributes
-    ----------
-    variant : int
-        Position in `Proof.variants`.
-    seed : int
-    key : str
-        Equal keys, equal results; see `training_key`.
-    run_id : str
-        The run that it is: a further training for the proof's run, or that run itself.
-    """
-
-    variant: int
-    seed: int
-    key: str
-    run_id: str
-
-
-@dataclass(frozen=True)
 class TrainingProgress:
-    """How far one training is: `share` in [0, 1]; `error` and `remedy` if it failed."""
+    """How far one training is: `share` in [0, 1]; `error` and `remedy` if it failed.
+
+    It is ``not needed`` where the proof has decided without it, and it is not running.
+    """
 
     training: Training
     title: str
-    status: Status
+    status: TrainingStatus
     share: float
     seconds_left: float | None = None
     error: str | None = None
@@ -63,7 +48,11 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class ProofProgress:
-    """How far a proof is: `done` of `total` trainings, `share` in [0, 1] of the expected time."""
+    """How far a proof is: `done` of `total` trainings, `share` in [0, 1] of the expected time.
+
+    Where a proof goes on until it decides, `at_most` is True as long as it does: total and time left are then bounds,
+    which shrink whenever something is decided.
+    """
 
     proof_id: str
     status: Status
@@ -73,11 +62,16 @@ class ProofProgress:
     seconds_left: float | None
     trainings: list[TrainingProgress]
     delay: Delay | None = None  # why no worker takes up the next training, where none runs
+    at_most: bool = False
 
     @property
     def is_active(self) -> bool:
         """Whether trainings wait or run."""
         return self.status in ("queued", "running")
+
+    def describe(self) -> str:
+        """Such as "12 of at most 40 trainings"."""
+        return f"{self.done:,} of {'at most ' if self.at_most else ''}{self.total:,} trainings"
 
 
 class Proof:
@@ -90,7 +84,9 @@ class Proof:
         The name that a person gave it.
     created_at : datetime
     seeds : int
-        Trainings per variant; seeds are 0, 1, ….
+        Trainings per variant, at most where it goes on until it decides; seeds are 0, 1, ….
+    until_decided : float or None
+        The precision in points of accuracy with which it goes on until it decides; None for a fixed number of seeds.
     steps : int
         Optimisation steps of every training.
     evaluated_on : str
@@ -113,30 +109,35 @@ class Proof:
         self.steps: int = record["steps"]
         self.evaluated_on: str = record["evaluated_on"]
         self.evaluated: int = record["evaluated"]
-        self.variants = [Variant.from_json(entry) for entry in record["variants"]]
-        self.trainings = [Training(**entry) for entry in record["trainings"]]
+        self._content = ProofTrainings.from_record(record)
+        self.until_decided: float | None = record.get("until_decided")
+        self.variants = self._content.variants
+        self.trainings = self._content.trainings
 
     def __repr__(self) -> str:
         return f"Proof({self.id!r}, {len(self.variants)} variants × {self.seeds} seeds)"
 
     def progress(self) -> ProofProgress:
         """How far it is, per training."""
-        trainings = [self._training_progress(training) for training in self.trainings]
-        done = sum(entry.status == "succeeded" for entry in trainings)
+        needed = set(self._content.needed(self._results))
+        trainings = [self._training_progress(training, training in needed) for training in self.trainings]
+        counted = [entry for entry in trainings if entry.status != "not needed"]
+        status = _overall([entry.status for entry in counted])
         return ProofProgress(
             proof_id=self.id,
-            status=_overall([entry.status for entry in trainings]),
-            done=done,
-            total=len(trainings),
-            share=sum(entry.share for entry in trainings) / len(trainings),
-            seconds_left=self._seconds_left(trainings),
+            status=status,
+            done=sum(entry.status == "succeeded" for entry in counted),
+            total=len(counted),
+            share=sum(entry.share for entry in counted) / len(counted),
+            seconds_left=self._seconds_left(counted),
             trainings=trainings,
-            delay=self._delay(trainings),
+            delay=self._delay(counted),
+            at_most=self.until_decided is not None and status in ACTIVE,
         )
 
     def table(self) -> pd.DataFrame:
         """Results so far, one line per variant; see `results_table` for the columns."""
-        return results_table(self.variants, self.results(), self.seeds)
+        return results_table(self.variants, self.results(), self.seeds, self._content.rule)
 
     def verdicts(self) -> list[str]:
         """One sentence per variant, in their order, full data first."""
@@ -144,12 +145,12 @@ class Proof:
 
     def results(self) -> list[dict[int, Figures]]:
         """For each variant the seeds that are done, and their results on the examples that no training saw."""
-        results: list[dict[int, Figures]] = [{} for _ in self.variants]
-        for training in self.trainings:
-            figures = self._results.figures(training.key)
-            if figures is not None:
-                results[training.variant][training.seed] = figures
-        return results
+        return self._content.results(self._results)
+
+    @property
+    def comparisons(self) -> int:
+        """How many differences its table has, which its intervals are corrected for if it goes on until it decides."""
+        return len(comparisons_of(self.variants))
 
     def cancel(self, training: Training | None = None, *, by: Identity | str | None = None) -> None:
         """Stop its trainings, or one of them, within seconds; what is done stays, and `resume` goes on from there.
@@ -170,14 +171,20 @@ class Proof:
     def resume(self, training: Training | None = None, *, by: Identity | str | None = None) -> Proof:
         """Queue cancelled and failed trainings again, or one of them; each goes on from its last checkpoint.
 
+        Those that the proof has decided without stay out.
+
         Raises
         ------
         PermissionDeniedError
             `by` is somebody who may not.
         """
         self._context.allow("lead", "resume a proof", by)
+        needed = {entry.run_id for entry in self._content.needed(self._results)}
         for run in self._runs(training):
-            take_up(run)
+            if run.id in needed:
+                take_up(run)
+            elif run.record.workflow_id is None:  # it was never queued
+                self._context.records.set_status(run.id, "cancelled", only_from=("queued",))
         return self
 
     def wait(self, timeout: float | None = None) -> Proof:
@@ -198,7 +205,7 @@ class Proof:
             No worker has been running for a minute.
         """
         progress = wait_while_active(
-            self.progress, timeout, lambda now: f"The proof {self.id} has done {now.done} of {now.total}"
+            self.progress, timeout, lambda now: f"The proof {self.id} has done {now.describe()}"
         )
         failed = next((entry for entry in progress.trainings if entry.status == "failed"), None)
         if failed is not None:
@@ -223,15 +230,19 @@ class Proof:
                 runs.append(RunCore(self._context, run_id))
         return [run for run in runs if run.record.origin == "proof"]
 
-    def _training_progress(self, training: Training) -> TrainingProgress:
+    def _training_progress(self, training: Training, is_needed: bool) -> TrainingProgress:
         title = self.variants[training.variant].title
         if self._results.figures(training.key) is not None:
             return TrainingProgress(training, title, "succeeded", 1.0, 0.0)
         try:
             run = RunCore(self._context, self._results.run_id(training.key) or training.run_id)
         except NotFoundError as error:
+            if not is_needed:
+                return TrainingProgress(training, title, "not needed", 0.0)
             return TrainingProgress(training, title, "failed", 0.0, None, error.message, error.remedy)
         if run.status != "running":
+            if not is_needed:
+                return TrainingProgress(training, title, "not needed", 0.0)
             share = 1.0 if run.status == "succeeded" else 0.0
             facts = (run.record.status, share, None, run.error, run.remedy, run.delay())
             return TrainingProgress(training, title, *facts)
@@ -291,7 +302,7 @@ def take_up(run: RunCore) -> None:
         run.submit()
 
 
-def _overall(statuses: list[Status]) -> Status:
+def _overall(statuses: list[TrainingStatus]) -> Status:
     """What to call the whole: active as long as anything is, then the worst end of any."""
     if ACTIVE.isdisjoint(statuses):
         ends: tuple[Status, ...] = ("failed", "cancelled", "succeeded")

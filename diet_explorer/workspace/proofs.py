@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.errors import BadInputError
+from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION, checked_bound
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import (
+    LEAST_SEEDS,
     Variant,
     checked_seeds,
     choices_of,
@@ -22,13 +24,13 @@ from diet_explorer.pruning.proof import (
     variants_of,
 )
 from diet_explorer.pruning.split import ProofSplit, held_out_rows, proof_split
-from diet_explorer.pruning.trainings import TrainingResults
+from diet_explorer.pruning.trainings import Training, TrainingResults
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.core import AnyRun
-from diet_explorer.workspace.proof import Proof, Training, list_proofs
+from diet_explorer.workspace.proof import Proof, list_proofs
 from diet_explorer.workspace.pruning import Pruning
 
 NAME_LENGTH = 200
@@ -47,8 +49,10 @@ class Proofs(Generic[AnyRun]):
         self,
         policies: Sequence[Policy],
         fractions: Sequence[float] = (),
-        seeds: int = 3,
+        seeds: int | None = None,
         *,
+        until_decided: bool = False,
+        precision: float = PRECISION,
         by: Identity | str | None = None,
     ) -> Proof:
         """Queue the trainings that show what policies are worth; returns at once.
@@ -64,8 +68,15 @@ class Proofs(Generic[AnyRun]):
             Their scores are this run's.
         fractions : sequence of float
             Kept shares in per cent of what decisions leave; see `choices_of`. Without any, each policy as it is.
-        seeds : int
-            At least 3.
+        seeds : int, optional
+            At least 3, and 3 by default; with `until_decided` the most that are drawn, 20 by default.
+        until_decided : bool
+            Go on seed by seed until every policy is decided against random of its size and against full data: until
+            the interval of the difference excludes 0, or is known to ± `precision`. Intervals are then such as may be
+            looked at after every seed, see `pruning.sequential`, and are corrected for all comparisons of the proof.
+            What is decided needs no further seed; what is not by the last seed stays undecided.
+        precision : float
+            In points of accuracy; 0.5 by default.
 
         Raises
         ------
@@ -80,7 +91,7 @@ class Proofs(Generic[AnyRun]):
         """
         run = self._run
         run.context.allow("lead", "start a proof", by)
-        checked_seeds(seeds)
+        seeds = checked_seeds(seeds if seeds is not None else MOST_SEEDS if until_decided else LEAST_SEEDS)
         split = self._split()
         full, decisions_at = len(split.train), run.dataset.ledger.position()
         kept: dict[Policy, RowsWithLabels] = {}
@@ -90,6 +101,8 @@ class Proofs(Generic[AnyRun]):
             kept[policy] = plan.rows, plan.labels
             sizes.append((policy, share, len(plan.rows)))
         variants = variants_of(sizes, full)
+        if until_decided:
+            checked_bound(variants, seeds, precision)
         trainings = []
         for seed in range(seeds):
             config = training_config(run.config, full, seed)
@@ -107,6 +120,7 @@ class Proofs(Generic[AnyRun]):
             "run_id": run.id,
             "created_at": now.isoformat(),
             "seeds": seeds,
+            "until_decided": precision if until_decided else None,
             "steps": run.config.steps(full)[1],
             "evaluated_on": split.evaluated_on,
             "evaluated": len(split.evaluated),

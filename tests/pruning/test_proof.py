@@ -20,11 +20,11 @@ from diet_explorer.pruning.proof import (
     evaluate,
     mean_interval,
     paired_difference,
-    results_table,
     training_config,
     training_key,
     variants_of,
 )
+from diet_explorer.pruning.results import results_table
 from diet_explorer.training.config import RunConfig
 
 CONFIG = RunConfig("d", epochs=3, seeds=3, batch_size=16)

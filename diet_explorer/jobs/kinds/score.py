@@ -21,11 +21,12 @@ from dbos import DBOS
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
 from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerContext, alone
+from diet_explorer.jobs.needless import needless_trainings
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.runs import RunRecords
+from diet_explorer.store.runs import ACTIVE, RunRecords
 from diet_explorer.training.config import RunConfig
 
 ALL_LINES = 1_000_000
@@ -53,6 +54,8 @@ def declare(context: WorkerContext) -> None:
 
     @record_step
     def begin(run_id: str, workflow_id: str) -> int:
+        if _leave_out_needless(context, run_id):
+            return 0
         if not context.runs.set_status(run_id, "running", only_from={"queued", "running"}):
             return 0
         context.runs.set_workflow(run_id, workflow_id)
@@ -184,6 +187,16 @@ def _note_start(context: WorkerContext, run_id: str, workflow_id: str) -> int:
     again = " again, from its last checkpoint" if earlier else ""
     progress.log(_TAKEN, f"A worker takes up the run{again}.", job=workflow_id, host=socket.gethostname())
     return len(earlier) + 1
+
+
+def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
+    """Cancel a training that no proof needs any more, and all others like it that wait; whether it is one."""
+    needless = needless_trainings(context, run_id)
+    for other in sorted(needless):
+        # this one may have been begun by a worker that was killed
+        if context.runs.set_status(other, "cancelled", only_from=ACTIVE if other == run_id else {"queued"}):
+            ProgressFiles(context.files, other).log("cancelled", "Its proof has decided without it.")
+    return bool(needless)
 
 
 def _give_up(context: WorkerContext, run_id: str) -> str:
