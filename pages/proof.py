@@ -49,7 +49,7 @@ def body(selection: Selection, dataset: Dataset, run: Run, _: float) -> None:
                 view=View(dataset=dataset.id),
             )
         elif can_be_evaluated(dataset, run):
-            draw_proof_form(selection, dataset, run)
+            draw_proof_form(selection, run)
         else:
             draw_hold_out(run)
 
@@ -74,7 +74,7 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
     if tab == "trainings":
         draw_trainings(proof)
     elif tab == "numbers":
-        draw_table(proof.table())
+        draw_table(proof, proof.table())
     else:
         draw_results(proof, proof.table())
 
@@ -83,7 +83,8 @@ def _title(proof: Proof) -> str:
     policies = sum(variant.kind == "policy" for variant in proof.variants)
     number = words.counted(policies, "choice")
     when = proof.given_name or f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    return f"{when} · {number} × {proof.seeds} seeds"
+    until = "" if proof.until_decided is None else "until decided, at most "
+    return f"{when} · {number} × {until}{proof.seeds} seeds"
 
 
 run_scored_page(

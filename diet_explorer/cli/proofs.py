@@ -35,7 +35,29 @@ def prove_command(
     fractions: Annotated[
         str, typer.Option(metavar="LIST", help='Kept shares in per cent; "" takes each policy as it is.')
     ] = "30,50,70",
-    seeds: Annotated[int, typer.Option(help="Trainings per policy and share, 3 or more.")] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings per policy and share, 3 or more; with --until-decided at most so many.",
+            show_default="3, or 20 with --until-decided",
+        ),
+    ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Go on seed by seed until every policy is decided against random of its size and against full data, "
+            "with intervals that may be looked at at any time.",
+        ),
+    ] = False,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="With --until-decided: no difference is decided once one is known to so many points of accuracy.",
+            show_default="0.5",
+        ),
+    ] = None,
     hold_out: Annotated[
         float | None,
         typer.Option(
@@ -50,6 +72,8 @@ def prove_command(
 ) -> None:
     """Train again on what policies keep, on random of the same size and on all, and compare on the test split."""
     shares = _fractions(fractions)
+    if precision is not None and not until_decided:
+        raise BadInputError("--precision belongs to --until-decided.", "Give both, or neither.")
     workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
@@ -61,12 +85,17 @@ def prove_command(
         line = f"{held.name}: {held.refresh().status}. Next: diet-explorer prove {held.id} --policies …"
         out.print_result(run_facts(held), line, as_json=as_json)
         return
-    proof = run.proofs.start(_policies(run, policies or []), shares, seeds)
+    from diet_explorer.pruning.deciding import PRECISION
+
+    points = PRECISION if precision is None else precision
+    chosen = _policies(run, policies or [])
+    proof = run.proofs.start(chosen, shares, seeds, until_decided=until_decided, precision=points)
     if not wait:
         if as_json:
             out.print_json(_proof_facts(proof))
         else:
-            words = f"{len(proof.trainings)} trainings. {workers_in_words(workspace.settings)}"
+            most = "at most " if until_decided else ""
+            words = f"{most}{len(proof.trainings)} trainings. {workers_in_words(workspace.settings)}"
             out.print_line(f"Queued {proof.id}: {words} See diet-explorer proof {proof.id}")
         return
     out.note(f"Proving with {run.id} as {proof.id}")
@@ -105,7 +134,7 @@ def proofs_command(home: WorkspaceOption = None, as_json: JsonOption = False) ->
     rows = []
     for proof in proofs:
         progress = proof.progress()
-        done = f"{progress.done} of {progress.total}"
+        done = progress.describe().removesuffix(" trainings")
         rows.append((proof.id, progress.status, done, out.ago(proof.created_at), proof.run_id))
     if rows:
         out.print_table(("proof", "status", "trainings", "created", "run"), rows)
@@ -133,7 +162,7 @@ def _follow_proof(proof: Proof, workspace: Workspace) -> None:
         return
 
     def in_words(progress: ProofProgress) -> tuple[str, str]:
-        words = f"{proof.id}: {progress.done} of {progress.total} trainings"
+        words = f"{proof.id}: {progress.describe()}"
         return f"{words} · {progress.share:.0%}{time_left(progress.seconds_left)}", words
 
     with some_worker(workspace) as child:
@@ -158,7 +187,8 @@ def _print_proof(proof: Proof, as_json: bool) -> None:
         {
             "proof": proof.id,
             "run": proof.run_id,
-            "status": f"{progress.status}, {progress.done} of {progress.total} trainings",
+            "status": f"{progress.status}, {progress.describe()}",
+            "intervals": proof.intervals,
             "trained": f"{proof.steps:,} steps each, evaluated on {where}",
             **out.delay_fact(progress.delay),
         }
@@ -197,9 +227,12 @@ def _proof_facts(proof: Proof) -> dict[str, Any]:
         "status": progress.status,
         "done": progress.done,
         "total": progress.total,
+        "at_most": progress.at_most,
         "seconds_left": progress.seconds_left,
         "delay": None if progress.delay is None else asdict(progress.delay),
         "seeds": proof.seeds,
+        "until_decided": proof.until_decided,
+        "comparisons": proof.comparisons,
         "steps": proof.steps,
         "evaluated_on": proof.evaluated_on,
         "evaluated": proof.evaluated,

@@ -131,12 +131,13 @@ def first_decision(comparisons: int) -> int:
     return first_count((1 - CONFIDENCE) / comparisons)
 
 
-def checked_bound(variants: Sequence[Variant], seeds: int, precision: float) -> None:
+def checked_bound(comparisons: int, seeds: int, precision: float) -> None:
     """Refuse a bound or a precision with which nothing could be decided.
 
     Parameters
     ----------
-    variants : sequence of Variant
+    comparisons : int
+        Of the proof, see `comparisons_of`.
     seeds : int
         The most that are drawn.
     precision : float
@@ -151,7 +152,6 @@ def checked_bound(variants: Sequence[Variant], seeds: int, precision: float) -> 
         raise BadInputError(
             f"The precision is {precision:g} points.", "Give it in points of accuracy, above 0 and below 100."
         )
-    comparisons = len(comparisons_of(variants))
     least = first_decision(comparisons)
     if seeds < least:
         raise BadInputError(

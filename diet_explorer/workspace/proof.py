@@ -152,6 +152,22 @@ class Proof:
         """How many differences its table has, which its intervals are corrected for if it goes on until it decides."""
         return len(comparisons_of(self.variants))
 
+    @property
+    def intervals(self) -> str:
+        """How its intervals are to be read: a sentence."""
+        if self.until_decided is None:
+            return (
+                "95 % intervals by Student's t, paired by seed where two are compared. They hold for one look, when "
+                "all seeds are done, and nothing is corrected for comparing many choices."
+            )
+        number = self.comparisons
+        corrected = "" if number == 1 else f", corrected for its {number} comparisons (Bonferroni)"
+        return (
+            "These intervals may be looked at at any time, and all of them hold together: sequential 95 % t intervals, "
+            f"paired by seed{corrected}. A comparison is decided once its interval excludes 0, or once the difference "
+            f"is known to ± {self.until_decided:g} points; what is not by seed {self.seeds} is called undecided."
+        )
+
     def cancel(self, training: Training | None = None, *, by: Identity | str | None = None) -> None:
         """Stop its trainings, or one of them, within seconds; what is done stays, and `resume` goes on from there.
 

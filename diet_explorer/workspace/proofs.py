@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diet_explorer.data.splits import TEST, VALIDATION
 from diet_explorer.errors import BadInputError
-from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION, checked_bound
+from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION, checked_bound, comparisons_of, first_decision
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import (
     LEAST_SEEDS,
@@ -26,6 +27,7 @@ from diet_explorer.pruning.proof import (
 from diet_explorer.pruning.split import ProofSplit, held_out_rows, proof_split
 from diet_explorer.pruning.trainings import Training, TrainingResults
 from diet_explorer.review.annotators import Identity
+from diet_explorer.scoring.dataset_costs import DatasetCosts
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.training.config import RunConfig
@@ -35,6 +37,29 @@ from diet_explorer.workspace.pruning import Pruning
 
 NAME_LENGTH = 200
 LEAST_HELD_OUT, MOST_HELD_OUT = 2, 50
+
+
+@dataclass(frozen=True)
+class ProofEstimate:
+    """What a proof will take on this machine, with one worker.
+
+    Attributes
+    ----------
+    trainings, seconds : int, float
+        At most: finished trainings are used again, and a proof that goes on until it decides may end earlier.
+    least_trainings, least_seconds : int, float
+        Where all is decided as early as it can be; the same as those at most for a fixed number of seeds.
+    basis : str
+        What the figures rest on.
+    """
+
+    trainings: int
+    seconds: float
+    least_trainings: int
+    least_seconds: float
+    basis: str
+
+
 RowsWithLabels = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 
@@ -91,7 +116,7 @@ class Proofs(Generic[AnyRun]):
         """
         run = self._run
         run.context.allow("lead", "start a proof", by)
-        seeds = checked_seeds(seeds if seeds is not None else MOST_SEEDS if until_decided else LEAST_SEEDS)
+        seeds = _seeds(seeds, until_decided)
         split = self._split()
         full, decisions_at = len(split.train), run.dataset.ledger.position()
         kept: dict[Policy, RowsWithLabels] = {}
@@ -102,7 +127,7 @@ class Proofs(Generic[AnyRun]):
             sizes.append((policy, share, len(plan.rows)))
         variants = variants_of(sizes, full)
         if until_decided:
-            checked_bound(variants, seeds, precision)
+            checked_bound(len(comparisons_of(variants)), seeds, precision)
         trainings = []
         for seed in range(seeds):
             config = training_config(run.config, full, seed)
@@ -130,6 +155,39 @@ class Proofs(Generic[AnyRun]):
         files = run.context.files
         files.write_json(Layout(files).proof(str(record["id"])), record)
         return Proof(run.context, record).resume(by=by)
+
+    def estimate(
+        self,
+        policies: Sequence[Policy],
+        fractions: Sequence[float] = (),
+        seeds: int | None = None,
+        *,
+        until_decided: bool = False,
+        precision: float = PRECISION,
+    ) -> ProofEstimate:
+        """What `start` would take with the same settings; nothing is started.
+
+        Raises
+        ------
+        BadInputError
+            A policy or number cannot be used.
+        """
+        run, seeds = self._run, _seeds(seeds, until_decided)
+        choices = choices_of(policies, fractions)
+        chosen = sum(policy.kind != "random" for policy, _ in choices)
+        drawn = len({share if share is not None else policy.key() for policy, share in choices})
+        least = seeds
+        if until_decided:
+            checked_bound(2 * chosen + drawn, seeds, precision)
+            least = first_decision(2 * chosen + drawn)
+        each = replace(run.config, seeds=1, grand="off", diet=1.0, checkpoints=(float(run.config.epochs),))
+        manifest = run.dataset.manifest
+        cost = DatasetCosts(run.context.files, run.context.queries, manifest).estimates(each)["off"]
+        evaluated = manifest.splits.get(TEST, manifest.splits.get(VALIDATION, 0)) / max(run.dataset.rows, 1)
+        seconds = cost.seconds_training + cost.seconds_scoring * evaluated
+        basis = cost.basis if cost.measured else f"An estimate {cost.basis}"
+        most, few = (1 + chosen + drawn) * seeds, (1 + chosen + drawn) * least
+        return ProofEstimate(most, most * seconds, few, few * seconds, basis)
 
     def hold_out(self, share: float = 20.0, *, seed: int = 0, by: Identity | str | None = None) -> AnyRun:
         """Queue a run like this one that neither learns nor scores a part of the training split; returns at once.
@@ -224,3 +282,8 @@ class Proofs(Generic[AnyRun]):
         """Whether this run itself is the training on full data, with scores of all examples when it ended."""
         whole = self._run.record.origin == "job" and not self._run.config.own_rows
         return whole and seed in self._run.config.seed_numbers and self._run.store.has_scores(seed, end)
+
+
+def _seeds(seeds: int | None, until_decided: bool) -> int:
+    """The number of seeds, or the most, that was asked for or is usual."""
+    return checked_seeds(seeds if seeds is not None else MOST_SEEDS if until_decided else LEAST_SEEDS)

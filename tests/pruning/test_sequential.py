@@ -97,7 +97,7 @@ def test_intervals_that_contradict_each_other_change_nothing_any_more():
 
 
 def test_rounded_accuracies_are_not_taken_for_certainty():
-    # on 50 examples, three seeds in ten differ by one example and the others by none: many sequences begin with equal values
+    # on 50 examples, three seeds in ten differ by one example and the others by none: many begin with equal values
     random = np.random.default_rng(5)
     sequences = (random.random((400, 12)) < 0.3) / 50
     certain = [sequential_interval(values, 0.05) for values in sequences]
@@ -165,10 +165,11 @@ def test_seeds_count_in_their_order():
 
 def test_bounds_that_could_decide_nothing_are_refused():
     variants = variants_of([(HARDEST, 50.0, 50), (WINDOW, None, 95)], 100)
-    checked_bound(variants, 20, 0.5)
+    number = len(comparisons_of(variants))
+    checked_bound(number, 20, 0.5)
     with pytest.raises(BadInputError, match="none of the 6 comparisons") as refused:
-        checked_bound(variants, 4, 0.5)
+        checked_bound(number, 4, 0.5)
     assert "5 seeds or more" in refused.value.remedy
     for precision in (0, -1, 100, math.nan):
         with pytest.raises(BadInputError, match="precision"):
-            checked_bound(variants, 20, precision)
+            checked_bound(number, 20, precision)

@@ -92,8 +92,8 @@ TABLE: dict[str, dict[Role, str]] = {
         "viewer": "rows labels dropped counts reasons preview",
         "lead": "export submit_export",
     },
-    "Proofs": {"viewer": "list", "lead": "start hold_out"},
-    "Proof": {"viewer": "progress table verdicts results wait", "lead": "cancel resume"},
+    "Proofs": {"viewer": "list estimate", "lead": "start hold_out"},
+    "Proof": {"viewer": "progress table verdicts results comparisons intervals wait", "lead": "cancel resume"},
     "Export": {
         "viewer": "request exists run_id marks name policy options folder created_at by status progress manifest "
         "reading_code wait push_progress wait_for_push",

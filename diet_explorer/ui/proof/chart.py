@@ -22,7 +22,7 @@ _MARGIN = 6.0  # per cent of kept share, around what was tried
 _APART = 0.5  # per cent of kept share, so that intervals do not cover each other
 
 
-def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> None:
+def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str, note: str) -> None:
     """Draw the chart.
 
     Parameters
@@ -31,6 +31,8 @@ def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> Non
         As `Proof.table` gives it; lines with the same title are one line of the chart.
     evaluated : str
         What the results are taken over, in words.
+    note : str
+        What the intervals are.
     """
     done = table[table["seeds"] > 0]
     figure = go.Figure()
@@ -82,7 +84,7 @@ def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str) -> Non
     draw_chart(
         figure,
         title=f"{MEASURE_TITLES[measure]} on {evaluated}, against what is kept",
-        note="Means with 95 % intervals over seeds",
+        note=note,
         key="proof-chart",
         table=lambda: table,
     )

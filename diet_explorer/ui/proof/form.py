@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
 from diet_explorer.data.splits import TEST, VALIDATION
 from diet_explorer.errors import DietExplorerError
+from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION
 from diet_explorer.pruning.policies import KIND_TITLES, Policy, PolicyKind
-from diet_explorer.pruning.proof import LEAST_SEEDS, choices_of
+from diet_explorer.pruning.proof import LEAST_SEEDS
 from diet_explorer.training.config import MAX_SEEDS
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -20,7 +21,6 @@ from diet_explorer.ui.shell.boundary import error_boundary, show_error
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View, change
-from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.proofs import LEAST_HELD_OUT, MOST_HELD_OUT
 from diet_explorer.workspace.run import Run
@@ -37,12 +37,12 @@ _ALWAYS = (
 
 
 @dataclass(frozen=True)
-class _Size:
-    """How many trainings a proof takes at most, and how long they take one after the other."""
+class _Seeds:
+    """How many seeds are to be trained, or at most, and with which precision where that is until it is decided."""
 
-    trainings: int
-    seconds: float
-    basis: str
+    number: int
+    until_decided: bool
+    precision: float
 
 
 def can_be_evaluated(dataset: Dataset, run: Run) -> bool:
@@ -50,7 +50,7 @@ def can_be_evaluated(dataset: Dataset, run: Run) -> bool:
     return run.config.own_rows or any(name in dataset.manifest.splits for name in (TEST, VALIDATION))
 
 
-def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
+def draw_proof_form(selection: Selection, run: Run) -> None:
     """Draw the form; its button queues the trainings and opens the proof."""
     options = _options(selection, run)
     with st.container(key="proof-form", gap="small"):
@@ -70,19 +70,19 @@ def draw_proof_form(selection: Selection, dataset: Dataset, run: Run) -> None:
             help="Every policy is retrained at every share; policies of a fixed size stand once. Without any share, "
             "each policy is taken as it is.",
         )
-        seeds = st.number_input(
-            "Seeds",
-            LEAST_SEEDS,
-            MAX_SEEDS,
-            LEAST_SEEDS,
-            key="proof-seeds",
-            help="Trainings of each choice; at least three, so that there is an interval.",
-        )
+        seeds = _draw_seeds()
         st.html(f'<p class="de-quiet">{_ALWAYS}</p>')
-        ready = _draw_size(dataset, run, policies, shares, int(seeds))
+        ready = _draw_size(run, policies, shares, seeds)
         if st.button("Start proof", key="start-proof", type="primary", icon=":material/science:", disabled=not ready):
             with error_boundary("proof-start-error"), st.spinner("Choosing the examples of every training…"):
-                proof = run.proofs.start(policies, shares, int(seeds), by=person())
+                proof = run.proofs.start(
+                    policies,
+                    shares,
+                    seeds.number,
+                    until_decided=seeds.until_decided,
+                    precision=seeds.precision,
+                    by=person(),
+                )
                 change(proof=proof.id)
                 st.rerun()
 
@@ -119,10 +119,51 @@ def _options(selection: Selection, run: Run) -> dict[str, Policy]:
     return options
 
 
-def _draw_size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: Sequence[float], seeds: int) -> bool:
+def _draw_seeds() -> _Seeds:
+    """Draw how many seeds are trained: a fixed number, or until it is decided."""
+    until_decided = st.toggle(
+        "Go on until it decides",
+        key="proof-until-decided",
+        help="Seed after seed, until every policy is better or worse than random and than full data, or until the "
+        "difference is known well enough. What is decided is trained no further.",
+    )
+    if not until_decided:
+        number = st.number_input(
+            "Seeds",
+            LEAST_SEEDS,
+            MAX_SEEDS,
+            LEAST_SEEDS,
+            key="proof-seeds",
+            help="Trainings of each choice; at least three, so that there is an interval.",
+        )
+        return _Seeds(int(number), False, PRECISION)
+    left, right = st.columns(2, gap="small")
+    number = left.number_input(
+        "Seeds at most",
+        LEAST_SEEDS,
+        MAX_SEEDS,
+        MOST_SEEDS,
+        key="proof-most-seeds",
+        help="What is not decided by then is called undecided.",
+    )
+    precision = right.number_input(
+        "Precision, ± points",
+        0.1,
+        50.0,
+        PRECISION,
+        0.1,
+        key="proof-precision",
+        help="Of accuracy: once a difference is known so well and may still be none, no difference is decided.",
+    )
+    return _Seeds(int(number), True, float(precision))
+
+
+def _draw_size(run: Run, policies: Sequence[Policy], shares: Sequence[float], seeds: _Seeds) -> bool:
     """Draw what the trainings will take; whether they can be started."""
     try:
-        size = _size(dataset, run, policies, shares, seeds)
+        size = run.proofs.estimate(
+            policies, shares, seeds.number, until_decided=seeds.until_decided, precision=seeds.precision
+        )
     except DietExplorerError as error:
         show_error(error, key="proof-refused")
         return False
@@ -130,18 +171,10 @@ def _draw_size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: S
         (words.whole(size.trainings), "trainings at most; finished ones are used again"),
         (words.duration(size.seconds), "expected with one worker"),
     ]
+    if seeds.until_decided:
+        entries = [
+            (words.whole(size.trainings), f"trainings at most; {words.whole(size.least_trainings)} if all is clear"),
+            (words.duration(size.seconds), f"at most with one worker; {words.duration(size.least_seconds)} if so"),
+        ]
     st.html(f'{figures(entries)}<p class="de-quiet">{escape(size.basis)}.</p>')
     return True
-
-
-def _size(dataset: Dataset, run: Run, policies: Sequence[Policy], shares: Sequence[float], seeds: int) -> _Size:
-    choices = choices_of(policies, shares)
-    chosen = sum(policy.kind != "random" for policy, _ in choices)
-    drawn = len({share if share is not None else policy.key() for policy, share in choices})
-    trainings = (1 + chosen + drawn) * seeds
-    each = replace(run.config, seeds=1, grand="off", diet=1.0, checkpoints=(float(run.config.epochs),))
-    cost = open_workspace().estimate(dataset, each)
-    splits = dataset.manifest.splits
-    evaluated = splits.get(TEST, splits.get(VALIDATION, 0)) / max(dataset.rows, 1)
-    seconds = trainings * (cost.seconds_training + cost.seconds_scoring * evaluated)
-    return _Size(trainings, seconds, cost.basis if cost.measured else f"An estimate {cost.basis}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.pruning.proof import Variant
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, job_bar
@@ -15,6 +16,7 @@ from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
 _EVERY_SECONDS = 2.0
 _HEIGHT = 500
+_PER_LINE = 5
 _STATES = {
     "queued": "waits",
     "running": "runs",
@@ -22,6 +24,7 @@ _STATES = {
     "succeeded": "done",
     "failed": "failed",
     "cancelled": "cancelled",
+    "not needed": "not needed",
 }
 
 
@@ -37,8 +40,7 @@ def draw_proof_line(proof: Proof, progress: ProofProgress) -> None:
     if progress.status in ("failed", "cancelled"):
         with st.container(key="proof-stopped", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(
-                f'<span role="status">{progress.done} of {progress.total} trainings are done; the others have stopped.'
-                "</span>",
+                f'<span role="status">{progress.describe()} are done; the others have stopped.</span>',
                 width="stretch",
             )
             if st.button("Resume", key="resume-proof", type="primary", icon=":material/play_arrow:"):
@@ -52,7 +54,7 @@ def _live(proof: Proof, done: int) -> None:
         progress = proof.progress()
         if not progress.is_active or progress.done != done:
             st.rerun()
-        title = f"{progress.done} of {progress.total} trainings done"
+        title = f"{progress.describe()} done"
         figure = words.share_done(progress.share, progress.seconds_left)
         with st.container(key="proof-progress", horizontal=True, vertical_alignment="center", gap="medium"):
             st.html(job_bar(title, figure, progress.share), width="stretch")
@@ -71,20 +73,42 @@ def draw_trainings(proof: Proof) -> None:
 
 def _trainings(proof: Proof) -> None:
     with error_boundary("trainings-error"):
+        progress = proof.progress()
+        seeds = _seeds_shown(proof, progress)
         trainings: dict[int, list[TrainingProgress]] = {}
-        for entry in proof.progress().trainings:
+        for entry in progress.trainings:
             trainings.setdefault(entry.training.variant, []).append(entry)
         for position, variant in enumerate(proof.variants):
             with st.container(key=f"training-{position}"):
-                columns = st.columns([3, *[2] * proof.seeds], gap="small", vertical_alignment="center")
-                share = variant.size / proof.variants[0].size
-                columns[0].html(
-                    f'{escape(variant.title)}<br><span class="de-quiet">{words.whole(variant.size)} examples · '
-                    f"{words.percent(share)}</span>"
-                )
-                for column, entry in zip(columns[1:], trainings[position], strict=True):
-                    with column:
-                        _draw_training(proof, entry, f"{position}-{entry.training.seed}")
+                for start in range(0, seeds, _PER_LINE):
+                    _draw_line(proof, variant, trainings[position][start : min(start + _PER_LINE, seeds)], start)
+        if seeds < proof.seeds:
+            more = "wait and are left out as soon as all is decided" if progress.is_active else "were not needed"
+            st.html(f'<p class="de-quiet">Seeds {seeds} to {proof.seeds - 1} {more}.</p>')
+
+
+def _seeds_shown(proof: Proof, progress: ProofProgress) -> int:
+    """All seeds, or, of a proof that goes on until it decides, those that were begun and the next."""
+    if proof.until_decided is None:
+        return proof.seeds
+    begun = [entry.training.seed for entry in progress.trainings if entry.status not in ("queued", "not needed")]
+    following = 2 if progress.is_active else 1
+    return min(max(begun, default=0) + following, proof.seeds)
+
+
+def _draw_line(proof: Proof, variant: Variant, trainings: list[TrainingProgress], start: int) -> None:
+    """Draw some of a variant's trainings beside each other, behind its name on the first line."""
+    width = min(_PER_LINE, proof.seeds)
+    columns = st.columns([3, *[2] * width], gap="small", vertical_alignment="center")
+    if start == 0:
+        share = variant.size / proof.variants[0].size
+        columns[0].html(
+            f'{escape(variant.title)}<br><span class="de-quiet">{words.whole(variant.size)} examples · '
+            f"{words.percent(share)}</span>"
+        )
+    for column, entry in zip(columns[1:], trainings, strict=False):
+        with column:
+            _draw_training(proof, entry, f"{entry.training.variant}-{entry.training.seed}")
 
 
 def _draw_training(proof: Proof, entry: TrainingProgress, key: str) -> None:

@@ -39,19 +39,21 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
         key="proof-measure",
         label_visibility="collapsed",
     )
-    proof_chart(table, measure, evaluated=evaluated_words(proof))
+    note = "Means with 95 % intervals over seeds"
+    if proof.until_decided is not None:
+        note += " that may be looked at at any time, each by itself"
+    proof_chart(table, measure, evaluated=evaluated_words(proof), note=note)
     policies = table[table["kind"] == "policy"]
     lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in policies["verdict"])
     with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):
         st.html(
             '<h4 class="de-chart-title">Is it worth it?</h4>'
             f'<ul class="de-cautions" role="status">{lines}</ul>'
-            '<p class="de-quiet">Differences are paired by seed, with 95 % intervals; nothing is corrected for '
-            "comparing many choices.</p>"
+            f'<p class="de-quiet">{escape(proof.intervals)}</p>'
         )
 
 
-def draw_table(table: pd.DataFrame) -> None:
+def draw_table(proof: Proof, table: pd.DataFrame) -> None:
     """Draw all numbers: means with intervals, and paired differences."""
     lines = "".join(
         f"<tr{_hint(row['policy'])}><td>{escape(row['title'])}</td>"
@@ -68,8 +70,8 @@ def draw_table(table: pd.DataFrame) -> None:
         st.html(
             '<table class="de-list" aria-label="Results"><thead><tr><th>Choice</th>'
             f"{head}</tr></thead><tbody>{lines}</tbody></table>"
-            '<p class="de-quiet">Below each mean its 95 % interval. Differences are in points of accuracy, paired by '
-            "seed; where the interval holds 0, no difference is seen.</p>"
+            '<p class="de-quiet">Below each mean its 95 % interval. Differences are in points of accuracy; where the '
+            f"interval holds 0, no difference is seen. {escape(proof.intervals)}</p>"
         )
 
 
@@ -84,7 +86,9 @@ def _interval(row: dict[Any, Any], measure: Measure) -> str:
 
 
 def _difference(row: dict[Any, Any], name: str) -> str:
-    return f"{_points(row[name])}<br>{_bounds(row, name, _points)}"
+    decision = row[f"{name}_decision"]
+    decided = f'<br><span class="de-quiet">{escape(decision)}</span>' if isinstance(decision, str) else ""
+    return f"{_points(row[name])}<br>{_bounds(row, name, _points)}{decided}"
 
 
 def _bounds(row: dict[Any, Any], name: str, shown: Any) -> str:
