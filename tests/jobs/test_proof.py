@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
+from diet_explorer.jobs.slots import living_workers
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.rows import RunRows
 from diet_explorer.workspace.run import Run
@@ -149,3 +152,31 @@ def test_without_a_test_split_a_part_is_held_out(
         assert np.isin(lists.read_training(training.seed)[0], learned).all()
         assert lists.read_scored().tolist() == held_out.tolist()
     proof.cancel()
+
+
+def test_a_proof_that_decides_leaves_out_the_rest_also_after_a_kill(
+    workspace: Workspace, scored: Run, gate: Gate, launch: Callable[..., object]
+) -> None:
+    random = [Policy("random", keep=50)]
+    gate.close("trainings", after=6)  # the worker has made three for the run, and makes those of random for its seeds
+    # known to ± 90 points as soon as there is an interval at all, after four seeds
+    proof = scored.proofs.start(random, seeds=6, until_decided=True, precision=90)
+    assert [entry.run_id == scored.id for entry in proof.trainings] == [True, False] * 3 + [False] * 6
+    gate.reached("trainings")
+    assert proof.progress().describe() == "6 of at most 12 trainings"
+    (worker,) = living_workers(workspace.settings)
+    os.killpg(worker.pid, signal.SIGKILL)
+    until(lambda: not living_workers(workspace.settings), "the worker is gone")
+    gate.open("trainings")
+    launch("worker", home=workspace.settings.home_folder)
+    proof.wait(LONGEST)
+    assert proof.progress().describe() == "8 of 8 trainings"
+    assert "undecided" not in set(proof.table()["vs_full_decision"])
+    left_out = [workspace.run(entry.run_id) for entry in proof.trainings[8:]]
+    until(lambda: all(run.refresh().status == "cancelled" for run in left_out), "the others are left out", LONGEST)
+    assert {run.log()[-1]["message"] for run in left_out} == {"Its proof has decided without it."}
+
+    # what cannot be decided goes on to the bound, with what was left out before
+    narrow = scored.proofs.start(random, seeds=5, until_decided=True, precision=0.001).wait(LONGEST)
+    assert narrow.progress().describe() == "10 of 10 trainings"
+    assert {entry.key for entry in narrow.trainings} < {entry.key for entry in proof.trainings}

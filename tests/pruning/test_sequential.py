@@ -29,14 +29,10 @@ def outcomes(values):
 
 def mixture_ratio(t, count):
     """How much likelier t is where the effect is drawn from N(0, g) than where there is none, by integration."""
-
-    def weighted(effect):
-        alternative = stats.nct.pdf(t, count - 1, effect * math.sqrt(count))
-        return alternative * stats.norm.pdf(effect, scale=math.sqrt(EFFECT_VARIANCE))
-
-    peak = t / math.sqrt(count)
-    parts = [(-12.0, peak - 1.5), (peak - 1.5, peak), (peak, peak + 1.5), (peak + 1.5, 12.0)]
-    return sum(integrate.quad(weighted, *part, limit=200)[0] for part in parts) / stats.t.pdf(t, count - 1)
+    effects = np.linspace(-10, 10, 1001)
+    likelihood = stats.nct.pdf(t, count - 1, effects * math.sqrt(count))
+    weights = stats.norm.pdf(effects, scale=math.sqrt(EFFECT_VARIANCE))
+    return integrate.simpson(likelihood * weights, x=effects) / stats.t.pdf(t, count - 1)
 
 
 @pytest.mark.parametrize(("count", "alpha"), [(4, 0.05), (6, 0.05 / 6), (10, 0.05), (20, 0.05 / 9)])

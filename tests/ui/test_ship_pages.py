@@ -65,3 +65,31 @@ def test_without_a_test_split_a_hold_out_is_offered(empty, open_page, tmp_path, 
         assert "always trained along" in words_on(app)
     else:
         assert app.button(key="start-hold-out").label == "Score with a hold-out"
+
+
+def test_a_proof_that_goes_on_until_it_decides_says_what_it_takes_and_what_its_intervals_are(
+    own, open_page, monkeypatch
+):
+    monkeypatch.setattr("diet_explorer.jobs.queue.JobQueue.submit", lambda *_: None)
+    app = open_page("proof", run=own.run.id)
+    app.multiselect(key="proof-shares").set_value([50.0])
+    app.multiselect(key="proof-policies").set_value(["Keep the easiest"]).run()
+    assert "<b>9</b><span>trainings at most" in words_on(app)
+    app.toggle(key="proof-until-decided").set_value(True).run()
+    assert_calm(app)
+    # one policy at one share has three comparisons, the first of which can be decided after four seeds
+    assert "<b>60</b><span>trainings at most; 12 if all is clear" in words_on(app)
+    app.number_input(key="proof-most-seeds").set_value(3).run()
+    assert "can be decided" in app.error[0].value and app.button(key="start-proof").disabled
+    app.number_input(key="proof-most-seeds").set_value(6)
+    app.number_input(key="proof-precision").set_value(1.0).run()
+    app.button(key="start-proof").click().run()
+    assert_calm(app)
+    (proof,) = own.run.proofs.list()
+    assert (proof.seeds, proof.until_decided) == (6, 1.0)
+    assert "2 of at most 18 trainings" in proof.progress().describe()
+    assert "until decided, at most 6 seeds" in words_on(app)
+    assert "may be looked at at any time" in words_on(app) and "3 comparisons (Bonferroni)" in words_on(app)
+    app = open_page("proof", run=own.run.id, proof=proof.id, tab="trainings")
+    assert_calm(app)
+    assert "wait and are left out as soon as all is decided" in words_on(app)
