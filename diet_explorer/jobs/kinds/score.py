@@ -196,6 +196,9 @@ def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
         # this one may have been begun by a worker that was killed
         if context.runs.set_status(other, "cancelled", only_from=ACTIVE if other == run_id else {"queued"}):
             ProgressFiles(context.files, other).log("cancelled", "Its proof has decided without it.")
+            workflow_id = context.runs.get(other).workflow_id
+            if other != run_id and workflow_id is not None:
+                DBOS.cancel_workflow(workflow_id)  # so that what waits behind it need not wait until it is looked at
     return bool(needless)
 
 
