@@ -24,7 +24,7 @@ settings.register_profile("ci", max_examples=25, deadline=None)
 settings.register_profile("nightly", max_examples=200, deadline=None)
 settings.load_profile("ci")  # `--hypothesis-profile nightly` wins
 sys.modules.setdefault("peft", None)  # type: ignore[arg-type]  # transformers would load it, which takes seconds
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the test processes share the cores
 os.environ.setdefault("DIET_EXPLORER_DATA_ROOTS", tempfile.gettempdir())  # where the files are that tests bring in
 
 
