@@ -116,6 +116,10 @@ class Context:
         """Note in the audit log what somebody is about to do; `about` is ``kind:id`` of the thing."""
         self.audit_log.add(kind, who.name, what, role=who.role, about=about)
 
+    def note_download(self, what: str, about: str) -> None:
+        """Note in the audit log that whom it acts for is about to download something; `about` as for `note`."""
+        self.note("export", self.allow("viewer", "download data"), f"downloads {what}", about)
+
     def may(self, role: Role) -> bool:
         """Whether whom it acts for may do what a role may; for what is offered to them."""
         return self.identity is None or self.identity.may(role)

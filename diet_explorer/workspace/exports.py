@@ -23,7 +23,7 @@ from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
-from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target
+from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target, zip_export
 from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256
 from diet_explorer.pruning.export.reading import reading_code
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
@@ -136,6 +136,17 @@ class Export:
     def reading_code(self) -> str:
         """The line of Python that reads its first split as it is; see `manifest` for the others."""
         return reading_code(self.manifest)
+
+    def archive(self) -> bytes:
+        """The files of a local export as a ZIP archive, to be taken away; that is noted in the audit log.
+
+        Raises
+        ------
+        NotFoundError, HubError
+            It is not done, or a file of it is missing or was changed.
+        """
+        self._context.note_download(f"the export {self.name!r}", f"export:{self.id}")
+        return zip_export(Path(self.folder), self.id)
 
     def wait(self, timeout: float | None = None) -> Export:
         """Block until it ends.

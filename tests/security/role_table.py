@@ -96,7 +96,7 @@ TABLE: dict[str, dict[Role, str]] = {
     "Proof": {"viewer": "progress table verdicts results comparisons intervals wait", "lead": "cancel resume"},
     "Export": {
         "viewer": "request exists run_id marks name policy options folder created_at by status progress manifest "
-        "reading_code wait push_progress wait_for_push",
+        "reading_code archive wait push_progress wait_for_push",
         "lead": "cancel rename push cancel_push",
     },
     "Bin": {

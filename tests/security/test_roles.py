@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from diet_explorer import Workspace
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.errors import BadInputError, DietExplorerError, PermissionDeniedError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity, Role
 from diet_explorer.store.layout import Layout
+from diet_explorer.ui.drawing.csv_download import filtered_csv
 from tests.security.role_table import CALLS, ROLES, TABLE, as_markdown, least_roles, public_verbs, try_verb
 from tests.ui.conftest import fill
 
@@ -21,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "who-can-do-what.md"
 LEAST = least_roles()
 # what pages may take from a workspace's plumbing: all else they ask its public verbs for
-PLUMBING = {"allow", "may", "model", "audit_log", "settings", "identity", "reach", "files.root"}
+PLUMBING = {"allow", "may", "model", "audit_log", "note_download", "settings", "identity", "reach", "files.root"}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,25 @@ def test_pages_do_nothing_past_the_verbs() -> None:
         assert not called & makers, path
         taken = re.findall(r"(?<!\bst)\.context\.(\w+(?:\.\w+)?)", path.read_text(encoding="utf-8"))
         assert not [name for name in taken if name not in PLUMBING and name.partition(".")[0] not in PLUMBING], path
+
+
+def test_what_is_downloaded_is_noted_before_it_is_made(workspace: Workspace) -> None:
+    acting = workspace.acting_as(Identity("vic", "viewer", signed_in=True))
+    run, export = acting.run("a run"), acting.exports()[0]
+    table = filtered_csv(run, "el2n", run.default_checkpoint(), None, ExampleFilter())()
+    (Path(export.folder) / "beside.txt").write_text("not of the export")
+    with zipfile.ZipFile(io.BytesIO(export.archive())) as archive:
+        names = {name.removeprefix(f"{export.id}/") for name in archive.namelist()}
+    assert len(table.splitlines()) > 2
+    assert names == {"manifest.json", *(entry["path"] for entry in export.manifest["files"])}
+    noted = [(entry.role, entry.what, entry.about) for entry in workspace.audit_log(kind="export", who="vic")]
+    assert noted == [
+        ("viewer", f"downloads the export {export.name!r}", f"export:{export.id}"),
+        ("viewer", f"downloads examples of the run {run.name!r}", f"run:{run.id}"),
+    ]
+    nobody = workspace.acting_as(Identity("nobody", "nobody", signed_in=True))
+    with pytest.raises(PermissionDeniedError):
+        nobody.context.note_download("anything", "run:x")
 
 
 def test_the_documentation_has_the_table() -> None:

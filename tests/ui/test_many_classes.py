@@ -44,6 +44,8 @@ def test_the_keys_stand_for_the_given_class_and_the_most_likely_ones(many):
     keyed = keyed_classes(dataset, example, 1.0, None)
     assert keyed[0] == example.label and len(set(keyed)) == 9
     assert list(keyed[1:]) == sorted(set(likely) - {example.label}, key=lambda name: -likely[name])[:8]
+    wanted = [dataset.classes[-1], dataset.classes[3]]
+    assert keyed_classes(dataset, example, 1.0, None, wanted=wanted)[:3] == (example.label, *wanted)
     blind = keyed_classes(dataset, example, 1.0, None, blind=True)
     assert blind[0] == example.label and blind == keyed_classes(dataset, run.card(7 + CLASSES), 1.0, None, blind=True)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +103,23 @@ def checked_export(folder: Path) -> dict[str, Any]:
         if not path.is_file() or path.stat().st_size != entry["bytes"]:
             raise HubError(f"The export's file {path} is missing or was changed.", "Export again, then push that.")
     return manifest
+
+
+def zip_export(folder: Path, name: str) -> bytes:
+    """A finished export as a ZIP archive of one folder `name`: the files of its manifest, and nothing beside them.
+
+    Raises
+    ------
+    NotFoundError, HubError
+        As for `checked_export`.
+    """
+    stream = io.BytesIO()
+    paths = [folder / entry["path"] for entry in checked_export(folder)["files"]]
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted([*paths, folder / MANIFEST_NAME]):
+            if path.resolve().is_relative_to(folder.resolve()):
+                archive.write(path, f"{name}/{path.relative_to(folder)}")
+    return stream.getvalue()
 
 
 def check_finished(files: Files, folder: str) -> None:

@@ -19,6 +19,7 @@ from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import chip
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.examples.decision_words import done_words, history_html
+from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.selection import Selection
@@ -202,7 +203,9 @@ def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoi
     example = questions.card(run, row, checkpoint, selection.seed)[0]
     suspect = suspects.suspect(run, stamp, row, checkpoint)
     head = suspects.suspect_card(run, stamp, row, checkpoint, selection.seed, selection.where.text, hidden=False)
-    votes = _votes(dataset.ledger.standing(row), example.label, selection.colours)
+    standing = dataset.ledger.standing(row)
+    votes = _votes(standing, example.label, selection.colours)
+    wanted = [event.label for event in standing if event.label in dataset.classes]
     return DeckCard(
         row=row,
         name=f"example {example.id}",
@@ -210,6 +213,7 @@ def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoi
         label=example.label,
         suggestion=None if suspect is None else suspect.suggested,
         expected=max((event.id for event in history), default=0),
+        keyed=keyed_classes(dataset, example, checkpoint, selection.seed, wanted=wanted),
     )
 
 

@@ -11,7 +11,7 @@ from diet_explorer.analysis.comparison import ComparisonSummary
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, safe_csv
+from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, noted, safe_csv
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of
@@ -179,7 +179,7 @@ def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: Comparis
     with st.container(key="compare-actions", horizontal=True, gap="small"):
         st.download_button(
             "CSV",
-            data=lambda: safe_csv(_compared(pair, selection.where, None, 0)),
+            data=noted(run, "a comparison", lambda: safe_csv(_compared(pair, selection.where, None, 0))),
             file_name=f"{run.id}-compared-{pair.score}.csv",
             mime="text/csv",
             key="compare-csv",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.pruning.export.formats import FORMULA
 from diet_explorer.workspace.run import Run
 
+T = TypeVar("T")
 SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no spreadsheet runs them as formulas."
 
 
@@ -28,7 +30,17 @@ def safe_csv(table: pd.DataFrame) -> bytes:
 
 def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter) -> Callable[[], bytes]:
     """A function that makes the file when the button is pressed: all matching rows, worst first."""
-    return lambda: safe_csv(run.ranked(by, checkpoint, seed=seed, where=where, limit=None))
+    return noted(run, "examples", lambda: safe_csv(run.ranked(by, checkpoint, seed=seed, where=where, limit=None)))
+
+
+def noted(run: Run, what: str, make: Callable[[], T]) -> Callable[[], T]:
+    """A function that notes a download in the audit log before it makes what is downloaded: `what` of a run."""
+
+    def made() -> T:
+        run.context.note_download(f"{what} of the run {run.name!r}", f"run:{run.id}")
+        return make()
+
+    return made
 
 
 def _defused(value: object) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diet_explorer.analysis.card import ExampleCard
 from diet_explorer.workspace.dataset import Dataset
 
@@ -9,12 +11,19 @@ KEYS = 9
 
 
 def keyed_classes(
-    dataset: Dataset, example: ExampleCard, checkpoint: float, seed: int | None, *, blind: bool = False
+    dataset: Dataset,
+    example: ExampleCard,
+    checkpoint: float,
+    seed: int | None,
+    *,
+    blind: bool = False,
+    wanted: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """The classes of the keys: all where there are keys for them, in their order, else the most likely ones.
 
-    Then the given class comes first, and after it the others by the probability that the model gives them. Whoever
-    decides `blind` gets the most frequent classes instead, which say nothing about this example.
+    Then the given class comes first, after it those that people want (`wanted`) and the others by the probability that
+    the model gives them. Whoever decides `blind` gets the most frequent classes instead, which say nothing about this
+    example.
     """
     classes = dataset.classes
     if len(classes) <= KEYS:
@@ -25,4 +34,4 @@ def keyed_classes(
     else:
         likely = example.probabilities(checkpoint, seed)
         ordered = sorted(classes, key=lambda name: -likely.get(name, 0.0))
-    return tuple([example.label, *(name for name in ordered if name != example.label)][:KEYS])
+    return tuple(dict.fromkeys([example.label, *wanted, *ordered]))[:KEYS]

@@ -14,7 +14,7 @@ from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
-from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
+from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv, noted
 from diet_explorer.ui.examples.bulk import draw_bulk
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card
@@ -162,7 +162,7 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
         key=chart,
         height=_HEIGHT,
         dark=is_dark(),
-        table=lambda: points if grid is None else grid,
+        table=noted(run, "the points of a map", lambda: points if grid is None else grid),
     )
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
-
 import streamlit as st
 
 from diet_explorer.store.files import bytes_in_words
@@ -132,27 +127,13 @@ def _draw_download(export: Export, size: int) -> None:
         return
     st.download_button(
         "Download (ZIP)",
-        data=_zipped(Path(export.folder), export.id),
+        data=export.archive,
         file_name=f"{export.id}.zip",
         mime="application/zip",
         key="download-export",
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def _zipped(folder: Path, name: str) -> Callable[[], bytes]:
-    """Makes the archive when the button is pressed; its files lie in one folder."""
-
-    def made() -> bytes:
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(folder.rglob("*")):
-                if path.is_file():
-                    archive.write(path, f"{name}/{path.relative_to(folder)}")
-        return stream.getvalue()
-
-    return made
 
 
 def _files_html(files: list[dict[str, object]]) -> str:
