@@ -81,9 +81,9 @@ def follow(progress: Callable[[], A], describe: Callable[[A], tuple[str, str]], 
     return current
 
 
-def time_left(seconds: float | None) -> str:
+def time_left(seconds: float | None, *, at_most: bool = False) -> str:
     """The end of a line of progress; empty where it is not known."""
-    return "" if seconds is None else f" · {out.duration(seconds)} left"
+    return "" if seconds is None else f" · {'at most ' if at_most else ''}{out.duration(seconds)} left"
 
 
 def in_stages(progress: JobProgress) -> tuple[str, str]:

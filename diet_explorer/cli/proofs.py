@@ -163,7 +163,7 @@ def _follow_proof(proof: Proof, workspace: Workspace) -> None:
 
     def in_words(progress: ProofProgress) -> tuple[str, str]:
         words = f"{proof.id}: {progress.describe()}"
-        return f"{words} · {progress.share:.0%}{time_left(progress.seconds_left)}", words
+        return f"{words} · {progress.share:.0%}{time_left(progress.seconds_left, at_most=progress.at_most)}", words
 
     with some_worker(workspace) as child:
         try:

@@ -20,7 +20,9 @@ def ongoing_work(workspace: Workspace, run: Run) -> list[tuple[str, JobProgress]
     if trainings:
         first = next((child for child in trainings if child.status == "running"), trainings[-1])
         progress = first.progress()
-        left = f"{len(trainings)} training{'' if len(trainings) == 1 else 's'} left"
+        is_bound = any(proof.until_decided is not None for proof in run.proofs.list())
+        bound = "at most " if first.record.origin == "proof" and is_bound else ""
+        left = f"{bound}{len(trainings)} training{'' if len(trainings) == 1 else 's'} left"
         state: JobState = "queued" if first.status == "queued" else "running"
         title = f"{_TRAININGS[first.record.origin]}: {left}"
         work.append((title, JobProgress(state=state, stage=first.name, share=progress.share, delay=progress.delay)))

@@ -44,9 +44,10 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {rest:02d} min"
 
 
-def share_done(share: float, seconds_left: float | None = None) -> str:
-    """How far something is, and how long it will take where that is known."""
-    return percent(share) + (f" · {duration(seconds_left)} left" if seconds_left is not None else "")
+def share_done(share: float, seconds_left: float | None = None, *, at_most: bool = False) -> str:
+    """How far something is, and how long it will take, or at most, where that is known."""
+    bound = "at most " if at_most else ""
+    return percent(share) + (f" · {bound}{duration(seconds_left)} left" if seconds_left is not None else "")
 
 
 def moment(when: datetime | None, now: datetime | None = None) -> str:

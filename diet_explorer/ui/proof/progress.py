@@ -16,7 +16,7 @@ from diet_explorer.workspace.proof import Proof, ProofProgress, TrainingProgress
 
 _EVERY_SECONDS = 2.0
 _HEIGHT = 500
-_PER_LINE = 5
+_PER_LINE = 4
 _STATES = {
     "queued": "waits",
     "running": "runs",
@@ -24,7 +24,7 @@ _STATES = {
     "succeeded": "done",
     "failed": "failed",
     "cancelled": "cancelled",
-    "not needed": "not needed",
+    "not needed": "left out",
 }
 
 
@@ -55,7 +55,7 @@ def _live(proof: Proof, done: int) -> None:
         if not progress.is_active or progress.done != done:
             st.rerun()
         title = f"{progress.describe()} done"
-        figure = words.share_done(progress.share, progress.seconds_left)
+        figure = words.share_done(progress.share, progress.seconds_left, at_most=progress.at_most)
         with st.container(key="proof-progress", horizontal=True, vertical_alignment="center", gap="medium"):
             st.html(job_bar(title, figure, progress.share), width="stretch")
             if st.button("Cancel", key="cancel-proof", icon=":material/stop:"):

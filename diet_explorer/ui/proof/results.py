@@ -94,7 +94,7 @@ def _difference(row: dict[Any, Any], name: str) -> str:
 def _bounds(row: dict[Any, Any], name: str, shown: Any) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     known = isfinite(low) and isfinite(high)
-    return f'<span class="de-quiet">{f"{shown(low)} to {shown(high)}" if known else ""}</span>'
+    return f'<span class="de-quiet">{shown(low)}</span> <span class="de-quiet">to {shown(high)}</span>' if known else ""
 
 
 def _share(value: float) -> str:
