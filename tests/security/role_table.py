@@ -180,6 +180,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "RunPlan.preview": lambda it: it.preview(),
     "RunPlan.export": lambda it: it.export("/proc/nowhere"),
     "RunPlan.submit_export": lambda it: it.submit_export("/proc/self"),
+    "Proofs.estimate": lambda it: it.estimate([_DECISIONS]),
     "Proofs.start": lambda it: it.start([_DECISIONS], seeds=1),
     "Proofs.hold_out": lambda it: it.hold_out(0),
     "Proof.wait": lambda it: it.wait(0),
