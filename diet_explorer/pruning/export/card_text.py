@@ -39,7 +39,7 @@ class CardProof:
 
 
 def card_proof(table: pd.DataFrame) -> CardProof:
-    """What a card says of a proof, from the table that `pruning.proof.results_table` makes."""
+    """What a card says of a proof, from the table that `pruning.results.results_table` makes."""
     rows = [
         {
             "Policy": line["title"],
