@@ -204,9 +204,9 @@ def _show(selection: Selection, dataset: Dataset) -> None:
                 on_click="ignore",
             )
     with right:
-        mapping = ", ".join(
-            f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.columns()
-        )
+        roles = [f"{role.replace('_', ' ')} = {column}" for role, column in dataset.manifest.mapping.roles()]
+        people = dataset.manifest.mapping.annotators
+        mapping = ", ".join([*roles, *([f"labels by {' · '.join(people)}"] if people else [])])
         st.html(f'<p><b>{escape(dataset.name)}</b><br><span class="de-quiet">{escape(mapping)}</span></p>')
         with st.container(key="dataset-actions", horizontal=True, gap="small"):
             if st.button("Score this dataset", key="score-dataset", type="primary", icon=":material/model_training:"):

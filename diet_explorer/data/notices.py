@@ -91,8 +91,8 @@ def describe_ties(votes: VoteSummary) -> str:
         return f"{votes.ties:,} rows on which people are tied are left out."
     first = "the list" if len(votes.columns) == 1 else ", ".join(votes.columns)
     return (
-        f"In {votes.ties:,} of {votes.rows:,} rows as many people say one label as another; of these labels it has the "
-        f"one of whoever comes first in {first}."
+        f"In {votes.ties:,} of {votes.rows:,} rows people are tied; such a row has, of the tied labels, the one that "
+        f"comes first in {first}."
     )
 
 

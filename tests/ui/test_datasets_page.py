@@ -217,7 +217,7 @@ def test_labels_by_several_people(empty, open_page, tmp_path):
     (dataset,) = empty.datasets()
     assert (dataset.manifest.mapping.annotators, dataset.rows) == (("ann", "bob", "cy"), 18)
     text = words_on(app)
-    assert "annotators = ann" in text and "of the rows not unanimous · 12" in text and "Say the label" in text
+    assert "labels by ann · bob · cy" in text and "of the rows not unanimous · 12" in text and "Say the label" in text
 
 
 def test_beside_several_people_the_label_may_be_a_column(empty, open_page, tmp_path):

@@ -74,8 +74,9 @@ def draw_votes(votes: VoteSummary) -> None:
     )
     if lines:
         st.html(
-            '<table class="de-list" aria-label="People who labelled"><thead><tr><th>Person</th><th>Rows labelled</th>'
-            f"<th>Say the label</th></tr></thead><tbody>{lines}</tbody></table>"
+            '<table class="de-list" aria-label="People who labelled"><thead><tr><th>Person</th>'
+            '<th class="de-figure">Rows labelled</th><th class="de-figure">Say the label</th></tr></thead>'
+            f"<tbody>{lines}</tbody></table>"
         )
 
 

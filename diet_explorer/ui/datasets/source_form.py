@@ -155,7 +155,7 @@ def draw_mapping(entry: OpenedSource) -> ColumnMapping | None:
                 entry.columns,
                 index=None if guess is None else entry.columns.index(guess),
                 key=f"map-{'further-' if is_majority else ''}{role}-{entry.stamp}",
-                placeholder="the majority" if is_majority else "Choose" if needed else "none",
+                placeholder="majority" if is_majority else "Choose" if needed else "none",
             )
     people = _draw_people(entry, has_label=chosen["label"] is not None)
     if chosen["text"] is None or not (chosen["label"] or people.annotators) or (of_people and not people.annotators):
@@ -179,13 +179,14 @@ def _draw_people(entry: OpenedSource, *, has_label: bool) -> ColumnMapping:
         )
         if kind != _BY_PEOPLE:
             return ColumnMapping("", None)
+        skip_ties = not has_label and st.checkbox("Leave ties out", key=f"skip-ties-{entry.stamp}")
+    with st.container(key="map-annotators"):
         annotators = st.multiselect(
-            "Columns of their labels, whom to believe in a tie first",
+            "Columns of these people's labels; in a tie the first counts",
             entry.columns,
             key=f"map-annotators-{entry.stamp}",
-            placeholder="One per person, or one that holds lists",
+            placeholder="Choose one per person, or one that holds lists of labels",
         )
-        skip_ties = not has_label and st.checkbox("Leave ties out", key=f"skip-ties-{entry.stamp}")
     return ColumnMapping("", None, annotators=tuple(annotators), skip_ties=bool(skip_ties and annotators))
 
 
