@@ -88,7 +88,7 @@ def draw_vote_preview(votes: pd.DataFrame, *, key: str) -> None:
     shown.columns = pd.Index([*people, _LABEL, _DISAGREEMENT])
     shown[_DISAGREEMENT] = [words.NOT_THERE if pd.isna(share) else words.percent(share) for share in votes.iloc[:, -1]]
     shown[_LABEL] = [words.NOT_THERE if name is None else visible(name) for name in votes.iloc[:, -2]]
-    st.dataframe(shown, key=key, hide_index=True, height=38 + 35 * len(shown))
+    st.dataframe(shown, key=key, hide_index=True)
 
 
 def draw_set_aside(rows: pd.DataFrame, counts: Mapping[str, int], *, key: str) -> None:

@@ -94,7 +94,7 @@ def _annotators(chosen: ShareRange | None) -> None:
             index=list(shares).index(default) if default in shares else 0,
             key=key,
             help="Of the people whose labels were imported: how many say another label than the example has.",
-            on_change=lambda: _set(disagreement=shares[st.session_state[key]]),
+            on_change=when_shown(key, lambda name: _set(disagreement=shares[name])),
         )
 
 
