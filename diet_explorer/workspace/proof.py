@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,7 +121,8 @@ class Proof:
     def progress(self) -> ProofProgress:
         """How far it is, per training."""
         needed = set(self._content.needed(self._results))
-        trainings = [self._training_progress(training, training in needed) for training in self.trainings]
+        records = {record.id: record for record in self._context.records.list()}
+        trainings = [self._training_progress(training, training in needed, records) for training in self.trainings]
         counted = [entry for entry in trainings if entry.status != "not needed"]
         status = _overall([entry.status for entry in counted])
         return ProofProgress(
@@ -129,7 +131,7 @@ class Proof:
             done=sum(entry.status == "succeeded" for entry in counted),
             total=len(counted),
             share=sum(entry.share for entry in counted) / len(counted),
-            seconds_left=self._seconds_left(counted),
+            seconds_left=self._seconds_left(counted, records.values()),
             trainings=trainings,
             delay=self._delay(counted),
             at_most=self.until_decided is not None and status in ACTIVE,
@@ -165,7 +167,7 @@ class Proof:
         return (
             "These intervals may be looked at at any time, and all of them hold together: sequential 95 % t intervals, "
             f"paired by seed{corrected}. A comparison is decided once its interval excludes 0, or once the difference "
-            f"is known to ± {self.until_decided:g} points; what is not by seed {self.seeds} is called undecided."
+            f"is known to ± {self.until_decided:g} points; what is not after {self.seeds} seeds is called undecided."
         )
 
     def cancel(self, training: Training | None = None, *, by: Identity | str | None = None) -> None:
@@ -246,12 +248,15 @@ class Proof:
                 runs.append(RunCore(self._context, run_id))
         return [run for run in runs if run.record.origin == "proof"]
 
-    def _training_progress(self, training: Training, is_needed: bool) -> TrainingProgress:
+    def _training_progress(
+        self, training: Training, is_needed: bool, records: Mapping[str, RunRecord]
+    ) -> TrainingProgress:
         title = self.variants[training.variant].title
         if self._results.figures(training.key) is not None:
             return TrainingProgress(training, title, "succeeded", 1.0, 0.0)
         try:
-            run = RunCore(self._context, self._results.run_id(training.key) or training.run_id)
+            run_id = self._results.run_id(training.key) or training.run_id
+            run = RunCore(self._context, run_id, records.get(run_id))
         except NotFoundError as error:
             if not is_needed:
                 return TrainingProgress(training, title, "not needed", 0.0)
@@ -272,11 +277,11 @@ class Proof:
             return None
         return next((entry.delay for entry in trainings if entry.status == "queued"), None)
 
-    def _seconds_left(self, trainings: list[TrainingProgress]) -> float | None:
+    def _seconds_left(self, trainings: list[TrainingProgress], records: Iterable[RunRecord]) -> float | None:
         active = [entry for entry in trainings if entry.status in ACTIVE]
         done = {entry.training.run_id for entry in trainings if entry.status == "succeeded"}
-        records = [record for record in self._context.records.list() if record.id in done]
-        took = [_seconds(record) for record in records[::-1] if record.parent_id is not None and record.finished_at]
+        ended = [record for record in records if record.id in done and record.finished_at]
+        took = [_seconds(record) for record in ended[::-1] if record.parent_id is not None]
         known = [entry.seconds_left for entry in active if entry.seconds_left is not None]
         each = sum(took[-_LATEST:]) / len(took[-_LATEST:]) if took else max(known, default=None)
         if not active or each is None:
