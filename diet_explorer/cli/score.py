@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,18 +62,18 @@ def score_command(
     """Fine-tune a model and score every example at the checkpoints."""
     if output is not None:
         _check_output(output, wait)
-    config = RunConfig(
-        dataset_id="",
-        model=model,
-        epochs=epochs,
-        seeds=seeds,
-        checkpoints=default_checkpoints(epochs) if checkpoints is None else parse_checkpoints(checkpoints),
-        grand=grand,
-        batch_size=batch_size,
-        max_length=max_length,
-        learning_rate=learning_rate,
-        diet=diet,
-    ).validated()
+    settings: dict[str, Any] = {
+        "model": model,
+        "epochs": epochs,
+        "seeds": seeds,
+        "checkpoints": default_checkpoints(epochs) if checkpoints is None else parse_checkpoints(checkpoints),
+        "grand": grand,
+        "batch_size": batch_size,
+        "max_length": max_length,
+        "learning_rate": learning_rate,
+        "diet": diet,
+    }
+    config = RunConfig(dataset_id="", **settings).validated()
     workspace = open_workspace(home)
     from diet_explorer.jobs.slots import workers_in_words
 
@@ -87,19 +87,7 @@ def score_command(
     if estimate:
         _print_estimates(workspace.measure(dataset, replace(config, dataset_id=dataset.id)), as_json=as_json)
         return
-    run = workspace.score(
-        dataset,
-        model=config.model,
-        epochs=config.epochs,
-        seeds=config.seeds,
-        checkpoints=config.checkpoints,
-        grand=config.grand,
-        batch_size=config.batch_size,
-        max_length=config.max_length,
-        learning_rate=config.learning_rate,
-        diet=config.diet,
-        name=name,
-    )
+    run = workspace.score(dataset, name=name, **settings)
     if wait:
         out.note(f"Scoring {dataset.id} as {run.id}")
         wait_for_run(run, workspace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from math import ceil
 from typing import Any, Literal, cast
@@ -14,20 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import DefaultFlowCallback, ExportableState
 
 from diet_explorer.errors import BadInputError, ModelError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, rescaled, sizes
+from diet_explorer.scoring.diet_loader import DietSampler, batches_of, classes_of
 from diet_explorer.scoring.gradients.frozen_model import unwrap
 from diet_explorer.scoring.gradients.outputs import logits_of
 from diet_explorer.scoring.isolation import kept_state, same_random_numbers
 from diet_explorer.scoring.own_checks import check_labels, check_problem, check_set_up
 
 Scoring = Literal["training", "pass"]
-_LABELS = ("labels", "label", "label_ids")
 
 
 class DietCallback(TrainerCallback, ExportableState):
@@ -151,14 +151,14 @@ class DietCallback(TrainerCallback, ExportableState):
         check_set_up(args, model)
         check_problem(model)
         check_labels(args, train_dataloader)
-        batches = _check_loader(args, train_dataloader)
+        batches = batches_of(args, train_dataloader)
         if args.torch_compile and (self._scoring == "training" or self._rescale):
             raise ModelError(
                 "DietCallback cannot look into the forward pass of a compiled model.",
                 'Give scores="pass" and rescale=False, or train without torch_compile.',
             )
         examples = train_dataloader.dataset
-        self._labels = _labels(examples)
+        self._labels = classes_of(examples)
         self._batch = int(batches.batch_size)
         self._per_step = self._batch * args.gradient_accumulation_steps
         self._whole_steps = args.gradient_accumulation_steps > 1 or batches.drop_last
@@ -174,7 +174,7 @@ class DietCallback(TrainerCallback, ExportableState):
         self._taken = state.global_step
         self._logged = (state.global_step, self._taken)
         self._sampler: Any = batches.sampler
-        batches.sampler = _DietSampler(batches.sampler, self)
+        batches.sampler = DietSampler(batches.sampler, self.order)
         self._release.append(lambda: setattr(batches, "sampler", self._sampler))
         if self._scoring == "training" or self._rescale:
             self._release.append(model.register_forward_hook(self._after_forward).remove)
@@ -336,59 +336,9 @@ class DietCallback(TrainerCallback, ExportableState):
             self._release.pop()()
 
 
-class _DietSampler:
-    """Stands before a training's own sampler and lets through what the epoch trains on.
-
-    Its length is that of the own one: by it the Trainer and other callbacks count the steps of an epoch.
-    """
-
-    def __init__(self, sampler: Any, diet: DietCallback) -> None:
-        self._sampler = sampler
-        self._diet = diet
-
-    def __iter__(self) -> Iterator[int]:
-        return self._diet.order(iter(self._sampler))
-
-    def __len__(self) -> int:
-        return len(self._sampler)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sampler, name)
-
-
 def _check(name: str, value: object, holds: bool, words: str) -> None:
     if not holds:
         raise BadInputError(f"DietCallback's {name} must be {words}, not {value!r}.", f"Give {name} a value {words}.")
-
-
-def _check_loader(args: TrainingArguments, loader: Any) -> BatchSampler:
-    """The data loader's own batch sampler; ModelError where there is none whose examples can be told apart."""
-    if args.world_size > 1 or args.n_gpu > 1:
-        raise ModelError(
-            "DietCallback cannot choose examples for several processes or devices at once.",
-            "Train on one, for instance with CUDA_VISIBLE_DEVICES=0.",
-        )
-    batches = getattr(loader, "batch_sampler", None)
-    if not isinstance(getattr(loader, "dataset", None), Sized) or type(batches) is not BatchSampler:
-        raise ModelError(
-            "DietCallback needs training data with a length and places, from which the Trainer draws batches; a stream "
-            "has none.",
-            "Give the Trainer a dataset that can be indexed.",
-        )
-    return batches
-
-
-def _labels(examples: Any) -> NDArray[np.int64]:
-    """The class of each training example, shape (N,)."""
-    first = examples[0]
-    name = next((name for name in _LABELS if name in first), None)
-    if name is None:
-        raise ModelError(
-            f"The training examples have no column of labels (they have {', '.join(map(str, first))}).",
-            "Call it labels or label.",
-        )
-    column = examples[name] if hasattr(examples, "column_names") else None
-    return np.array(column if column is not None else [int(row[name]) for row in examples], dtype=np.int64)
 
 
 def _as_if_stepped(args: TrainingArguments, state: TrainerState, control: TrainerControl, before: int) -> None:
