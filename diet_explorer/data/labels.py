@@ -29,6 +29,9 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.?0*")
 _WITHOUT_COMMA = re.compile(r"""['"]\s+['"]""")  # numpy writes no commas between the entries of an array
 # Cyrillic and Greek letters that look like Latin ones.
 _HOMOGLYPHS = str.maketrans("аеіјорсухѕһԁԛԝвкмнтαινορτυχ", "aeijopcyxshdqwbkmhtaivoptux")
+# NumPy's numbers without commas, and Python's nan, which is no literal.
+_NUMBERS_ONLY = re.compile(r"\[\s*(?:-?[\d.]+|nan)(?:\s+(?:-?[\d.]+|nan))*\s*\]")
+_BARE_NAN = re.compile(r"(?<=[\[,\s])nan(?=\s*[,\]])")
 _SEPARATORS = "|;,"
 _SHOWN = 5
 
@@ -101,12 +104,24 @@ def list_entries(label: str) -> list[str] | None:
     """All entries of such a list, each as often as it is there, those that are none as empty texts."""
     if not (label.startswith("[") and label.endswith("]")):
         return None
-    entries = _literal(_WITHOUT_COMMA.sub("', '", label) if _WITHOUT_COMMA.search(label) else label)
+    entries = _parsed(label)
     while isinstance(entries, list) and len(entries) == 1 and isinstance(entries[0], list):
         entries = entries[0]
+    if isinstance(entries, list) and all(isinstance(entry, list) and len(entry) < 2 for entry in entries):
+        entries = [entry[0] if entry else None for entry in entries]
     if not isinstance(entries, list) or any(isinstance(entry, list | dict | set | tuple) for entry in entries):
         return None
     return ["" if entry is None or entry != entry else _written(entry) for entry in entries]
+
+
+def _parsed(label: str) -> object:
+    """What a list holds, as JSON, Python, NumPy or pandas writes it; None for what is none."""
+    if _NUMBERS_ONLY.fullmatch(label):
+        label = f"[{', '.join(label[1:-1].split())}]"
+    elif _WITHOUT_COMMA.search(label):
+        label = _WITHOUT_COMMA.sub("', '", label)
+    entries = _literal(label)
+    return _literal(_BARE_NAN.sub("None", label)) if entries is None else entries
 
 
 def _vectors(given: Sequence[str]) -> list[list[float]] | None:

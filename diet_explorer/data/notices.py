@@ -82,6 +82,9 @@ def describe_votes(votes: VoteSummary | None) -> Iterator[str]:
         yield f"The label is what most of {whose} say."
     else:
         yield f"The label is column {votes.label}; the labels of {whose} say how far people disagree with it."
+    if not votes.contested:
+        yield f"In all {votes.rows:,} rows all of them say that label."
+        return
     yield f"In {votes.contested:,} of {votes.rows:,} rows ({votes.contested_share:.1%}) not all of them say that label."
 
 
@@ -169,20 +172,21 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
             f"{share:.0%} of the training rows have the label {largest!r}.",
             "Compare accuracies with this share, and look at the rare classes one by one.",
         )
+    names = [*in_train, *(report.votes.minority if report.votes else ())]
     spellings = defaultdict(list)
-    for name in in_train:
+    for name in names:
         spellings[name.casefold()].append(name)
-    for names in spellings.values():
-        if len(names) > 1:
-            yield Notice(f"Labels that differ only in case: {', '.join(map(repr, names))}.", "Spell them alike.")
-    for names in find_look_alikes(in_train):
-        written = ", ".join(map(ascii, names))
+    for alike in spellings.values():
+        if len(alike) > 1:
+            yield Notice(f"Labels that differ only in case: {', '.join(map(repr, alike))}.", "Spell them alike.")
+    for alike in find_look_alikes(names):
+        written = ", ".join(map(ascii, alike))
         yield Notice(
             f"Labels that look alike but are different characters: {written}.", "Spell them alike in the source."
         )
-    for names in same_numbers(in_train):
+    for alike in same_numbers(names):
         yield Notice(
-            f"Labels that are the same number: {', '.join(names)}.", "Write them alike, or give the classes names."
+            f"Labels that are the same number: {', '.join(alike)}.", "Write them alike, or give the classes names."
         )
     joined = find_joined(in_train)
     if joined:
@@ -194,6 +198,15 @@ def _about_classes(report: ValidationReport) -> Iterator[Notice]:
             "Keep one label per row, or import each label as a data set of its own.",
         )
     for name in report.no_labels:
+        if report.votes is not None:
+            said = report.votes.minority.get(name)
+            yield Notice(
+                f"The label {name!r}{f' ({said:,} times)' if said else ''} looks like a missing value, but counts as "
+                "what somebody says.",
+                "If it is none, skip this label: who says it then says nothing.",
+                "skip_labels",
+            )
+            continue
         rows = sum(report.classes[name].values())
         yield Notice(
             f"The label {name!r} ({rows:,} rows) looks like a missing value, but counts as a class.",

@@ -36,6 +36,7 @@ class VoteSummary:
     ties: int  # rows on which people are tied, also those left out for it
     skip_ties: bool  # whether these are left out, rather than labelled by the first of them
     label: str | None  # the column of the label, where it is not the majority
+    minority: dict[str, int]  # labels that no row has, though somebody says them, and how often; the most frequent ones
     # Per column: rows that the person labelled, and those of them whose label it is; empty for lists.
     labelled: list[int]
     agreeing: list[int]

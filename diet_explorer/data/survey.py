@@ -55,10 +55,13 @@ class Survey:
     bad_rows: list[BadRow]  # that are not well-formed
     read_as: list[str]  # what was guessed or mended, in sentences
     doubts: list[Notice]  # about the labels
-    votes: Votes | None  # several people's labels, numbered in no order; None where the source has one label per row
+    votes: (
+        Votes | None
+    )  # several people's labels as positions in `label_names`; None where the source has one label per row
     # Share of the people whose label is not the row's, NaN where there are none; None likewise.
     disagreement: npt.NDArray[np.float64] | None
     label_codes: npt.NDArray[np.int32]  # the label of each row in the numbers of `votes`
+    label_names: list[str]  # what these numbers mean
     tied: npt.NDArray[np.bool_]  # rows on which people are tied
     complete: bool  # whether the source was read to its end
 
@@ -182,6 +185,7 @@ class _Surveyor:
             votes=labels_read.votes,
             disagreement=labels_read.disagreement,
             label_codes=codes,
+            label_names=labels_read.names,
             tied=labels_read.tied,
             complete=complete,
         )

@@ -23,6 +23,7 @@ from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 from diet_explorer.store.arrow import exact_frame
 
 LISTED_ROWS = 100
+MOST_MINORITY = 1_000  # labels that are listed though no row has them
 MAX_LENGTHS = (64, 128, 256, 512)
 # English text gives about 1.3 word pieces per word with the vocabularies of BERT and MiniLM; two tokens frame a text.
 TOKENS_PER_WORD = 1.3
@@ -92,7 +93,7 @@ def report_of(source: Source, mapping: ColumnMapping, surveyed: Survey) -> Valid
         refusals=[],
         complete=surveyed.complete,
         read_as=[*surveyed.read_as, *describe_votes(votes)],
-        no_labels=find_no_labels(_count_classes(surveyed)),
+        no_labels=find_no_labels([*surveyed.classes, *(votes.minority if votes else ())]),
         votes=votes,
     )
     refusal = find_refusal(report, mapping, surveyed.label_type)
@@ -172,9 +173,18 @@ def _count_votes(surveyed: Survey, mapping: ColumnMapping) -> VoteSummary | None
         ties=int((surveyed.tied & tied).sum()),
         skip_ties=mapping.skip_ties,
         label=mapping.label,
+        minority=_minority(surveyed, votes.codes[counting]),
         labelled=[] if is_list else per_person[0],
         agreeing=[] if is_list else per_person[1],
     )
+
+
+def _minority(surveyed: Survey, codes: npt.NDArray[np.int32]) -> dict[str, int]:
+    """Labels that no row to keep has, and how often somebody says them, the most frequent first."""
+    times = np.bincount(codes, minlength=len(surveyed.label_names))
+    said = [(name, int(count)) for name, count in zip(surveyed.label_names, times, strict=True) if count]
+    others = [(name, count) for name, count in said if name not in set(surveyed.classes)]
+    return dict(sorted(others, key=lambda entry: -entry[1])[:MOST_MINORITY])
 
 
 def _group_count(groups: npt.NDArray[np.int32]) -> int:

@@ -232,3 +232,38 @@ def test_a_manifest_of_before_opens(importer: Importer) -> None:
     del value["report"]["votes"]
     older = DatasetManifest.from_json(value)
     assert older.mapping == manifest.mapping and ValidationReport.from_json(older.report).votes is None
+
+
+def test_what_only_a_minority_says_is_looked_at_too(importer: Importer) -> None:
+    """No row has these labels, so that no class shows them."""
+    rows = ["x,x,nan", "y,Y,y", "y,y,y"] * 5
+    source = importer.open("t.csv", "text,a,b,c\n" + "".join(f"w {n},{row}\n" for n, row in enumerate(rows)))
+    report = validate(source, ColumnMapping("text", None, annotators=("a", "b", "c")))
+    assert report.votes is not None and report.votes.minority == {"nan": 5, "Y": 5}
+    assert report.no_labels == ["nan"] and list(report.classes) == ["x", "y"]
+    messages = [notice.message for notice in report.warnings]
+    assert any("'nan' (5 times) looks like a missing value" in message for message in messages)
+    assert "Labels that differ only in case: 'y', 'Y'." in messages
+    skipped = validate(source, ColumnMapping("text", None, annotators=("a", "b", "c"), skip_labels=("nan",)))
+    assert skipped.votes is not None and (skipped.votes.contested, skipped.votes.labelled) == (5, [15, 15, 10])
+
+
+@pytest.mark.parametrize(
+    ("written", "label", "share"),
+    [
+        ("['a', 'b', 'a']", "a", 1 / 3),
+        ("['b' 'b' 'a']", "b", 1 / 3),
+        ("['a', nan, 'a']", "a", 0),
+        ("[1 0 1 1]", "1", 1 / 4),
+        ("[1, nan, 0, 0]", "0", 1 / 3),
+        ('[["a"], ["b"], ["b"]]', "b", 1 / 3),
+        ("a", "a", 0),
+    ],
+)
+def test_lists_of_votes_as_programs_write_them(importer: Importer, written: str, label: str, share: float) -> None:
+    cell = '"' + written.replace('"', '""') + '"'
+    cells = ["\"['c']\"", cell] * 4
+    content = "text,votes\n" + "".join(f"w {n},{value}\n" for n, value in enumerate(cells))
+    manifest = importer.run("t.csv", content, BY_LIST)
+    row = importer.examples(manifest)[1]
+    assert (manifest.classes[row["label"]], row["disagreement"]) == (label, share)

@@ -46,7 +46,7 @@ def test_the_evidence_tab_names_the_witness(voted, open_page, cookies):
     cookies["diet-explorer-name"] = "Ann"
     app = open_page("audit", run=voted.id, tab="evidence")
     assert_calm(app)
-    (table,) = [element.body for element in app.html if "de-witnesses" in element.body]
+    (table,) = [element.body for element in app.html if '<table class="de-list de-witnesses' in element.body]
     line = next(line for line in table.split("<tr>") if "Annotators disagree" in line)
     assert "<td>✓</td>" in line
 
