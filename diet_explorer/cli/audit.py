@@ -38,15 +38,23 @@ def suspects_command(
     undecided: Annotated[
         bool, typer.Option("--undecided", help="Only examples that nobody has decided about.")
     ] = False,
+    first: Annotated[
+        int,
+        typer.Option(min=1, help="Of how many first suspects to estimate how many are wrong."),
+    ] = 100,
     home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List training examples whose labels deserve a look, with reasons and a suggested label."""
+    """List training examples whose labels deserve a look, with reasons, a suggested label and an estimate of how many
+    are wrong."""
     run = find_run(open_workspace(home), name)
     from diet_explorer.analysis.suspects.table import KIND_RULE
 
-    where = ExampleFilter(labels=tuple(label or ()), decided=("undecided",) if undecided else ())
-    frame = run.audit.suspects(by, where if label or undecided else None, checkpoint, top)
+    where = None
+    if label or undecided:
+        where = ExampleFilter(labels=tuple(label or ()), decided=("undecided",) if undecided else ())
+    frame = run.audit.suspects(by, where, checkpoint, top)
+    errors = run.audit.expected_errors(first, by, where, checkpoint)
     records = frame.to_dict("records")
     if as_json:
         missing = [
@@ -54,7 +62,15 @@ def suspects_command(
             for entry in run.audit.witnesses(checkpoint)
             if not entry.available
         ]
-        out.print_json({"run": run.id, "by": by, "suspects": records, "missing_witnesses": missing})
+        out.print_json(
+            {
+                "run": run.id,
+                "by": by,
+                "suspects": records,
+                "expected": {**asdict(errors), "words": errors.words},
+                "missing_witnesses": missing,
+            }
+        )
         return
     rows = [
         (
@@ -70,6 +86,7 @@ def suspects_command(
         for entry in records
     ]
     out.print_table(("place", "id", "given", "suggested", "suspicion", "kind", "text", "reasons"), rows)
+    out.note(errors.words)
     out.note(KIND_RULE)
     for witness in run.audit.witnesses(checkpoint):
         if not witness.available:

@@ -125,6 +125,15 @@ class Replay:
         drawn[rows] = self._actions.values[numbers] != _UNDECIDED
         return drawn
 
+    def looked_at(self) -> Mask:
+        """Which rows have a decision that was taken about them alone, not about many at once."""
+        deciding = np.where(self.adjudged != NONE, self.adjudged, self.holding)
+        sizes = np.bincount(self._events.values, minlength=len(self._ids.values))
+        alone = np.zeros(len(deciding), dtype=bool)
+        about = np.flatnonzero(deciding != NONE)
+        alone[about] = sizes[deciding[about]] == 1
+        return alone
+
     def latest_votes(self, entries: NDArray[np.intp] | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Every annotator's decision that counts about each row, or among entries: rows ascending, event numbers."""
         rows, numbers = self._standing(self._is_vote, entries)

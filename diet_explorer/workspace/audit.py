@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.suspects.calibration import ERRORS, SUGGESTIONS, ExpectedErrors, expected
 from diet_explorer.analysis.suspects.evidence import (
     GROUP,
     REPRESENTATIONS,
@@ -21,7 +22,15 @@ from diet_explorer.analysis.suspects.evidence import (
 )
 from diet_explorer.analysis.suspects.noise import NoiseMode, flipped_labels, noise_report
 from diet_explorer.analysis.suspects.suspicions import suspicions
-from diet_explorer.analysis.suspects.table import KINDS, Suspect, checked_witness, reasons_of, suspect_of, suspect_table
+from diet_explorer.analysis.suspects.table import (
+    KINDS,
+    Suspect,
+    checked_witness,
+    doubts_of,
+    reasons_of,
+    suspect_of,
+    suspect_table,
+)
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES, Witness
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.splits import TRAIN
@@ -34,7 +43,7 @@ from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.folds import assign_folds
 from diet_explorer.workspace.core import AnyRun
 
-FORM = "1"  # of the stored tables of suspects; a change makes them anew
+FORM = "2"  # of the stored tables of suspects; a change makes them anew
 MAX_FOLDS = 50
 
 
@@ -125,6 +134,53 @@ class Audit(Generic[AnyRun]):
     def suspect(self, row: int, checkpoint: float | None = None) -> Suspect:
         """One training example as the witnesses see it."""
         return suspect_of(self._suspects(checkpoint), row, self._run.dataset.classes)
+
+    def expected_errors(
+        self,
+        first: int = 100,
+        by: str = COMBINED,
+        where: ExampleFilter | None = None,
+        checkpoint: float | None = None,
+    ) -> ExpectedErrors:
+        """How many of the first suspects are wrong, decided ones among them, and how many suggested labels are right.
+
+        An estimate from how far independent evidence doubts each label, corrected by what annotators decided about
+        single examples so far; decisions about many at once do not count. See `suspects.calibration.expected` for the
+        formula and what it assumes.
+
+        Parameters
+        ----------
+        first : int
+            How many suspects it is about; all where there are fewer.
+        by : str
+            The witness that orders them.
+        where : ExampleFilter, optional
+            By default every training example.
+        checkpoint : float, optional
+            In epochs; by default `default_checkpoint`.
+
+        Returns
+        -------
+        ExpectedErrors
+
+        Raises
+        ------
+        BadInputError
+            `first` is below 1.
+        NotFoundError
+            As for `suspects`.
+        """
+        if first < 1:
+            raise BadInputError(f"{first:,} suspects were asked about.", "Give 1 or more.")
+        table = self._suspects(checkpoint)
+        listed = np.zeros(len(table), dtype=bool)
+        listed[self._order(table, by, where, checkpoint)[:first]] = True
+        wrong, right = self._outcomes(table)
+        doubt, suggested = doubts_of(table), table["suggested"].to_numpy() >= 0
+        return ExpectedErrors(
+            expected(doubt, wrong, listed, ERRORS),
+            expected(doubt, np.where(suggested, right, np.nan), listed & suggested, SUGGESTIONS),
+        )
 
     def witnesses(self, checkpoint: float | None = None) -> list[Witness]:
         """All witnesses, and whether they have something to go by yet."""
@@ -256,6 +312,22 @@ class Audit(Generic[AnyRun]):
             table = suspect_table(self.evidence(checkpoint))
             write_arrow(self._run.context.files, path, table.schema, table.combine_chunks().to_batches())
         return pa.Table.from_batches(read_arrow(self._run.context.files, path))
+
+    def _outcomes(self, table: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Whether annotators, looking at the example alone, found the label wrong and the suggested one right: 1, 0, or
+        NaN where that is not known, for each line of the table of suspects."""
+        ledger, rows = self._run.dataset.ledger, table["row"].to_numpy()
+        with ledger.replay() as replay:
+            held, alone = ledger.table(), replay.looked_at()
+        held = held.filter(pa.array(alone[held["row"].to_numpy()] & np.isin(held["row"].to_numpy(), rows)))
+        at = np.searchsorted(rows, held["row"].to_numpy())
+        state = held["state"].to_numpy(zero_copy_only=False)
+        wrong, right = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+        wrong[at] = np.select([state == "keep", np.isin(state, ("relabel", "exclude"))], [0.0, 1.0], np.nan)
+        suggested = np.array([*self._run.dataset.classes, None], dtype=object)[table["suggested"].to_numpy()[at]]
+        same = held["label"].to_numpy(zero_copy_only=False) == suggested
+        right[at] = np.select([state == "keep", state == "relabel"], [0.0, same.astype(np.float64)], np.nan)
+        return wrong, right
 
     def _folds(self) -> ScoreFiles | None:
         """Scores of the latest k-fold training whose every fold has landed; None where there is none."""

@@ -79,7 +79,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "export_cartography",
     },
     "Audit": {
-        "viewer": "suspects suspect order suggestions witnesses evidence fold_run noise_report",
+        "viewer": "suspects suspect order suggestions expected_errors witnesses evidence fold_run noise_report",
         "lead": "folds noise_check",
     },
     "Review": {"viewer": "agreement yield_", "annotator": "decide accept_suggestions queue undo"},

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from diet_explorer.analysis.suspects.calibration import doubts
 from diet_explorer.analysis.suspects.evidence import Evidence, Floats, Opinion
 from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
@@ -61,8 +62,9 @@ def suspect_table(evidence: Evidence) -> pa.Table:
     """Everything that the list of suspects and a suspect's reasons need, one row per training example in row order.
 
     Columns: ``row, label, kind, suggested`` (codes; −1 for no suggestion), ``suggested_share, p_seen, p_unseen`` (mean
-    probability of the given label), ``duplicate``, and for each witness its value, high = suspicious, and
-    ``place_<witness>``, 1 for the most suspicious; ties go by the combination, then by row.
+    probability of the given label), ``p_near`` (share of the nearest examples with the given label), ``duplicate``, and
+    for each witness its value, high = suspicious, and ``place_<witness>``, 1 for the most suspicious; ties go by the
+    combination, then by row.
     """
     values = suspicions(evidence)
     own = np.arange(len(evidence.rows))
@@ -81,12 +83,20 @@ def suspect_table(evidence: Evidence) -> pa.Table:
     }
     if evidence.unseen is not None:
         columns["p_unseen"] = evidence.unseen.probabilities[own, evidence.labels]
+    if evidence.agreement is not None:
+        columns["p_near"] = evidence.agreement
     for name, value in values.items():
         order = np.lexsort((-values[COMBINED], -value))
         places = np.empty(len(own), dtype=np.int32)
         places[order] = np.arange(1, len(own) + 1)
         columns[name], columns[f"place_{name}"] = value, places
     return pa.table(columns)
+
+
+def doubts_of(table: pa.Table) -> NDArray[np.float64]:
+    """How much independent evidence doubts each label of a `suspect_table`: models that were trained on the example,
+    models that never saw it and the nearest examples, as far as they are there; see `calibration.doubts`."""
+    return doubts([table[name].to_numpy() for name in ("p_seen", "p_unseen", "p_near") if name in table.column_names])
 
 
 def checked_witness(table: pa.Table, by: str) -> str:

@@ -25,7 +25,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _PAGE = 50
-_ABOVE = 386
+_ABOVE = 424
 _HEAD = (
     ("rank", "#", "Place by the chosen witness; 1 is the most suspicious."),
     ("text", "Text", ""),
@@ -66,6 +66,7 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
         _open,
         key="suspect-table",
     )
+    st.html(f'<p class="de-quiet" role="note">{suspects.expected_errors(run, by, where, checkpoint).words}</p>')
     draw_list_foot(
         page,
         f"{words.whole(len(rows))} of {words.whole(total)}, filtered from {words.whole(dataset.rows)}",

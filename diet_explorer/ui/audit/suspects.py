@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.suspects.calibration import ExpectedErrors
 from diet_explorer.analysis.suspects.table import KIND_RULE, Suspect
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import NotFoundError
@@ -58,6 +59,12 @@ def page(run: Run, by: str, where: ExampleFilter, checkpoint: float, limit: int,
 def suggestion_count(run: Run, where: ExampleFilter, checkpoint: float) -> int:
     """How many examples that a filter keeps have a suggested label; see `Run.audit.suggestions`."""
     return len(run.audit.suggestions(where, checkpoint))
+
+
+@asked(_evidence_and_decisions)
+def expected_errors(run: Run, by: str, where: ExampleFilter, checkpoint: float) -> ExpectedErrors:
+    """See `Run.audit.expected_errors`."""
+    return run.audit.expected_errors(by=by, where=where, checkpoint=checkpoint)
 
 
 def short_texts(run: Run, rows: list[int], characters: int = 90) -> list[str]:

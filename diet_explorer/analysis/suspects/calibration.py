@@ -1,0 +1,163 @@
+"""How many of the first suspects are wrong: what the evidence makes likely, corrected by what annotators decided."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TAIL = 0.025  # of 95 %, on each side
+_LEAST_DOUBT = 0.0025
+_EDGE = math.log(1.0 / _LEAST_DOUBT - 1.0)
+_STEPS = 80  # of the doubts' scale: what is said of an example hardly changes within one
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed before anybody has decided: an example of doubt d is wrong with the chance σ(level + slope ·
+    logit d), and level and slope are independent and normal, with these means and standard deviations."""
+
+    level: float
+    level_spread: float
+    slope: float
+    slope_spread: float
+
+
+ERRORS = Belief(level=-0.6, level_spread=1.0, slope=0.8, slope_spread=0.3)
+SUGGESTIONS = Belief(level=-0.9, level_spread=1.0, slope=0.8, slope_spread=0.3)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How many of a number of examples are, with a 95 % interval.
+
+    Attributes
+    ----------
+    of : int
+        Examples.
+    estimate : float
+        The expected number.
+    low, high : int
+        The middle 95 % of what is likely.
+    decided, counted : int
+        About how many of them annotators have decided, and how many of these are; they are in the three figures above.
+    informed : int
+        All decisions that the estimate of the others rests on.
+    """
+
+    of: int
+    estimate: float
+    low: int
+    high: int
+    decided: int
+    counted: int
+    informed: int
+
+
+@dataclass(frozen=True)
+class ExpectedErrors:
+    """How many of the first suspects have wrong labels, and how many of their suggested labels are right.
+
+    Attributes
+    ----------
+    errors : Expected
+        Of the first suspects.
+    suggestions : Expected
+        Of those among them that have a suggested label; right is what annotators relabelled an example to.
+    words : str
+        Both in plain words.
+    """
+
+    errors: Expected
+    suggestions: Expected
+
+    @property
+    def words(self) -> str:
+        """Both in plain words."""
+        errors, right = self.errors, self.suggestions
+        line = (
+            f"Of the first {errors.of:,} suspects about {errors.estimate:,.0f} are wrong ({errors.low:,} to "
+            f"{errors.high:,})"
+        )
+        if right.of:
+            shares = (right.estimate / right.of, right.low / right.of, right.high / right.of)
+            share, low, high = (f"{value:.0%}".replace("%", " %") for value in shares)
+            line += f"; a suggested label is right in about {share} of them ({low} to {high})"
+        if not errors.informed:
+            return f"{line}. Judged by the models and neighbours alone; decisions will make it narrower."
+        return (
+            f"{line}. {errors.decided:,} of them are decided, {errors.counted:,} wrong; the others are judged by the "
+            f"evidence and by {errors.informed:,} decisions."
+        )
+
+
+def doubts(beliefs: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """How much independent evidence doubts each label: one minus the mean of what each kind of it (N,) believes of the
+    given label, in [0, 1]; NaN is no opinion, and without any the doubt is ½."""
+    stacked = np.stack(beliefs).astype(np.float64)
+    known = ~np.isnan(stacked)
+    total = np.where(known, stacked, 0.0).sum(0)
+    return np.asarray(1.0 - np.where(known.any(0), total / np.maximum(known.sum(0), 1), 0.5))
+
+
+def expected(
+    doubt: NDArray[np.floating], outcomes: NDArray[np.floating], first: NDArray[np.bool_], belief: Belief
+) -> Expected:
+    """The number of examples among the `first` (N,) that are wrong, or whatever else the `outcomes` (N,) say: 1 where
+    an annotator decided that it is, 0 where that it is not, NaN where nobody has decided.
+
+    The chance of an example of doubt d is σ(a + b · logit d). What is likely of a and b beforehand is the `belief`; all
+    decisions together change it by Bayes' rule (on a grid), and what is decided is known. It is assumed that, among
+    examples of equal doubt, those that annotators have come to are like the others; that they come to the most
+    suspicious first is no matter, since the doubt is allowed for. The interval holds both what is not known of a and b
+    and the chance of each example.
+    """
+    known = ~np.isnan(outcomes)
+    place = np.clip(doubt, _LEAST_DOUBT, 1.0 - _LEAST_DOUBT)
+    step = np.rint((np.log(place / (1.0 - place)) / _EDGE + 1.0) / 2 * _STEPS).astype(np.int64)
+
+    def count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(step[chosen], minlength=_STEPS + 1)
+
+    chance, log_prior = _grid(belief)
+    log_weight = log_prior + np.log(chance) @ count(known & (outcomes == 1))
+    log_weight += np.log1p(-chance) @ count(known & (outcomes == 0))
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+
+    open_ = count(first & ~known)
+    mean, spread = chance @ open_, np.sqrt((chance * (1.0 - chance)) @ open_)
+    left, decided = int(open_.sum()), int((first & known).sum())
+    counted = int((outcomes[first & known] == 1).sum())
+
+    def share_up_to(number: int) -> float:
+        from scipy.special import ndtr  # here, since the command line's help does not need it
+
+        return float(weight @ ndtr((number + 0.5 - mean) / np.maximum(spread, 1e-9)))
+
+    low, high = (bisect_left(range(left), share, key=share_up_to) for share in (_TAIL, 1.0 - _TAIL))
+    return Expected(
+        of=left + decided,
+        estimate=counted + float(weight @ mean),
+        low=counted + low,
+        high=counted + high,
+        decided=decided,
+        counted=counted,
+        informed=int(known.sum()),
+    )
+
+
+@lru_cache
+def _grid(belief: Belief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For pairs of a level and a slope, G in all, the chance of each step of doubt (G, steps), and the logarithm of
+    how likely the pair is beforehand (G,), but for a constant."""
+    away = np.meshgrid(np.linspace(-4, 4, 41), np.linspace(-4, 4, 21))  # in standard deviations
+    level = belief.level + belief.level_spread * away[0].ravel()
+    slope = np.maximum(belief.slope + belief.slope_spread * away[1].ravel(), 0.0)  # more doubt is never less wrong
+    chance = 1.0 / (1.0 + np.exp(-(level[:, None] + slope[:, None] * np.linspace(-_EDGE, _EDGE, _STEPS + 1))))
+    return np.clip(chance, 1e-9, 1.0 - 1e-9), -(away[0].ravel() ** 2 + away[1].ravel() ** 2) / 2
