@@ -8,8 +8,11 @@ same model, logistic regression, 5-fold, `get_label_quality_scores`.
 
 The file has columns ``id, text, label``, and either ``raters_positive, raters_negative`` (how many raters say so; an
 example counts as wrong where the majority contradicts its label) or the true class in a column named by ``--truth``.
-With ``--kind-annotator`` the set gets three classes and the noise of one annotator instead: see `kind_annotator`.
+With ``--simulated KIND`` the labels are those of an annotator who errs in a known way (`simulated_annotators`) instead.
 What the workspace already has is not trained again.
+
+Two more questions are answered of the set: does more evidence make the ranking worse (paired differences of average
+precision), and does the estimate of the wrong labels among the first suspects hold.
 """
 
 from __future__ import annotations
@@ -27,17 +30,23 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from diet_explorer import Workspace
 from diet_explorer.analysis.neighbours import store_neighbours
-from diet_explorer.analysis.suspects.evidence import Evidence, read_evidence
+from diet_explorer.analysis.suspects.calibration import ERRORS, expected
+from diet_explorer.analysis.suspects.evidence import FIRST_EPOCH, Evidence, read_evidence
 from diet_explorer.analysis.suspects.noise import precision_at
-from diet_explorer.analysis.suspects.suspicions import suspicions
+from diet_explorer.analysis.suspects.suspicions import combined, suspicions
+from diet_explorer.analysis.suspects.table import doubts_of, suspect_table
 from diet_explorer.analysis.suspects.witnesses import witness
 from diet_explorer.cli.runs import wait_for_run
 from diet_explorer.scoring.representations import store_initial_embeddings
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.workspace.run import Run
+from tests.benchmarks.simulated_annotators import ANNOTATORS, simulated
 
 TOPS = (0.01, 0.02, 0.05)
 RESAMPLES = 500
+DENSE = 0.5  # epochs between checkpoints
+FIRST = 100
+DECIDED = (0, 10, 30, 60)
 NAME = "label errors"
 
 
@@ -49,20 +58,6 @@ def contradicted(table: pd.DataFrame, truth: str | None) -> np.ndarray:
     return np.where(table["label"] == "positive", down > up, up > down)
 
 
-def kind_annotator(table: pd.DataFrame, rows: int = 3600) -> pd.DataFrame:
-    """Rows of the set as negative, neutral (mean rating within ±1) and positive, labelled by one annotator.
-
-    The annotator's rating is drawn from the spread of the example's raters and is half a point too kind; nearly a
-    quarter of the labels is wrong, most of them neutral instead of negative.
-    """
-    random = np.random.default_rng(0)
-    drawn = table.sample(rows, random_state=0)
-    names, edges = np.array(["negative", "neutral", "positive"]), (-1.0, 1.0)
-    mean = drawn["human_mean"].to_numpy(dtype=float)
-    given = random.normal(mean + 0.5, drawn["human_sd"].to_numpy(dtype=float))
-    return drawn[["id", "text"]].assign(label=names[np.digitize(given, edges)], truth=names[np.digitize(mean, edges)])
-
-
 def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namespace) -> Run:
     """The run with its folds, trained where they are not there yet."""
     known = [run for run in workspace.runs() if run.name == NAME]
@@ -71,7 +66,7 @@ def scored(workspace: Workspace, table: pd.DataFrame, arguments: argparse.Namesp
             path = Path(folder) / "texts.csv"
             table[["id", "text", "label"]].to_csv(path, index=False)  # nothing that people said of the labels
             dataset = workspace.import_dataset(path, text="text", label="label", id="id", name=NAME)
-        points = tuple(float(epoch) for epoch in range(1, arguments.epochs + 1))
+        points = tuple(np.arange(1.0, arguments.epochs + DENSE / 2, DENSE).tolist())
         known = [
             workspace.score(
                 dataset,
@@ -153,12 +148,63 @@ def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray)
     return f"{head}{body}\n{chance}"
 
 
+def more_and_more(run: Run, evidence: Evidence) -> dict[str, np.ndarray]:
+    """The ranking by ever more evidence: a seed, seeds, more checkpoints of them, folds."""
+    landed = {
+        (seed, point): run.store.read_scores(seed, point, ["el2n"])["el2n"].to_numpy()[evidence.rows]
+        for seed, points in run.landed().items()
+        for point in points
+        if point >= FIRST_EPOCH
+    }
+    first = min(seed for seed, _ in landed)
+    whole = {key: values for key, values in landed.items() if key[1] == int(key[1])}
+    steps = {
+        "one seed, whole epochs": [values for (seed, _), values in whole.items() if seed == first],
+        "all seeds, whole epochs": list(whole.values()),
+        "all seeds, all checkpoints": list(landed.values()),
+    }
+    found = {title: np.mean(values, axis=0) for title, values in steps.items()}
+    if evidence.unseen is not None:
+        found["all seeds, all checkpoints, folds"] = combined(evidence)
+    return found
+
+
+def steps_report(wrong: np.ndarray, steps: dict[str, np.ndarray]) -> str:
+    """Average precision of each, and by how much it differs from the one before on the same resamples."""
+    random = np.random.default_rng(0)
+    resamples = [random.integers(0, len(wrong), len(wrong)) for _ in range(RESAMPLES)]
+    lines, before = [], None
+    for title, values in steps.items():
+        drawn = np.array([average_precision_score(wrong[rows], values[rows]) for rows in resamples])
+        ap, change = average_precision_score(wrong, values), ""
+        if before is not None:
+            low, high = np.nanquantile(drawn - before[1], [0.025, 0.975])
+            change = f"{ap - before[0]:+.3f} ({low:+.3f} to {high:+.3f})"
+        lines.append(f"| {title} | {ap:.3f} | {change} |")
+        before = ap, drawn
+    return "| evidence | average precision | change |\n|---|---|---|\n" + "\n".join(lines)
+
+
+def calibration_report(evidence: Evidence, wrong: np.ndarray) -> str:
+    """How many of the first suspects are wrong, and how many are said to be when people have decided about some."""
+    table = suspect_table(evidence)
+    places = table["place_combined"].to_numpy()
+    first, doubt = places <= FIRST, doubts_of(table)
+    lines = [f"Of the first {FIRST} suspects {wrong[first].sum()} are wrong; estimated with the first of them decided:"]
+    for decided in DECIDED:
+        outcomes = np.where(places <= decided, wrong.astype(float), np.nan)
+        result = expected(doubt, outcomes, first, ERRORS)
+        lines.append(f"- {decided} decided: {result.estimate:.0f} ({result.low} to {result.high})")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Train what is missing, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--truth", help="column of the true class")
-    parser.add_argument("--kind-annotator", action="store_true", help="three classes with one annotator's noise")
+    parser.add_argument("--simulated", choices=sorted(ANNOTATORS), help="annotator who errs in a known way")
+    parser.add_argument("--rows", type=int, default=3600, help="of a simulated set")
     parser.add_argument("--workspace", type=Path, required=True, help="kept, so that a second call trains nothing")
     parser.add_argument("--model", default="bundled", help="folder or name of the backbone")
     parser.add_argument("--epochs", type=int, default=3)
@@ -169,8 +215,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     table = pd.read_csv(arguments.texts, dtype={"id": str})
-    if arguments.kind_annotator:
-        table, arguments.truth = kind_annotator(table), "truth"
+    if arguments.simulated:
+        table, arguments.truth = simulated(table, arguments.simulated, arguments.rows), "truth"
     workspace = Workspace(arguments.workspace)
     run = scored(workspace, table, arguments)
     evidence = run.audit.evidence()
@@ -184,6 +230,8 @@ def main() -> None:
         f"{run.config.epochs} epochs; suspects at {run.default_checkpoint():g} epochs.\n"
     )
     print(report(run, evidence, wrong, vectors))
+    print(f"\nDoes more evidence make it worse?\n\n{steps_report(wrong, more_and_more(run, evidence))}")
+    print(f"\n{calibration_report(evidence, wrong)}")
     print("\nOne model at a time, over the seeds:")
     for line in single_models(run, wrong).itertuples():
         print(f"- {line.what}: {line.min:.3f} to {line.max:.3f}")

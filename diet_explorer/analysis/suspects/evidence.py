@@ -49,9 +49,7 @@ class Evidence:
 
     rows: NDArray[np.int32]  # ascending
     labels: NDArray[np.int32]  # class codes given
-    # Of the models that were trained on the example: every seed at every checkpoint from the end of epoch 1 on, and
-    # those of the folds that it was not held out of.
-    seen: Opinion
+    seen: Opinion  # of the run's own models: every seed at every checkpoint from the end of epoch 1 on
     # Of the models of the folds that it was held out of, at the checkpoints of the later half of their training; None
     # where there are no folds.
     unseen: Opinion | None
@@ -109,7 +107,7 @@ def read_evidence(
     given = examples["label"].to_numpy().copy()
     given[rows] = labels  # a run may have labels of its own
     if folds is not None:
-        _add_folds(folds, rows, labels, seen, unseen)
+        _add_folds(folds, rows, labels, unseen)
     return Evidence(
         rows=rows,
         labels=labels,
@@ -160,10 +158,12 @@ class _Votes:
             return Opinion(self._probabilities / votes[:, None], el2n, self._votes)
 
 
-def _add_folds(
-    folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], seen: _Votes, unseen: _Votes
-) -> None:
-    """Each fold's model has seen what it was trained on, and not the rest; folds that are not complete do not count."""
+def _add_folds(folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], unseen: _Votes) -> None:
+    """Each fold's model is asked about what it was not trained on; folds that are not complete do not count.
+
+    What it was trained on it has learned by heart sooner than the run's own models have, from fewer examples: there its
+    opinion made the ranking worse.
+    """
     lists = RunRows(folds.files, folds.run_id)
     landed = folds.landed()
     last = max((points[-1] for points in landed.values() if points), default=0.0)
@@ -172,13 +172,12 @@ def _add_folds(
             continue
         trained = lists.read_training(seed)[0]
         for point in points:
+            if point < UNSEEN_FROM * last:
+                continue
             table = folds.read_scores(seed, point, ["row", "logits"])
             own, positions, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
-            logits = logits_of(table)[positions]
-            known = np.isin(own, trained, assume_unique=True)
-            seen.add(at[known], logits[known], labels[at[known]])
-            if point >= UNSEEN_FROM * last:
-                unseen.add(at[~known], logits[~known], labels[at[~known]])
+            new = ~np.isin(own, trained, assume_unique=True)
+            unseen.add(at[new], logits_of(table)[positions[new]], labels[at[new]])
 
 
 def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, NDArray[np.floating]]:

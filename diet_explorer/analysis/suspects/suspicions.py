@@ -35,10 +35,17 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
 
 
 def combined(evidence: Evidence) -> Floats:
-    """Mean EL2N over all models that were asked about an example, each checkpoint of each being one.
+    """Mean EL2N over the run's models and, where there are folds, those that never saw the example.
 
-    Models that have not seen the example get no more weight than others: they cannot have memorised its label, but they
-    know the task less well, and on noisy sets they were the weaker witnesses.
+    ``(Σ_seeds Σ_{t ≥ 1} ‖p − e_y‖ + Σ_folds without i Σ_{t ≥ T/2} ‖p − e_y‖) / votes``: each seed at each checkpoint
+    from the end of epoch 1 on has one vote, and so has each fold's model at the checkpoints of the later half of its
+    training about the examples that were held out of it.
+
+    EL2N is Paul et al. 2021's; means over checkpoints are those of AUM (Pleiss et al. 2020). Fold models have no vote
+    about what they were trained on: they learn that by heart sooner, from fewer examples. Counting those votes lowered
+    the average precision where labels were as noisy as one annotator's, while those of held-out examples lowered it
+    nowhere (docs/finding-wrong-labels.md, `tests/benchmarks/label_errors.py`). Standardising or ranking each model's
+    scores, weights by agreement, means of logits or probabilities changed nothing beyond chance, or made it worse.
 
     Returns
     -------
