@@ -149,7 +149,8 @@ def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray)
 
 
 def more_and_more(run: Run, evidence: Evidence) -> dict[str, np.ndarray]:
-    """The ranking by ever more evidence: a seed, seeds, more checkpoints of them, folds."""
+    """The ranking by ever more evidence: a seed, seeds, folds, as the product makes it; and what it leaves out,
+    checkpoints amid epochs and a vote for every model of a fold."""
     landed = {
         (seed, point): run.store.read_scores(seed, point, ["el2n"])["el2n"].to_numpy()[evidence.rows]
         for seed, points in run.landed().items()
@@ -157,32 +158,36 @@ def more_and_more(run: Run, evidence: Evidence) -> dict[str, np.ndarray]:
         if point >= FIRST_EPOCH
     }
     first = min(seed for seed, _ in landed)
-    whole = {key: values for key, values in landed.items() if key[1] == int(key[1])}
-    steps = {
-        "one seed, whole epochs": [values for (seed, _), values in whole.items() if seed == first],
-        "all seeds, whole epochs": list(whole.values()),
-        "all seeds, all checkpoints": list(landed.values()),
+    ends = {key: values for key, values in landed.items() if key[1] == int(key[1])}
+    groups = {
+        "one seed": [values for (seed, _), values in ends.items() if seed == first],
+        "all seeds": list(ends.values()),
+        "all seeds, checkpoints amid epochs too (not done)": list(landed.values()),
     }
-    found = {title: np.mean(values, axis=0) for title, values in steps.items()}
-    if evidence.unseen is not None:
-        found["all seeds, all checkpoints, folds"] = combined(evidence)
+    found = {title: np.mean(values, axis=0) for title, values in groups.items()}
+    if evidence.folds_seen is not None and evidence.unseen is not None:
+        parts = [evidence.seen, evidence.folds_seen, evidence.unseen]
+        votes = sum(np.nan_to_num(part.el2n) * part.votes for part in parts)
+        found["all seeds, a vote for every model of the folds (not done)"] = votes / sum(part.votes for part in parts)
+        found["all seeds, folds"] = combined(evidence)
     return found
 
 
 def steps_report(wrong: np.ndarray, steps: dict[str, np.ndarray]) -> str:
-    """Average precision of each, and by how much it differs from the one before on the same resamples."""
+    """Average precision of each, and by how much it differs from that of all seeds on the same resamples."""
     random = np.random.default_rng(0)
     resamples = [random.integers(0, len(wrong), len(wrong)) for _ in range(RESAMPLES)]
-    lines, before = [], None
+    drawn = {
+        title: np.array([average_precision_score(wrong[rows], values[rows]) for rows in resamples])
+        for title, values in steps.items()
+    }
+    plain = average_precision_score(wrong, steps["all seeds"])
+    lines = []
     for title, values in steps.items():
-        drawn = np.array([average_precision_score(wrong[rows], values[rows]) for rows in resamples])
-        ap, change = average_precision_score(wrong, values), ""
-        if before is not None:
-            low, high = np.nanquantile(drawn - before[1], [0.025, 0.975])
-            change = f"{ap - before[0]:+.3f} ({low:+.3f} to {high:+.3f})"
-        lines.append(f"| {title} | {ap:.3f} | {change} |")
-        before = ap, drawn
-    return "| evidence | average precision | change |\n|---|---|---|\n" + "\n".join(lines)
+        ap = average_precision_score(wrong, values)
+        low, high = np.nanquantile(drawn[title] - drawn["all seeds"], [0.025, 0.975])
+        lines.append(f"| {title} | {ap:.3f} | {ap - plain:+.3f} ({low:+.3f} to {high:+.3f}) |")
+    return "| evidence | average precision | against all seeds |\n|---|---|---|\n" + "\n".join(lines)
 
 
 def calibration_report(evidence: Evidence, wrong: np.ndarray) -> str:

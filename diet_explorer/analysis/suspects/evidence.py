@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ GROUP = "near_duplicate_group"
 REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
 FIRST_EPOCH = 1.0
 """Models before the end of the first epoch do not count: they know too little of the task to contradict anybody."""
+_NEAR_END = 0.02
+"""So far from a whole number of epochs a checkpoint may be to count as an end: trainings of one's own save by steps."""
 UNSEEN_FROM = 0.5
 """Share of the training after which models are asked about examples that they have not seen: they cannot have memorised
 those labels, so that knowing the task better is all that matters, and early checkpoints know it least."""
@@ -49,7 +52,10 @@ class Evidence:
 
     rows: NDArray[np.int32]  # ascending
     labels: NDArray[np.int32]  # class codes given
-    seen: Opinion  # of the run's own models: every seed at every checkpoint from the end of epoch 1 on
+    seen: Opinion  # of the run's own models: every seed at those of its checkpoints that `heard` gives
+    # Of the models of the folds that were trained on the example, at all of their checkpoints, which are the ends of
+    # epochs; None where there are no folds.
+    folds_seen: Opinion | None
     # Of the models of the folds that it was held out of, at the checkpoints of the later half of their training; None
     # where there are no folds.
     unseen: Opinion | None
@@ -83,15 +89,16 @@ def read_evidence(
     first = store.read_scores(next(iter(landed)), checkpoint, ["row", "label"])
     train = read_example_order(files, manifest.id).in_split(TRAIN)[first["row"].to_numpy()]
     rows, labels = first["row"].to_numpy()[train], first["label"].to_numpy()[train]
-    seen, unseen = _Votes(len(rows), len(manifest.classes)), _Votes(len(rows), len(manifest.classes))
+    seen, folds_seen, unseen = (_Votes(len(rows), len(manifest.classes)) for _ in range(3))
     single = {name: _Mean(len(rows)) for name in ("el2n", "grand")}
     over = {name: _Mean(len(rows)) for name in ("aum", "never_learned", "late", "variability")}
     for seed, points in landed.items():
         course = TrainingDynamics(len(rows))
+        counting = heard(points)
         for point in points:
             table = store.read_scores(seed, point, ["logits", "p_label", "margin", "predicted"])
             logits = logits_of(table)[train]
-            if point >= FIRST_EPOCH or point == points[-1]:
+            if point in counting:
                 seen.add(np.arange(len(rows)), logits, labels)
             if point > 0:
                 p_label, margin, predicted = (
@@ -107,11 +114,12 @@ def read_evidence(
     given = examples["label"].to_numpy().copy()
     given[rows] = labels  # a run may have labels of its own
     if folds is not None:
-        _add_folds(folds, rows, labels, unseen)
+        _add_folds(folds, rows, labels, folds_seen, unseen)
     return Evidence(
         rows=rows,
         labels=labels,
         seen=seen.opinion(),
+        folds_seen=folds_seen.opinion() if folds is not None else None,
         unseen=unseen.opinion() if folds is not None else None,
         el2n=single["el2n"].values(),
         grand=single["grand"].values() if single["grand"].count else None,
@@ -120,6 +128,18 @@ def read_evidence(
         duplicate=_contradicting_duplicates(examples, given)[rows],
         disagreement=_disagreement(examples, given, rows),
     )
+
+
+def heard(points: Sequence[float]) -> list[float]:
+    """Which of a seed's checkpoints have a vote about the labels that it was trained on: the ends of epochs; without
+    one, those after the first epoch; without one, the last.
+
+    Amid an epoch a part of the examples has been trained on once more than the others, and is contradicted less for
+    that alone.
+    """
+    late = [point for point in points if point >= FIRST_EPOCH - _NEAR_END]
+    ends = [point for point in late if abs(point - round(point)) <= _NEAR_END]
+    return ends or late or list(points[-1:])
 
 
 class _Mean:
@@ -158,12 +178,10 @@ class _Votes:
             return Opinion(self._probabilities / votes[:, None], el2n, self._votes)
 
 
-def _add_folds(folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], unseen: _Votes) -> None:
-    """Each fold's model is asked about what it was not trained on; folds that are not complete do not count.
-
-    What it was trained on it has learned by heart sooner than the run's own models have, from fewer examples: there its
-    opinion made the ranking worse.
-    """
+def _add_folds(
+    folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], seen: _Votes, unseen: _Votes
+) -> None:
+    """Each fold's model has seen what it was trained on, and not the rest; folds that are not complete do not count."""
     lists = RunRows(folds.files, folds.run_id)
     landed = folds.landed()
     last = max((points[-1] for points in landed.values() if points), default=0.0)
@@ -172,12 +190,13 @@ def _add_folds(folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.in
             continue
         trained = lists.read_training(seed)[0]
         for point in points:
-            if point < UNSEEN_FROM * last:
-                continue
             table = folds.read_scores(seed, point, ["row", "logits"])
             own, positions, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
-            new = ~np.isin(own, trained, assume_unique=True)
-            unseen.add(at[new], logits_of(table)[positions[new]], labels[at[new]])
+            logits = logits_of(table)[positions]
+            known = np.isin(own, trained, assume_unique=True)
+            seen.add(at[known], logits[known], labels[at[known]])
+            if point >= UNSEEN_FROM * last:
+                unseen.add(at[~known], logits[~known], labels[at[~known]])
 
 
 def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, NDArray[np.floating]]:

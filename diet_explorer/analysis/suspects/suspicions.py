@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.suspects.evidence import Evidence, Floats
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
 
+FOLDS_WEIGHT = 0.25
+"""Of each of the two groups of fold models, beside the run's own models."""
+
 
 def suspicions(evidence: Evidence) -> dict[str, Floats]:
     """How suspicious each example is to each witness that there is, by name of `WITNESSES`: float32 (N,), high =
@@ -35,28 +38,31 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
 
 
 def combined(evidence: Evidence) -> Floats:
-    """Mean EL2N over the run's models and, where there are folds, those that never saw the example.
+    """Mean EL2N of three groups of models: the run's own, which count most, and two that folds bring.
 
-    ``(Σ_seeds Σ_{t ≥ 1} ‖p − e_y‖ + Σ_folds without i Σ_{t ≥ T/2} ‖p − e_y‖) / votes``: each seed at each checkpoint
-    from the end of epoch 1 on has one vote, and so has each fold's model at the checkpoints of the later half of its
-    training about the examples that were held out of it.
+    ``(own + w · trained + w · held_out) / (1 + 2 w)`` with ``w = FOLDS_WEIGHT``, where each part is the mean of
+    ``‖p − e_y‖₂`` over a group's models and checkpoints: the run's seeds at the ends of epochs (see `evidence.heard`);
+    the fold models that were trained on the example, likewise; those that it was held out of, from half of their
+    training on. A group that was not asked about an example is left out of the mean.
 
-    EL2N is Paul et al. 2021's; means over checkpoints are those of AUM (Pleiss et al. 2020). Fold models have no vote
-    about what they were trained on: they learn that by heart sooner, from fewer examples. Counting those votes lowered
-    the average precision where labels were as noisy as one annotator's, while those of held-out examples lowered it
-    nowhere (docs/finding-wrong-labels.md, `tests/benchmarks/label_errors.py`). Standardising or ranking each model's
-    scores, weights by agreement, means of logits or probabilities changed nothing beyond chance, or made it worse.
+    EL2N is Paul et al. 2021's; means over checkpoints find wrong labels better than single ones, as AUM's do (Pleiss et
+    al. 2020). The weights do not depend on how many models there are: more seeds or folds make each part surer and
+    drown no other. With one vote for every model, four folds outvoted the run's seeds and lowered the average precision
+    on labels as noisy as one annotator's; they learn from fewer examples, and know those by heart sooner. Measured in
+    docs/finding-wrong-labels.md with `tests/benchmarks/label_errors.py`.
 
     Returns
     -------
     float32 array (N,)
         In [0, √2), high = suspicious.
     """
-    if evidence.unseen is None:
-        return evidence.seen.el2n
-    seen, unseen = evidence.seen, evidence.unseen
-    total = seen.el2n * seen.votes + np.nan_to_num(unseen.el2n, nan=0.0) * unseen.votes
-    return np.asarray(total / (seen.votes + unseen.votes), dtype=np.float32)
+    total, weights = evidence.seen.el2n.astype(np.float64), np.ones(len(evidence.rows))
+    for opinion in (evidence.folds_seen, evidence.unseen):
+        if opinion is not None:
+            asked = ~np.isnan(opinion.el2n)
+            total[asked] += FOLDS_WEIGHT * opinion.el2n[asked]
+            weights[asked] += FOLDS_WEIGHT
+    return np.asarray(total / weights, dtype=np.float32)
 
 
 def confident_learning(probabilities: Floats, labels: NDArray[np.int32]) -> NDArray[np.bool_]:

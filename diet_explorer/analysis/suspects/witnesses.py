@@ -26,8 +26,8 @@ WITNESSES: tuple[Witness, ...] = (
     Witness(
         COMBINED,
         "All models together",
-        "Mean EL2N of each seed at each checkpoint from the end of epoch 1 on and, where there are folds, of their "
-        "models that never saw the example, from half of their training on.",
+        "Mean EL2N of the seeds at the ends of epochs; where there are folds, their models count a quarter as much "
+        "about examples that they were trained on, and a quarter about those that they never saw.",
     ),
     Witness("el2n", "EL2N", "Mean over the seeds at the chosen checkpoint: how far the models are from the label."),
     Witness(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from diet_explorer import ExampleFilter
+from diet_explorer.analysis.suspects.evidence import Opinion, heard
 from diet_explorer.analysis.suspects.noise import flipped_labels, noise_report, precision_at
-from diet_explorer.analysis.suspects.suspicions import confident_learning
+from diet_explorer.analysis.suspects.suspicions import combined, confident_learning
 from diet_explorer.analysis.suspects.table import KINDS
 from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.errors import BadInputError, NotFoundError
@@ -73,34 +74,69 @@ def made(tmp_path_factory):
 
 
 def opinions(made, row):
-    """Probabilities, EL2N and number of the run's models, and of half-trained ones of folds that did not see it."""
+    """Probabilities and EL2N of the run's models, of models of folds that saw an example, of half-trained ones that did
+    not: each a mean."""
     _, labels, logits, parts, folded, _ = made
-    seen = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
+    own = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
+    seen = [folded[fold, point][row] for fold in range(FOLDS) if parts[row] != fold for point in FOLD_POINTS]
     unseen = [folded[parts[row], point][row] for point in (2.0, 3.0)]
     target = np.eye(3)[labels[row]]
     return [
-        (
-            np.mean([softmax(z) for z in zs], axis=0),
-            np.mean([np.linalg.norm(softmax(z) - target) for z in zs]),
-            len(zs),
-        )
-        for zs in (seen, unseen)
+        (np.mean([softmax(z) for z in zs], axis=0), np.mean([np.linalg.norm(softmax(z) - target) for z in zs]))
+        for zs in (own, seen, unseen)
     ]
 
 
-def test_the_combination_is_the_mean_of_the_runs_models_and_those_that_never_saw_the_example(made):
+def test_the_combination_is_the_mean_of_three_groups_of_models(made):
     run = made[0]
     found = run.audit.suspects(limit=None).set_index("row")
     expected = pd.Series(
-        {
-            row: np.average([el2n for _, el2n, _ in opinions(made, row)], weights=[n for *_, n in opinions(made, row)])
-            for row in range(TRAIN)
-        }
+        {row: np.average([el2n for _, el2n in opinions(made, row)], weights=[1, 0.25, 0.25]) for row in range(TRAIN)}
     )
     np.testing.assert_allclose(found["suspicion"][expected.index], expected / np.sqrt(2), rtol=1e-5)
     assert found.index.tolist() == expected.sort_values(ascending=False).index.tolist()
     assert found["place"].tolist() == list(range(1, TRAIN + 1))
     assert run.audit.order().tolist() == found.index.tolist()
+
+
+def opinion(el2n, votes=1):
+    el2n = np.asarray(el2n, dtype=np.float32)
+    return Opinion(np.zeros((len(el2n), 2), dtype=np.float32), el2n, np.full(len(el2n), votes, dtype=np.int32))
+
+
+@pytest.fixture(scope="module")
+def evidence(made):
+    return made[0].audit.evidence()
+
+
+@given(seed=st.integers(0, 99), count=st.integers(2, 30), times=st.integers(1, 9))
+def test_more_of_the_same_evidence_changes_nothing(evidence, seed, count, times):
+    random = np.random.default_rng(seed)
+    own, seen, unseen = random.uniform(0, 1.4, (3, count))
+    unseen[0] = np.nan  # of an example that no fold was asked about
+    base = replace(evidence, rows=np.arange(count), seen=opinion(own), folds_seen=None, unseen=None)
+    folds = replace(base, folds_seen=opinion(seen), unseen=opinion(unseen))
+    assert np.array_equal(combined(base), own.astype(np.float32))
+    repeated = replace(folds, seen=opinion(own, times), folds_seen=opinion(seen, times), unseen=opinion(unseen, times))
+    assert np.array_equal(combined(repeated), combined(folds))
+    agreeing = replace(base, folds_seen=opinion(own), unseen=opinion(np.where(np.isnan(unseen), np.nan, own)))
+    np.testing.assert_allclose(combined(agreeing), own, rtol=1e-5)
+    assert combined(folds)[0] == pytest.approx((own[0] + seen[0] / 4) / 1.25, rel=1e-5)
+    # folds can move nothing farther than a third of the scale, however wrong they are
+    assert np.abs(combined(folds) - combined(base)).max() <= np.sqrt(2) / 3
+
+
+@pytest.mark.parametrize(
+    ("points", "counting"),
+    [
+        ((0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), [1.0, 2.0, 3.0]),
+        ((0.0, 0.25, 0.5), [0.5]),
+        ((0.5, 1.4, 1.7), [1.4, 1.7]),
+        ((0.5, 0.99, 1.5, 2.01), [0.99, 2.01]),
+    ],
+)
+def test_the_ends_of_epochs_are_heard(points, counting):
+    assert heard(points) == counting
 
 
 def test_without_folds_the_models_of_the_run_are_all_there_is(made):
@@ -159,7 +195,7 @@ def test_suggestions_and_kinds(made):
     run, labels, logits, _, _, _ = made
     for entry in run.audit.suspects(limit=None).to_dict("records"):
         row, label = entry["row"], labels[entry["row"]]
-        believed = opinions(made, row)[1][0]
+        believed = opinions(made, row)[2][0]
         best = max((code for code in range(3) if code != label), key=lambda code: believed[code])
         contradicted = believed[best] > believed[label]
         assert entry["suggested"] == (CLASSES[best] if contradicted else None)
@@ -190,12 +226,12 @@ def test_each_witness_ranks_by_its_own_measure(made):
                 ]
             )
         ),
-        "oos": lambda row: 1 - opinions(made, row)[1][0][labels[row]],
+        "oos": lambda row: 1 - opinions(made, row)[2][0][labels[row]],
     }
     for name, measure in measures.items():
         values = np.array([measure(row) for row in range(TRAIN)])
         assert run.audit.order(name).tolist() == np.argsort(-values, kind="stable").tolist(), name
-    believed = np.stack([opinions(made, row)[1][0] for row in range(TRAIN)])
+    believed = np.stack([opinions(made, row)[2][0] for row in range(TRAIN)])
     flagged = confident_learning(believed, label_of)
     assert set(run.audit.order("confident")[: flagged.sum()]) == set(np.flatnonzero(flagged))
     available = {entry.name for entry in run.audit.witnesses() if entry.available}
@@ -209,7 +245,7 @@ def test_each_witness_ranks_by_its_own_measure(made):
 def test_confident_learning_is_the_definition(made):
     """Northcutt et al. 2021: surer of another class than the mean over that class' own examples."""
     labels = made[1][:TRAIN]
-    believed = np.stack([opinions(made, row)[1][0] for row in range(TRAIN)])
+    believed = np.stack([opinions(made, row)[2][0] for row in range(TRAIN)])
     thresholds = [believed[labels == code, code].mean() for code in range(3)]
     for row in np.flatnonzero(confident_learning(believed, labels)):
         confident = [code for code in range(3) if believed[row, code] >= thresholds[code] - 1e-6]
