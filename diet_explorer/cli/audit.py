@@ -62,15 +62,8 @@ def suspects_command(
             for entry in run.audit.witnesses(checkpoint)
             if not entry.available
         ]
-        out.print_json(
-            {
-                "run": run.id,
-                "by": by,
-                "suspects": records,
-                "expected": {**asdict(errors), "words": errors.words},
-                "missing_witnesses": missing,
-            }
-        )
+        said = asdict(errors) | {"words": errors.words}
+        out.print_json({"run": run.id, "by": by, "suspects": records, "expected": said, "missing_witnesses": missing})
         return
     rows = [
         (
