@@ -89,12 +89,12 @@ class ExpectedErrors:
         if right.of:
             shares = (right.estimate / right.of, right.low / right.of, right.high / right.of)
             share, low, high = (f"{value:.0%}".replace("%", " %") for value in shares)
-            line += f"; a suggested label is right in about {share} of them ({low} to {high})"
+            line += f"; about {share} of the suggested labels are right ({low} to {high})"
         if not errors.informed:
             return f"{line}. Judged by the models and neighbours alone; decisions will make it narrower."
         return (
-            f"{line}. {errors.decided:,} of them are decided, {errors.counted:,} wrong; the others are judged by the "
-            f"evidence and by {errors.informed:,} decisions."
+            f"{line}. Of these suspects {errors.decided:,} are decided, {errors.counted:,} as wrong; the others are judged "
+            f"by the evidence and by {errors.informed:,} decision{'' if errors.informed == 1 else 's'}."
         )
 
 

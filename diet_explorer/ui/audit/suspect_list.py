@@ -25,7 +25,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _PAGE = 50
-_ABOVE = 424
+_ABOVE = 450
 _HEAD = (
     ("rank", "#", "Place by the chosen witness; 1 is the most suspicious."),
     ("text", "Text", ""),

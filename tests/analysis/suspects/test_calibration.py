@@ -127,7 +127,9 @@ def test_decisions_about_single_suspects_are_heard(made):  # noqa: F811
     after = run.audit.expected_errors(10)
     assert (after.errors.decided, after.errors.counted, after.errors.informed) == (3, 3, 4)
     assert (after.suggestions.decided, after.suggestions.counted) == (2, 1)
-    assert "3 of them are decided, 3 wrong" in after.words and after.errors.estimate > before.errors.estimate
+    assert (
+        "Of these suspects 3 are decided, 3 as wrong" in after.words and after.errors.estimate > before.errors.estimate
+    )
     where = ExampleFilter(decided=("undecided",))
     assert run.audit.expected_errors(10, where=where).errors.decided == 0
     assert run.audit.expected_errors(1000).errors.of == len(run.audit.order())
