@@ -93,8 +93,8 @@ class ExpectedErrors:
         if not errors.informed:
             return f"{line}. Judged by the models and neighbours alone; decisions will make it narrower."
         return (
-            f"{line}. Of these suspects {errors.decided:,} are decided, {errors.counted:,} as wrong; the others are judged "
-            f"by the evidence and by {errors.informed:,} decision{'' if errors.informed == 1 else 's'}."
+            f"{line}. Of these suspects {errors.decided:,} are decided, {errors.counted:,} as wrong; the others are "
+            f"judged by the evidence and by {errors.informed:,} decision{'' if errors.informed == 1 else 's'}."
         )
 
 
