@@ -70,9 +70,9 @@ class ExampleCard:
 
 def load_card(queries: Queries, store: ScoreFiles, manifest: DatasetManifest, row: int) -> ExampleCard:
     """Read one example and all that has landed of its scores; NotFoundError where the dataset has no such row."""
-    found = read_examples(store.files, manifest.id, [row])
+    found = read_examples(store.files, manifest.id, [row]) if isinstance(row, int | np.integer) else ()
     if not len(found):
-        raise NotFoundError(f"The dataset has no row {row}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
+        raise NotFoundError(f"The dataset has no row {row!r}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
     columns = dict(zip(found.column_names, found.columns, strict=True))
     example = {name: column[0].as_py() for name, column in columns.items() if not name.startswith(METADATA_PREFIX)}
     landed = store.landed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
@@ -328,6 +328,11 @@ class ExampleFilter:
     )
 
     def __post_init__(self) -> None:
+        for name, entry in CONDITIONS.items():
+            given = getattr(self, name)
+            if isinstance(entry.default, tuple) and not isinstance(given, tuple):  # one name, or a list of them
+                alone = isinstance(given, str) or not isinstance(given, Iterable)
+                object.__setattr__(self, name, (given,) if alone else tuple(given))
         for _, entry, value in self._asked():
             if entry.check is not None:
                 entry.check(value)

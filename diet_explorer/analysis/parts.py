@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from diet_explorer.errors import BadInputError
+
 _SAMPLE = 8192
 _ENOUGH = 512
 _SPREADS = 5.0
@@ -15,6 +17,9 @@ Positions = NDArray[np.int64]
 def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Positions:
     """Positions `offset` to `offset + limit` of the stable ascending order of the keys (N,) that a mask (N,) keeps;
     ties go by position, and a limit of None takes all the rest."""
+    for name, value in (("limit", 0 if limit is None else limit), ("offset", offset)):
+        if not isinstance(value, int | np.integer) or value < 0:
+            raise BadInputError(f"The {name} is {value!r}.", "Give a whole number of examples.")
     size = int(np.count_nonzero(mask))
     end = size if limit is None else min(offset + limit, size)
     if offset >= end:

@@ -50,6 +50,13 @@ class ColumnMapping:
             return f"The majority of {' and '.join(map(repr, self.annotators))}"
         return f"Column {self.label!r}"
 
+    def __post_init__(self) -> None:
+        for role, column in self.roles():
+            if not isinstance(column, str):
+                raise BadInputError(
+                    f"The {role.replace('_', ' ')} is column {column!r}.", "Give the name of one column, as text."
+                )
+
     def renamed(self, names: Mapping[str, str]) -> ColumnMapping:
         """The same roles with other names of the columns."""
         roles: dict[str, Any] = {role: names[column] for role, column in self.roles()}

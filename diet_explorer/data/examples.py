@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import METADATA_PREFIX
 from diet_explorer.data.value_texts import texts_of
@@ -23,7 +24,7 @@ def further_column(files: Files, dataset_id: str, column: str) -> Iterator[pa.Ar
             yield batch[name]
 
 
-def read_examples(files: Files, dataset_id: str, rows: Sequence[int] | None = None) -> pa.Table:
+def read_examples(files: Files, dataset_id: str, rows: Sequence[int] | NDArray[np.integer] | None = None) -> pa.Table:
     """All examples, or those of some rows (each once, those that there are), in row order."""
     with files.open_read(Layout(files).dataset(dataset_id).examples) as stream:
         reader = pq.ParquetFile(stream)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.row_numbers import checked_rows
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.replay import ACTIONS
 
@@ -31,7 +32,7 @@ def checked_choice(
     manifest: DatasetManifest, rows: Iterable[int], action: str, annotator: str, label: str | Sequence[str] | None
 ) -> Choice:
     """A decision as `Ledger.decide` takes it; BadInputError for an action, label, annotator or row that is none."""
-    given = rows if isinstance(rows, np.ndarray) else np.fromiter(rows, dtype=np.int64)
+    given = checked_rows(rows, manifest.rows)
     chosen, first = np.unique(given, return_index=True)
     if action not in ACTIONS:
         raise BadInputError(f"There is no decision {action!r}.", f"Choose one of: {', '.join(ACTIONS)}.")
@@ -46,9 +47,6 @@ def checked_choice(
         )
     if not len(chosen):
         raise BadInputError("No example was chosen.", "Choose one example at least.")
-    if chosen[0] < 0 or chosen[-1] >= manifest.rows:
-        wrong = int(chosen[0] if chosen[0] < 0 else chosen[-1])
-        raise BadInputError(f"The dataset has no row {wrong:,}.", f"Rows go from 0 to {manifest.rows - 1:,}.")
     about = chosen.astype(np.int32)
     if label is None:
         return Choice(about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
+from numbers import Real
 from typing import Any, Literal, cast, get_args
 
 from diet_explorer.errors import BadInputError
@@ -19,7 +20,8 @@ CHECKPOINT_DIGITS = 4
 
 def default_checkpoints(epochs: int) -> tuple[float, ...]:
     """Where scores are taken by default: before training, at ¼ and ½ epoch, then after every epoch."""
-    last = min(epochs, MAX_EPOCHS)  # more are refused where the settings are checked, if there is memory left by then
+    # More, and what is no number, are refused where the settings are checked, if there is memory left by then.
+    last = min(epochs, MAX_EPOCHS) if isinstance(epochs, int) else 0
     return (0.0, 0.25, 0.5, *(float(epoch) for epoch in range(1, last + 1)))
 
 
@@ -149,6 +151,8 @@ class RunConfig:
 
 def checked_checkpoints(checkpoints: Sequence[float], end: float) -> tuple[float, ...]:
     """Moments in epochs, sorted and distinct; BadInputError where there is none, or one after the training's end."""
+    if isinstance(checkpoints, str) or not all(isinstance(point, Real) for point in checkpoints):
+        raise BadInputError(f"The checkpoints are {checkpoints!r}.", "List numbers of epochs, such as (0, 0.5, 1).")
     if not checkpoints:
         raise BadInputError("No checkpoint is listed.", "List at least one, such as 1 for the end of epoch 1.")
     points = sorted({round(float(point), CHECKPOINT_DIGITS) if isfinite(point) else point for point in checkpoints})
@@ -192,6 +196,6 @@ def _whole(name: str, value: int, low: int, high: int) -> None:
 
 
 def _real(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
-    if not isfinite(value) or value < low or value > high or (open_low and value == low):
+    if not isinstance(value, Real) or not isfinite(value) or value < low or value > high or (open_low and value == low):
         least = "above" if open_low else "from"
         raise BadInputError(f"The setting {name} is {value!r}.", f"Give a number {least} {low:g} to {high:g}.")

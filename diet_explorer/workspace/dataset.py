@@ -18,6 +18,7 @@ from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.examples import read_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.report import ValidationReport
+from diet_explorer.data.row_numbers import checked_rows
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
@@ -69,9 +70,11 @@ class Dataset:
         """What the import found."""
         return ValidationReport.from_json(self.manifest.report)
 
-    def examples(self, rows: Sequence[int] | None = None) -> pd.DataFrame:
-        """Examples as imported, all of them or those of some rows; `label` holds class names."""
-        frame = exact_frame(read_examples(self.context.files, self.id, rows))
+    def examples(self, rows: Sequence[int] | NDArray[np.integer | np.bool_] | None = None) -> pd.DataFrame:
+        """Examples as imported, all of them or those of some rows (each once, in row order), also by a mask over all;
+        `label` holds class names."""
+        chosen = None if rows is None else checked_rows(rows, self.rows)
+        frame = exact_frame(read_examples(self.context.files, self.id, chosen))
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
 
@@ -95,7 +98,8 @@ class Dataset:
 
     def ids_of(self, rows: NDArray[np.integer]) -> list[str]:
         """Ids of the examples of some rows, in their order."""
-        ids: list[str] = ExampleRows(self.context.files, self.manifest).ids(rows).to_pylist()
+        chosen = checked_rows(rows, self.rows)
+        ids: list[str] = ExampleRows(self.context.files, self.manifest).ids(chosen).to_pylist()
         return ids
 
     @property

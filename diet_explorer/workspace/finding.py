@@ -49,6 +49,10 @@ def find(
     NotFoundError
         There is none; the message names what there is. A DeletedError says that it is in the bin.
     """
+    if not isinstance(given, str):
+        raise BadInputError(
+            f"A {type(given).__name__} names no {kind}.", f"Give the {kind} itself, or its id or name as text."
+        )
     if load is not None and is_id(given):
         try:
             return load(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.review.agreement import Agreement
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
@@ -42,6 +42,11 @@ class Review:
         checkpoint, seed
             The ranking that the filter's score ranges are about.
         """
+        if not isinstance(where, ExampleFilter):
+            raise BadInputError(
+                f"A {type(where).__name__} is no ExampleFilter.",
+                "Give ExampleFilter(ids=…), or decide about rows with run.dataset.decide(rows, …).",
+            )
         point = self._run.checkpoint_or_default(checkpoint, seed)
         ledger, rows = self._run.dataset.ledger, self._run.ranking(point, seed).rows(where)
         seen = {"filter": where.to_query(), "checkpoint": point, "seed": seed}

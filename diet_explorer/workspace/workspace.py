@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +132,7 @@ class Workspace:
         text_pair: str | None = None,
         id: str | None = None,
         split: str | None = None,
-        skip_labels: Sequence[str] = (),
+        skip_labels: Sequence[str] | str = (),
         annotators: str | Sequence[str] = (),
         skip_ties: bool = False,
         name: str | None = None,
@@ -152,7 +152,7 @@ class Workspace:
             ``hub:NAME``; see `open_source`.
         text, label, text_pair, id, split : str
             Names of the columns; a dotted path such as ``data.text`` names a field inside the objects of a column.
-        skip_labels : sequence of str
+        skip_labels : sequence of str, or str
             Labels that are none, such as ``-1`` or ``n/a``; rows with them are set aside.
         annotators : str or sequence of str, optional
             Columns of several people's labels, empty where somebody gave none; or one column that holds a list of them
@@ -183,12 +183,12 @@ class Workspace:
             The file or a column cannot be used. Single unusable rows are set aside instead; see `Dataset.set_aside`.
         """
         self.context.allow("lead", _IMPORTING)
-        names = None if column_names is None else tuple(column_names)
+        names: Any = column_names if column_names is None or isinstance(column_names, str) else tuple(column_names)
         options = ReadingOptions(encoding, delimiter, header, names, sheet)
         if isinstance(location, Source):
             options.check("an opened source")
         source = location if isinstance(location, Source) else self.open_source(location, options)
-        skipped = tuple(skip_labels)
+        skipped = tuple(map(str, [skip_labels] if isinstance(skip_labels, str) else skip_labels))
         people = (annotators,) if isinstance(annotators, str) else tuple(annotators)
         mapping = ColumnMapping(
             text,
@@ -307,10 +307,10 @@ class Workspace:
         chosen = self._dataset(dataset)
         config = RunConfig(
             dataset_id=chosen.id,
-            model=model,
+            model=str(model),
             epochs=epochs,
             seeds=seeds,
-            checkpoints=default_checkpoints(epochs) if checkpoints is None else tuple(checkpoints),
+            checkpoints=default_checkpoints(epochs) if checkpoints is None else _several(checkpoints),
             grand=grand,
             batch_size=batch_size,
             max_length=max_length,
@@ -623,3 +623,8 @@ class Workspace:
             self.bin.restore(f"dataset:{manifest.id}")
         report(1.0, f"Imported {manifest.rows:,} rows")
         return Dataset(self.context, manifest)
+
+
+def _several(checkpoints: Iterable[float] | float) -> tuple[float, ...]:
+    """A list of checkpoints; a lone number is one."""
+    return tuple(checkpoints) if isinstance(checkpoints, Iterable) else (checkpoints,)

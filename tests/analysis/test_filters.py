@@ -294,3 +294,9 @@ def trajectory(right: list[bool]) -> str:
     if not right[-1]:
         return "forgotten"
     return "learned early" if all(right[1:]) else "learned late"
+
+
+def test_one_name_and_a_list_of_names_are_conditions_too():
+    assert ExampleFilter(labels="good", splits=["test"]) == ExampleFilter(labels=("good",), splits=("test",))
+    assert ExampleFilter(scores=ScoreRange("el2n", 0.5)).scores == (ScoreRange("el2n", 0.5),)
+    assert hash(ExampleFilter(labels=["good", "bad"])) == hash(ExampleFilter(labels=("good", "bad")))

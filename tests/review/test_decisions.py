@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,11 @@ def test_nothing_is_overwritten_and_the_history_keeps_all(manifest: DatasetManif
     ]
 
 
+def test_a_mask_says_which_rows_are_meant(manifest: DatasetManifest) -> None:
+    mask = [row in (2, 5) for row in range(manifest.rows)]
+    assert new_ledger(manifest).decide(mask, "exclude", annotator="ann").rows.tolist() == [2, 5]
+
+
 @pytest.mark.parametrize(
     ("rows", "action", "label", "names"),
     [
@@ -118,10 +124,13 @@ def test_nothing_is_overwritten_and_the_history_keeps_all(manifest: DatasetManif
         ([], "keep", None, "No example"),
         ([ROWS], "keep", None, str(ROWS)),
         ([-1, 2], "keep", None, "-1"),
+        ([1.7], "exclude", None, "1.7"),
+        (["k1"], "exclude", None, "k1"),
+        ([False, True], "exclude", None, "mask of 2"),
     ],
 )
 def test_bad_decisions_are_refused_in_words(
-    manifest: DatasetManifest, rows: list[int], action: str, label: str | list[str] | None, names: str
+    manifest: DatasetManifest, rows: list[Any], action: str, label: str | list[str] | None, names: str
 ) -> None:
     ledger = new_ledger(manifest)
     with pytest.raises(BadInputError, match=names):

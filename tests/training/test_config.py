@@ -66,3 +66,15 @@ def test_every_checkpoint_has_its_step(rows, batch_size, epochs):
 def test_json_round_trip_forgives_newer_keys():
     config = RunConfig("d", seeds=4, learning_rate=1e-4).validated()
     assert RunConfig.from_json({**config.to_json(), "unheard_of": 1}) == config
+
+
+@pytest.mark.parametrize("given", ["0,1", ("0", "1"), (None,)])
+def test_checkpoints_that_are_no_numbers(given):
+    with pytest.raises(BadInputError, match="The checkpoints are") as caught:
+        RunConfig("d", checkpoints=given).validated()
+    assert "List numbers" in caught.value.remedy
+
+
+def test_epochs_that_are_no_number_are_named():
+    with pytest.raises(BadInputError, match="The setting epochs is '3'"):
+        RunConfig("d", epochs="3", checkpoints=default_checkpoints("3")).validated()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import glob
 import http.client
+import os
 import re
 import sys
 import urllib.error
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -25,6 +28,14 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SELECTION = re.compile(r"(?P<base>.+?)\[(?P<splits>[\w.\- +,]+)\]", re.DOTALL)
 _WILD = re.compile(r"[*?\[]")
 _TIMEOUT = 60.0
+_WRITTEN_BY = {
+    "DataFrame": "frame.to_parquet('data.parquet') or frame.write_parquet('data.parquet').",
+    "Series": "frame.to_parquet('data.parquet'), with a column of texts and one of labels.",
+    "Table": "pyarrow.parquet.write_table(table, 'data.parquet').",
+    "Dataset": "dataset.save_to_disk('data').",
+    "DatasetDict": "dataset.save_to_disk('data').",
+    "IterableDataset": "datasets.Dataset.from_list(list(dataset)).save_to_disk('data').",
+}
 _HUB_PAGE = re.compile(
     r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/(?P<name>[\w.-]+(?:/[\w.-]+)?)/?"
     r"(?:(?P<file>(?:blob|resolve|raw)/.+)|(?:tree/(?P<revision>[^/?#]+)|viewer/?(?P<config>[^/?#]*).*)?/?)"
@@ -40,6 +51,22 @@ def as_path(location: str, reach: Reach = EVERYWHERE) -> Path:
     if reach.permits(written) and _is_there(written):
         return written
     return reach.check(_expanded(cleaned(location)), cleaned(location))
+
+
+def check_is_location(given: Any) -> None:
+    """BadInputError for what is no list of paths, such as the data themselves."""
+    name = next((kind.__name__ for kind in type(given).__mro__ if kind.__name__ in _WRITTEN_BY), None)
+    if name is not None:
+        raise BadInputError(f"A {type(given).__name__} is no file.", f"Write it, and import that: {_WRITTEN_BY[name]}")
+    is_list = isinstance(given, Sequence) and not isinstance(given, bytes | bytearray)
+    if not is_list or not given or not all(isinstance(entry, str | os.PathLike) for entry in given):
+        raise BadInputError(
+            f"A {type(given).__name__} of what is no path names no file."
+            if is_list
+            else f"A {type(given).__name__} names no file.",
+            "Give a path, or a list of paths; write rows into a file first, for instance with "
+            "pandas.DataFrame(rows).to_parquet('data.parquet').",
+        )
 
 
 def cleaned(location: str) -> str:

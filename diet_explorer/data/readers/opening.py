@@ -14,6 +14,7 @@ from diet_explorer.data.readers.formats import format_of, formats_in_words
 from diet_explorer.data.readers.locations import (
     STDIN,
     as_path,
+    check_is_location,
     cleaned,
     downloaded,
     from_hub_page,
@@ -62,6 +63,7 @@ def open_source(
         out of reach; the message has the location and the remedy.
     """
     if not isinstance(location, str | Path):
+        check_is_location(location)
         if len(location) == 1:
             return open_source(location[0], options, reach)
         paths = [_existing(as_path(str(path), reach)) for path in location]

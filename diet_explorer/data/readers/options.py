@@ -107,6 +107,8 @@ def _delimiter(given: str) -> str:
 
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        raise BadInputError(f"The column names are {given!r}.", "Give a list of names, in the order of the columns.")
     names = tuple(name.strip() for name in given)
     for name in names:
         if not name:

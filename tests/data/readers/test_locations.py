@@ -10,9 +10,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
+import pandas as pd
+import pyarrow as pa
 import pytest
+from datasets import Dataset, DatasetDict
 
 from diet_explorer.data.readers.locations import from_hub_page
 from diet_explorer.data.readers.opening import open_source
@@ -125,3 +129,23 @@ def test_other_urls() -> None:
         open_source("nosuch://reviews.csv")
     with pytest.raises(BadInputError, match="cannot be read"):
         open_source("memory://folder/none.csv")
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (pd.DataFrame({"text": ["a"]}), "frame.to_parquet"),
+        (Dataset.from_dict({"text": ["a"]}), "save_to_disk"),
+        (DatasetDict(), "save_to_disk"),
+        (pa.table({"text": ["a"]}), "write_table"),
+        ([{"text": "a"}], "pandas.DataFrame"),
+        ([], "Give a path"),
+        (None, "Give a path"),
+        (b"data.csv", "Give a path"),
+        (io.StringIO("text,label"), "Give a path"),
+    ],
+)
+def test_data_in_memory_are_no_paths(given: Any, remedy: str) -> None:
+    with pytest.raises(BadInputError, match="no file") as caught:
+        open_source(given)
+    assert remedy in caught.value.remedy
