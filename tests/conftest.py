@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,9 +82,32 @@ def launch(gate: Gate, tmp_path: Path) -> Iterator[Callable[..., Command]]:
             command.communicate()
 
 
-LONGEST = ("tests/browser/", "tests/jobs/", "tests/cli/", "tests/scoring/test_own", "tests/pruning/", "tests/review/")
+WAITING = ("browser/", "jobs/", "cli/", "scoring/test_own", "pruning/", "review/")
+COMPUTING = ("training/", "scoring/", "ui/", "workspace/", "security/", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, so that no core waits for the other in the end."""
-    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 99))
+    """After each two files whose tests wait for other processes comes one whose tests compute; the longest come first.
+
+    So no core is idle, neither meanwhile nor in the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting, computing = (sorted(part, key=_kind) for part in _parted(files))
+    places = {path: place / 2 for place, path in enumerate(waiting)}
+    places |= {path: place + 0.75 for place, path in enumerate(computing)}
+    items[:] = [item for path in sorted(files, key=places.__getitem__) for item in files[path]]
+
+
+def _parted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The files whose tests wait, and the others."""
+    parted: tuple[list[Path], list[Path]] = [], []
+    for path in files:
+        parted[_kind(path) >= len(WAITING)].append(path)
+    return parted
+
+
+def _kind(path: Path) -> int:
+    name = path.relative_to(Path(__file__).parent).as_posix()
+    return next(place for place, start in enumerate((*WAITING, *COMPUTING)) if name.startswith(start))
