@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from diet_explorer import ExampleFilter, Workspace
 from diet_explorer.analysis.filters import EVERYBODY_AGREES, SOMEBODY_DISAGREES, ShareRange
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.pruning.export.card_text import CardProof, section
 from diet_explorer.pruning.policies import Policy
+from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
+from diet_explorer.workspace.audit import Audit
 from diet_explorer.workspace.run import Run
-from tests.synthetic import write_scores
+from tests.synthetic import made_up_scores, write_scores
 from tests.tiny_runs import inside
 
 ROWS = 40
@@ -117,6 +121,38 @@ def test_exports_hold_every_vote_and_the_majority(run: Run, tmp_path: Path, form
     facts = json.loads((tmp_path / "out" / "manifest.json").read_text())["dataset"]
     assert facts["mapping"]["annotators"] == ["ann", "bob", "cy"]
     assert (facts["votes"]["people"], facts["votes"]["contested"], facts["votes"]["ties"]) == (3, 24, 8)
+
+
+def test_an_export_says_whose_labels_it_holds_and_is_written_again(tmp_path: Path) -> None:
+    """A corrected label changes the label's column alone."""
+    workspace = Workspace(tmp_path / "home")
+    dataset = workspace.import_dataset(votes_csv(tmp_path), text="text", annotators=["ann", "bob", "cy"])
+    run = scored(workspace, dataset.id)
+    dataset.decide([0], "relabel", annotator="lead", label="b")
+    run.pruning.plan(Policy("random", keep=100.0)).export(tmp_path / "out", format="csv")
+    workspace.export_again(tmp_path / "out" / "manifest.json", tmp_path / "again")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert all((tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
+    first = pd.read_csv(tmp_path / "out" / "train.csv").iloc[0]
+    assert tuple(first[["ann", "bob", "cy", "label", "original_label"]]) == ("a", "a", "a", "b", "a")
+    card = section(json.loads((tmp_path / "out" / "manifest.json").read_text()), CardProof())
+    assert "### Labels by several people" in card and "24 of 40 rows" in card and "8 of 40 rows people are tied" in card
+    workspace.delete(dataset)
+    workspace.restore(f"dataset:{dataset.id}")
+    assert workspace.dataset(dataset.id).manifest.mapping.annotators == ("ann", "bob", "cy")
+
+
+def test_in_a_noise_check_people_are_no_witness(run: Run) -> None:
+    """They spoke of the labels as they were."""
+    labels = run.audit.evidence().labels
+    workspace = Workspace(Path(run.store.files.root))
+    check = workspace.create_run(run.config, name="check", origin="noise", parent=run)
+    for point in run.checkpoints():
+        logits = np.zeros((ROWS, 2), dtype=np.float32)
+        table = made_up_scores(run.store.files, run.dataset.manifest, 0, point, logits)
+        flipped = table.set_column(table.schema.get_field_index("label"), "label", pa.array(1 - labels, pa.int32()))
+        ScoreFiles(run.store.files, check.id).write_scores(0, point, flipped)
+    assert Audit(check).evidence(1.0).disagreement is None
 
 
 def test_the_command_line_imports_and_filters(tmp_path: Path) -> None:
