@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import JobCancelledError, NotFoundError
+from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
 from diet_explorer.scoring.progress import ProgressFiles, SeedProgress
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
@@ -24,9 +24,31 @@ from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 
 REPORT_SECONDS = 10.0
+_LISTED = 10
 SEED = 0  # a training of one's own is one seed of a run of its own
 GOES_ON = "Go on with trainer.train(resume_from_checkpoint=True) in the script; what has landed stays readable."
 _ENDED: tuple[Status, ...] = ("interrupted", "failed", "cancelled", "succeeded")
+
+
+def manifest_of(files: Files, dataset: Any) -> DatasetManifest:
+    """The manifest of a dataset, of one of that whole id, or else of the only one of that name.
+
+    BadInputError for what is no dataset; NotFoundError, with those of the workspace, where there is none.
+    """
+    given = dataset if isinstance(dataset, str) else getattr(dataset, "id", None)
+    if not isinstance(given, str):
+        raise BadInputError(
+            f"A {type(dataset).__name__} is no dataset.", "Give what Workspace.import_dataset returned, or its id."
+        )
+    there = DatasetManifest.all(files)
+    for called in ([entry for entry in there if entry.id == given], [entry for entry in there if entry.name == given]):
+        if len(called) == 1:
+            return called[0]
+    known = ", ".join(f"{entry.id} ({entry.name})" for entry in there[:_LISTED]) or "none yet"
+    raise NotFoundError(
+        f"The workspace {files.root} has no dataset {given!r}, or several of that name.",
+        f"Import it there first, or give an id. Its datasets: {known}.",
+    )
 
 
 class OwnRun:

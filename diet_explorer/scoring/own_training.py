@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from diet_explorer.config import Settings, load_settings
-from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, DietExplorerError, JobCancelledError
 from diet_explorer.scoring.gradients.frozen_model import unwrap
@@ -28,7 +27,7 @@ from diet_explorer.scoring.own_checks import (
     probe,
 )
 from diet_explorer.scoring.own_labels import class_order, trained_classes
-from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun
+from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun, manifest_of
 from diet_explorer.scoring.own_schedule import OwnSchedule
 from diet_explorer.scoring.own_words import missing_words, words_of
 from diet_explorer.scoring.progress import SeedProgress
@@ -77,9 +76,9 @@ class ScoreRecorder(TrainerCallback):
     ----------
     workspace : Workspace, str or Path
     dataset : Dataset or str
-        An imported dataset or its id. Its classes are matched to the model's by name (``model.config.label2id``);
-        where the model's classes have no names, by the labels of the training examples, and by position where these
-        are not the dataset's.
+        An imported dataset, its id or its name. Its classes are matched to the model's by their names
+        (``model.config.label2id``); where the model's have none, by the labels of the training examples, and by
+        position where these are not the dataset's.
     name : str, optional
         What to call the run.
     checkpoints : sequence of float, optional
@@ -123,7 +122,7 @@ class ScoreRecorder(TrainerCallback):
     ) -> None:
         self._settings = load_settings(home=str(workspace)) if isinstance(workspace, str | Path) else workspace.settings
         self._files = Files(self._settings.home)
-        self._manifest = DatasetManifest.load(self._files, dataset if isinstance(dataset, str) else dataset.id)
+        self._manifest = manifest_of(self._files, dataset)
         self._name = name or f"{self._manifest.name} · own training"
         self._checkpoints = None if checkpoints is None else tuple(checkpoints)
         self._grand = grand

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import TrainerCallback, TrainerState
 
-from diet_explorer.errors import BadInputError, JobFailedError
+from diet_explorer import ScoreRecorder
+from diet_explorer.errors import BadInputError, JobFailedError, NotFoundError
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.store.presence import read_heartbeat
 from diet_explorer.store.scores import ScoreFiles
@@ -172,3 +173,13 @@ def test_a_setting_out_of_range_is_refused_when_the_recorder_is_made(script):
     for settings in ({"grand": "some"}, {"max_length": 1}, {"checkpoints": (-1,)}, {"checkpoints": ()}):
         with pytest.raises(BadInputError):
             script.recorder(**settings)
+
+
+def test_a_recorder_finds_its_dataset_by_name_and_says_which_there_are(script):
+    dataset = script.dataset
+    assert ScoreRecorder(script.workspace, dataset.name).run_id is None
+    with pytest.raises(NotFoundError, match="no dataset 'reviews'") as caught:
+        ScoreRecorder(script.workspace.settings.home, "reviews")
+    assert f"{dataset.id} ({dataset.name})" in caught.value.remedy
+    with pytest.raises(BadInputError, match="A DataFrame is no dataset"):
+        ScoreRecorder(script.workspace, dataset.examples())
