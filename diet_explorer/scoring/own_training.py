@@ -62,6 +62,7 @@ class _Prepared:
     encoded: EncodedExamples
     scorer: ExampleScorer
     steps: dict[int, list[float]]
+    interrupt: KeyboardInterrupt | None  # of whoever stopped the script while its data were looked at
 
 
 class ScoreRecorder(TrainerCallback):
@@ -167,6 +168,8 @@ class ScoreRecorder(TrainerCallback):
         if not self._accepts(begun):
             return control
         self.run_id, progress = begun
+        if prepared.interrupt is not None:
+            raise prepared.interrupt
         kept = {**kept_state(state), STATE_KEY: {"args": {}, "attributes": {"run_id": self.run_id}}}
         state.stateful_callbacks = kept  # type: ignore[assignment]
         plan = RecordingPlan(
@@ -271,8 +274,12 @@ class ScoreRecorder(TrainerCallback):
         collator = PaddingCollator.of(tokenizer)
         use = probe(model, encoded, collator, self._grand)
         model_config = getattr(unwrap(model), "config", None)
-        classes = self._manifest.classes
-        order = class_order(classes, model_config, use.classes, trained_classes(args, loader, encoded, classes))
+        classes, trained, interrupt = self._manifest.classes, dict[int, str](), None
+        try:
+            trained = trained_classes(args, loader, encoded, classes)
+        except KeyboardInterrupt as stopped:  # raised again once there is a run that says so
+            interrupt = stopped
+        order = class_order(classes, model_config, use.classes, trained)
         schedule = OwnSchedule.of(args, state, loader, len(encoded.rows_of_split(TRAIN)))
         checkpoints = schedule.checkpoints(self._checkpoints)
         config = RunConfig(
@@ -291,7 +298,7 @@ class ScoreRecorder(TrainerCallback):
         scorer = ExampleScorer(
             encoded, collator, self._grand, share=share, class_order=order, form=use.form, head=use.head
         )
-        return _Prepared(config, schedule, encoded, scorer, schedule.steps(checkpoints))
+        return _Prepared(config, schedule, encoded, scorer, schedule.steps(checkpoints), interrupt)
 
     def _begin(self, prepared: _Prepared, state: TrainerState, before: str | None) -> tuple[str, SeedProgress]:
         """Record the run or take it up; in the first process only."""

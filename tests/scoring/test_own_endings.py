@@ -175,6 +175,19 @@ def test_a_setting_out_of_range_is_refused_when_the_recorder_is_made(script):
             script.recorder(**settings)
 
 
+def test_who_stops_a_script_while_its_data_are_looked_at_leaves_an_interrupted_run(script):
+    class Stopped(list):
+        def __getitem__(self, index):
+            if index == 41:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        script.record(name="stopped", data=Stopped(script.examples()))
+    (run,) = (run for run in script.workspace.runs() if run.name == "stopped")
+    assert run.status == "interrupted"
+
+
 def test_a_recorder_finds_its_dataset_by_name_and_says_which_there_are(script):
     dataset = script.dataset
     assert ScoreRecorder(script.workspace, dataset.name).run_id is None
