@@ -253,8 +253,10 @@ def _proof_facts(proof: Proof) -> dict[str, Any]:
 
 
 def _fractions(text: str) -> list[float]:
+    from diet_explorer.pruning.proof import checked_fractions
+
     try:
-        return [float(part) for part in text.split(",") if part.strip()]
+        return list(checked_fractions([float(part) for part in text.split(",") if part.strip()]))
     except ValueError:
         raise BadInputError(f"The kept shares {text!r} cannot be read.", "List per cents, such as 30,50,70.") from None
 

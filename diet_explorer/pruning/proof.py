@@ -126,11 +126,8 @@ def choices_of(policies: Sequence[Policy], fractions: Sequence[float]) -> list[t
     """
     if not policies:
         raise BadInputError("No policy is named.", "Name at least one, such as window.")
-    for fraction in fractions:
-        if not 1 <= fraction < 100:
-            raise BadInputError(f"The kept share is {fraction:g}.", "Give it in per cent, from 1 to below 100.")
     choices: dict[Policy, float | None] = {}
-    for fraction in sorted({float(fraction) for fraction in fractions}, reverse=True):
+    for fraction in sorted({float(fraction) for fraction in checked_fractions(fractions)}, reverse=True):
         for policy in policies:
             if policy.uses("keep") or policy.uses("drop_easiest"):
                 choices.setdefault(policy.at_fraction(fraction), fraction)
@@ -138,6 +135,14 @@ def choices_of(policies: Sequence[Policy], fractions: Sequence[float]) -> list[t
         if not fractions or not (policy.uses("keep") or policy.uses("drop_easiest")):
             choices.setdefault(policy, None)
     return list(choices.items())
+
+
+def checked_fractions(fractions: Sequence[float]) -> Sequence[float]:
+    """The kept shares, if all can be; BadInputError otherwise."""
+    for fraction in fractions:
+        if not 1 <= fraction < 100:
+            raise BadInputError(f"The kept share is {fraction:g}.", "List per cents from 1 to below 100, such as 70.")
+    return fractions
 
 
 def variants_of(chosen: Sequence[tuple[Policy, float | None, int]], full: int) -> list[Variant]:

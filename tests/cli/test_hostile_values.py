@@ -70,6 +70,7 @@ NEEDED = {
     "prune --from-manifest": ["--output", "{out}/again"],
     "folds": ["scored", "--no-wait"],
     "prove --seeds": ["scored", "--policies", "hardest", "--no-wait"],
+    "prove --precision": ["scored", "--policies", "hardest", "--until-decided", "--seeds", "6", "--no-wait"],
     "noise-check": ["scored", "--report"],
     "noise-check --share": ["scored"],
     "noise-check --seed": ["scored"],
@@ -81,7 +82,7 @@ NEEDED = {
     "agreement": ["reviews"],
     "export-cartography": ["scored", "--output", "{out}/dynamics"],
     "import-cartography": ["reviews", "{dynamics}"],
-    "map": ["scored", "--no-wait"],
+    "map": ["scored", "--which", "initial", "--no-wait"],
     "rename": ["run:scored", "scored"],
     "delete": ["run:scored", "--dry-run"],
     "restore": ["last"],
@@ -92,7 +93,7 @@ NEEDED = {
     "decisions rules": ["reviews"],
 }
 """What each command needs besides; those that are not listed take a run, or nothing."""
-FLAGS = ("--no-wait", "--preview", "--dry-run", "--report")
+FLAGS = ("--no-wait", "--until-decided", "--preview", "--dry-run", "--report")
 OF_ALL = "--workspace"
 """This option is the same one everywhere and is tried with one command."""
 

@@ -16,6 +16,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Figures
 from diet_explorer.store.layout import Layout
 from diet_explorer.training.config import RunConfig
+from diet_explorer.workspace.ongoing import ongoing_work
 from diet_explorer.workspace.proof import Proof
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
@@ -75,6 +76,7 @@ def test_it_ends_as_soon_as_all_is_decided(run: Run) -> None:
     assert len(proof.trainings) == 24 and proof.comparisons == 3
     begun = proof.progress()
     assert (begun.status, begun.describe()) == ("running", "1 of at most 24 trainings")
+    assert ongoing_work(Workspace(run.context.settings.home_folder), run)[0][0] == "Proof: at most 23 trainings left"
     finish(run, proof, CLEAR, range(3))
     assert proof.progress().describe() == "9 of at most 24 trainings" and needless(run, proof, 2, 3) == set()
     assert "not yet decided against full data" in proof.verdicts()[2]
