@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 _TAIL = 0.025  # of 95 %, on each side
 _LEAST_DOUBT = 0.0025
 _EDGE = math.log(1.0 / _LEAST_DOUBT - 1.0)
+_DRIFTS = np.array([-(3**0.5), 0.0, 3**0.5])  # in standard deviations: with these weights the moments of a normal
+_DRIFT_WEIGHTS = np.array([1 / 6, 2 / 3, 1 / 6])
 _STEPS = 80  # of the doubts' scale: what is said of an example hardly changes within one
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,14 @@ class Belief:
     level_spread: float
     slope: float
     slope_spread: float
+    drift: float  # standard deviation of how far the level of those left may lie from that of those decided
 
 
-ERRORS = Belief(level=-0.8, level_spread=0.9, slope=0.7, slope_spread=0.3)
-SUGGESTIONS = Belief(level=-1.0, level_spread=0.9, slope=0.7, slope_spread=0.3)
-"""Means near those fitted to the first 400 suspects of five sets with simulated annotators; spreads two to three times
-those between the sets, since other sets and models may lie farther apart (`tests/benchmarks/label_errors.py`)."""
+ERRORS = Belief(level=-0.8, level_spread=0.9, slope=0.8, slope_spread=0.6, drift=0.4)
+SUGGESTIONS = Belief(level=-1.0, level_spread=0.9, slope=0.8, slope_spread=0.6, drift=0.4)
+"""Means near those fitted to the first 400 suspects of sets with simulated annotators. Spreads are about twice those
+between the sets, since others may lie farther apart; with the drift 203 of 210 intervals for such sets held
+(docs/finding-wrong-labels.md)."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,10 @@ def expected(
     an annotator decided that it is, 0 where that it is not, NaN where nobody has decided.
 
     The chance of an example of doubt d is σ(a + b · logit d). What is likely of a and b beforehand is the `belief`; all
-    decisions together change it by Bayes' rule (on a grid), and what is decided is known. It is assumed that, among
-    examples of equal doubt, those that annotators have come to are like the others; that they come to the most
-    suspicious first is no matter, since the doubt is allowed for. The interval holds both what is not known of a and b
-    and the chance of each example.
+    decisions together change it by Bayes' rule (on a grid), and what is decided is known. It is assumed that, of
+    examples of equal doubt, those that annotators have come to are like the others but for a normal drift of the level;
+    that they come to the most suspicious first is no matter, since the doubt is allowed for. The interval holds what is
+    not known of a, b and the drift, and the chance of each example.
     """
     known = ~np.isnan(outcomes)
     place = np.clip(doubt, _LEAST_DOUBT, 1.0 - _LEAST_DOUBT)
@@ -133,7 +139,9 @@ def expected(
     weight /= weight.sum()
 
     open_ = count(first & ~known)
-    mean, spread = chance @ open_, np.sqrt((chance * (1.0 - chance)) @ open_)
+    drifted = _drifted(belief)
+    mean, spread = drifted @ open_, np.sqrt((drifted * (1.0 - drifted)) @ open_)
+    weight = (weight[:, None] * _DRIFT_WEIGHTS).ravel()
     left, decided = int(open_.sum()), int((first & known).sum())
     counted = int((outcomes[first & known] == 1).sum())
 
@@ -155,11 +163,29 @@ def expected(
 
 
 @lru_cache
-def _grid(belief: Belief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _grid(belief: Belief) -> tuple[Floats, Floats]:
     """For pairs of a level and a slope, G in all, the chance of each step of doubt (G, steps), and the logarithm of
     how likely the pair is beforehand (G,), but for a constant."""
-    away = np.meshgrid(np.linspace(-4, 4, 41), np.linspace(-4, 4, 21))  # in standard deviations
-    level = belief.level + belief.level_spread * away[0].ravel()
-    slope = np.maximum(belief.slope + belief.slope_spread * away[1].ravel(), 0.0)  # more doubt is never less wrong
-    chance = 1.0 / (1.0 + np.exp(-(level[:, None] + slope[:, None] * np.linspace(-_EDGE, _EDGE, _STEPS + 1))))
-    return np.clip(chance, 1e-9, 1.0 - 1e-9), -(away[0].ravel() ** 2 + away[1].ravel() ** 2) / 2
+    level, slope, away = _pairs(belief)
+    return _chances(level, slope), -away / 2
+
+
+@lru_cache
+def _drifted(belief: Belief) -> Floats:
+    """The chance of each step of doubt among those left, for each pair with each drift (G · drifts, steps)."""
+    level, slope, _ = _pairs(belief)
+    levels = level[:, None] + belief.drift * _DRIFTS
+    return _chances(levels.ravel(), np.repeat(slope, len(_DRIFTS)))
+
+
+def _pairs(belief: Belief) -> tuple[Floats, Floats, Floats]:
+    """Levels, slopes, and the square of how many standard deviations each pair is away from the means."""
+    levels, slopes = (axis.ravel() for axis in np.meshgrid(np.linspace(-4, 4, 41), np.linspace(-4, 4, 21)))
+    slope = np.maximum(belief.slope + belief.slope_spread * slopes, 0.0)  # more doubt is never less wrong
+    return belief.level + belief.level_spread * levels, slope, levels**2 + slopes**2
+
+
+def _chances(level: Floats, slope: Floats) -> Floats:
+    """σ(level + slope · logit d) at every step of doubt, never quite 0 or 1."""
+    chances = 1.0 / (1.0 + np.exp(-(level[:, None] + slope[:, None] * np.linspace(-_EDGE, _EDGE, _STEPS + 1))))
+    return np.asarray(np.clip(chances, 1e-9, 1.0 - 1e-9))

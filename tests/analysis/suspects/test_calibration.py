@@ -13,7 +13,7 @@ from diet_explorer.errors import BadInputError
 from tests.analysis.suspects.test_suspects import made  # noqa: F401  a fixture
 from tests.tiny_runs import inside
 
-BELIEF = Belief(level=-0.5, level_spread=1.0, slope=0.8, slope_spread=0.3)
+BELIEF = Belief(level=-0.5, level_spread=1.0, slope=0.8, slope_spread=0.3, drift=0.4)
 
 
 def chances(doubt, level, slope):
@@ -41,7 +41,8 @@ def test_it_is_bayes_rule(decided):
     chance = chances(doubt[:, None], level, slope)
     known = np.where(outcomes[:decided, None] == 1, chance[:decided], 1 - chance[:decided])
     weight = np.prod(known, axis=0)
-    total = outcomes[:decided].sum() + (random.random((40 - decided, 8_000)) < chance[decided:40]).sum(0)
+    left = chances(doubt[decided:40, None], level + random.normal(0, 0.4, 8_000), slope)
+    total = outcomes[:decided].sum() + (random.random((40 - decided, 8_000)) < left).sum(0)
     order = np.argsort(total)
     reached = np.cumsum(weight[order]) / weight.sum()
     result = expected(doubt, outcomes, np.arange(60) < 40, BELIEF)
@@ -61,12 +62,13 @@ def test_the_interval_holds_as_often_as_it_says(decided):
             random.normal(BELIEF.level, BELIEF.level_spread),
             random.normal(BELIEF.slope, BELIEF.slope_spread),
         )
-        wrong = random.random(100) < chances(doubt, level, max(slope, 0))
+        levels = np.where(np.arange(100) < decided, level, level + random.normal(0, BELIEF.drift))
+        wrong = random.random(100) < chances(doubt, levels, max(slope, 0))
         result = expected(doubt, first_decided(wrong, decided), np.ones(100, dtype=bool), BELIEF)
         held += result.low <= wrong.sum() <= result.high
         widths.append(result.high - result.low)
     assert held / 100 == pytest.approx(0.95, abs=0.05)
-    assert np.mean(widths) == pytest.approx({0: 70, 10: 50, 30: 32}[decided], abs=8)
+    assert np.mean(widths) == pytest.approx({0: 73, 10: 55, 30: 36}[decided], abs=8)
 
 
 @given(seed=st.integers(0, 50), decided=st.integers(0, 30), belief=st.sampled_from([BELIEF, ERRORS, SUGGESTIONS]))
