@@ -71,7 +71,8 @@ class CsvSource(Source):
         above, first, rows = self._look_at_rows(beginning, is_cut=len(whole) == _HEADER_CHARACTERS)
         header = settle_header(first.cells or [], rows, options, self.location)
         self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
-        self.notices = [*about_rows_above([record.cells or [] for record in above], first.line), *header.notices]
+        titles = about_rows_above([record.cells or [] for record in above], first.line, options)
+        self.notices = [*titles, *header.notices]
         skipped = 0 if self._sep_line is None else self._sep_line.characters
         if self.has_header:
             self._first_line = first.line + first.lines

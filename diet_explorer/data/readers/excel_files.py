@@ -79,7 +79,8 @@ class ExcelSource(Source):
         below = [[*cells, *[""] * (width - len(cells))] for _, cells in rows]
         header = settle_header(first, below, options, f"Sheet {sheet!r} of {self.location}")
         self.has_header, self._columns, self.aliases = header.is_there, header.columns, header.aliases
-        self.notices = [*about_rows_above([cells for _, cells in looked_at[:above]], line), *header.notices]
+        titles = about_rows_above([cells for _, cells in looked_at[:above]], line, options)
+        self.notices = [*titles, *header.notices]
         self._first_line = line + 1 if header.is_there else line
 
     def columns(self) -> list[str]:

@@ -17,9 +17,9 @@ _COMMENTS = ("#", "%", "//")
 def rows_above(rows: Sequence[Sequence[str]], options: ReadingOptions) -> int:
     """How many of the first rows stand above a table of several columns: comments, and rows that fill one cell.
 
-    None where the options say what the first line is.
+    None where the options say that there is no header: then every line is a row.
     """
-    if options.header is not None:
+    if options.header is False:
         return 0
     filled = [sum(map(bool, map(str.strip, row))) for row in rows]
     usual = max(Counter(map(len, rows)).items(), key=lambda width: (width[1], width[0]), default=(0, 0))[0]
@@ -31,7 +31,7 @@ def rows_above(rows: Sequence[Sequence[str]], options: ReadingOptions) -> int:
     return above if is_table else 0
 
 
-def about_rows_above(rows: Sequence[Sequence[str]], first_line: int) -> list[Notice]:
+def about_rows_above(rows: Sequence[Sequence[str]], first_line: int, options: ReadingOptions) -> list[Notice]:
     """Say that rows above a table are not read, where there are some; the table's own first row is on `first_line`."""
     if not rows:
         return []
@@ -40,8 +40,8 @@ def about_rows_above(rows: Sequence[Sequence[str]], first_line: int) -> list[Not
     return [
         Notice(
             f"What stands above the table is not read: {some}{more}. The table begins at line {first_line:,}.",
-            "If it is a row or the header, say whether the file has a header.",
-            "header",
+            "If these lines are rows too, say that the file has no header.",
+            "header" if options.header is None else "",
         )
     ]
 

@@ -84,10 +84,11 @@ def test_a_header_is_no_title(importer: Importer, content: str) -> None:
     assert source.has_header and len(cells(source)) == 40 and source.notices == []
 
 
-def test_who_says_that_there_is_a_header_means_the_first_line(importer: Importer) -> None:
-    content = "Report,,\n" + "\n".join(f"{LONG} {n},{n % 2},{n}" for n in range(40))
-    assert importer.open("t.csv", content, header=True).columns()[0] == "Report"
-    assert len(cells(importer.open("t.csv", content, header=False))) == 41
+def test_who_says_that_there_is_a_header_means_the_table_and_who_says_none_all_lines(importer: Importer) -> None:
+    content = "Report,,\ntext,label,n\n" + "\n".join(f"{LONG} {n},{n % 2},{n}" for n in range(40))
+    source = importer.open("t.csv", content, header=True)
+    assert source.columns() == ["text", "label", "n"] and [notice.setting for notice in source.notices] == [""]
+    assert len(cells(importer.open("t.csv", content, header=False))) == 42
 
 
 @pytest.mark.parametrize(
