@@ -131,8 +131,16 @@ def first_decision(comparisons: int) -> int:
     return first_count((1 - CONFIDENCE) / comparisons)
 
 
-def checked_bound(comparisons: int, seeds: int, precision: float) -> None:
-    """Refuse a bound or a precision with which nothing could be decided.
+def checked_precision(precision: float) -> None:
+    """Refuse what cannot be a precision in points of accuracy, with a BadInputError."""
+    if not 0 < precision < 100:
+        raise BadInputError(
+            f"The precision is {precision:g} points.", "Give it in points of accuracy, above 0 and below 100."
+        )
+
+
+def checked_bound(comparisons: int, seeds: int) -> None:
+    """Refuse a bound up to which nothing could be decided.
 
     Parameters
     ----------
@@ -140,18 +148,12 @@ def checked_bound(comparisons: int, seeds: int, precision: float) -> None:
         Of the proof, see `comparisons_of`.
     seeds : int
         The most that are drawn.
-    precision : float
-        In points of accuracy.
 
     Raises
     ------
     BadInputError
-        The bound is below the first seeds after which there are intervals, or the precision is not a usual number.
+        It is below the number of seeds after which there are intervals.
     """
-    if not 0 < precision < 100:
-        raise BadInputError(
-            f"The precision is {precision:g} points.", "Give it in points of accuracy, above 0 and below 100."
-        )
     least = first_decision(comparisons)
     if seeds < least:
         raise BadInputError(

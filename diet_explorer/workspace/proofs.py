@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.splits import TEST, VALIDATION
 from diet_explorer.errors import BadInputError
-from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION, checked_bound, comparisons_of, first_decision
+from diet_explorer.pruning.deciding import (
+    MOST_SEEDS,
+    PRECISION,
+    checked_bound,
+    checked_precision,
+    comparisons_of,
+    first_decision,
+)
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import (
     LEAST_SEEDS,
@@ -117,6 +124,7 @@ class Proofs(Generic[AnyRun]):
         run = self._run
         run.context.allow("lead", "start a proof", by)
         seeds = _seeds(seeds, until_decided)
+        checked_precision(precision)
         split = self._split()
         full, decisions_at = len(split.train), run.dataset.ledger.position()
         kept: dict[Policy, RowsWithLabels] = {}
@@ -127,7 +135,7 @@ class Proofs(Generic[AnyRun]):
             sizes.append((policy, share, len(plan.rows)))
         variants = variants_of(sizes, full)
         if until_decided:
-            checked_bound(len(comparisons_of(variants)), seeds, precision)
+            checked_bound(len(comparisons_of(variants)), seeds)
         trainings = []
         for seed in range(seeds):
             config = training_config(run.config, full, seed)
@@ -173,12 +181,13 @@ class Proofs(Generic[AnyRun]):
             A policy or number cannot be used.
         """
         run, seeds = self._run, _seeds(seeds, until_decided)
+        checked_precision(precision)
         choices = choices_of(policies, fractions)
         chosen = sum(policy.kind != "random" for policy, _ in choices)
         drawn = len({share if share is not None else policy.key() for policy, share in choices})
         least = seeds
         if until_decided:
-            checked_bound(2 * chosen + drawn, seeds, precision)
+            checked_bound(2 * chosen + drawn, seeds)
             least = first_decision(2 * chosen + drawn)
         each = replace(run.config, seeds=1, grand="off", diet=1.0, checkpoints=(float(run.config.epochs),))
         manifest = run.dataset.manifest

@@ -11,6 +11,7 @@ from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.deciding import (
     UntilDecided,
     checked_bound,
+    checked_precision,
     comparisons_of,
     first_decision,
 )
@@ -162,10 +163,10 @@ def test_seeds_count_in_their_order():
 def test_bounds_that_could_decide_nothing_are_refused():
     variants = variants_of([(HARDEST, 50.0, 50), (WINDOW, None, 95)], 100)
     number = len(comparisons_of(variants))
-    checked_bound(number, 20, 0.5)
+    checked_bound(number, 20)
     with pytest.raises(BadInputError, match="none of the 6 comparisons") as refused:
-        checked_bound(number, 4, 0.5)
+        checked_bound(number, 4)
     assert "5 seeds or more" in refused.value.remedy
     for precision in (0, -1, 100, math.nan):
         with pytest.raises(BadInputError, match="precision"):
-            checked_bound(number, 20, precision)
+            checked_precision(precision)
