@@ -16,6 +16,8 @@ from diet_explorer.training.config import GradientMode
 from tests.benchmarks.film_trainings import Labels
 
 Budget = Literal["steps", "epochs"]
+Measure = Literal["accuracy", "larger class"]
+"""Accuracy of a training; share of the larger class among what a policy keeps."""
 AIM = 0.005
 """Half of an interval's width at which no more seeds are drawn: half a point of accuracy."""
 CONFIDENCE = 0.95
@@ -49,10 +51,13 @@ class Claim:
     sign: int
     family: int
     """How many claims it is corrected with."""
+    measure: Measure = "accuracy"
 
     @property
-    def trainings(self) -> tuple[Training, Training]:
-        """What has to be trained for it."""
+    def trainings(self) -> tuple[Training, ...]:
+        """What has to be trained for it; classes are counted with the scores of full data."""
+        if self.measure == "larger class":
+            return (Training(self.first.labels, "steps", None),)
         return (self.second, self.first)
 
     @property
@@ -137,7 +142,7 @@ def _everything(labels: Labels, budget: Budget) -> list[Difference]:
     ]
 
 
-def _as_claims(differences: Sequence[Difference], family: int) -> list[Claim]:
+def _as_claims(differences: Sequence[Difference], family: int, measure: Measure = "accuracy") -> list[Claim]:
     """As claims; full data takes as many steps in either budget, so it is trained once."""
     return [
         Claim(
@@ -147,6 +152,7 @@ def _as_claims(differences: Sequence[Difference], family: int) -> list[Claim]:
             Training(labels, "steps" if second is None else budget, second),
             sign,
             family,
+            measure,
         )
         for number, words, labels, budget, first, second, sign in differences
     ]
@@ -163,6 +169,17 @@ HEADLINE: list[Difference] = [
 
 _SAME_EPOCHS: list[Difference] = [(*found[:3], "epochs", *found[4:]) for found in HEADLINE]  # type: ignore[misc]
 _BUDGETS: tuple[Budget, ...] = ("steps", "epochs")
+_SKEW: list[Difference] = [
+    (
+        "4",
+        "larger class among the hardest 10 % after 0.1 epochs against after two",
+        "published",
+        "steps",
+        SKEWED[0],
+        SKEWED[-1],
+        1,
+    )
+]
 _REST = [
     _SAME_EPOCHS,
     *(
@@ -173,7 +190,7 @@ _REST = [
 ]
 _FAMILY = sum(map(len, _REST))
 STAGES: tuple[list[Claim], ...] = (
-    _as_claims(HEADLINE, len(HEADLINE)),
+    _as_claims(HEADLINE, len(HEADLINE) + len(_SKEW)) + _as_claims(_SKEW, len(HEADLINE) + len(_SKEW), "larger class"),
     *(_as_claims(differences, _FAMILY) for differences in _REST),
 )
 """Headline claims, the same with equal epochs, then all the others: equal steps before equal epochs."""
@@ -181,16 +198,16 @@ STAGES: tuple[list[Claim], ...] = (
 
 def values_of(results: pd.DataFrame, claim: Claim) -> list[float]:
     """The claim's difference for each seed that has both trainings."""
-    first, second = (_accuracies(results, training) for training in (claim.first, claim.second))
+    first, second = (_by_seed(results, training, claim.measure) for training in (claim.first, claim.second))
     return [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
 
 
-def _accuracies(results: pd.DataFrame, training: Training) -> dict[int, float]:
+def _by_seed(results: pd.DataFrame, training: Training, measure: Measure) -> dict[int, float]:
     rows = results[
         (results["labels"] == training.labels)
         & (results["budget"] == training.budget)
         & (results["variant"] == training.name)
-        & (results["measure"] == "accuracy")
+        & (results["measure"] == measure)
     ]
     return dict(zip(rows["seed"].astype(int), rows["value"].astype(float), strict=True))
 
