@@ -13,6 +13,7 @@ again: what is in the folder's CSV is not trained again.
 python -m tests.benchmarks.diet --folder diet                     # the upper layer alone: for two processor cores
 python -m tests.benchmarks.diet --folder whole --upper-layers 0 --learning-rate 5e-5       # the whole model: for a GPU
 python -m tests.benchmarks.diet --folder diet --report            # only what is there by now
+python -m tests.benchmarks.diet --folder diet --report --pages    # the same into the docs
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,9 +29,12 @@ import torch
 
 from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, sizes
+from tests.benchmarks.filling import DOCS, fill
 from tests.benchmarks.film_trainings import FilmTrainings, Labels, ResultsFile, add_options
 from tests.benchmarks.proof_claims import CONFIDENCE, interval
+from tests.benchmarks.proof_report import points
 
+ACCURACIES = Path("tests/benchmarks/diet_accuracies.csv")
 KEEP = 0.5
 LABELS: tuple[Labels, ...] = ("clean", "flipped 20 %")
 COLUMNS = ("labels", "variant", "seed", "accuracy", "steps", "cpu_seconds", "seconds")
@@ -64,12 +69,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--threads", type=int, help="of the processor, by default all")
     parser.add_argument("--report", action="store_true", help="train nothing, print what is there")
+    parser.add_argument("--accuracies", type=Path, help="another CSV of results to report on")
+    parser.add_argument("--pages", action="store_true", help="write tables and results into the docs")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     if not options.report:
         carry_out(options)
-    print(report(pd.read_csv(options.folder / "diet.csv")))
+    results = pd.read_csv(options.accuracies or options.folder / "diet.csv")
+    tables = report(results)
+    for name, lines in tables.items():
+        print("\n".join([f"\n{name}\n", *lines]))
+    if options.pages:
+        results.to_csv(ACCURACIES, index=False)
+        for name, lines in tables.items():
+            fill(DOCS, name, lines)
 
 
 def carry_out(options: argparse.Namespace) -> None:
@@ -100,8 +114,13 @@ def carry_out(options: argparse.Namespace) -> None:
                 print(f"{time.strftime('%H:%M:%S')} seed {seed}, {labels}: {variant}", flush=True)
 
 
-def report(results: pd.DataFrame) -> str:
-    """What each variant reaches and takes, and how the diet compares, as Markdown."""
+def report(results: pd.DataFrame) -> dict[str, list[str]]:
+    """What each variant reaches and takes, and how the diet compares, as Markdown, by the tables' names."""
+    return {"diet": means_table(results), "diet compared": compared_table(results)}
+
+
+def means_table(results: pd.DataFrame) -> list[str]:
+    """Means over the seeds, and what is saved of plain training over the seeds that both have."""
     lines = [
         "| training labels | variant | seeds | accuracy, % | steps | steps saved | processor time saved |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -116,13 +135,15 @@ def report(results: pd.DataFrame) -> str:
                 cells = (labels, variant, len(own), f"{100 * own['accuracy'].mean():.2f}", f"{own['steps'].mean():.0f}")
                 saved = (f"{100 * share['steps']:.0f} %", f"{100 * share['cpu_seconds']:.0f} %")
                 lines.append(f"| {' | '.join(map(str, (*cells, *saved)))} |")
+    return lines
+
+
+def compared_table(results: pd.DataFrame) -> list[str]:
+    """Paired differences of accuracy with their intervals, corrected by Bonferroni over the table."""
     family = len(LABELS) * len(COMPARED)
     level = 1 - (1 - CONFIDENCE) / family
-    lines += [
-        "",
-        f"Paired differences in points of accuracy, {100 * level:.2f} % intervals (95 % for all {family}, Bonferroni):",
-        "",
-        "| training labels | compared | seeds | difference |",
+    lines = [
+        f"| training labels | compared | seeds | difference, points ({100 * level:.2f} % intervals) |",
         "|---|---|---:|---:|",
     ]
     for labels in LABELS:
@@ -130,9 +151,8 @@ def report(results: pd.DataFrame) -> str:
             one, other = (rows_of(results, labels, variant)["accuracy"] for variant in (first, second))
             found = interval((one - other).dropna().tolist(), level)
             if found.seeds > 1:
-                words = f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
-                lines.append(f"| {labels} | {first} − {second} | {found.seeds} | {words} |")
-    return "\n".join(lines)
+                lines.append(f"| {labels} | {first} − {second} | {found.seeds} | {points(found)} |")
+    return lines
 
 
 def rows_of(results: pd.DataFrame, labels: str, variant: str) -> pd.DataFrame:

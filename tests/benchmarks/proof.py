@@ -20,8 +20,9 @@ to a limit. It may be killed at any time and started again: what is in the folde
 
 python -m tests.benchmarks.proof --folder proofs                        # the upper layer alone: for two processor cores
 python -m tests.benchmarks.proof --folder whole --upper-layers 0 --learning-rate 5e-5       # the whole model: for a GPU
-python -m tests.benchmarks.proof --folder proofs --report --figure proof.png              # only what is there by now
-python -m tests.benchmarks.proof --report --accuracies tests/benchmarks/proof_accuracies.csv
+python -m tests.benchmarks.proof --folder proofs --report                      # only what is there by now
+python -m tests.benchmarks.proof --folder proofs --report --pages              # the same into README and docs
+python -m tests.benchmarks.proof --folder proofs --report --accuracies tests/benchmarks/proof_accuracies.csv
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ from numpy.typing import NDArray
 
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material, hardest_first, select, share_of
+from tests.benchmarks.filling import DOCS, README, fill
 from tests.benchmarks.film_trainings import CLASSES, FilmTrainings, ResultsFile, ScoresOnTheWay, add_options
 from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval, values_of
 from tests.benchmarks.proof_report import draw, report
 
+ACCURACIES, FIGURE = Path("tests/benchmarks/proof_accuracies.csv"), Path("docs/does-pruning-help.png")
 COLUMNS = ("labels", "budget", "variant", "seed", "measure", "value", "examples", "steps")
 KEYS = COLUMNS[:5]
 ACCURACY, SKEW = "accuracy", "larger class"
@@ -58,15 +61,23 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="train nothing, print what is there")
     parser.add_argument("--accuracies", type=Path, help="another CSV of results to report on")
     parser.add_argument("--figure", type=Path, help="write a figure as PNG")
+    parser.add_argument("--pages", action="store_true", help="write tables, figure and results into README and docs")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     if not options.report:
         Benchmark(options).carry_out()
     results = pd.read_csv(options.accuracies or options.folder / "accuracies.csv")
-    print(report(results))
-    if options.figure:
-        draw(results, options.figure)
+    tables = report(results)
+    for name, lines in tables.items():
+        print("\n".join([f"\n{name}\n", *lines]))
+    if options.pages:
+        results.to_csv(ACCURACIES, index=False)
+        for name, lines in tables.items():
+            fill(DOCS, name, lines)
+        fill(README, "headline claims", tables["headline claims"])
+    if options.figure or options.pages:
+        draw(results, options.figure or FIGURE)
 
 
 class Benchmark:
