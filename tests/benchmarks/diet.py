@@ -30,8 +30,8 @@ import torch
 from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, sizes
 from tests.benchmarks.filling import DOCS, fill
-from tests.benchmarks.film_trainings import FilmTrainings, Labels, ResultsFile, add_options
-from tests.benchmarks.proof_claims import CONFIDENCE, interval
+from tests.benchmarks.film_trainings import FilmTrainings, ResultsFile, add_options
+from tests.benchmarks.proof_claims import CONFIDENCE, Labels, interval
 from tests.benchmarks.proof_report import points
 
 ACCURACIES = Path("tests/benchmarks/diet_accuracies.csv")

@@ -56,6 +56,7 @@ def save_png(figure: go.Figure, target: Path, size: dict[str, int]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         page = browser.new_page(viewport=size)
+        page.set_default_timeout(600_000)  # the machine may be busy with the benchmark
         page.set_content(figure.to_html(include_plotlyjs=True))
         page.wait_for_selector(".main-svg")
         page.screenshot(path=str(target))

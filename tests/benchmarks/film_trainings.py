@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,11 @@ from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
 from diet_explorer.training.models import locate_model
+from tests.benchmarks.proof_claims import Labels
 from tests.benchmarks.upper_layers import by_place, keep_upper_layers, lower_outputs
 
 TEXTS = "../shared/data/movie_snippets_human.csv.gz"
 CLASSES = ("negative", "positive")
-Labels = Literal["clean", "published", "flipped 10 %", "flipped 20 %"]
 FLIPPED: Mapping[Labels, int] = {"clean": 0, "flipped 10 %": 10, "flipped 20 %": 20}
 """Per cent of the raters' labels that are flipped, uniformly; published labels are wrong as they are."""
 

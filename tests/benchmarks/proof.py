@@ -43,7 +43,7 @@ from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material, hardes
 from tests.benchmarks.filling import DOCS, README, fill
 from tests.benchmarks.film_trainings import CLASSES, FilmTrainings, ResultsFile, ScoresOnTheWay, add_options
 from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval, values_of
-from tests.benchmarks.proof_report import draw, report
+from tests.benchmarks.proof_report import draw, in_short, report
 
 ACCURACIES, FIGURE = Path("tests/benchmarks/proof_accuracies.csv"), Path("docs/does-pruning-help.png")
 COLUMNS = ("labels", "budget", "variant", "seed", "measure", "value", "examples", "steps")
@@ -75,7 +75,7 @@ def main() -> None:
         results.to_csv(ACCURACIES, index=False)
         for name, lines in tables.items():
             fill(DOCS, name, lines)
-        fill(README, "headline claims", tables["headline claims"])
+        fill(README, "headline claims", in_short(results))
     if options.figure or options.pages:
         draw(results, options.figure or FIGURE)
 

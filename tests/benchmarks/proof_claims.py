@@ -13,8 +13,8 @@ import pandas as pd
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Interval
 from diet_explorer.training.config import GradientMode
-from tests.benchmarks.film_trainings import Labels
 
+Labels = Literal["clean", "published", "flipped 10 %", "flipped 20 %"]
 Budget = Literal["steps", "epochs"]
 Measure = Literal["accuracy", "larger class"]
 """Accuracy of a training; share of the larger class among what a policy keeps."""
