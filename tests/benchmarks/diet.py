@@ -27,11 +27,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from diet_explorer.pruning.proof import CONFIDENCE
 from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, sizes
 from tests.benchmarks.filling import DOCS, fill
 from tests.benchmarks.film_trainings import FilmTrainings, ResultsFile, add_options
-from tests.benchmarks.proof_claims import CONFIDENCE, Labels, interval
+from tests.benchmarks.proof_claims import Labels, interval
 from tests.benchmarks.proof_report import points
 
 ACCURACIES = Path("tests/benchmarks/diet_accuracies.csv")
@@ -141,16 +142,16 @@ def means_table(results: pd.DataFrame) -> list[str]:
 def compared_table(results: pd.DataFrame) -> list[str]:
     """Paired differences of accuracy with their intervals, corrected by Bonferroni over the table."""
     family = len(LABELS) * len(COMPARED)
-    level = 1 - (1 - CONFIDENCE) / family
+    alpha = (1 - CONFIDENCE) / family
     lines = [
-        f"| training labels | compared | seeds | difference, points ({100 * level:.2f} % intervals) |",
+        "| training labels | compared | seeds | difference, points |",
         "|---|---|---:|---:|",
     ]
     for labels in LABELS:
         for first, second in COMPARED:
             one, other = (rows_of(results, labels, variant)["accuracy"] for variant in (first, second))
-            found = interval((one - other).dropna().tolist(), level)
-            if found.seeds > 1:
+            found = interval((one - other).dropna().tolist(), alpha)
+            if found.seeds:
                 lines.append(f"| {labels} | {first} − {second} | {found.seeds} | {points(found)} |")
     return lines
 

@@ -42,7 +42,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material, hardest_first, select, share_of
 from tests.benchmarks.filling import DOCS, README, fill
 from tests.benchmarks.film_trainings import CLASSES, FilmTrainings, ResultsFile, ScoresOnTheWay, add_options
-from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval, values_of
+from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval_of
 from tests.benchmarks.proof_report import draw, in_short, report
 
 ACCURACIES, FIGURE = Path("tests/benchmarks/proof_accuracies.csv"), Path("docs/does-pruning-help.png")
@@ -110,7 +110,7 @@ class Benchmark:
                     yield from ((training, seed) for training in claim.trainings)
 
     def _is_wide(self, claim: Claim) -> bool:
-        found = interval(values_of(self._results.frame(), claim), claim.level)
+        found = interval_of(self._results.frame(), claim)
         if claim.measure == "accuracy":
             return not found.high - found.low <= 2 * AIM
         return found.holds_zero

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.pruning.proof import Interval
+from diet_explorer.pruning.proof import CONFIDENCE, Interval
+from diet_explorer.pruning.sequential import sequential_interval
 from diet_explorer.training.config import GradientMode
 
 Labels = Literal["clean", "published", "flipped 10 %", "flipped 20 %"]
 Budget = Literal["steps", "epochs"]
 Measure = Literal["accuracy", "larger class"]
 """Accuracy of a training; share of the larger class among what a policy keeps."""
+RESOLUTIONS: dict[Measure, float] = {"accuracy": 1 / 5_944, "larger class": 1 / 250}
+"""Steps in which they are measured: one test text, one text of the highest tenth."""
 AIM = 0.005
 """Half of an interval's width at which no more seeds are drawn: half a point of accuracy."""
-CONFIDENCE = 0.95
 CHECKPOINTS: dict[float, GradientMode] = {0.1: "off", 0.5: "off", 1.0: "all", 2.0: "off"}
 DROPPED = (1, 2, 5, 10, 20)
 ALL_LABELS: tuple[Labels, ...] = ("published", "flipped 20 %", "clean", "flipped 10 %")
@@ -61,9 +61,9 @@ class Claim:
         return (self.second, self.first)
 
     @property
-    def level(self) -> float:
-        """Confidence of its interval, by Bonferroni over its family."""
-        return 1 - (1 - CONFIDENCE) / self.family
+    def alpha(self) -> float:
+        """How often its interval may miss, by Bonferroni over its family."""
+        return (1 - CONFIDENCE) / self.family
 
 
 def name_of(policy: Policy) -> str:
@@ -104,7 +104,7 @@ def _early(labels: Labels, budget: Budget, early: float) -> list[Difference]:
 
 
 def _later(labels: Labels, budget: Budget, late: float) -> Difference:
-    title = f"hardest 70 % by scores after {late:g} epochs against random 70 %"
+    title = f"hardest 70 % by scores after {'one epoch' if late == 1 else 'two epochs'} against random 70 %"
     return ("1", title, labels, budget, hardest(70, late), random(70), 0)
 
 
@@ -212,12 +212,11 @@ def _by_seed(results: pd.DataFrame, training: Training, measure: Measure) -> dic
     return dict(zip(rows["seed"].astype(int), rows["value"].astype(float), strict=True))
 
 
-def interval(values: Sequence[float], level: float) -> Interval:
-    """Mean of paired differences with its interval by Student's t."""
-    if len(values) < 2:
-        return Interval(float(np.mean(values)) if values else nan, nan, nan, len(values))
-    from scipy.stats import sem, t
+def interval(values: Sequence[float], alpha: float, measure: Measure = "accuracy") -> Interval:
+    """Mean of paired differences, in the order of the seeds, with what a confidence sequence leaves of the mean."""
+    return sequential_interval(values, alpha, RESOLUTIONS[measure])
 
-    mean = float(np.mean(values))
-    low, high = t.interval(level, len(values) - 1, mean, max(float(sem(values)), 1e-12))
-    return Interval(mean, float(low), float(high), len(values))
+
+def interval_of(results: pd.DataFrame, claim: Claim) -> Interval:
+    """A claim's interval over the seeds that are there."""
+    return interval(values_of(results, claim), claim.alpha, claim.measure)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from diet_explorer.pruning.proof import Interval
+from diet_explorer.pruning.proof import CONFIDENCE, Interval
 from tests.benchmarks.proof_claims import (
     AIM,
     ALL_LABELS,
@@ -17,6 +18,7 @@ from tests.benchmarks.proof_claims import (
     STAGES,
     Claim,
     interval,
+    interval_of,
     name_of,
     values_of,
 )
@@ -41,39 +43,37 @@ def in_short(results: pd.DataFrame) -> list[str]:
     seeds = [len(values_of(results, claim)) for claim in HEADLINE]
     return [
         "The papers' headline claims on film snippets: 2,500 of them train, 5,944 test by what the majority of",
-        f"human raters says; {min(seeds)} to {max(seeds)} seeds in pairs. Of MiniLM the upper layer is trained, which is",
-        "what two processor cores allow. The intervals hold together at 95 % (Bonferroni):",
+        f"human raters says; {min(seeds)} to {max(seeds)} seeds in pairs. Of MiniLM the upper layer is trained, which",
+        "is what two processor cores allow. The intervals hold together at 95 %, however often one looks (Bonferroni,",
+        "confidence sequences):",
         "",
         *claims_table(results, HEADLINE),
     ]
 
 
 def decided(results: pd.DataFrame) -> list[str]:
-    """How many claims are decided, and by how many seeds, in one sentence."""
-    lines = []
-    for title, claims in (("headline claims", HEADLINE), ("others", REST)):
-        found = [interval(values_of(results, claim), claim.level) for claim in claims]
-        begun = [entry.seeds for entry in found if entry.seeds > 1]
-        sure = sum(verdict(entry, 1) != UNDECIDED for entry in found if entry.seeds > 1)
-        seeds = f", {min(begun)} to {max(begun)} seeds each" if begun else ""
-        lines.append(f"Of {len(claims)} {title} {sure} are decided, {len(claims) - len(begun)} not begun{seeds}.")
-    rows = results[results["measure"] == "accuracy"]
-    lines.append(
-        f"{len(rows):,} trainings in all. Intervals of the headline claims are {100 * HEADLINE[0].level:.2f} %,"
-    )
-    lines.append(f"those of the others {100 * REST[0].level:.3f} %: each family holds together at 95 % by Bonferroni.")
+    """How many claims are decided, and by how many seeds."""
+    trained = int((results["measure"] == "accuracy").sum())
+    lines = [f"So far, by {trained:,} trainings:", ""]
+    for title, claims in (("headline claims", HEADLINE), ("other comparisons", REST)):
+        begun = [found for found in (interval_of(results, claim) for claim in claims) if found.seeds]
+        sure = sum(verdict(found, 1) != UNDECIDED for found in begun)
+        line = f"- of {len(claims)} {title} {sure} decided, {len(begun) - sure} undecided"
+        line += f", {len(claims) - len(begun)} not begun"
+        seeds = [found.seeds for found in begun]
+        lines.append(f"{line}; {min(seeds)} to {max(seeds)} seeds" if seeds else line)
     return lines
 
 
 def claims_table(results: pd.DataFrame, claims: list[Claim]) -> list[str]:
-    """One line per claim that has two seeds or more."""
+    """One line per claim that has a seed."""
     lines = [
         "| claim | training labels | equal | difference, points | seeds | |",
         "|---|---|---|---:|---:|---|",
     ]
-    for claim in claims:
-        found = interval(values_of(results, claim), claim.level)
-        if found.seeds > 1:
+    for claim in sorted(claims, key=lambda claim: claim.number):
+        found = interval_of(results, claim)
+        if found.seeds:
             budget = claim.first.budget
             cells = (f"{claim.number}. {claim.words}", claim.first.labels, budget, points(found), found.seeds)
             lines.append(f"| {' | '.join(map(str, cells))} | {verdict(found, claim.sign)} |")
@@ -81,7 +81,9 @@ def claims_table(results: pd.DataFrame, claims: list[Claim]) -> list[str]:
 
 
 def points(found: Interval) -> str:
-    """Mean and interval in points of accuracy."""
+    """Mean and interval in points of accuracy; the mean alone where the seeds are too few for an interval."""
+    if isnan(found.low):
+        return f"{100 * found.mean:+.2f}"
     return f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
 
 
@@ -97,18 +99,21 @@ def verdict(found: Interval, sign: int) -> str:
 
 
 def skew_table(results: pd.DataFrame) -> list[str]:
-    """The share at every checkpoint, with 95 % intervals corrected for as many as are in the table."""
+    """The share at every checkpoint, with intervals that are corrected for as many as are in the table."""
     lines = [
-        f"| training labels | seeds | {' | '.join(f'after {point:g} epochs' for point in CHECKPOINTS)} |",
+        f"| training labels | seeds | {' | '.join(f'at epoch {point:g}' for point in CHECKPOINTS)} |",
         f"|---|---:|{'---:|' * len(CHECKPOINTS)}",
     ]
-    level = 1 - 0.05 / (len(CHECKPOINTS) * len(ALL_LABELS))
+    alpha = (1 - CONFIDENCE) / (len(CHECKPOINTS) * len(ALL_LABELS))
     rows = results[results["measure"] == "larger class"]
     for labels in ALL_LABELS:
         own = rows[rows["labels"] == labels]
-        found = [interval(own[own["variant"] == name_of(policy)]["value"].tolist(), level) for policy in SKEWED]
-        if found[0].seeds > 1:
-            cells = [f"{100 * entry.mean:.1f} [{100 * entry.low:.1f}, {100 * entry.high:.1f}]" for entry in found]
+        found = [
+            interval(own[own["variant"] == name_of(policy)]["value"].tolist(), alpha, "larger class")
+            for policy in SKEWED
+        ]
+        if found[0].seeds:
+            cells = [points(entry).replace("+", "") for entry in found]
             lines.append(f"| {labels} | {found[0].seeds} | {' | '.join(cells)} |")
     return lines
 
@@ -185,8 +190,8 @@ def curve(results: pd.DataFrame, claims: list[Claim]) -> pd.DataFrame:
     """Columns ``labels, x, mean, low, high`` in points, sorted; x is the checkpoint, or the share that is dropped."""
     lines = []
     for claim in claims:
-        found, policy = interval(values_of(results, claim), claim.level), claim.first.policy
-        if claim.first.budget == "steps" and found.seeds > 1 and policy is not None:
+        found, policy = interval_of(results, claim), claim.first.policy
+        if claim.first.budget == "steps" and not isnan(found.low) and policy is not None:
             x = policy.drop_hardest or policy.checkpoint
             bounds = {name: 100 * getattr(found, name) for name in ("mean", "low", "high")}
             lines.append({"labels": claim.first.labels, "x": x, **bounds})
