@@ -27,17 +27,23 @@ class VerdictCounts:
 
     def add(self, columns: dict[str, pa.Array], has_label: npt.NDArray[np.bool_]) -> None:
         """Take in a batch of rows."""
-        for name, counts in self._counts.items():
+        for name, counts in list(self._counts.items()):
             column = columns.get(name)
-            if column is not None and pa.types.is_string(column.type):
-                for entry in pc.value_counts(column.filter(pa.array(has_label)).drop_null()).to_pylist():
-                    counts[entry["values"]] += entry["counts"]
+            if column is None:
+                continue
+            known = pa.array(_VERDICTS[name], pa.string())
+            values = column.filter(pa.array(has_label)).drop_null()
+            if not pa.types.is_string(column.type) or not pc.all(pc.is_in(values, known), min_count=0).as_py():
+                del self._counts[name]  # it is none of an annotation tool, and may have any number of values
+                continue
+            for entry in pc.value_counts(values).to_pylist():
+                counts[entry["values"]] += entry["counts"]
 
     def notices(self) -> Iterator[Notice]:
-        """What should be looked at; columns with any other value are none of an annotation tool."""
+        """What should be looked at."""
         for name, counts in self._counts.items():
             negative = {value: count for value, count in counts.items() if value in _NEGATIVE}
-            if negative and set(counts) <= _VERDICTS[name]:
+            if negative:
                 said = ", ".join(f"{count:,} × {value}" for value, count in sorted(negative.items()))
                 yield Notice(
                     f"The column {name!r} says of rows with a label: {said}; they are taken like all others.",
