@@ -163,8 +163,9 @@ def draw(results: pd.DataFrame, target: Path) -> None:
             )
             shown.add(labels)
         figure.add_hline(y=0, line={"color": "#444", "dash": "dash", "width": 1}, row=1, col=column)
-    figure.update_xaxes(title="scored after so many epochs", type="log", tickvals=list(CHECKPOINTS), row=1, col=1)
-    figure.update_xaxes(title="dropped, % of the training texts", tickvals=[0, *DROPPED], row=1, col=2)
+    figure.update_xaxes(title="scored after so many epochs", type="log", range=[-1.1, 0.4], row=1, col=1)
+    figure.update_xaxes(tickvals=list(CHECKPOINTS), row=1, col=1)
+    figure.update_xaxes(title="dropped, % of the training texts", tickvals=[0, *DROPPED], range=[-1, 21.5], col=2)
     figure.update_yaxes(title="difference in accuracy, points", row=1, col=1)
     figure.update_layout(template="plotly_white", font={"family": "DejaVu Sans, sans-serif", "size": 12})
     figure.update_annotations(font_size=13)
@@ -191,7 +192,7 @@ def curve(results: pd.DataFrame, claims: list[Claim]) -> pd.DataFrame:
     lines = []
     for claim in claims:
         found, policy = interval_of(results, claim), claim.first.policy
-        if claim.first.budget == "steps" and not isnan(found.low) and policy is not None:
+        if claim.first.budget == "steps" and found.seeds and policy is not None:
             x = policy.drop_hardest or policy.checkpoint
             bounds = {name: 100 * getattr(found, name) for name in ("mean", "low", "high")}
             lines.append({"labels": claim.first.labels, "x": x, **bounds})
