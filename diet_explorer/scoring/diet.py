@@ -93,11 +93,11 @@ class DietCallback(TrainerCallback, ExportableState):
         scores: Scoring = "training",
         rescale: bool = False,
     ) -> None:
-        _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
-        _check("every", every, every >= 1, "1 or more")
-        _check("drop_hardest", drop_hardest, 0 <= drop_hardest < 100, "from 0 to below 100")
-        _check("first_epochs", first_epochs, first_epochs >= 1, "1 or more")
-        _check("scores", scores, scores in ("training", "pass"), "'training' or 'pass'")
+        _check("keep", keep, lambda given: 0 < given <= 1, "above 0 and at most 1")
+        _check("every", every, lambda given: given >= 1, "1 or more")
+        _check("drop_hardest", drop_hardest, lambda given: 0 <= given < 100, "from 0 to below 100")
+        _check("first_epochs", first_epochs, lambda given: given >= 1, "1 or more")
+        _check("scores", scores, lambda given: given in ("training", "pass"), "'training' or 'pass'")
         self._settings = {
             "keep": keep,
             "every": every,
@@ -336,8 +336,11 @@ class DietCallback(TrainerCallback, ExportableState):
             self._release.pop()()
 
 
-def _check(name: str, value: object, holds: bool, words: str) -> None:
-    if not holds:
+def _check(name: str, value: Any, holds: Callable[[Any], bool], words: str) -> None:
+    fine = False
+    with suppress(TypeError):  # what is no number is not in the range either
+        fine = holds(value)
+    if not fine:
         raise BadInputError(f"DietCallback's {name} must be {words}, not {value!r}.", f"Give {name} a value {words}.")
 
 

@@ -274,6 +274,8 @@ def test_recorder_beside_it_has_every_score_of_every_example(data, tmp_path):
     [
         ({"keep": 0}, "keep must be above 0"),
         ({"keep": 1.5}, "keep must be above 0"),
+        ({"keep": "0.5"}, "keep must be above 0"),
+        ({"every": None}, "every must be 1 or more"),
         ({"every": 0}, "every must be 1 or more"),
         ({"drop_hardest": 100}, "drop_hardest must be from 0"),
         ({"first_epochs": 0}, "first_epochs must be 1"),

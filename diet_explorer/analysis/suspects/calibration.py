@@ -35,7 +35,7 @@ class Belief:
 
 ERRORS = Belief(level=-0.8, level_spread=0.9, slope=0.8, slope_spread=0.6, drift=0.4)
 SUGGESTIONS = Belief(level=-1.0, level_spread=0.9, slope=0.8, slope_spread=0.6, drift=0.4)
-"""Means near those fitted to the first 400 suspects of sets with simulated annotators. Spreads are about twice those
+"""Means near those fitted to the first 400 suspects of sets with simulated annotators. Spreads are 2.5 times those
 between the sets, since others may lie farther apart; with the drift 203 of 210 intervals for such sets held
 (docs/finding-wrong-labels.md)."""
 
