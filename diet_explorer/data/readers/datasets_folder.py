@@ -152,6 +152,7 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder, *, w
     match = _HUB_NAME.fullmatch(location)
     if match is None or not is_hub_id(match["name"]):
         raise BadInputError(f"{location!r} does not name a dataset of the Hub.", _GRAMMAR)
+    _check_no_reader(match["name"])
 
     def read_files() -> Source:
         source = open_folder(_downloaded(match["name"], match["revision"], token), match["config"], splits)
@@ -180,13 +181,18 @@ def open_hub(location: str, splits: Sequence[str], open_folder: OpenFolder, *, w
         return source
 
 
-def _loaded(name: str, config: str | None, revision: str | None, token: Token) -> Any:
-    """What `datasets` reads of a dataset of the Hub, never of a folder or a reader of the same name."""
-    from datasets import load_dataset_builder
+def _check_no_reader(name: str) -> None:
+    """Refuse what `datasets` takes for one of its readers of files."""
     from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES as READERS
 
     if name in READERS:
         raise BadInputError(f"There is no dataset {name} on the Hub.", "Give its whole name, OWNER/NAME.")
+
+
+def _loaded(name: str, config: str | None, revision: str | None, token: Token) -> Any:
+    """What `datasets` reads of a dataset of the Hub, never of a folder or a reader of the same name."""
+    from datasets import load_dataset_builder
+
     builder = load_dataset_builder(f"{_ON_HUB}{name}", config, revision=revision, token=token)
     files = builder.config.data_files or {}
     if not all(str(file).startswith(_ON_HUB) for entries in files.values() for file in entries):
