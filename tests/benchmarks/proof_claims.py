@@ -165,7 +165,7 @@ HEADLINE: list[Difference] = [
     _dropped("flipped 20 %", "steps", 10),
     *_scores("published", "steps"),
 ]
-"""Chosen before anything was trained."""
+"""Chosen before a result of any of the seeds was seen."""
 
 _SAME_EPOCHS: list[Difference] = [(*found[:3], "epochs", *found[4:]) for found in HEADLINE]  # type: ignore[misc]
 _BUDGETS: tuple[Budget, ...] = ("steps", "epochs")

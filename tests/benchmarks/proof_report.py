@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def skew_table(results: pd.DataFrame) -> list[str]:
             for policy in SKEWED
         ]
         if found[0].seeds:
-            cells = [points(entry).replace("+", "") for entry in found]
+            within = [replace(entry, low=max(entry.low, 0.0), high=min(entry.high, 1.0)) for entry in found]
+            cells = [points(entry).replace("+", "") for entry in within]  # a share is from 0 to 100 %
             lines.append(f"| {labels} | {found[0].seeds} | {' | '.join(cells)} |")
     return lines
 
