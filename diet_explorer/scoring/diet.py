@@ -57,7 +57,8 @@ class DietCallback(TrainerCallback, ExportableState):
         fixed weights, for the price of a forward pass.
     rescale : bool
         Instead of the easiest, drop easy examples at random and let the others count for them (InfoBatch), so that the
-        expected gradient stays the same.
+        expected gradient stays the same. The way to go where many labels are wrong: with 20 % flipped, single
+        trainings on the hardest half collapsed (docs/does-pruning-help.md).
 
     Attributes
     ----------
