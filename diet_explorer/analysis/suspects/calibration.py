@@ -78,7 +78,7 @@ class ExpectedErrors:
     suggestions : Expected
         Of those among them that have a suggested label; right is what annotators relabelled an example to.
     words : str
-        Both in plain words.
+        Both in plain words; of suggested labels only where something is known of them.
     """
 
     errors: Expected
@@ -92,7 +92,7 @@ class ExpectedErrors:
             f"Of the first {errors.of:,} suspects about {errors.estimate:,.0f} are wrong ({errors.low:,} to "
             f"{errors.high:,})"
         )
-        if right.of:
+        if (right.low, right.high) != (0, right.of):  # else nothing is known of them
             shares = (right.estimate / right.of, right.low / right.of, right.high / right.of)
             share, low, high = (f"{value:.0%}".replace("%", " %") for value in shares)
             line += f"; about {share} of the suggested labels are right ({low} to {high})"

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer import ExampleFilter
-from diet_explorer.analysis.suspects.calibration import ERRORS, SUGGESTIONS, Belief, doubts, expected
+from diet_explorer.analysis.suspects.calibration import (
+    ERRORS,
+    SUGGESTIONS,
+    Belief,
+    Expected,
+    ExpectedErrors,
+    doubts,
+    expected,
+)
 from diet_explorer.errors import BadInputError
 from tests.analysis.suspects.test_suspects import made  # noqa: F401  a fixture
 from tests.tiny_runs import inside
@@ -145,3 +153,12 @@ def test_decisions_about_single_suspects_are_heard(made):  # noqa: F811
     assert run.audit.expected_errors(10) == before
     with pytest.raises(BadInputError, match="0 suspects were asked about"):
         run.audit.expected_errors(0)
+
+
+@pytest.mark.parametrize(("of", "low", "high", "said"), [(3, 0, 3, False), (0, 0, 0, False), (3, 1, 3, True)])
+def test_suggestions_of_which_nothing_is_known_are_left_out(of, low, high, said):
+    errors = Expected(of=100, estimate=21, low=2, high=64, decided=0, counted=0, informed=0)
+    suggestions = Expected(of=of, estimate=of / 2, low=low, high=high, decided=0, counted=0, informed=0)
+    words = ExpectedErrors(errors, suggestions).words
+    assert words.startswith("Of the first 100 suspects about 21 are wrong (2 to 64)")
+    assert ("of the suggested labels are right (33 % to 100 %)" in words) == said
