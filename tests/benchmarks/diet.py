@@ -30,7 +30,7 @@ import torch
 from diet_explorer.pruning.proof import CONFIDENCE
 from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, sizes
-from tests.benchmarks.filling import DOCS, fill
+from tests.benchmarks.filling import show
 from tests.benchmarks.film_trainings import FilmTrainings, ResultsFile, add_options
 from tests.benchmarks.proof_claims import Labels, interval
 from tests.benchmarks.proof_report import points
@@ -78,13 +78,9 @@ def main() -> None:
     if not options.report:
         carry_out(options)
     results = pd.read_csv(options.accuracies or options.folder / "diet.csv")
-    tables = report(results)
-    for name, lines in tables.items():
-        print("\n".join([f"\n{name}\n", *lines]))
+    show(report(results), in_docs=options.pages)
     if options.pages:
         results.to_csv(ACCURACIES, index=False)
-        for name, lines in tables.items():
-            fill(DOCS, name, lines)
 
 
 def carry_out(options: argparse.Namespace) -> None:

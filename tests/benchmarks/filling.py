@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 DOCS, README = Path("docs/does-pruning-help.md"), Path("README.md")
+
+
+def show(tables: Mapping[str, Sequence[str]], *, in_docs: bool) -> None:
+    """Print tables by their names, and put them into the docs too."""
+    for name, lines in tables.items():
+        print("\n".join([f"\n{name}\n", *lines]))
+        if in_docs:
+            fill(DOCS, name, lines)
 
 
 def fill(page: Path, name: str, lines: Sequence[str]) -> None:
