@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ from diet_explorer.review.stopping import (
 from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import DECISION_STATES as STATES
-from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import NOT_STORED, RULES, UNDO, DecisionEvent, DecisionRecords
 
 __all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
 _ADJUDICATIONS = STATES[1:]
@@ -386,7 +386,7 @@ class Ledger:
         return DecisionEvent(
             id=0,
             dataset_id=self.manifest.id,
-            at=datetime.now(UTC),
+            at=NOT_STORED,
             annotator=who.name,
             action=action,
             uid=checked_uid(uid),

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from filelock import FileLock
@@ -87,7 +86,7 @@ class OwnRun:
             resumed = cls(settings, files, records, before)
             if resumed._go_on(config):
                 return resumed
-        now = datetime.now(UTC)
+        now = records.now()
         record = RunRecord(
             id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
             dataset_id=manifest.id,

@@ -6,14 +6,14 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, cast, get_args
 
 from sqlalchemy import Engine, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from diet_explorer.errors import BadInputError, cut
-from diet_explorer.store.database import in_utc, transaction, writing
+from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
 from diet_explorer.store.tables import AuditRow
 
 AuditKind = Literal["sign-in", "refusal", "export", "push", "deletion", "restore"]
@@ -70,18 +70,19 @@ class AuditLog:
         Of lines with the same `once` only the first is kept.
         """
         uid = hashlib.sha256(once.encode()).hexdigest() if once else uuid.uuid4().hex
-        line = {"at": datetime.now(UTC), "kind": kind, "who": _storable(who), "role": role, "what": _storable(what)}
+        line = {"kind": kind, "who": _storable(who), "role": role, "what": _storable(what)}
         with transaction(self._engine) as session:
             if once and session.scalar(select(AuditRow.id).where(AuditRow.uid == uid)) is not None:
                 return
         line |= {"about": None if about is None else _storable(about), "uid": uid}
-        insert = _INSERTS[self._engine.dialect.name](_TABLE).values(**line)
+        insert = _INSERTS[self._engine.dialect.name](_TABLE).values(**line, at=database_now())
         with writing(self._engine, "audit-log") as session:
             session.execute(insert.on_conflict_do_nothing(index_elements=["uid"]))
 
     def refuse(self, who: str, what: str, role: str) -> None:
         """Add a refusal; one that is repeated is kept once a minute, so that nobody fills the disk with them."""
-        minute = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
+        with transaction(self._engine) as session:
+            minute = f"{time_of(session):%Y-%m-%dT%H:%M}"
         self.add("refusal", who, what, role=role, once="\n".join(("refusal", minute, who, role, what)))
 
     def entries(self, *, kind: str | None = None, who: str | None = None, limit: int = 200) -> list[AuditEntry]:

@@ -12,9 +12,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, DateTime, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
 
 from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, WorkspaceError
@@ -145,6 +147,28 @@ def _turn(engine: Engine) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+class database_now(FunctionElement[datetime]):
+    """The time by the database's clock, as part of a statement: the clocks of the machines need not agree."""
+
+    type = DateTime(timezone=True)
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(_element: object, _compiler: object, **_: object) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"  # in the form in which moments are stored
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(_element: object, _compiler: object, **_: object) -> str:
+    return "clock_timestamp()"  # the transaction may have begun long before it got its turn
+
+
+def time_of(session: Session) -> datetime:
+    """The time by the database's clock, in UTC."""
+    return in_utc(session.execute(select(database_now())).scalar_one())
 
 
 def in_utc(moment: datetime) -> datetime:

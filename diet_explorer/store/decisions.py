@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, Select, Table, case, func, literal, or_, select
+from sqlalchemy import Engine, Row, Select, Table, case, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.database import in_utc, transaction, writing
+from diet_explorer.store.database import database_now, in_utc, transaction, writing
 from diet_explorer.store.tables import DecisionRow
 
 DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "unsure")
@@ -35,6 +35,10 @@ _INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 }
 
 
+NOT_STORED = datetime.fromtimestamp(0, UTC)
+"""The time of an event that is not stored yet: the database gives it one."""
+
+
 @dataclass(frozen=True)
 class DecisionEvent:
     """One event of the ledger.
@@ -45,7 +49,7 @@ class DecisionEvent:
         Grows with every event; 0 for one that is not stored yet.
     dataset_id : str
     at : datetime
-        In UTC.
+        In UTC, by the database's clock; `NOT_STORED` until the event is stored.
     annotator : str
     action : str
         What was decided, or ``undo``, or ``rules``.
@@ -146,7 +150,7 @@ class DecisionRecords:
             taking_back = DecisionEvent(
                 id=0,
                 dataset_id=self._dataset_id,
-                at=datetime.now(UTC),
+                at=NOT_STORED,
                 annotator=annotator,
                 action=UNDO,
                 rows=np.empty(0, np.int32) if row is None else _rows_of(row),
@@ -233,8 +237,9 @@ class DecisionRecords:
         return self._read(query.order_by(DecisionRow.at, DecisionRow.id))
 
     def _added(self, session: Session, event: DecisionEvent) -> DecisionEvent:
-        # Clocks of several machines differ: what is stored later is never dated earlier, so that "latest" has one
-        # sense. It is one statement, as other writers wait meanwhile.
+        # It is dated by the database's clock, as those of several machines differ. Should that one be set back, what is
+        # stored later is still never dated earlier, so that "latest" has one sense. It is one statement, as other
+        # writers wait meanwhile.
         last = (
             select(_TABLE.c.at)
             .where(_TABLE.c.dataset_id == self._dataset_id)
@@ -242,7 +247,7 @@ class DecisionRecords:
             .limit(1)
             .scalar_subquery()
         )
-        at = case((last > event.at, last), else_=literal(event.at, _TABLE.c.at.type))
+        at = case((last > database_now(), last), else_=database_now())
         statement = (
             _INSERTS[self._engine.dialect.name](_TABLE)
             .values({**_values(event), "at": at})

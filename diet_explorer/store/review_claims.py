@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine, delete, func, or_, select
 
-from diet_explorer.store.database import transaction, writing
+from diet_explorer.store.database import database_now, time_of, transaction, writing
 from diet_explorer.store.tables import ClaimRow, DecisionRow
 
 
@@ -24,7 +24,7 @@ class ReviewClaims:
         """Rows that others have before them, with how many others those are."""
         query = (
             select(ClaimRow.row, func.count())
-            .where(self._here, ClaimRow.annotator != annotator, ClaimRow.until > datetime.now(UTC))
+            .where(self._here, ClaimRow.annotator != annotator, ClaimRow.until > database_now())
             .group_by(ClaimRow.row)
         )
         with transaction(self._engine) as session:
@@ -37,8 +37,8 @@ class ReviewClaims:
         are returned, in their order; or None where a decision about one of them, or about many examples, has come since
         the event `position`, so that they have to be chosen anew.
         """
-        now = datetime.now(UTC)
         with writing(self._engine, self._dataset_id) as session:
+            now = time_of(session)
             came = select(DecisionRow.id).where(
                 DecisionRow.dataset_id == self._dataset_id,
                 DecisionRow.id > position,

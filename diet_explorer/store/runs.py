@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Engine, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, delete, exists, or_, select, update
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.store.bin import marks_of
-from diet_explorer.store.database import in_utc, transaction
+from diet_explorer.store.database import database_now, in_utc, time_of, transaction
 from diet_explorer.store.tables import BinRow, RunRow
 
 Status = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
@@ -107,11 +107,12 @@ class RunRecords:
         at: datetime | None = None,
         only_from: Iterable[Status] | None = None,
     ) -> bool:
-        """Change a run's status, with the time that belongs to it (by default now), and return whether it was changed.
+        """Change a run's status, with the time that belongs to it (by default now, by the
+        database's clock), and return whether it was changed.
 
         With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten.
         """
-        now = at or datetime.now(UTC)
+        now = at or database_now()
         values: dict[str, Any] = {"status": status, "error": error, "remedy": remedy}
         values["finished_at"] = None if status in ACTIVE else now
         if status == "running":
@@ -141,8 +142,7 @@ class RunRecords:
     def now(self) -> datetime:
         """The time by the database's clock, in UTC."""
         with transaction(self._engine) as session:
-            moment = session.execute(select(func.current_timestamp())).scalar_one()
-        return in_utc(moment if isinstance(moment, datetime) else datetime.fromisoformat(moment))
+            return time_of(session)
 
     def set_config(self, run_id: str, config: dict[str, Any]) -> None:
         """Replace the settings of a run."""

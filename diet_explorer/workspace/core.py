@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -50,7 +50,7 @@ def create_record(
     if context.reach.is_limited and origin not in ("callback", "cartography"):
         context.model(config.model)
     checked_id("dataset", config.dataset_id)
-    now = datetime.now(UTC)
+    now = context.records.now()
     record = RunRecord(
         id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
         dataset_id=config.dataset_id,
@@ -222,7 +222,7 @@ class RunCore:
             remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
             raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)
         self.submit()
-        self._progress.log("resumed", "Resumed by a user.")
+        self._progress.log("resumed", "Resumed by a user.", queued_at=self.context.records.now().isoformat())
         return self.refresh()
 
     def submit(self) -> None:
@@ -260,7 +260,8 @@ class RunCore:
         if self.status != "queued" or self.is_own_training:
             return None
         last = self._progress.read_log(1)  # of a run that was resumed
-        queued_at = datetime.fromisoformat(last[-1]["time"]) if last else self.record.created_at
+        resumed_at = last[-1].get("queued_at") if last else None
+        queued_at = datetime.fromisoformat(resumed_at) if resumed_at else self.record.created_at
         return delay_of(self.context.settings, queued_at)
 
     def log(self, last: int = 200) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -366,7 +366,7 @@ class Exports:
     def _request(self, what: ExportRequest, folder: str | Path | None, by: Identity | str | None) -> ExportJobRequest:
         """What is asked of a new export; says now if its folder cannot be used, or if who asks may not."""
         who, files = self._context.allow("lead", "write an export", by), self._context.files
-        now = datetime.now(UTC)
+        now = self._context.records.now()
         export_id = f"export-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         if folder is None:
             target = Layout(files).export(export_id).data

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Generic
 
 import numpy as np
@@ -147,7 +146,7 @@ class Proofs(Generic[AnyRun]):
                     learned = kept[variant.policy]
                 key = training_key(run.dataset.manifest.content_hash, config, *learned, split.evaluated)
                 trainings.append(Training(number, seed, key, self._run_id(key, variant, config, learned, split)))
-        now = datetime.now(UTC)
+        now = run.context.records.now()
         record = {
             "id": f"proof-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
             "run_id": run.id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -192,7 +191,7 @@ class Pruning:
         key, content = ("policy", f"{self._run.id}/{name}"), saved[name].to_json()
         self._run.context.note("deletion", who, f"deletes the saved policy {name!r}", "policy:" + key[1])
         self._run.context.bin.forget([key])  # one that was called so before
-        self._run.context.bin.add(BinEntry(*key, name, who.name, datetime.now(UTC), 0, content))
+        self._run.context.bin.add(BinEntry(*key, name, who.name, self._run.context.records.now(), 0, content))
         self._shelf.delete(name)
 
     def rename_policy(self, old: str, new: str, *, by: Identity | str | None = None) -> SavedPolicy:

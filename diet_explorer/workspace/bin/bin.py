@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from diet_explorer.errors import BadInputError, NotFoundError
@@ -139,7 +139,7 @@ class Bin:
         if kind != PolicyKind.name:  # a saved policy notes it itself
             self._context.note("deletion", who, f"deletes the {chosen.noun} {name!r}", f"{kind}:{id}")
         self._keep_for_others(family)
-        marked = BinEntry(kind, id, name, who.name, datetime.now(UTC), self._size(family))
+        marked = BinEntry(kind, id, name, who.name, self._context.records.now(), self._size(family))
         chosen.mark(marked)
         for entry in self._work(self._family(kind, id, marked=True)):  # what was started meanwhile
             entry.stop()
@@ -297,7 +297,7 @@ class Bin:
 
     def is_expired(self, entry: BinEntry) -> bool:
         """Whether its time in the bin is over."""
-        return entry.removing or self.ends(entry) <= datetime.now(UTC)
+        return entry.removing or self.ends(entry) <= self._context.records.now()
 
     def ends(self, entry: BinEntry) -> datetime:
         """When its files are removed."""
