@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from diet_explorer.errors import BadInputError
+from diet_explorer.redaction import hide, hide_in_address, redacted
 
 
 def sharing_cores(environment: Mapping[str, str]) -> dict[str, str]:
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
     open_without_sign_in: bool = False  # whether people from elsewhere get in without a sign-in
     join_code: str | None = None  # makes whoever gives it a lead where there is no sign-in
     guests: Literal["viewer", "annotator"] = "viewer"  # what whoever does not give it is
+    log: Literal["text", "json"] = "text"  # form of the logs: lines for people, or one JSON object per line
+    log_to: Literal["files", "stdout"] = "files"  # into the workspace's folder logs, or to standard output
+    # Ports for metrics in Prometheus's form and /healthz, of the app and of this machine's first worker (the second
+    # takes the next one, and so on); none by default. Who can reach them needs no sign-in.
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_host: str = "127.0.0.1"
     push_with_server_token: bool = False  # whether people's pushes may go out with the server's own token of the Hub
 
     @model_validator(mode="before")
@@ -122,6 +130,17 @@ class Settings(BaseSettings):
             raise ValueError("it must be folders of this machine")
         paths = [local_path(part.strip()) for part in value.split(os.pathsep) if part.strip()]
         return os.pathsep.join(map(str, paths))
+
+    @model_validator(mode="after")
+    def _keep_secrets(self) -> Self:
+        for address in (self.home, self.database_url, self.jobs_url):
+            hide_in_address(address)
+        hide(self.join_code)
+        return self
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, redacted(value) if isinstance(value, str) else value
 
     @property
     def data_folders(self) -> tuple[Path, ...]:

@@ -1,7 +1,8 @@
 """Typed errors, each with a message for the user and a remedy.
 
 Every error that a user can cause or meet derives from `DietExplorerError`. The command line prints
-``message`` and ``remedy`` on one line each and exits with ``exit_code``; pages show the same two lines.
+``message`` and ``remedy`` on one line each and exits with ``exit_code``; pages show the same two lines. Neither holds
+a secret, whatever the error was made of.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+
+from diet_explorer.redaction import redacted
 
 LONGEST = 640
 """So many characters of a message or a remedy are shown: what somebody typed may be longer than any screen."""
@@ -39,9 +42,9 @@ class DietExplorerError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = cut(message)
-        self.remedy = cut(remedy)
+        self.message = cut(redacted(message))
+        self.remedy = cut(redacted(remedy))
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"

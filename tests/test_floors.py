@@ -23,6 +23,7 @@ FLOORS = [
     {"store"},
     {"config"},
     {"errors"},
+    {"redaction"},
 ]
 BROWSER_ONLY = {"streamlit", "plotly"}
 TORCH = {"torch", "transformers", "accelerate"}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from diet_explorer.data.short_names import short_names
 from diet_explorer.errors import DietExplorerError, ReadingError, cut
+from diet_explorer.redaction import redacted
 from diet_explorer.store.private import make_private_file, make_private_folder
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def note(text: str) -> None:
 
 def print_error(message: str, remedy: str) -> None:
     """Print what went wrong and what to do about it, each on one line of standard error."""
-    note(f"Error: {' '.join(cut(message).split())}")
-    note(f"       {' '.join(cut(remedy).split())}")
+    note(f"Error: {' '.join(cut(redacted(message)).split())}")
+    note(f"       {' '.join(cut(redacted(remedy)).split())}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -193,7 +194,7 @@ def ago(moment: datetime | None) -> str:
 def print_unexpected(error: Exception, folders: Sequence[Path]) -> None:
     """Keep the traceback in a file, in the first of the folders that can be written, and name it in one line."""
     name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    text = "".join(traceback.format_exception(error))
+    text = redacted("".join(traceback.format_exception(error)))
     for folder in [*folders, Path(tempfile.gettempdir())]:
         try:
             make_private_folder(folder)

@@ -28,6 +28,7 @@ from diet_explorer.data.set_aside import BadRow, written_row
 from diet_explorer.data.survey import REASONS, Progress, Survey, survey
 from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError
+from diet_explorer.redaction import redacted
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import DatasetPaths, Layout
 from diet_explorer.store.names import name_or
@@ -67,7 +68,7 @@ def import_examples(
             id=dataset_id,
             name=name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            source={"location": source.location, "kind": source.kind, "sha256": source.sha256()},
+            source={"location": redacted(source.location), "kind": source.kind, "sha256": source.sha256()},
             content_hash=facts.content_hash,
             rows=report.rows_kept,
             classes=facts.classes,

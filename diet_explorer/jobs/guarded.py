@@ -2,6 +2,8 @@
 
 A supervisor that is killed outright cannot stop its children, so they watch for its end themselves. Ending at once
 is safe: a worker may be killed at any moment and its run goes on from the last checkpoint.
+
+What the module writes is a log, and goes through `jobs.logs`.
 """
 
 from __future__ import annotations
@@ -11,8 +13,14 @@ import runpy
 import sys
 import threading
 import time
+from contextlib import suppress
+
+from diet_explorer.config import load_settings
+from diet_explorer.errors import DietExplorerError
+from diet_explorer.jobs.logs import guard_output
 
 WATCH_SECONDS = 0.5
+_ROLES = {"streamlit": "server"}
 
 
 def main() -> None:
@@ -20,6 +28,8 @@ def main() -> None:
     parent, module = int(sys.argv[1]), sys.argv[2]
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     sys.argv = [module, *sys.argv[3:]]
+    with suppress(DietExplorerError):  # a setting that cannot be used is reported by the module itself
+        guard_output(load_settings(), _ROLES.get(module) or sys.argv[1])
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

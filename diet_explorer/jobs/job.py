@@ -21,6 +21,7 @@ from diet_explorer.errors import DietExplorerError, NotFoundError
 from diet_explorer.jobs.progress import JobProgress, JobReporter, JobState, ended
 from diet_explorer.jobs.protocol import Route
 from diet_explorer.jobs.waiting import delay_of
+from diet_explorer.redaction import redacted
 from diet_explorer.store.files import Files
 
 
@@ -83,11 +84,7 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     def note_unforeseen(self, error: Exception) -> None:
         """Write down the details of an error that was not foreseen: by default into the process's output."""
-        sys.stderr.write(self.without_secret("".join(traceback.format_exception(error))))
-
-    def without_secret(self, text: str) -> str:
-        """A text in which the secret is made unreadable."""
-        return text.replace(self.secret, "***") if self.secret else text
+        sys.stderr.write(redacted("".join(traceback.format_exception(error))))
 
     def request(self) -> R | None:
         """What was asked for last."""

@@ -15,8 +15,10 @@ from typing import Any
 from diet_explorer.config import load_settings
 from diet_explorer.errors import DietExplorerError, JobCancelledError
 from diet_explorer.jobs.job import BackgroundJob, failure
+from diet_explorer.jobs.logs import note_facts
 from diet_explorer.jobs.progress import JobReporter
 from diet_explorer.jobs.registry import kind_named
+from diet_explorer.redaction import hide, redacted
 from diet_explorer.store.files import Files
 
 
@@ -29,6 +31,8 @@ def main() -> None:
     make: Callable[..., BackgroundJob[Any, Any]] = kind
     job = make(settings, Files(settings.home), *task["arguments"])
     job.secret = task["secret"]
+    hide(job.secret)
+    note_facts(job=task["job"])
     status = job.status()
     if status.job == task["job"]:
         _carry_out(job, JobReporter(job.save, status), lambda: job.is_stopped(task["job"]))
@@ -43,7 +47,7 @@ def _carry_out(job: BackgroundJob[Any, Any], report: JobReporter[Any], stop: Cal
         report.end("failed", **failure(error))
     except Exception as error:  # noqa: BLE001  the user reads of it, and the details are written down
         job.note_unforeseen(error)
-        reason = type(error).__name__ if job.secret else f"{type(error).__name__}: {str(error)[:200]}"
+        reason = type(error).__name__ if job.secret else f"{type(error).__name__}: {redacted(str(error))[:200]}"
         message = f"The {job.words.noun} met an error that was not foreseen ({reason})."
         report.end("failed", error=message, remedy=job.words.unforeseen, kind=type(error).__name__)
 

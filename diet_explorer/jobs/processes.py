@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from logging.handlers import RotatingFileHandler
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -21,14 +19,14 @@ from typing import IO, Any
 from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.errors import JobCancelledError
 from diet_explorer.jobs.job import BackgroundJob
+from diet_explorer.jobs.logs import log_path, reason_in
 from diet_explorer.store.files import explained
-from diet_explorer.store.private import make_private_file, make_private_folder, private_opener
+from diet_explorer.store.private import make_private_folder, private_opener
 
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 LOG_BYTES = 5_000_000
-REPEAT_SECONDS = 60.0
 
 logger = logging.getLogger("diet_explorer.app")
 
@@ -36,12 +34,14 @@ logger = logging.getLogger("diet_explorer.app")
 class Child:
     """A Python module run in a process of its own, started again with growing pauses when it dies.
 
-    Its log file bears its name; it gets the settings through the environment.
+    Its log file bears its name, where its lines do not go to standard output; it gets the settings through the
+    environment, which no other user can read, unlike a command line.
     """
 
     def __init__(self, name: str, module: str, arguments: list[str], settings: Settings) -> None:
         self.name = name
-        self.log_path = _log_path(settings, name)
+        self.log_path = log_path(settings, name)
+        self._to_file = settings.log_to == "files"
         self._module = (module, *arguments)
         self._environment = {**os.environ, **_variables(settings)}
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,14 +52,23 @@ class Child:
 
     def start(self) -> None:
         """Start the process; WorkspaceError where its log file cannot be written."""
+        with self._output() as output:
+            self._process = _start(*self._module, env=self._environment, stdin=subprocess.DEVNULL, output=output)
+        self._started = time.monotonic()
+        logger.info("%s started as process %d", self.name, self._process.pid)
+
+    @contextmanager
+    def _output(self) -> Iterator[IO[bytes] | None]:
+        """Where it writes to: its log file, or None for where this process does."""
+        if not self._to_file:
+            yield None
+            return
         with explained("write", str(self.log_path)):
             make_private_folder(self.log_path.parent)
             if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
                 self.log_path.replace(self.log_path.with_suffix(".log.1"))
             with open(self.log_path, "ab", opener=private_opener) as log:
-                self._process = _start(*self._module, env=self._environment, stdin=subprocess.DEVNULL, output=log)
-        self._started = time.monotonic()
-        logger.info("%s started as process %d", self.name, self._process.pid)
+                yield log
 
     @property
     def pid(self) -> int | None:
@@ -116,6 +125,7 @@ class OwnProcess:
             "secret": secret,
         }
         self._output = output
+        self._passes_on = job.settings.log_to == "stdout"
         with explained("write", str(output)), open(output, "wb", opener=private_opener) as log:
             environment = sharing_cores(os.environ)
             module = "diet_explorer.jobs.own_process"
@@ -139,10 +149,16 @@ class OwnProcess:
         finally:
             self._process.kill()
             self._process.wait()
+        if self._passes_on:
+            for line in self._lines():
+                sys.stdout.write(line + "\n")
         if self._process.returncode == 0:
             return None
-        lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"ended with status {self._process.returncode}: {lines[-1][:200] if lines else 'it gave no reason'}"
+        return f"ended with status {self._process.returncode}: {reason_in(self._lines())}"
+
+    def _lines(self) -> list[str]:
+        """What it has written."""
+        return self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
 
 
 def worker_child(settings: Settings) -> Child:
@@ -162,38 +178,9 @@ def listen_for_the_end() -> threading.Event:
     return ending
 
 
-def log_file(settings: Settings, name: str, form: str) -> logging.Handler:
-    """A handler that writes to one of the workspace's log files, in a form of `logging`'s."""
-    path = _log_path(settings, name)
-    with explained("write", str(path)):
-        make_private_folder(path.parent)
-        make_private_file(path)
-        handler = RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(form))
-    return handler
-
-
-class OncePerMinute(logging.Filter):
-    """Lets a warning through once a minute, however often it comes: a database that is away is asked twice a second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._written: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written."""
-        if record.levelno < logging.WARNING:
-            return True
-        now, key = record.created, (record.name, re.sub(r"[\d.]+", "#", record.getMessage())[:200])
-        self._written = {known: when for known, when in self._written.items() if now - when < REPEAT_SECONDS}
-        return self._written.setdefault(key, now) == now
-
-
-def _log_path(settings: Settings, name: str) -> Path:
-    return settings.home_folder / "logs" / f"{name}.log"
-
-
-def _start(module: str, *arguments: str, env: dict[str, str], stdin: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    module: str, *arguments: str, env: dict[str, str], stdin: int, output: IO[bytes] | None
+) -> subprocess.Popen[bytes]:
     """Run a module in a session of its own: Ctrl-C in the terminal reaches only its parent, which stops it."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "diet_explorer.jobs.guarded", str(os.getpid()), module, *arguments],

@@ -23,6 +23,7 @@ from filelock import FileLock
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
 from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.redaction import redacted
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.private import make_private_folder
@@ -89,6 +90,7 @@ class WorkerSlot:
 
     def set_trouble(self, reason: str | None) -> None:
         """Let onlookers know what keeps this worker from taking up jobs."""
+        reason = None if reason is None else redacted(reason)
         with self._changing:
             if reason != self._info.trouble:
                 self._info = replace(self._info, trouble=reason)
@@ -166,7 +168,7 @@ def noting_failure(settings: Settings) -> Iterator[None]:
         yield
     except Exception as error:
         with suppress(OSError, DietExplorerError):  # a folder that cannot be written may be the very reason
-            Files(path.parent).write_json(str(path), {"words": " ".join(str(error).split())[:400]})
+            Files(path.parent).write_json(str(path), {"words": redacted(" ".join(str(error).split()))[:400]})
         raise
     path.unlink(missing_ok=True)
 

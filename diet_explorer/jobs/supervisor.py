@@ -15,7 +15,8 @@ from pathlib import Path
 import diet_explorer
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
-from diet_explorer.jobs.processes import Child, listen_for_the_end, log_file, worker_child
+from diet_explorer.jobs.logs import STREAMLIT_FORM, guard_output, log_handler
+from diet_explorer.jobs.processes import Child, listen_for_the_end, worker_child
 from diet_explorer.review.access import Access, access_of, is_loopback, remember_sign_in
 from diet_explorer.review.sign_in import secrets_files
 from diet_explorer.store.files import Files, explained
@@ -43,7 +44,7 @@ def run_app(
         remember_sign_in(settings, access)
         settings = settings.model_copy(update={"port": _usable_port(settings)})
         ending = listen_for_the_end()
-        _log_to_file(settings)
+        _set_up_logs(settings)
         server = Child("streamlit", "streamlit", server_arguments(settings), settings)
         worker = worker_child(settings)
         url = f"http://{_reachable(settings.host)}:{settings.port}"
@@ -124,6 +125,8 @@ def server_arguments(settings: Settings) -> list[str]:
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",
     }
+    if settings.log == "json":
+        options["logger.messageFormat"] = STREAMLIT_FORM
     if settings.secrets is not None:
         options["secrets.files"] = settings.secrets
     return ["run", str(app_script()), *(f"--{name}={value}" for name, value in options.items())]
@@ -173,7 +176,10 @@ def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, end
         worker.keep_alive()
         if server.deaths >= MAX_DEATHS_AT_START:
             words = server.last_words(1) or "it gives no reason"
-            raise WorkspaceError(f"The browser app does not start: {words}.", f"See {server.log_path}.")
+            raise WorkspaceError(
+                f"The browser app does not start: {words}.",
+                f"See {server.log_path}." if settings.log_to == "files" else "See its lines above.",
+            )
 
 
 def _answers(settings: Settings) -> bool:
@@ -191,7 +197,9 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in _ANY else host
 
 
-def _log_to_file(settings: Settings) -> None:
-    logger.addHandler(log_file(settings, "app", "%(asctime)s %(levelname)s %(message)s"))
+def _set_up_logs(settings: Settings) -> None:
+    if settings.log_to == "stdout":
+        guard_output(settings, "app")
+    logger.addHandler(log_handler(settings, "app"))
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.jobs.processes import OncePerMinute, listen_for_the_end, log_file
+from diet_explorer.jobs.logs import OncePerMinute, guard_output, log_handler, note_facts
+from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
@@ -28,6 +29,7 @@ from diet_explorer.jobs.protocol import (
     keep_dbos_off_the_console,
 )
 from diet_explorer.jobs.slots import WorkerSlot, noting_failure
+from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
@@ -56,7 +58,7 @@ def run_worker(
         held = _started(settings, slot, announce)
     ending = listen_for_the_end()
     logger.info("ready as %s", held.executor_id)
-    announce(f"Worker {held.slot} is waiting for runs in {settings.home}. Stop it with Ctrl-C.")
+    announce(f"Worker {held.slot} is waiting for runs in {redacted(settings.home)}. Stop it with Ctrl-C.")
     trouble = _Trouble(held)
     logging.getLogger("dbos").addHandler(trouble)
     next_tidying = time.monotonic() + TIDY_SECONDS
@@ -80,7 +82,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
     url = checked_jobs_url(settings)
     database = open_database(settings)
     held = WorkerSlot(settings, slot)
-    _log_to_file(settings, held.slot)
+    _set_up_logs(settings, held.slot)
     os.environ.update(sharing_cores(os.environ))
 
     from dbos import DBOS, DBOSPortableJSONSerializer
@@ -93,6 +95,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
     def busy(line: str, task: str | None) -> None:
         held.set_task(task, line)
         if line == SCORE.line:
+            note_facts(run=task)
             logger.info("works on run %s", task or "none")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
@@ -154,10 +157,14 @@ class _Trouble(logging.Handler):
                 self._held.set_trouble(None)
 
 
-def _log_to_file(settings: Settings, slot: int) -> None:
-    handler = log_file(settings, f"worker-{slot}", "%(asctime)s %(levelname)s %(name)s %(message)s")
+def _set_up_logs(settings: Settings, slot: int) -> None:
+    if settings.log_to == "stdout":
+        guard_output(settings, "worker")
+    note_facts(worker=slot)
+    handler = log_handler(settings, f"worker-{slot}")
     handler.addFilter(OncePerMinute())
     keep_dbos_off_the_console(handler)
     package = logging.getLogger("diet_explorer")
     package.addHandler(handler)
     package.setLevel(logging.INFO)
+    package.propagate = False

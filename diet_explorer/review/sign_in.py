@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError
+from diet_explorer.redaction import hide
 
 SHORTEST_SECRET = 32
 """So many characters a cookie secret has at least: who guesses it is whoever they like."""
@@ -72,6 +73,7 @@ def sign_in_of(files: Sequence[str]) -> SignIn | None:
         _check_strings(auth, _PROVIDER_KEYS, "[auth]")
     for name, part in named.items():
         _check_strings(part, _PROVIDER_KEYS, f"[auth.{name}]")
+    hide(auth["cookie_secret"], *(part.get("client_secret") for part in (auth, *named.values())))
     if len(auth["cookie_secret"]) < SHORTEST_SECRET:
         raise BadInputError(
             f"The cookie_secret in secrets.toml has fewer than {SHORTEST_SECRET} characters and could be guessed.",

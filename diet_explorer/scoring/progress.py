@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.errors import NotFoundError
+from diet_explorer.redaction import redacted
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files, explained
@@ -192,8 +193,9 @@ class ProgressFiles:
 
     def log(self, event: str, message: str, *, level: str = "info", **details: Any) -> None:
         """Append one structured line to the run's log."""
+        shown = {key: redacted(value) if isinstance(value, str) else value for key, value in details.items()}
         line = json.dumps(
-            {"time": _now(), "level": level, "event": event, "message": message, **details}, ensure_ascii=False
+            {"time": _now(), "level": level, "event": event, "message": redacted(message), **shown}, ensure_ascii=False
         )
         if self._files.is_local:
             path = Path(self._paths.log)

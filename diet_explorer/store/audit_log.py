@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from diet_explorer.errors import BadInputError, cut
+from diet_explorer.redaction import redacted
 from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
 from diet_explorer.store.tables import AuditRow
 
@@ -100,7 +101,7 @@ class AuditLog:
 
 def _storable(text: str) -> str:
     """A text of any source as every database takes it."""
-    return cut(text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    return cut(redacted(text).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _entry(row: AuditRow) -> AuditEntry:

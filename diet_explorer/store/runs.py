@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import ColumnElement, Engine, delete, exists, or_, select, update
 
 from diet_explorer.errors import NotFoundError
+from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import marks_of
 from diet_explorer.store.database import database_now, in_utc, time_of, transaction
 from diet_explorer.store.tables import BinRow, RunRow
@@ -113,7 +114,7 @@ class RunRecords:
         With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten.
         """
         now = at or database_now()
-        values: dict[str, Any] = {"status": status, "error": error, "remedy": remedy}
+        values: dict[str, Any] = {"status": status, "error": _shown(error), "remedy": _shown(remedy)}
         values["finished_at"] = None if status in ACTIVE else now
         if status == "running":
             values["started_at"] = now
@@ -168,3 +169,7 @@ def _record(row: RunRow) -> RunRecord:
         if values[name] is not None:
             values[name] = in_utc(values[name])
     return RunRecord(**values)
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else redacted(text)

@@ -10,7 +10,7 @@ import pytest
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
-from diet_explorer.jobs.processes import OncePerMinute
+from diet_explorer.jobs.logs import OncePerMinute
 from diet_explorer.jobs.protocol import application_name, checked_jobs_url
 from diet_explorer.jobs.slots import (
     NO_WORKER,

@@ -25,6 +25,7 @@ from diet_explorer.pruning.export.card import CARD_NAME, has_configs, merged_car
 from diet_explorer.pruning.export.card_text import CardProof
 from diet_explorer.pruning.export.folder import MANIFEST_NAME, checked_export
 from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, in_plain_words
+from diet_explorer.redaction import hide
 from diet_explorer.store.network import chain, status_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def hub_token(given: str | None) -> str:
         raise HubTokenError("There is no token for the Hub.", LOG_IN)
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise HubTokenError("What was given as a token for the Hub is none.", LOG_IN)
+    hide(token)
     return token
 
 
