@@ -67,7 +67,19 @@ def test_python(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(diet_explorer, name, calls(getattr(diet_explorer, name)), raising=False)
     function = diet_explorer.scoring.gradient_norms
     monkeypatch.setattr(diet_explorer.scoring, "gradient_norms", calls(function), raising=False)
-    names = ("Trainer", "args", "dataset", "labels", "model", "texts", "tokenizer", "train")
+    names = (
+        "Trainer",
+        "args",
+        "dataset",
+        "labels",
+        "logits_a",
+        "logits_b",
+        "model",
+        "texts",
+        "tokenizer",
+        "train",
+        "workspace",
+    )
     exec(compile(block, README.name, "exec"), {name: MagicMock() for name in names})
 
 

@@ -41,6 +41,12 @@ def read_examples(files: Files, dataset_id: str, rows: Sequence[int] | NDArray[n
         return pa.concat_tables(parts)
 
 
+def read_labels(files: Files, dataset_id: str) -> NDArray[np.int32]:
+    """Class codes (N,) of all examples, in row order."""
+    with files.open_read(Layout(files).dataset(dataset_id).examples) as stream:
+        return np.asarray(pq.read_table(stream, columns=["label"])["label"].to_numpy())
+
+
 def plain_value(column: pa.ChunkedArray) -> Any:
     """The one value of a column; as text where Python has none like it, such as a date after the year 9999."""
     try:

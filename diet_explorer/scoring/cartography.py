@@ -15,13 +15,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import metrics
-from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
-from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import Queries, parquet, quote_text
@@ -68,7 +65,6 @@ class CartographyFolder:
         self, queries: Queries, files: Files, manifest: DatasetManifest, folder: Path, reach: Reach = EVERYWHERE
     ) -> None:
         self._queries = queries
-        self._order = read_example_order(files, manifest.id)
         self._examples = parquet(Layout(files).dataset(manifest.id).examples)
         self._manifest = manifest
         inner = reach.check(reach.check(folder) / _SUBFOLDER)
@@ -82,12 +78,18 @@ class CartographyFolder:
             )
 
     @property
+    def seeds(self) -> int:
+        """One: the files of one folder are one training."""
+        return 1
+
+    @property
     def checkpoints(self) -> list[float]:
         """The end of each epoch that has a file, ascending."""
         return [epoch + 1.0 for epoch in sorted(self._paths)]
 
-    def tables(self) -> Iterator[tuple[float, pa.Table]]:
-        """Checkpoint and score file of each epoch; BadInputError where one does not fit the dataset or the first."""
+    def tables(self) -> Iterator[tuple[int, float, pa.Table]]:
+        """Seed, checkpoint and score file of each epoch; BadInputError where one does not fit the dataset or the
+        first."""
         rows: NDArray[np.int32] | None = None
         for epoch in sorted(self._paths):
             path = self._paths[epoch]
@@ -100,19 +102,8 @@ class CartographyFolder:
                 )
             rows = here
             labels, logits = table["label"].to_numpy(), self._logits(table, path)
-            yield epoch + 1.0, score_table(SEED, epoch + 1.0, rows, labels, logits, metrics.scores_of(logits, labels))
-
-    def write(self, store: ScoreFiles, reports: ProgressFiles) -> None:
-        """Write score files, rankings and the progress of a run that consists of these files."""
-        progress = SeedProgress(SEED, state="done", seconds_left=0.0, epoch=self.checkpoints[-1])
-        for checkpoint, table in self.tables():
-            store.write_scores(SEED, checkpoint, table)
-            rank_checkpoint(store, self._order, SEED, checkpoint, table)
-            train = self._order.in_split(TRAIN)[table["row"].to_numpy()]
-            right = table["predicted"].to_numpy() == table["label"].to_numpy()
-            progress.checkpoints.append(CheckpointProgress.of(checkpoint, table["loss"].to_numpy(), right, train, 0.0))
-        reports.save(progress, force=True)
-        reports.log("imported", f"Imported training dynamics of {len(progress.checkpoints)} epochs.")
+            scores = metrics.scores_of(logits, labels)
+            yield SEED, epoch + 1.0, score_table(SEED, epoch + 1.0, rows, labels, logits, scores)
 
     def _read(self, path: Path, epoch: int) -> pa.Table:
         columns = f"{{guid: 'VARCHAR', logits_epoch_{epoch}: 'FLOAT[]', gold: 'INTEGER'}}"

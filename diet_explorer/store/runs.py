@@ -17,7 +17,7 @@ from diet_explorer.store.database import database_now, in_utc, time_of, transact
 from diet_explorer.store.tables import BinRow, RunRow
 
 Status = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
-Origin = Literal["job", "callback", "cartography", "folds", "noise", "proof"]
+Origin = Literal["job", "callback", "cartography", "record", "folds", "noise", "proof"]
 ACTIVE: frozenset[Status] = frozenset({"queued", "running"})
 
 
@@ -26,8 +26,9 @@ class RunRecord:
     """What the database knows of a run; times are in UTC.
 
     `status` is ``interrupted`` where a training script ended before its training did. `origin` is ``job`` for one of
-    the app's, ``callback`` for a training script of somebody's own, and ``cartography`` for imported training dynamics.
-    ``folds``, ``noise`` and ``proof`` are further trainings for the run `parent_id`.
+    the app's, ``callback`` for a training script of somebody's own, ``cartography`` for imported training dynamics and
+    ``record`` for recorded outputs of any model. ``folds``, ``noise`` and ``proof`` are further trainings for the run
+    `parent_id`.
     """
 
     id: str

@@ -47,7 +47,7 @@ def create_record(
     DeletedError where its dataset or parent is in the bin.
     """
     context.allow("lead", "start jobs")
-    if context.reach.is_limited and origin not in ("callback", "cartography"):
+    if context.reach.is_limited and origin not in ("callback", "cartography", "record"):
         context.model(config.model)
     checked_id("dataset", config.dataset_id)
     now = context.records.now()
@@ -107,7 +107,8 @@ class RunCore:
     def given_name(self) -> str | None:
         """The name that a person gave it; None where it has the one that it got by itself."""
         endings = (f" · {Path(self.config.model).name}", "% held out", " · own training")
-        by_itself = self.name.endswith(endings) or (self.record.origin == "cartography" and " · " in self.name)
+        imported = self.record.origin in ("cartography", "record")
+        by_itself = self.name.endswith(endings) or (imported and " · " in self.name)
         return None if by_itself else self.name
 
     @cached_property
@@ -433,7 +434,7 @@ class RunCore:
     def _check_is_job(self, verb: str) -> None:
         if self.is_own_training:
             raise BadInputError(f"The run {self.id} cannot be {verb} here: it belongs to a training script.", GOES_ON)
-        if self.record.origin == "cartography":
+        if self.record.origin in ("cartography", "record"):
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
     def _seconds_left(self, seeds: list[SeedProgress]) -> float | None:

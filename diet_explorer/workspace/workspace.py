@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from diet_explorer.config import Settings, load_settings
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.examples import read_labels
 from diet_explorer.data.importing import import_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.readers.opening import Source, open_source, open_upload
@@ -20,7 +23,7 @@ from diet_explorer.errors import BadInputError, ModelError, NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.scoring.cartography import CartographyFolder
 from diet_explorer.scoring.dataset_costs import DatasetCosts
-from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.given_outputs import GivenOutputs, OutputKind
 from diet_explorer.store.audit_log import AuditEntry
 from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.names import name_or
@@ -37,6 +40,7 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.exports import Export, Exports
 from diet_explorer.workspace.finding import find
 from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
+from diet_explorer.workspace.recorded import record_run
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.sample import SAMPLE_MAPPING, SAMPLE_NAME, open_sample
 
@@ -349,18 +353,65 @@ class Workspace:
         dynamics = CartographyFolder(context.queries, context.files, chosen.manifest, path, context.reach)
         for _ in dynamics.tables():
             pass  # reads and checks all of it, before anything is written
-        config = RunConfig(
-            dataset_id=chosen.id,
-            model="imported training dynamics",
-            epochs=int(dynamics.checkpoints[-1]),
-            checkpoints=tuple(dynamics.checkpoints),
-            grand="off",
-        ).validated()
-        run = self.create_run(config, name=name_or(name, f"{chosen.name} · {path.name}"), origin="cartography")
-        self.context.records.set_status(run.id, "running")
-        dynamics.write(run.store, ProgressFiles(self.context.files, run.id))
-        self.context.records.set_status(run.id, "succeeded")
-        return run.refresh()
+        words = f"Imported training dynamics of {len(dynamics.checkpoints)} epochs."
+        called, model = name_or(name, f"{chosen.name} · {path.name}"), "imported training dynamics"
+        return record_run(context, chosen, dynamics, origin="cartography", model=model, name=called, words=words)
+
+    def record(
+        self,
+        dataset: Dataset | str,
+        outputs: Mapping[float, ArrayLike] | Sequence[ArrayLike] | ArrayLike,
+        *,
+        kind: OutputKind,
+        classes: Sequence[Any] | None = None,
+        rows: Iterable[int] | None = None,
+        model: str = "own model",
+        name: str | None = None,
+    ) -> Run:
+        """Record the outputs of any model as a run: scikit-learn, SetFit, a framework of your own.
+
+        Parameters
+        ----------
+        dataset : Dataset or str
+            An imported dataset, its id or its name.
+        outputs : mapping of float to array, sequence of arrays, or array
+            For each checkpoint, in epochs, an array of shape (M, K), or (S, M, K) of S trainings (seeds), for M
+            examples and K classes. A list or tuple has the ends of epochs 1, 2, …; a single array that of epoch 1.
+        kind : {"logits", "probabilities"}
+            What they are. Probabilities sum to 1 and are kept as their logarithms, 0 as 1e-12. Log-probabilities are
+            logits.
+        classes : sequence, optional
+            Names of the K classes in the columns' order, such as an estimator's ``classes_``; by default the
+            dataset's order.
+        rows : sequence of int, or mask, optional
+            Which M examples the outputs are of; by default all, in the dataset's order.
+        model : str
+            What to call the model.
+        name : str, optional
+            What to call the run.
+
+        Returns
+        -------
+        Run
+            With every score that logits alone give, so without GraNd. It is ranked, reviewed and exported as any other.
+
+        Raises
+        ------
+        BadInputError
+            The outputs do not fit the dataset, are not finite, or are no probabilities; nothing is recorded then.
+
+        Examples
+        --------
+        >>> probabilities = cross_val_predict(model, texts, labels, method="predict_proba")  # doctest: +SKIP
+        >>> run = workspace.record("reviews", probabilities, kind="probabilities", classes=names)  # doctest: +SKIP
+        """
+        self.context.allow("lead", _IMPORTING)
+        chosen = self._dataset(dataset)
+        labels = read_labels(self.context.files, chosen.id)
+        given = GivenOutputs(outputs, labels, chosen.classes, kind=kind, columns=classes, rows=rows)
+        words = f"Recorded the outputs of {model} at {len(given.checkpoints)} checkpoints."
+        called = name_or(name, f"{chosen.name} · {model}")
+        return record_run(self.context, chosen, given, origin="record", model=model, name=called, words=words)
 
     def create_run(self, config: RunConfig, *, name: str, origin: Origin, parent: RunCore | None = None) -> Run:
         """Record a run, or a further training for the run `parent`, without starting anything."""

@@ -58,7 +58,7 @@ TABLE: dict[str, dict[Role, str]] = {
     "Workspace": {
         "nobody": "acting_as reading_within settings",
         "viewer": "bin datasets dataset runs run proofs proof exports export estimate estimates",
-        "lead": "open_source open_upload import_dataset import_sample import_cartography model score measure "
+        "lead": "open_source open_upload import_dataset import_sample import_cartography record model score measure "
         "create_run export_again delete rename restore audit_log",
     },
     "Dataset": {
@@ -130,6 +130,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Workspace.open_upload": lambda it: it.open_upload(_NOWHERE),
     "Workspace.import_dataset": lambda it: it.import_dataset(_NOWHERE, text="text", label="label"),
     "Workspace.import_cartography": lambda it: it.import_cartography("reviews", _NOWHERE),
+    "Workspace.record": lambda it: it.record("reviews", [[1.0]], kind="logits"),
     "Workspace.model": lambda it: it.model("owner/name"),
     "Workspace.score": lambda it: it.score("reviews", batch_size=0),
     "Workspace.measure": lambda it: it.measure(it.datasets()[0], RunConfig("dataset-1", batch_size=0)),

@@ -1,0 +1,163 @@
+"""Outputs of any model, of scikit-learn, SetFit or another framework, as they are at hand in Python: arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from numbers import Real
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from diet_explorer.data.row_numbers import checked_rows
+from diet_explorer.errors import BadInputError
+from diet_explorer.scoring import metrics
+from diet_explorer.store.scores import score_table
+from diet_explorer.training.config import CHECKPOINT_DIGITS
+
+OutputKind = Literal["logits", "probabilities"]
+SMALLEST = 1e-12
+"""Probabilities below this, 0 among them, count as this: their logarithm is finite then, and a loss at most 27.6."""
+_SUM_TOLERANCE = 1e-2  # what half precision rounds away in sums of many classes
+_FORMS = "Give an array of the shape (examples, classes) per epoch, or (seeds, examples, classes) of several trainings."
+
+
+class GivenOutputs:
+    """Outputs over examples of a dataset at one or more moments of one or more trainings.
+
+    See `Workspace.record` for what may be given; BadInputError names what cannot be used.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[float, Any] | Sequence[Any] | Any,
+        labels: NDArray[np.integer],
+        classes: Sequence[str],
+        *,
+        kind: OutputKind,
+        columns: Sequence[Any] | None = None,
+        rows: Any = None,
+    ) -> None:
+        if kind not in get_args(OutputKind):
+            raise BadInputError(f"The kind of outputs {kind!r} does not exist.", "Give logits or probabilities.")
+        self._rows, places = _distinct_rows(rows, len(labels))
+        self._labels = np.asarray(labels, dtype=np.int64)[self._rows]
+        order = _column_order(columns, classes)
+        checked = _by_checkpoint(outputs)
+        self.checkpoints = sorted(checked)
+        self._logits: dict[float, NDArray[np.float32]] = {}
+        for point in self.checkpoints:
+            array = _checked(
+                checked[point], point, len(places), len(order), "the dataset" if rows is None else "`rows`"
+            )
+            self._logits[point] = _as_logits(array[:, places][:, :, order], point, kind)
+        counts = {point: len(array) for point, array in self._logits.items()}
+        if len(set(counts.values())) > 1:
+            named = ", ".join(f"{count} at {point:g}" for point, count in counts.items())
+            raise BadInputError(f"The checkpoints have different numbers of seeds: {named}.", _FORMS)
+        self.seeds = counts[self.checkpoints[0]]
+
+    def tables(self) -> Iterator[tuple[int, float, pa.Table]]:
+        """Seed, checkpoint and score file of each, by seed and checkpoint."""
+        for seed in range(self.seeds):
+            for point in self.checkpoints:
+                logits = np.ascontiguousarray(self._logits[point][seed])
+                scores = metrics.scores_of(logits, self._labels)
+                rows = self._rows.astype(np.int32)
+                yield seed, point, score_table(seed, point, rows, self._labels.astype(np.int32), logits, scores)
+
+
+def _by_checkpoint(outputs: Any) -> dict[float, NDArray[np.floating]]:
+    """Arrays by checkpoint in epochs; those of a list are the ends of epochs 1, 2, …"""
+    if isinstance(outputs, Mapping):
+        given = list(outputs.items())
+    elif isinstance(outputs, list | tuple):
+        given = list(enumerate(outputs, start=1))
+    else:
+        given = [(1, outputs)]
+    if not given:
+        raise BadInputError("There are no outputs.", _FORMS)
+    arrays: dict[float, NDArray[np.floating]] = {}
+    for point, values in given:
+        if isinstance(point, bool) or not isinstance(point, Real) or not isfinite(point) or point < 0:
+            raise BadInputError(f"The checkpoint {point!r} is no number of epochs.", "Give numbers from 0.")
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"The outputs at epoch {point:g} are no numbers: {error}.", _FORMS) from error
+        arrays[round(float(point), CHECKPOINT_DIGITS)] = array
+    if len(arrays) < len(given):
+        raise BadInputError("Two checkpoints are the same.", f"Give each with at most {CHECKPOINT_DIGITS} decimals.")
+    return arrays
+
+
+def _checked(
+    array: NDArray[np.floating], point: float, examples: int, classes: int, whose: str
+) -> NDArray[np.floating]:
+    """The outputs (S, M, K) at a checkpoint."""
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or not len(array):
+        raise BadInputError(f"The outputs at epoch {point:g} have the shape {array.shape}.", _FORMS)
+    _, height, width = array.shape
+    if height != examples:
+        raise BadInputError(
+            f"The outputs at epoch {point:g} are of {height:,} examples, and {whose} has {examples:,}.",
+            "Give one for each example in the dataset's order, or say in `rows` which examples they are of.",
+        )
+    if width != classes:
+        raise BadInputError(
+            f"The outputs at epoch {point:g} have {width} columns for {classes} classes.",
+            "Give a column for every class of the dataset: zeros as probability where the model knows it not.",
+        )
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        raise BadInputError(
+            f"The output at epoch {point:g} for example {int(wrong[0][1]):,} is not finite.",
+            "Leave the example out with `rows`, or mend the model.",
+        )
+    return array
+
+
+def _as_logits(array: NDArray[np.floating], point: float, kind: OutputKind) -> NDArray[np.float32]:
+    if kind == "logits":
+        return array.astype(np.float32)
+    sums = array.sum(-1)
+    wrong = np.argwhere((array.min(-1) < 0) | (np.abs(sums - 1) > _SUM_TOLERANCE))
+    if len(wrong):
+        seed, example = map(int, wrong[0])
+        raise BadInputError(
+            f"The outputs at epoch {point:g} for example {example:,} are no probabilities: "
+            f"they sum to {sums[seed, example]:.3g}, the least is {array[seed, example].min():.3g}.",
+            'Say kind="logits" where they are logits or log-probabilities.',
+        )
+    return np.log(np.maximum(array / sums[..., None], SMALLEST)).astype(np.float32)
+
+
+def _column_order(columns: Sequence[Any] | None, classes: Sequence[str]) -> list[int]:
+    """Which column each class of the dataset is in."""
+    if columns is None:
+        return list(range(len(classes)))
+    names = [str(name) for name in columns]
+    if sorted(names) != sorted(classes):
+        raise BadInputError(
+            f"The columns are named {', '.join(names)}, and the classes of the dataset are {', '.join(classes)}.",
+            "Name each class once, in the order of the columns, as an estimator's `classes_` does.",
+        )
+    return [names.index(name) for name in classes]
+
+
+def _distinct_rows(rows: Any, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows, ascending, and where each is among those given."""
+    if rows is None:
+        return np.arange(count), np.arange(count)
+    given = checked_rows(rows, count)
+    if not len(given):
+        raise BadInputError("No rows are named.", "Leave `rows` out where the outputs are of all examples.")
+    distinct, places = np.unique(given, return_index=True)
+    if len(distinct) < len(given):
+        twice = distinct[np.unique(given, return_counts=True)[1] > 1][0]
+        raise BadInputError(f"The row {int(twice):,} is named twice.", "Name each once.")
+    return distinct, places
