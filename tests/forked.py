@@ -19,21 +19,23 @@ _CONTEXT.set_forkserver_preload(["tests.forked_modules"])
 
 
 class ForkedWorker:
-    """``diet-explorer worker`` in a process forked from one that has loaded its modules.
+    """``diet-explorer worker``, or another module, in a process forked from one that has loaded a worker's modules.
 
     Parameters
     ----------
     arguments : list of str
-        After ``worker``.
+        After ``worker``, or of the module.
     environment : dict
     log : Path
         Gets what it prints.
+    module : str, optional
+        What is run in place of a worker.
     """
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, module: str | None = None) -> None:
         with mock.patch.dict(os.environ, environment):  # of the process that is forked from, where there is none yet
             multiprocessing.forkserver.ensure_running()
-        self._process = _CONTEXT.Process(target=_work, args=(arguments, environment, str(log)))
+        self._process = _CONTEXT.Process(target=_work, args=(arguments, environment, str(log), module))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -56,7 +58,7 @@ class ForkedWorker:
         self.send_signal(signal.SIGKILL)
 
 
-def _work(arguments: list[str], environment: dict[str, str], log: str) -> None:
+def _work(arguments: list[str], environment: dict[str, str], log: str, module: str | None) -> None:
     os.setsid()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
@@ -64,5 +66,5 @@ def _work(arguments: list[str], environment: dict[str, str], log: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.modules["sitecustomize"].take_name()
-    sys.argv = ["diet-explorer", "worker", *arguments]
-    runpy.run_module("diet_explorer.cli", run_name="__main__")
+    sys.argv = ["diet-explorer", *arguments] if module else ["diet-explorer", "worker", *arguments]
+    runpy.run_module(module or "diet_explorer.cli", run_name="__main__")

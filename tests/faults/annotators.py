@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,30 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.hosts import Host
+from tests.forked import ForkedWorker
 
 PACE_SECONDS = 0.1
+_MODULE = "tests.faults.annotators"
 
 
 class Annotator:
-    """A person at a host who reviews one example after the other."""
+    """A person at a host who reviews one example after the other; `ahead` is how far their clock is ahead."""
 
     def __init__(self, host: Host, dataset_id: str, name: str, ahead: int = 0) -> None:
         host.folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self._written = host.folder / f"{name}.jsonl"
-        clock = host.clock_ahead(ahead) if ahead else {}
-        with (host.folder / f"{name}.log").open("ab") as log:
+        log = host.folder / f"{name}.log"
+        arguments = [dataset_id, name, str(self._written)]
+        self._process: ForkedWorker | subprocess.Popen[bytes]
+        if not ahead:
+            self._process = ForkedWorker(arguments, host.environment, log, _MODULE)
+            return
+        with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.annotators", dataset_id, name, str(self._written)],
-                env={**host.environment, **clock},
-                stdin=subprocess.PIPE,
-                stderr=log,
+                [sys.executable, "-m", _MODULE, *arguments],
+                env={**host.environment, **host.clock_ahead(ahead)},
+                stderr=stream,
             )
 
     def stop(self) -> list[dict[str, Any]]:
         """Let the person end, and give what was shown to them and what was saved."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        _stop_file(self._written).touch()
         status = self._process.wait(120)
         assert status == 0, f"the process of {self.name} ended with {status}"
         return self.written()
@@ -50,14 +54,19 @@ class Annotator:
 
     def kill(self) -> None:
         """End the process, wherever it is."""
-        self._process.kill()
-        self._process.wait()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
 
 
 def handed_out_twice(lines: dict[str, list[dict[str, Any]]]) -> list[int]:
     """Rows that were shown to more than one of some people, from what they wrote down."""
     shown = Counter(row for entries in lines.values() for row in {line["row"] for line in entries})
     return sorted(row for row, people in shown.items() if people > 1)
+
+
+def _stop_file(written: Path) -> Path:
+    return written.with_suffix(".stop")
 
 
 def _review(dataset_id: str, name: str, written: Path) -> None:
@@ -68,9 +77,8 @@ def _review(dataset_id: str, name: str, written: Path) -> None:
 
     queue: Any = None
     uid = str(uuid.uuid4())
-    os.set_blocking(sys.stdin.fileno(), False)
     with written.open("a", encoding="utf-8", buffering=1) as stream:
-        while sys.stdin.buffer.raw.read(1) is None:  # type: ignore[attr-defined]  # empty at the end, None before
+        while not _stop_file(written).exists():
             try:
                 if queue is None:
                     dataset = Workspace().dataset(dataset_id)

@@ -1,0 +1,35 @@
+"""Two hosts on one run: whatever goes wrong between them, the same comes of it. The long form is a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.situations import SITUATIONS
+from tests.faults.stage import SHORT, Stage, stage
+from tests.faults.verdict import Undisturbed, play, undisturbed
+
+IN_SHORT = ("kill", "freeze", "database-restart", "store-refused")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Two hosts, a database and a store, with short leases and outages."""
+    with stage(SHORT, "s3", tmp_path_factory.mktemp("stage")) as made:
+        made.start_workers()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def expected(made: Stage) -> Undisturbed:
+    """What comes of a run to which nothing happens."""
+    return undisturbed(made)
+
+
+@pytest.mark.parametrize("name", IN_SHORT)
+def test_a_run_comes_through(made: Stage, expected: Undisturbed, name: str) -> None:
+    situation = next(entry for entry in SITUATIONS if entry.name == name)
+    verdict = play(made, situation, expected)
+    assert verdict.faults == []
+    assert verdict.decisions, "nobody could review meanwhile"
