@@ -24,7 +24,7 @@ from tests.waiting import until
 
 T = TypeVar("T")
 HOSTS = ("north", "south")
-SETTINGS: dict[str, Any] = {**tiny_runs.LONG, "seeds": 2}
+SETTINGS: dict[str, Any] = {**tiny_runs.LONG, "batch_size": 8, "seeds": 2}
 EARLY = 1.0
 """The checkpoint, in epochs, after which things happen: a quarter of a seed's training is done, and kept."""
 
@@ -40,12 +40,12 @@ class Scale:
     restart: float
     refused: float
     hanging: float
-    patience: float = 300.0  # so long after a fault's end a run may need at most
+    patience: float = 600.0  # so long after a fault's end a run may need, which a busy machine can be slow to do
     review_rows: int = 20_000
 
 
-LONG = Scale(lease=30, step=0.6, freeze=75, silence=60, restart=30, refused=60, hanging=30)
-SHORT = Scale(lease=2, step=0.03, freeze=5, silence=5, restart=3, refused=4, hanging=3, patience=60, review_rows=500)
+LONG = Scale(lease=30, step=1.2, freeze=75, silence=60, restart=30, refused=60, hanging=30)
+SHORT = Scale(lease=2, step=0.03, freeze=5, silence=5, restart=3, refused=4, hanging=3, review_rows=500)
 
 
 @dataclass(frozen=True)
