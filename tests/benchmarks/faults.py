@@ -1,6 +1,6 @@
 """Two hosts on one run, and everything that goes wrong between them: what it costs, and that nothing else comes of it.
 
-python -m tests.benchmarks.faults [--home s3|folder] [--only kill,freeze] [--short]
+python -m tests.benchmarks.faults [--home s3|folder] [--only kill,freeze] [--short] [--proxies]
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.faults.namespaces import allowed
 from tests.faults.situations import SITUATIONS, Situation
 from tests.faults.stage import LONG, SHORT, has_compiler, stage
 from tests.faults.verdict import Verdict, play, undisturbed
@@ -45,19 +46,23 @@ def main() -> None:
     parser.add_argument("--home", choices=("s3", "folder"), default="s3")
     parser.add_argument("--only", default="", help="names of situations, with commas between them")
     parser.add_argument("--short", action="store_true", help="with the short form's leases and outages")
+    parser.add_argument("--proxies", action="store_true", help="no networks of the hosts' own, though they can be had")
     parser.add_argument("--keep", type=Path, help="a new folder in which everything stays, to be looked at")
     given = parser.parse_args()
     wanted = [entry for entry in SITUATIONS if not given.only or entry.name in given.only.split(",")]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left behind
+    namespaces = not given.proxies and allowed()
+    scale = SHORT if given.short else LONG
     rows: list[tuple[str, ...]] = []
     failed = False
     with (
         tempfile.TemporaryDirectory() as folder,
-        stage(SHORT if given.short else LONG, given.home, given.keep or Path(folder)) as made,
+        stage(scale, given.home, given.keep or Path(folder), namespaces=namespaces) as made,
     ):
         made.start_workers()
         expected = undisturbed(made)
-        print(f"undisturbed: {expected.seconds:.1f} s, lease {made.scale.lease:g} s, home {given.home}", flush=True)
+        hosts = "hosts in networks of their own" if namespaces else "hosts behind proxies"
+        print(f"undisturbed: {expected.seconds:.1f} s, lease {scale.lease:g} s, home {given.home}, {hosts}", flush=True)
         for situation in wanted:
             reason = missing(situation, given.home)
             if reason is None:

@@ -59,7 +59,7 @@ class Host:
     @property
     def environment(self) -> dict[str, str]:
         """Of every process of this host."""
-        paths = [str(SITE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(SITE), str(SITE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {
             **inherited,

@@ -1,10 +1,13 @@
-"""Lines between a host and a service that can be cut in every way, on any machine and without rights of root."""
+"""Lines between a host and a service that can be cut in every way, on any machine and without rights of root.
+
+Where hosts have networks of their own (`namespaces`), what is silent is lost by the system rather than held here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
@@ -24,9 +27,11 @@ class Network:
         self._thread.start()
         self._lines: list[Line] = []
 
-    def line(self, upstream: str | tuple[str, int]) -> Line:
-        """A line to a service at a Unix socket's path, or at a host and port."""
-        self._lines.append(Line(self, upstream))
+    def line(
+        self, upstream: str | tuple[str, int], address: str = "127.0.0.1", lose: Callable[[bool], None] | None = None
+    ) -> Line:
+        """A line from an address to a service at a Unix socket's path, or at a host and port."""
+        self._lines.append(Line(self, upstream, address, lose))
         return self._lines[-1]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -43,11 +48,22 @@ class Network:
 
 
 class Line:
-    """A line to a service; it has a port of its own on the loopback address, which it keeps."""
+    """A line to a service; it has a port of its own at an address, which it keeps.
 
-    def __init__(self, network: Network, upstream: str | tuple[str, int]) -> None:
+    `lose` loses all packets from that address, or no more; without it, what is silent is held here.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        upstream: str | tuple[str, int],
+        address: str,
+        lose: Callable[[bool], None] | None,
+    ) -> None:
         self._network = network
         self._upstream = upstream
+        self._lose = lose
+        self.address = address
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._questions, self._answers = asyncio.Event(), asyncio.Event()
@@ -56,6 +72,9 @@ class Line:
 
     def set(self, mode: Mode) -> None:
         """Do that from now on, with open connections too."""
+        if self._lose is not None:
+            self._lose(mode == "silent")
+            mode = "open" if mode == "silent" else mode
         self._network.run(self._set(mode))
 
     async def _set(self, mode: Mode) -> None:
@@ -66,7 +85,7 @@ class Line:
                 event.clear()
         if mode != "refused":
             if self._server is None:
-                self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+                self._server = await asyncio.start_server(self._connected, self.address, self.port)
                 self.port = self._server.sockets[0].getsockname()[1]
             return
         if self._server is not None:

@@ -11,6 +11,8 @@ from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
+from tests.faults.network import Line
+
 BUCKET = "workspace"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -32,9 +34,9 @@ class Postgres:
                 connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
 
-    def variables(self, port: int | None = None) -> dict[str, str]:
-        """Variables that name the databases, behind a line's port or directly."""
-        where = f"host={self._folder}" if port is None else f"host=127.0.0.1&port={port}"
+    def variables(self, line: Line | None = None) -> dict[str, str]:
+        """Variables that name the databases, behind a line or directly."""
+        where = f"host={self._folder}" if line is None else f"host={line.address}&port={line.port}"
         address = "postgresql://postgres@/{}?" + where
         return {
             "DIET_EXPLORER_DATABASE_URL": address.format("explorer"),
@@ -61,16 +63,12 @@ class Store:
     home: str
     address: tuple[str, int] | None
 
-    def variables(self, port: int | None = None) -> dict[str, str]:
-        """Variables that name the workspace, behind a line's port or directly."""
+    def variables(self, line: Line | None = None) -> dict[str, str]:
+        """Variables that name the workspace, behind a line or directly."""
         if self.address is None:
             return {"DIET_EXPLORER_HOME": self.home}
-        host, own = self.address
-        return {
-            "DIET_EXPLORER_HOME": self.home,
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}" if port is not None else f"http://{host}:{own}",
-            **KEYS,
-        }
+        host, port = self.address if line is None else (line.address, line.port)
+        return {"DIET_EXPLORER_HOME": self.home, "AWS_ENDPOINT_URL": f"http://{host}:{port}", **KEYS}
 
 
 @contextmanager

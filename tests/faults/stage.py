@@ -18,7 +18,8 @@ from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.faults.hosts import Host
-from tests.faults.network import Network
+from tests.faults.namespaces import Namespace
+from tests.faults.network import Line, Network
 from tests.faults.services import Postgres, Store, store
 from tests.waiting import until
 
@@ -63,9 +64,17 @@ class Stage:
     """Two hosts with a worker each, and a client; see `stage`."""
 
     def __init__(
-        self, scale: Scale, folder: Path, network: Network, database: Postgres, place: Store, workspace: Workspace
+        self,
+        scale: Scale,
+        folder: Path,
+        network: Network,
+        database: Postgres,
+        place: Store,
+        workspace: Workspace,
+        spaces: ExitStack | None,
     ) -> None:
         self.scale = scale
+        self._spaces = spaces
         self.database = database
         self.workspace = workspace
         self.hosts = [self._host(name, folder, network, place) for name in HOSTS]
@@ -77,16 +86,28 @@ class Stage:
         self._steps = folder / "steps"
 
     def _host(self, name: str, folder: Path, network: Network, place: Store) -> Host:
-        lines = {"database": network.line(self.database.socket)}
+        space = None if self._spaces is None else Namespace(HOSTS.index(name))
+        if self._spaces is not None and space is not None:
+            self._spaces.callback(space.close)
+
+        def line(upstream: str | tuple[str, int]) -> Line:
+            if space is None:
+                return network.line(upstream)
+            address = space.address()
+            return network.line(upstream, address, lambda lost: space.lose(address, lost=lost))
+
+        lines = {"database": line(self.database.socket)}
         if place.address is not None:
-            lines["store"] = network.line(place.address)
+            lines["store"] = line(place.address)
         variables = {
-            **self.database.variables(lines["database"].port),
-            **place.variables(lines["store"].port if "store" in lines else None),
+            **self.database.variables(lines["database"]),
+            **place.variables(lines.get("store")),
             "DIET_EXPLORER_LEASE_SECONDS": str(self.scale.lease),
             "TEST_STEP_SECONDS": str(self.scale.step),
             "TEST_STEPS": str(folder / "steps"),
         }
+        if space is not None:
+            variables["TEST_NETWORK"] = space.name
         return Host(name, folder / name, lines, variables)
 
     def start_workers(self) -> None:
@@ -157,10 +178,14 @@ class Stage:
 
 
 @contextmanager
-def stage(scale: Scale, kind: str, folder: Path) -> Iterator[Stage]:
-    """A stage whose workspace lies in a ``folder`` that the hosts share, or in ``s3``."""
+def stage(scale: Scale, kind: str, folder: Path, *, namespaces: bool = False) -> Iterator[Stage]:
+    """A stage whose workspace lies in a ``folder`` that the hosts share, or in ``s3``.
+
+    With `namespaces` each host has a network of its own, for which rights of root are needed.
+    """
     with ExitStack() as stack:
         (folder / "postgres").mkdir(parents=True)
+        spaces = stack.enter_context(ExitStack())
         database = Postgres(folder / "postgres" / "data")
         stack.callback(database.close)
         network = Network()
@@ -174,7 +199,7 @@ def stage(scale: Scale, kind: str, folder: Path) -> Iterator[Stage]:
         }
         stack.enter_context(mock.patch.dict(os.environ, variables))
         workspace = Workspace()
-        made = Stage(scale, folder, network, database, place, workspace)
+        made = Stage(scale, folder, network, database, place, workspace, spaces if namespaces else None)
         stack.callback(made.close)
         yield made
 

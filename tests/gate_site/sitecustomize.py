@@ -4,8 +4,9 @@ They are held where a test says so: a file `NAME.closed` in the folder `TEST_GAT
 `steps.closed` holds a training after as many steps as it says, `trainings.closed` the first step of a training after so
 many trainings of the process. `NAME.reached` gets a character when a process waits, until the file is gone or another.
 
-Where they stand for another machine, `TEST_HOST` is its name; each step of a training takes `TEST_STEP_SECONDS` longer,
-and is written into the file `TEST_STEPS` as ``time by the monotonic clock, host, process, seed, step``.
+Where they stand for another machine, `TEST_HOST` is its name and `TEST_NETWORK` its network, if it has one; each step
+of a training takes `TEST_STEP_SECONDS` longer, and is written into the file `TEST_STEPS` as ``time by the monotonic
+clock, host, process, seed, step``.
 
 And they have no `peft`, as with most users: transformers would load it for every training, which takes nearly as long
 as torch itself.
@@ -93,10 +94,14 @@ def write_step(optimizer: object) -> None:
 
 
 def take_name() -> None:
-    """Be the machine that the environment says."""
-    name = os.environ.get("TEST_HOST")
+    """Be the machine that the environment says, in its network."""
+    name, network = os.environ.get("TEST_HOST"), os.environ.pop("TEST_NETWORK", None)
     if name is not None:
         socket.gethostname = lambda: name
+    if network is not None:  # those that this process starts are in it already
+        from tests.faults.namespaces import enter
+
+        enter(network)
 
 
 take_name()
