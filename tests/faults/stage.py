@@ -21,6 +21,7 @@ from tests.faults.hosts import Host
 from tests.faults.namespaces import Namespace
 from tests.faults.network import Line, Network
 from tests.faults.services import Postgres, Store, store
+from tests.forked import ForkedWorker
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -78,7 +79,11 @@ class Stage:
         self.database = database
         self.workspace = workspace
         self.hosts = [self._host(name, folder, network, place) for name in HOSTS]
-        self.model = tiny_runs.save_tiny_model(folder / "model")
+        self.model = folder / "model"
+        made = ForkedWorker(
+            [str(self.model)], self.hosts[0].environment, folder / "model.log", "tests.faults.tiny_model"
+        )
+        assert made.wait() == 0, (folder / "model.log").read_text(encoding="utf-8")
         sentences = tiny_runs.save_sentences(folder / "sentences.csv")
         self.dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
         reviewed = _save_numbers(folder / "reviewed.csv", scale.review_rows)
