@@ -93,11 +93,13 @@ def write_step(optimizer: object) -> None:
     time.sleep(float(os.environ.get("TEST_STEP_SECONDS", "0")))
 
 
+_true_name = socket.gethostname
+
+
 def take_name() -> None:
     """Be the machine that the environment says, in its network."""
     name, network = os.environ.get("TEST_HOST"), os.environ.pop("TEST_NETWORK", None)
-    if name is not None:
-        socket.gethostname = lambda: name
+    socket.gethostname = _true_name if name is None else lambda: name
     if network is not None:  # those that this process starts are in it already
         from tests.faults.namespaces import enter
 
