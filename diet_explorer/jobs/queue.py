@@ -6,9 +6,10 @@ which only read stay quick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diet_explorer.config import Settings
+from diet_explorer.jobs.health import JobInSight
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
     Route,
@@ -20,6 +21,21 @@ from diet_explorer.jobs.protocol import (
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
+
+MOST_IN_SIGHT = 1000
+LOOK: dict[str, Any] = {
+    "status": ["ENQUEUED", "DELAYED", "PENDING"],
+    "limit": MOST_IN_SIGHT,
+    "load_input": False,
+    "load_output": False,
+}
+"""How to ask the job library for what waits or is in work."""
+
+
+def seen(job: Any) -> JobInSight:
+    """What is told of one of the job library's jobs."""
+    kind = str(job.name).removesuffix("_run").removeprefix("write_").removeprefix("draw_")
+    return JobInSight(kind, "running" if job.status == "PENDING" else "queued")
 
 
 class JobQueue:
@@ -54,6 +70,17 @@ class JobQueue:
         """
         with jobs_database_errors(self._settings):
             self._client.cancel_workflow(workflow_id)
+
+    def check(self) -> None:
+        """WorkspaceError where the jobs database cannot be used."""
+        with jobs_database_errors(self._settings):
+            self._client.check_connection()
+
+    def in_sight(self) -> list[JobInSight]:
+        """The workspace's jobs that wait or are in work, by one query."""
+        with jobs_database_errors(self._settings):
+            name = application_name(self._settings)
+            return [seen(job) for job in self._client.list_workflows(**LOOK, application_name=name)]
 
     def close(self) -> None:
         """Drop the connections."""

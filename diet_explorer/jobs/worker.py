@@ -91,6 +91,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
     from diet_explorer.jobs.context import WorkerContext
     from diet_explorer.jobs.kinds import score
     from diet_explorer.jobs.registry import queued_kinds
+    from diet_explorer.jobs.watching import watch_worker
 
     def busy(line: str, task: str | None) -> None:
         held.set_task(task, line)
@@ -119,6 +120,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
         DBOS.launch()
         for route in (SCORE, *(kind.route for kind in kinds)):
             DBOS.register_queue(route.queue(settings), worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+    watch_worker(settings, database, context.files, held.slot)
     return held
 
 

@@ -17,6 +17,7 @@ from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, alone
 from diet_explorer.jobs.job import QueuedJob, failure
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import ended
+from diet_explorer.store.happenings import happened
 
 Job = QueuedJob[Any, Any]
 
@@ -52,11 +53,14 @@ def carry_out(job: Job, job_id: str) -> str:
         _work(job, begun)
     except JobCancelledError:
         job.clean_up()
+        happened("jobs_ended", kind=job.kind, outcome="cancelled")
         return "cancelled"
     except DietExplorerError as error:
         job.clean_up()
         job.save(ended(begun, "failed", **failure(error)))
-    return str(job.status().state)
+    state = str(job.status().state)
+    happened("jobs_ended", kind=job.kind, outcome=state)
+    return state
 
 
 def _work(job: Job, begun: Any) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from diet_explorer.errors import NotFoundError
 from diet_explorer.redaction import redacted
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.seed_meter import SeedMeter
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
@@ -171,9 +172,11 @@ class ProgressFiles:
         self._paths = Layout(files).run(run_id)
         self._last_write = float("-inf")
         self._lines = 0
+        self._meter = SeedMeter()
 
     def save(self, progress: SeedProgress, *, force: bool = False) -> None:
         """Write the snapshot of a seed, at most once a second unless forced."""
+        self._meter(progress)
         now = time.monotonic()
         if not force and now - self._last_write < SNAPSHOT_SECONDS:
             return

@@ -21,6 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
+from diet_explorer.store.happenings import happened
 from diet_explorer.store.locks import wait_for_lock
 from diet_explorer.store.private import make_private_file, make_private_folder
 
@@ -67,6 +68,7 @@ def errors_of_database(url: URL, noun: str, setting: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        happened("database_errors", database=noun)
         address = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
         reason = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__).rstrip(".")
         known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.database import database_now, in_utc, transaction, writing
+from diet_explorer.store.happenings import happened
 from diet_explorer.store.tables import DecisionRow
 
 DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "unsure")
@@ -256,6 +257,7 @@ class DecisionRecords:
         )
         stored = session.execute(statement).one_or_none()
         if stored is not None:
+            happened("decisions", dataset=self._dataset_id)
             return replace(event, id=stored.id, at=in_utc(stored.at))
         return cast(DecisionEvent, self._sent_before(session, event))
 

@@ -20,6 +20,7 @@ import fsspec
 
 from diet_explorer.config import local_path
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError, WorkspaceError
+from diet_explorer.store.happenings import happened
 from diet_explorer.store.private import make_private_folder, private_opener, tighten
 
 _REMEDIES = {
@@ -42,6 +43,7 @@ def explained(action: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        happened("store_errors")
         reason = (error.strerror or str(error)).lower()
         remedy = _REMEDIES.get(error.errno or 0, "Check that the location is there and can be written.")
         raise WorkspaceError(f"Cannot {action} {path}: {reason}.", remedy) from error
@@ -261,6 +263,7 @@ def reaching(root: str) -> Iterator[None]:
     except Exception as error:
         if local_path(root) is not None:
             raise
+        happened("store_errors")
         raise WorkspaceError(
             f"The workspace {root} cannot be reached: {_in_one_line(error)}.",
             "Check the address, the credentials and the network, or choose another workspace with --workspace or "

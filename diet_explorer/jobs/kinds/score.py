@@ -25,6 +25,7 @@ from diet_explorer.jobs.needless import needless_trainings
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.store.happenings import happened
 from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import ACTIVE, RunRecords
 from diet_explorer.training.config import RunConfig
@@ -45,6 +46,7 @@ class Outcome(TypedDict):
 
 _DONE: Outcome = {"state": "done", "error": None, "remedy": None}
 _STOPPED: Outcome = {"state": "stopped", "error": None, "remedy": None}
+_OUTCOMES = {"done": "succeeded", "stopped": "cancelled", "failed": "failed"}
 
 
 def declare(context: WorkerContext) -> None:
@@ -112,7 +114,9 @@ def declare(context: WorkerContext) -> None:
             for number in range(seeds):
                 if outcome["state"] == "done":
                     outcome = train_and_score(run_id, workflow_id, number)
-            return "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
+            end = "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
+            happened("jobs_ended", kind="score", outcome=_OUTCOMES[end])
+            return end
         finally:
             context.busy(SCORE.line, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from diet_explorer.errors import DietExplorerError
+from diet_explorer.store.happenings import happened
 from diet_explorer.ui.drawing.plain import visible
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,16 @@ def as_text(text: str) -> str:
     for character in "\\`*_{}[]()#+-.!|$~:<>&":
         text = text.replace(character, "\\" + character)
     return text.replace("\n", " ")
+
+
+@contextmanager
+def timed(page: str) -> Iterator[None]:
+    """Tell the metrics how long the block took that draws a page."""
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        happened("page_rerun_seconds", time.perf_counter() - begun, page=page)
 
 
 @contextmanager

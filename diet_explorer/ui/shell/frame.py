@@ -15,7 +15,7 @@ from diet_explorer.errors import DeletedError, DietExplorerError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.bin import draw_deleted, draw_undo
-from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
+from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error, timed
 from diet_explorer.ui.shell.empty_states import scored
 from diet_explorer.ui.shell.job_line import draw_job_line
 from diet_explorer.ui.shell.navigation import ensure_navigation
@@ -47,7 +47,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
         Draws what is below the frame; its errors show as messages.
     """
     job = _draw_head(title, purpose)
-    with error_boundary():
+    with timed(title), error_boundary():
         if must_sign_in():
             return
         selection = _resolved()
@@ -64,7 +64,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
 def run_plain_page(title: str, purpose: str, body: Callable[[], None]) -> None:
     """Draw a page that is about the workspace as a whole, whatever the address names; see `run_page`."""
     _draw_head(title, purpose)
-    with error_boundary():
+    with timed(title), error_boundary():
         if must_sign_in():
             return
         with suppress(DietExplorerError):
