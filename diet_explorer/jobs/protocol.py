@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diet_explorer.config import Settings
 from diet_explorer.jobs.sqlite_clock import lend_clock
-from diet_explorer.store.database import database_address, errors_of_database
+from diet_explorer.store.database import database_address, errors_of_database, silence_limits
 from diet_explorer.store.files import explained
 from diet_explorer.store.private import make_private_file, make_private_folder
 
@@ -57,6 +57,8 @@ def checked_jobs_url(settings: Settings) -> str:
             make_private_folder(Path(url.database).parent)
             make_private_file(Path(url.database))
     lend_clock(url)
+    if url.get_backend_name() == "postgresql":  # the library takes them from the address alone
+        url = url.update_query_dict({name: str(value) for name, value in silence_limits(url).items()})
     return url.render_as_string(hide_password=False)
 
 

@@ -27,6 +27,9 @@ from diet_explorer.store.private import make_private_file, make_private_folder
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 15
+_SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 90_000}
+"""A server that has gone without a word is given up after a minute and a half: an outage of a minute is sat out, and
+no process waits for ever. The system's own limits are a quarter of an hour for what is sent, and two hours else."""
 _DRIVERS = {
     "sqlite": ("pysqlite", "aiosqlite"),
     "postgresql": ("psycopg", "psycopg2", "psycopg_async", "asyncpg", "pg8000"),
@@ -110,6 +113,12 @@ def database_address(text: str, setting: str) -> URL:
     return url.set(drivername=backend)
 
 
+def silence_limits(url: URL) -> dict[str, int]:
+    """How long a connection to PostgreSQL waits for a server that says nothing, where its address does not say that."""
+    limits = {"connect_timeout": CONNECT_SECONDS, **_SILENCE}
+    return {name: value for name, value in limits.items() if name not in url.query}
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A short transaction; it is on disk when the block ends."""
@@ -180,10 +189,10 @@ def in_utc(moment: datetime) -> datetime:
 
 def _engine(address: str) -> Engine:
     url = database_address(address, "DIET_EXPLORER_DATABASE_URL")
-    arguments = {}
+    arguments: dict[str, int] = {}
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-        arguments = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+        arguments = silence_limits(url)
     engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)

