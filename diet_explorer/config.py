@@ -169,6 +169,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{quote(str(self.home_folder / name))}"
 
     @property
+    def training_folder(self) -> Path:
+        """Where trainings write their checkpoints: in a local workspace, where every machine finds them, else here."""
+        return self.home_folder / "scratch" if self.home_is_local else self.scratch_folder
+
+    @property
     def scratch_folder(self) -> Path:
         return Path(self.scratch) if self.scratch else self.home_folder / "scratch"
 

@@ -31,13 +31,13 @@ def runs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> N
         rows = [
             (
                 run.id,
-                run.status,
-                f"{run.progress().share:.0%}",
+                run.status if len(progress.busy) < 2 else f"{run.status}, {len(progress.busy)} seeds at once",
+                f"{progress.share:.0%}",
                 bytes_in_words(_folder_size(run)),
                 out.ago(run.record.created_at),
                 run.name,
             )
-            for run in runs
+            for run, progress in ((run, run.progress()) for run in runs)
         ]
         out.print_table(("run", "status", "done", "size", "created", "name"), rows)
         out.note_delays(run.delay() for run in runs)
@@ -70,7 +70,7 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
     if progress.is_active and progress.delay is None and not run.is_own_training:
         facts["workers"] = workers_in_words(workspace.settings)
     if progress.notes:
-        facts["script" if progress.is_active else "note"] = " ".join(progress.notes)
+        facts["script" if run.is_own_training and progress.is_active else "note"] = " ".join(progress.notes)
     if run.error:
         facts |= {"error": run.error, "remedy": run.remedy or ""}
     out.print_facts(facts)
@@ -160,6 +160,8 @@ def progress_line(progress: RunProgress) -> str:
     if progress.status == "queued":
         return progress.describe() + (" in the queue" if progress.queue_position else "")
     parts = [f"{progress.share:.0%}"]
+    if len(progress.busy) > 1:
+        parts.append(progress.describe())
     for seed in progress.busy:
         parts.append(seed.describe())
         if seed.examples_per_second is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import JobCancelledError
+from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
@@ -30,6 +31,7 @@ class WorkerContext:
     runs: RunRecords
     bin: BinRecords
     busy: Callable[[str, str | None], None]  # called with a line and the job of it in work, and with None afterwards
+    worker: WorkerName
 
 
 @contextmanager

@@ -45,7 +45,26 @@ class Route:
         return f"{name}-{self.line}" if self.line else name
 
 
-SCORE = Route("score_run")
+SCORE = Route("score_seed", "seeds")
+"""One seed of a run, which trains: a worker does one at a time. Its arguments are the run, the job of `RUN` that it
+belongs to, and whether it is the run's first, second, … seed."""
+RUN = Route("score_seeds", "runs")
+"""A run as a whole, which waits for its seeds and needs no more of a worker than that. Its arguments are the run and
+the number of its seeds."""
+EARLIER = Route("score_run")
+"""A run as earlier versions queued it, to be trained by one worker; a worker of today hands it on as `RUN`."""
+RUNS_AT_ONCE = 16
+"""So many runs a worker waits for at once. Seeds do not wait for their run to be waited for."""
+
+
+def seed_job(job: str, number: int) -> str:
+    """Id of the job of a run's first, second, … seed."""
+    return f"{job}-{number}"
+
+
+def jobs_of_run(job: str, seeds: int) -> list[str]:
+    """Ids of all jobs of a run: of the whole and of its seeds."""
+    return [job, *(seed_job(job, number) for number in range(seeds))]
 
 
 def checked_jobs_url(settings: Settings) -> str:

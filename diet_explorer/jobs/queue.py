@@ -12,11 +12,15 @@ from diet_explorer.config import Settings
 from diet_explorer.jobs.health import JobInSight
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
+    RUN,
+    SCORE,
     Route,
     application_name,
     checked_jobs_url,
     jobs_database_errors,
+    jobs_of_run,
     keep_dbos_off_the_console,
+    seed_job,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ class JobQueue:
         self._settings = settings
         self._open_client: DBOSClient | None = None
 
-    def submit(self, route: Route, job: str, *arguments: str) -> None:
+    def submit(self, route: Route, job: str, *arguments: str | int) -> None:
         """Put a job of a new id at the end of its queue; WorkspaceError where the jobs database cannot be written."""
         with jobs_database_errors(self._settings):
             self._client.enqueue(
@@ -63,13 +67,23 @@ class JobQueue:
                 *arguments,
             )
 
-    def cancel(self, workflow_id: str) -> None:
-        """Take a job out of the queue, or make its worker stop at the next batch.
+    def submit_run(self, job: str, run_id: str, seeds: int) -> None:
+        """Put a run at the end of the queue: the job that waits for its seeds, and one job per seed.
+
+        The seeds are queued here, so that workers take them in the order in which runs were asked for; the job of the
+        run queues what is missing where this is cut off.
+        """
+        self.submit(RUN, job, run_id, seeds)
+        for number in range(seeds):
+            self.submit(SCORE, seed_job(job, number), run_id, job, number)
+
+    def cancel(self, job: str, seeds: int) -> None:
+        """Take a run's jobs out of the queue, and make workers that train its seeds stop at the next batch.
 
         Nothing happens to a job that has ended, been cancelled, or never been there.
         """
         with jobs_database_errors(self._settings):
-            self._client.cancel_workflow(workflow_id)
+            self._client.cancel_workflows(jobs_of_run(job, seeds))
 
     def check(self) -> None:
         """WorkspaceError where the jobs database cannot be used."""

@@ -24,6 +24,7 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.redaction import redacted
+from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.private import make_private_folder
@@ -72,6 +73,11 @@ class WorkerSlot:
             self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
             self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())
             self._write()
+
+    @property
+    def worker(self) -> WorkerName:
+        """Name of this worker for people."""
+        return WorkerName(self._info.host, self.slot)
 
     @property
     def executor_id(self) -> str:

@@ -1,4 +1,4 @@
-"""The process that does the jobs: one run at a time, and beside it one embedding map and one export.
+"""The process that does the jobs: one training at a time, and beside it one embedding map and one export.
 
 It loads torch and the like when the first run comes; maps and exports are made by processes of their own.
 """
@@ -20,8 +20,11 @@ from diet_explorer.errors import DietExplorerError
 from diet_explorer.jobs.logs import OncePerMinute, guard_output, log_handler, note_facts
 from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
+    EARLIER,
     JOB_FORMAT,
     QUEUE_POLL_SECONDS,
+    RUN,
+    RUNS_AT_ONCE,
     SCORE,
     application_name,
     checked_jobs_url,
@@ -100,7 +103,8 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
             logger.info("works on run %s", task or "none")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
-    context = WorkerContext(settings, Files(settings.home), RunRecords(database), BinRecords(database), busy)
+    records, bin = RunRecords(database), BinRecords(database)
+    context = WorkerContext(settings, Files(settings.home), records, bin, busy, held.worker)
     kinds = queued_kinds()
     score.declare(context)
     for kind in kinds:
@@ -118,8 +122,12 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
             }
         )
         DBOS.launch()
-        for route in (SCORE, *(kind.route for kind in kinds)):
-            DBOS.register_queue(route.queue(settings), worker_concurrency=1, polling_interval_sec=QUEUE_POLL_SECONDS)
+        for route in (SCORE, RUN, EARLIER, *(kind.route for kind in kinds)):
+            DBOS.register_queue(
+                route.queue(settings),
+                worker_concurrency=RUNS_AT_ONCE if route == RUN else 1,
+                polling_interval_sec=QUEUE_POLL_SECONDS,
+            )
     watch_worker(settings, database, context.files, held.slot)
     return held
 

@@ -67,9 +67,23 @@ class MissingCheckpoint:
     reason: str
 
 
+@dataclass(frozen=True)
+class WorkerName:
+    """A worker by its machine and its slot there; the slot is None for what no worker does."""
+
+    host: str = ""
+    slot: int | None = None
+
+
+NO_WORKER = WorkerName()
+
+
 @dataclass
 class SeedProgress:
-    """How far one seed is; rates in examples per second, `loss` is the training loss lately."""
+    """How far one seed is; rates in examples per second, `loss` is the training loss lately.
+
+    `host` and `slot` are those of the worker that trains it, or did last.
+    """
 
     seed: int
     state: State = "waiting"
@@ -85,11 +99,18 @@ class SeedProgress:
     checkpoints: list[CheckpointProgress] = field(default_factory=list)
     missing: list[MissingCheckpoint] = field(default_factory=list)
     updated_at: str = ""
+    host: str = ""
+    slot: int | None = None
 
     @property
     def scoring_seconds(self) -> float:
         """Time that scoring took so far."""
         return sum(entry.scoring_seconds for entry in self.checkpoints)
+
+    @property
+    def worker(self) -> WorkerName:
+        """Who trains it, or did last."""
+        return WorkerName(self.host, self.slot)
 
     @property
     def is_busy(self) -> bool:
@@ -138,7 +159,38 @@ class RunProgress:
         """Where it is, in a few words."""
         if self.status == "queued":
             return f"waiting, place {self.queue_position}" if self.queue_position else "waiting"
+        if len(self.busy) > 1:
+            return at_once_in_words(self.busy)
         return self.busy[0].describe() if self.busy else "starting"
+
+
+def at_once_in_words(seeds: Sequence[SeedProgress]) -> str:
+    """Which seeds train at once and where, such as "seeds 0 and 1 train at once, on alpha and beta"."""
+    workers = [seed.worker for seed in seeds if seed.host]
+    hosts = list(dict.fromkeys(worker.host for worker in workers))
+    if len(hosts) == 1 and len(workers) > 1:
+        where = f", on {hosts[0]} (workers {_listed([str(worker.slot) for worker in workers])})"
+    else:
+        where = f", on {_listed(hosts)}" if hosts else ""
+    return f"seeds {_listed([str(seed.seed) for seed in seeds])} train at once{where}"
+
+
+def seconds_left(seeds: Sequence[SeedProgress]) -> float | None:
+    """Seconds until all seeds are done, where as many go on training at once as do now; None where nothing is known."""
+    known = [seed.seconds_left for seed in seeds if seed.seconds_left is not None and seed.state != "done"]
+    if not known:
+        return None
+    took = [seed.training_seconds + seed.scoring_seconds for seed in seeds if seed.state == "done"]
+    busy = [seed for seed in seeds if seed.is_busy]
+    spent = [seed.training_seconds + seed.scoring_seconds + (seed.seconds_left or 0.0) for seed in busy]
+    each = took or spent
+    mean = sum(each) / len(each) if each else 0.0
+    not_begun = sum(seed.state == "waiting" and seed.seconds_left is None for seed in seeds)
+    return max(max(known), (sum(known) + not_begun * mean) / max(1, len(busy)))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def missing_in_words(planned: Sequence[float], seed: SeedProgress, *, complete: bool) -> str | None:

@@ -37,9 +37,15 @@ def rank_seed(store: ScoreFiles, order: ExampleOrder, seed: int, checkpoint: flo
 
 
 def rank_mean(store: ScoreFiles, order: ExampleOrder, checkpoint: float, tables: Tables | None = None) -> None:
-    """Write ranking and statistics of the mean over the seeds that are ranked there; `tables` are then not read."""
-    ranking = mean_ranking(store, order, store.ranked_seeds(checkpoint), checkpoint, tables or {})
-    _write(store, order, None, checkpoint, ranking)
+    """Write ranking and statistics of the mean over the seeds that are ranked there; `tables` are then not read.
+
+    Seeds that train at once may land one checkpoint at once: whoever wrote the mean looks whether another seed has
+    been ranked meanwhile, so that the last word has all of them.
+    """
+    seeds: list[int] = []
+    while seeds != (ranked := store.ranked_seeds(checkpoint)):
+        seeds = ranked
+        _write(store, order, None, checkpoint, mean_ranking(store, order, seeds, checkpoint, tables or {}))
 
 
 def _write(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,44 +19,23 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring.diet import DietCallback
-from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.progress import NO_WORKER, ProgressFiles, WorkerName
 from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
 from diet_explorer.scoring.representations import store_embeddings
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.backbone import load_for_run
+from diet_explorer.training.checkpoints import TrainingCheckpoints
 from diet_explorer.training.config import RunConfig
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
 
 EMBEDDED_SEED = 0
 _LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
-
-
-def prepare_run(
-    files: Files, run_id: str, config: RunConfig, manifest: DatasetManifest, *, should_stop: Callable[[], bool]
-) -> None:
-    """Load the model once, so that a bad one is reported before anything else, and write down what runs where.
-
-    ModelError where the model cannot be loaded, or cannot take this set's texts.
-    """
-    log = ProgressFiles(files, run_id).log
-    log("preparing", f"Loading the model {config.model!r}.", rows=manifest.rows, classes=len(manifest.classes))
-    tokenizer, model, _ = load_for_run(config, manifest, 0)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    _check_fit(config, model, tokenizer)
-    _stop_if(should_stop)
-    log(
-        "prepared",
-        f"The model has {parameters / 1e6:,.1f} million parameters; training on {_device_name()}.",
-        parameters=parameters,
-        threads=torch.get_num_threads(),
-        libraries={name: version(name) for name in _LIBRARIES},
-        python=platform.python_version(),
-    )
 
 
 def run_seed(
@@ -68,26 +47,34 @@ def run_seed(
     seed: int,
     *,
     should_stop: Callable[[], bool],
+    worker: WorkerName = NO_WORKER,
 ) -> None:
     """Fine-tune one seed and record its scores, going on from the last checkpoint of an earlier attempt.
 
-    The first seed's trained model also gives each example its embedding, at the very end. `scratch` is a local folder
-    for training checkpoints, this seed's part of which is removed when it is done. `should_stop` is asked at every
-    batch; True ends the work with JobCancelledError.
+    ModelError where the model cannot be loaded, or cannot take this set's texts. The first seed's trained model also
+    gives each example its embedding, at the very end. `scratch` is a local folder for training checkpoints, this seed's
+    part of which is removed when it is done. `should_stop` is asked at every batch; True ends the work with
+    JobCancelledError. `worker` is who does it.
     """
     reports = ProgressFiles(files, run_id)
     progress = reports.load(seed)
     folder = scratch / run_id / f"seed={seed}"
+    checkpoints = TrainingCheckpoints(folder, files, Layout(files).run(run_id).training_checkpoints(seed))
     if progress.state == "done":
-        shutil.rmtree(folder, ignore_errors=True)
+        _leave(checkpoints)
         return
     started = time.perf_counter()
     progress.state = "preparing"
+    progress.host, progress.slot = worker.host, worker.slot
     landed = ScoreFiles(files, run_id).landed().get(seed, [])
     progress.checkpoints = [entry for entry in progress.checkpoints if entry.checkpoint in landed]
     reports.save(progress, force=True)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    reports.log("preparing", f"Loading the model {config.model!r}.", seed=seed)
     tokenizer, model, collator = load_for_run(config, manifest, seed)
+    _check_fit(config, model, tokenizer)
+    _stop_if(should_stop)
+    _log_model(reports, model, seed)
     encoded = encode_examples(files, manifest, tokenizer, config.max_length, lambda: _stop_if(should_stop))
     encoded, train_rows = _training_rows(files, run_id, config, encoded, seed)
     reports.log(
@@ -117,8 +104,29 @@ def run_seed(
     )
     recorder = CheckpointRecorder(plan, save_training=True)
     diet = [DietCallback(config.diet)] if config.diet < 1 else []
-    fine_tune(model, encoded, train_rows, collator, config, seed, folder, [*diet, recorder])
-    shutil.rmtree(folder, ignore_errors=True)
+    fine_tune(model, encoded, train_rows, collator, config, seed, checkpoints, [*diet, recorder])
+    _leave(checkpoints)
+
+
+def _leave(checkpoints: TrainingCheckpoints) -> None:
+    """Remove what a seed that is done needed to go on from, and the run's folder for it with its last seed."""
+    checkpoints.remove()
+    with suppress(OSError):  # other seeds train there
+        checkpoints.folder.parent.rmdir()
+
+
+def _log_model(reports: ProgressFiles, model: Any, seed: int) -> None:
+    """Write down what trains where."""
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    reports.log(
+        "prepared",
+        f"The model has {parameters / 1e6:,.1f} million parameters; training on {_device_name()}.",
+        seed=seed,
+        parameters=parameters,
+        threads=torch.get_num_threads(),
+        libraries={name: version(name) for name in _LIBRARIES},
+        python=platform.python_version(),
+    )
 
 
 def _training_rows(

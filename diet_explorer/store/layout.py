@@ -34,6 +34,7 @@ class DatasetPaths:
         self.rows = f"{folder}/by_row.arrow"  # texts, numbers and times to be read by row
         self.set_aside = f"{folder}/set_aside.parquet"  # line, reason, remedy, raw, file of rows that cannot be used
         self.search = f"{folder}/search"  # folder of the index of the texts
+        self.tokens = f"{folder}/tokens"  # folder of token ids, which has one per tokenizer and length
 
 
 class RunPaths:
@@ -69,6 +70,10 @@ class RunPaths:
     def statistics(self, seed: int | None, checkpoint: float) -> str:
         """What charts show of a ranking, JSON."""
         return f"{self.folder}/statistics/{_seed(seed)}/{_checkpoint(checkpoint)}.json"
+
+    def training_checkpoints(self, seed: int) -> str:
+        """Folder of the checkpoint that a seed's training goes on from, in a workspace that is not local."""
+        return f"{self.folder}/training/{_seed(seed)}"
 
     def training_rows(self, seed: int) -> str:
         """What a seed is trained on where that is not the training split, Parquet: ``row, label``."""

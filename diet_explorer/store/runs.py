@@ -151,8 +151,8 @@ class RunRecords:
         with transaction(self._engine) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(config=config))
 
-    def set_workflow(self, run_id: str, workflow_id: str) -> None:
-        """Remember which job carries the run."""
+    def set_workflow(self, run_id: str, workflow_id: str | None) -> None:
+        """Remember which job carries the run, or that none does."""
         with transaction(self._engine) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(workflow_id=workflow_id))
 

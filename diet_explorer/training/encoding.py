@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +20,11 @@ from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.tokens import StoredTokens, Tokens
 
 CHUNK_ROWS = 8_192
+_FORM = "1"  # of the stored token ids; a change makes them anew
+_OF_THE_PLACE = ("name_or_path", "_name_or_path", "transformers_version")
 
 
 @dataclass(frozen=True)
@@ -70,19 +78,61 @@ def encode_examples(
     check: Callable[[], None] = lambda: None,
     limit: int | None = None,
 ) -> EncodedExamples:
-    """Tokenise a dataset, a chunk at a time.
+    """Tokenise a dataset, or take up the token ids that another training of the workspace has made.
 
-    Of a pair the longer text is cut first. `check` is called after each chunk and may raise to stop; `limit` takes only
-    the first so many examples.
+    Of a pair the longer text is cut first. `check` is called after each chunk of texts and may raise to stop; `limit`
+    takes only the first so many examples, which are not kept for others.
     """
     longest = min(max_length, int(tokenizer.model_max_length))
+    order = read_example_order(files, manifest.id)
+    if limit is not None:
+        tokens = _tokenised(files, manifest, tokenizer, longest, check, limit)
+        order = order.part(np.arange(tokens.rows))
+    else:
+        stored = StoredTokens(files, manifest.id, _tokens_key(manifest, tokenizer, longest))
+        with stored.making(check):
+            tokens = stored.read() or stored.write(_tokenised(files, manifest, tokenizer, longest, check, None))
+    with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
+        labels = pq.read_table(stream, columns=["label"])["label"].to_numpy()[: tokens.rows].astype(np.int64)
+    return EncodedExamples(tokens.columns, tokens.offsets, labels, order, tokens.truncated)
+
+
+def _tokens_key(manifest: DatasetManifest, tokenizer: Any, longest: int) -> str:
+    """What token ids depend on: texts, the tokenizer by its content, wherever it lies, and where texts are cut off."""
+    digest = hashlib.sha256(f"{_FORM} {manifest.content_hash} {longest}".encode())
+    digest.update(" ".join(f"{name} {version(name)}" for name in ("transformers", "tokenizers")).encode())
+    with tempfile.TemporaryDirectory(prefix="diet-explorer-") as folder:
+        tokenizer.save_pretrained(folder)
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                digest.update(f"{path.relative_to(folder)} {_digest_of(path)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _digest_of(path: Path) -> str:
+    """Of a file of a tokenizer, without what it says of where it was loaded from."""
+    data = path.read_bytes()
+    if path.name == "tokenizer_config.json":
+        known = {name: value for name, value in json.loads(data).items() if name not in _OF_THE_PLACE}
+        data = json.dumps(known, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _tokenised(
+    files: Files,
+    manifest: DatasetManifest,
+    tokenizer: Any,
+    longest: int,
+    check: Callable[[], None],
+    limit: int | None,
+) -> Tokens:
+    """Tokenise a chunk of texts at a time."""
     parts: dict[str, list[NDArray[np.int32]]] = {}
     lengths: list[NDArray[np.int64]] = []
-    labels: list[NDArray[np.int32]] = []
     truncated = 0
     with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
         reader = pq.ParquetFile(stream)
-        columns = ["text", "label"] + (["text_pair"] if manifest.mapping.text_pair else [])
+        columns = ["text"] + (["text_pair"] if manifest.mapping.text_pair else [])
         for batch in reader.iter_batches(batch_size=limit or CHUNK_ROWS, columns=columns):
             texts = batch.column("text").to_pylist()
             pairs = batch.column("text_pair").to_pylist() if "text_pair" in columns else None
@@ -96,15 +146,11 @@ def encode_examples(
                 if name in encoded:
                     flat = np.fromiter((token for ids in encoded[name] for token in ids), dtype=np.int32)
                     parts.setdefault(name, []).append(flat)
-            labels.append(batch.column("label").to_numpy())
             check()
             if limit is not None:
                 break
-    order = read_example_order(files, manifest.id)
-    return EncodedExamples(
+    return Tokens(
         columns={name: np.concatenate(values) for name, values in parts.items()},
         offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-        labels=np.concatenate(labels).astype(np.int64),
-        order=order if limit is None else order.part(np.arange(sum(map(len, labels)))),
         truncated=truncated,
     )

@@ -21,11 +21,11 @@ from diet_explorer.errors import (
     JobFailedError,
     NotFoundError,
 )
-from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.own_run import GOES_ON
-from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress
+from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress, at_once_in_words, seconds_left
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -174,7 +174,7 @@ class RunCore:
         NoWorkerError
             No worker has been running for a minute; the run keeps its place in the queue.
         """
-        wait_while_active(self.progress, timeout, lambda now: f"The run {self.id} is still {now.status}")
+        wait_while_active(self.progress, timeout, lambda now: f"The run {self.id} is still {_status_in_words(now)}")
         if self.status in ("failed", "interrupted"):
             raise JobFailedError(self.error or "The run failed.", self.remedy or "Read its log.")
         if self.status == "cancelled":
@@ -205,7 +205,7 @@ class RunCore:
             )
         workflow_id = self.refresh().record.workflow_id
         if workflow_id is not None:
-            self.context.jobs.cancel(workflow_id)
+            self.context.jobs.cancel(workflow_id, self.config.seeds)
         self._progress.log("cancelled", "Cancelled by a user.")
 
     def resume(self) -> Self:
@@ -222,6 +222,7 @@ class RunCore:
             status = self.refresh().status
             remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
             raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)
+        self.context.records.set_workflow(self.id, None)  # the job that it had is none of it any more
         self.submit()
         self._progress.log("resumed", "Resumed by a user.", queued_at=self.context.records.now().isoformat())
         return self.refresh()
@@ -231,7 +232,7 @@ class RunCore:
         self.context.allow("lead", "start jobs")
         try:
             job = f"score-{self.id}-{uuid.uuid4().hex[:8]}"
-            self.context.jobs.submit(SCORE, job, self.id)
+            self.context.jobs.submit_run(job, self.id, self.config.seeds)
             self.context.records.set_workflow(self.id, job)
         except DietExplorerError as error:
             self.context.records.set_status(self.id, "failed", error=error.message, remedy=error.remedy)
@@ -240,7 +241,7 @@ class RunCore:
     def progress(self) -> RunProgress:
         """How far it is, per seed and checkpoint."""
         self.refresh()
-        seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
+        seeds = self._seeds()
         planned = len(self.config.checkpoints)
         waiting = self.status == "queued"
         return RunProgress(
@@ -248,11 +249,11 @@ class RunCore:
             status=self.status,
             seeds=seeds,
             share=1.0 if self.status == "succeeded" else sum(seed.share(planned) for seed in seeds) / len(seeds),
-            seconds_left=self._seconds_left(seeds) if self.status == "running" else None,
+            seconds_left=seconds_left(seeds) if self.status == "running" else None,
             error=self.error,
             remedy=self.remedy,
             queue_position=self._queue_position() if waiting else None,
-            notes=notes_on(self.context, self.record, self.config.checkpoints, seeds),
+            notes=(*_at_once(seeds, self.status), *notes_on(self.context, self.record, self.config.checkpoints, seeds)),
             delay=self.delay() if waiting else None,
         )
 
@@ -437,17 +438,30 @@ class RunCore:
         if self.record.origin in ("cartography", "record"):
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
-    def _seconds_left(self, seeds: list[SeedProgress]) -> float | None:
-        known = [entry.seconds_left for entry in seeds if entry.seconds_left is not None and entry.state != "done"]
-        if not known:
-            return None
-        took = [entry.training_seconds + entry.scoring_seconds for entry in seeds if entry.state == "done"]
-        waiting = sum(entry.state == "waiting" for entry in seeds)
-        running = [entry for entry in seeds if entry.is_busy]
-        spent = [entry.training_seconds + entry.scoring_seconds + (entry.seconds_left or 0.0) for entry in running]
-        each = took or spent
-        return sum(known) + waiting * (sum(each) / len(each) if each else 0.0)
+    def _seeds(self) -> list[SeedProgress]:
+        """How far each seed is; one whose worker does not work on it any more waits for another."""
+        seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
+        if any(seed.is_busy and seed.slot is not None for seed in seeds):
+            workers = living_workers(self.context.settings)
+            at_work = {(worker.host, worker.slot) for worker in workers if worker.run_id == self.id}
+            for seed in seeds:
+                if seed.is_busy and seed.slot is not None and (seed.host, seed.slot) not in at_work:
+                    seed.state = "waiting"
+        return seeds
 
     def _queue_position(self) -> int | None:
         queued = [record.id for record in self.context.records.list() if record.status in ACTIVE]
         return len(queued) - queued.index(self.id) if self.id in queued else None
+
+
+def _at_once(seeds: list[SeedProgress], status: str) -> tuple[str, ...]:
+    busy = [seed for seed in seeds if seed.is_busy]
+    return (f"{_capital(at_once_in_words(busy))}.",) if status == "running" and len(busy) > 1 else ()
+
+
+def _status_in_words(progress: RunProgress) -> str:
+    return f"running ({progress.describe()})" if len(progress.busy) > 1 else progress.status
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -27,6 +27,7 @@ from diet_explorer.pruning.proof import evaluate
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
 from diet_explorer.training.batches import PaddingCollator
+from diet_explorer.training.checkpoints import TrainingCheckpoints
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
 from diet_explorer.training.finetune import fine_tune
@@ -132,7 +133,8 @@ class FilmTrainings:
         scratch = self._folder / "scratch"
         started, cpu_started = time.perf_counter(), time.process_time()
         config = replace(self.config, max_steps=steps)
-        fine_tune(model, encoded, rows, self.collator, config, seed, scratch, [*callbacks, counter])
+        checkpoints = TrainingCheckpoints(scratch)
+        fine_tune(model, encoded, rows, self.collator, config, seed, checkpoints, [*callbacks, counter])
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         shutil.rmtree(scratch, ignore_errors=True)
         tested = ExampleScorer(encoded, self.collator, "off", rows=test).score(model)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from diet_explorer.jobs.protocol import seed_job
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.workspace.dataset import Dataset
@@ -51,7 +52,10 @@ def test_a_killed_run_ends_with_the_same_bytes(
     assert before.items() <= after.items(), "a file that had landed was written differently"
     assert killed.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
     taken = [line["message"] for line in killed.log(1000) if line["event"] == "taken"]
-    assert taken == ["A worker takes up the run.", "A worker takes up the run again, from its last checkpoint."]
+    assert [words.partition(" takes up ")[2] for words in taken] == [
+        "seed 0.",
+        "seed 0 again, from its last checkpoint.",
+    ]
     assert not (workspace.settings.scratch_folder / killed.id).exists()
     left_behind = [path for path in Path(tiny_runs.run_folder(killed)).rglob("*") if path.name.endswith(".tmp")]
     assert left_behind == []
@@ -83,7 +87,7 @@ def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_res
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
     workflow = run.refresh().record.workflow_id
     for _ in range(10):
-        ProgressFiles(workspace.context.files, run.id).log("taken", "A worker takes up the run.", job=workflow)
+        ProgressFiles(workspace.context.files, run.id).log("taken", "Taken up.", job=seed_job(workflow, 0))
     home = workspace.settings.home_folder
     worker = launch("worker", home=home)
     assert tiny_runs.ended(run) == "failed"

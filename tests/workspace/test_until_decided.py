@@ -14,6 +14,7 @@ from diet_explorer.jobs.context import WorkerContext
 from diet_explorer.jobs.needless import needless_trainings
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Figures
+from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.layout import Layout
 from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.ongoing import ongoing_work
@@ -65,7 +66,7 @@ def finish(run: Run, proof: Proof, accuracies: np.ndarray, seeds: range) -> None
 def needless(run: Run, proof: Proof, variant: int, seed: int) -> set[tuple[int, int]]:
     """Variants and seeds of a proof that a worker leaves out when it comes to one training."""
     context = run.context
-    worker = WorkerContext(context.settings, context.files, context.records, context.bin, lambda *_: None)
+    worker = WorkerContext(context.settings, context.files, context.records, context.bin, lambda *_: None, WorkerName())
     (asked,) = (entry.run_id for entry in proof.trainings if (entry.variant, entry.seed) == (variant, seed))
     ids = needless_trainings(worker, asked)
     return {(entry.variant, entry.seed) for entry in proof.trainings if entry.run_id in ids}

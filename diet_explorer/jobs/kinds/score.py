@@ -1,33 +1,33 @@
-"""Scoring a run, as durable steps: begin, prepare, one step per seed, finish.
+"""Scoring a run: one durable job that waits for the run's seeds, and one durable job per seed, which trains it.
 
-A step that ended is never done again, also not after a kill; a step that was cut off starts anew, and a seed's step
-then goes on from the last checkpoint on disk. Steps do not raise for things that may happen to users (a model that
-cannot be loaded, a full disk): they return an outcome in plain words, which is what the jobs database keeps.
+Seeds wait in a line of their own, of which every worker takes one at a time, so that a run uses all workers that are
+idle. The job of the run takes nothing but a thread, and another worker goes on with it after a kill. A seed's step that
+was cut off starts anew, and goes on from the last checkpoint. Steps do not raise for things that may happen to users (a
+model that cannot be loaded, a full disk): they return an outcome in plain words, which is what the jobs database keeps.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import socket
 import time
 import traceback
-from collections.abc import Callable
-from functools import partial
-from typing import TypedDict
+from contextlib import suppress
+from typing import Any, TypedDict, cast
 
 from dbos import DBOS
+from dbos import error as dbos_error
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
 from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerContext, alone
 from diet_explorer.jobs.needless import needless_trainings
-from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.protocol import EARLIER, JOB_FORMAT, RUN, SCORE, jobs_of_run, seed_job
+from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.runs import ACTIVE, RunRecords
+from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
 from diet_explorer.training.config import RunConfig
 
 ALL_LINES = 1_000_000
@@ -37,7 +37,7 @@ logger = logging.getLogger("diet_explorer.jobs")
 
 
 class Outcome(TypedDict):
-    """How a step ended; `error` and `remedy` are for the user, and None unless the step failed."""
+    """How a seed ended; `error` and `remedy` are for the user, and None unless it failed."""
 
     state: str
     error: str | None
@@ -50,88 +50,92 @@ _OUTCOMES = {"done": "succeeded", "stopped": "cancelled", "failed": "failed"}
 
 
 def declare(context: WorkerContext) -> None:
-    """Register the job with the job library; call it once, before the library is launched."""
+    """Register the jobs with the job library; call it once, before the library is launched."""
     # an instant's trouble of the explorer database must not fail a run that took hours
     record_step = DBOS.step(retries_allowed=True, interval_seconds=1.0, max_attempts=5)
 
     @record_step
-    def begin(run_id: str, workflow_id: str) -> int:
-        if _leave_out_needless(context, run_id):
-            return 0
-        if not context.runs.set_status(run_id, "running", only_from={"queued", "running"}):
-            return 0
-        context.runs.set_workflow(run_id, workflow_id)
-        return RunConfig.from_json(context.runs.get(run_id).config).seeds
+    def begin(run_id: str, job: str) -> bool:
+        return not _leave_out_needless(context, run_id) and _take_up(context.runs, run_id, job)
 
     @DBOS.step()
-    def prepare(run_id: str, workflow_id: str) -> Outcome:
-        from diet_explorer.scoring.seed_run import prepare_run
-
-        return _translate_errors(context, run_id, workflow_id, None, partial(prepare_run, context.files, run_id))
-
-    @DBOS.step()
-    def train_and_score(run_id: str, workflow_id: str, number: int) -> Outcome:
-        from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
-        from diet_explorer.scoring.seed_run import run_seed
-
-        files, scratch = context.files, context.settings.scratch_folder
-
-        def work(config: RunConfig, manifest: DatasetManifest, *, should_stop: Callable[[], bool]) -> None:
-            run_seed(files, scratch, run_id, config, manifest, config.seed_numbers[number], should_stop=should_stop)
-            embeddings = EmbeddingFiles(files, run_id)
-            missing = embeddings.has_vectors("tuned") and not embeddings.has_neighbours("tuned")
-            if missing and manifest.rows < EXACT_ROWS:  # more are found when the embedding map is drawn
-                store_neighbours(embeddings, manifest, "tuned")
-
-        return _translate_errors(context, run_id, workflow_id, number, work)
+    def train_and_score(run_id: str, job: str, number: int) -> Outcome:
+        return _train_and_score(context, run_id, job, number)
 
     @record_step
-    def finish(run_id: str, outcome: Outcome) -> str:
-        log = ProgressFiles(context.files, run_id).log
-        if outcome["state"] == "failed":
-            changed = context.runs.set_status(
-                run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from={"running"}
-            )
-            if changed:
-                log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
-        elif context.runs.set_status(run_id, "succeeded", only_from={"running"}):
-            shutil.rmtree(context.settings.scratch_folder / run_id, ignore_errors=True)
-            log("succeeded", "The run has ended well.")
+    def is_last(run_id: str, job: str, number: int) -> bool:
+        return _is_last(context, run_id, job, number)
+
+    @record_step
+    def finish(run_id: str, job: str, outcome: Outcome) -> str:
+        if _is_of(_record(context.runs, run_id), job):
+            _finish(context, run_id, outcome)
         return outcome["state"]
 
     @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
-    def score_run(run_id: str) -> str:
+    def score_seed(run_id: str, job: str, number: int) -> Outcome:
         checked_id("run", run_id)
-        workflow_id = str(DBOS.workflow_id)
         context.busy(SCORE.line, run_id)
         try:
-            if _note_start(context, run_id, workflow_id) > MAX_STARTS:
-                return _give_up(context, run_id)
-            seeds = begin(run_id, workflow_id)
-            if not seeds:
-                return "stopped"
-            outcome = prepare(run_id, workflow_id)
-            for number in range(seeds):
-                if outcome["state"] == "done":
-                    outcome = train_and_score(run_id, workflow_id, number)
-            end = "stopped" if outcome["state"] == "stopped" else finish(run_id, outcome)
-            happened("jobs_ended", kind="score", outcome=_OUTCOMES[end])
-            return end
+            if not begin(run_id, job):
+                return _STOPPED
+            if _note_start(context, run_id, job, number) > MAX_STARTS:
+                outcome = _given_up(context, run_id, number)
+            else:
+                outcome = train_and_score(run_id, job, number)
+            # the job of the run would do it too, as soon as it looks
+            if outcome["state"] == "failed" or (outcome["state"] == "done" and is_last(run_id, job, number)):
+                finish(run_id, job, outcome)
+            happened("jobs_ended", kind="score", outcome=_OUTCOMES[outcome["state"]])
+            return outcome
         finally:
             context.busy(SCORE.line, None)
 
+    @DBOS.workflow(name=RUN.workflow, max_recovery_attempts=None)
+    def score_run(run_id: str, seeds: int) -> str:
+        job = str(DBOS.workflow_id)
+        waiting = {}
+        for number in range(seeds):  # those that are queued already, as they mostly are, stay where they are
+            handle = DBOS.enqueue_workflow_with_options(
+                {
+                    "workflow_name": SCORE.workflow,
+                    "queue_name": SCORE.queue(context.settings),
+                    "workflow_id": seed_job(job, number),
+                    "app_version": JOB_FORMAT,
+                },
+                run_id,
+                job,
+                number,
+            )
+            waiting[handle.workflow_id] = handle
+        outcome = _DONE
+        while waiting and outcome["state"] == "done":
+            handle = DBOS.wait_first(list(waiting.values()))
+            outcome = _outcome_of(waiting.pop(handle.workflow_id))
+        if outcome["state"] == "stopped":
+            return "stopped"
+        if waiting:
+            DBOS.cancel_workflows(list(waiting))
+        return finish(run_id, job, outcome)
+
+    @DBOS.workflow(name=EARLIER.workflow, max_recovery_attempts=None)
+    def hand_on(run_id: str) -> str:
+        # no step of the job library: a run that an earlier version began has that version's steps on record
+        return _hand_on(context, run_id, str(DBOS.workflow_id))
+
 
 class StopSignal:
-    """Whether a job should stop, asked at every batch and looked up at most twice a second.
+    """Whether a seed should stop, asked at every batch and looked up at most twice a second.
 
-    A job stops when its run's record says cancelled, or when the job itself was cancelled: the record of a run that
-    was cancelled and resumed at once belongs to the new job by then.
+    It stops when its run is not running any more by its record, because it was cancelled, or has failed by another
+    seed; when the run was resumed since and belongs to another job; or when its own job was cancelled.
     """
 
-    def __init__(self, runs: RunRecords, run_id: str, workflow_id: str) -> None:
+    def __init__(self, runs: RunRecords, run_id: str, job: str, number: int) -> None:
         self._runs = runs
         self._run_id = run_id
-        self._workflow_id = workflow_id
+        self._job = job
+        self._number = number
         self._next_look = 0.0
         self._stop = False
 
@@ -144,52 +148,167 @@ class StopSignal:
 
     def _look(self) -> bool:
         try:
-            if self._runs.get(self._run_id).status == "cancelled":
-                return True
+            record = self._runs.get(self._run_id)
         except NotFoundError:  # the run was deleted
             return True
         except DietExplorerError as error:  # a database that is away for a moment is no reason to stop
             logger.warning("Cannot look whether run %s was cancelled: %s", self._run_id, error)
             return False
-        job = DBOS.get_workflow_status(self._workflow_id)
-        return job is not None and job.status == "CANCELLED"
+        if record.status != "running" or not _is_of(record, self._job):
+            return True
+        status = DBOS.get_workflow_status(seed_job(self._job, self._number))
+        return status is not None and status.status == "CANCELLED"
 
 
-def _translate_errors(
-    context: WorkerContext, run_id: str, workflow_id: str, number: int | None, work: Callable[..., None]
-) -> Outcome:
-    """Do one step's work, that of the run's first, second, … seed or of none, and say how it ended."""
+def _record(runs: RunRecords, run_id: str) -> RunRecord | None:
+    """The record of a run; None where it was deleted."""
+    with suppress(NotFoundError):
+        return runs.get(run_id)
+    return None
+
+
+def _is_of(record: RunRecord | None, job: str) -> bool:
+    """Whether a run belongs to a job; whoever queues a run may not have noted yet to which."""
+    return record is not None and record.workflow_id in (None, job)
+
+
+def _take_up(runs: RunRecords, run_id: str, job: str) -> bool:
+    """Note that a run's first seed has begun, and whether this seed is still asked for."""
+    record = _record(runs, run_id)
+    if record is None or not _is_of(record, job):
+        return False
+    if record.workflow_id is None:
+        runs.set_workflow(run_id, job)
+    if runs.set_status(run_id, "running", only_from={"queued"}):
+        return True
+    record = _record(runs, run_id)
+    return record is not None and record.status == "running"
+
+
+def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int) -> Outcome:
+    """Train a seed, and say how that ended."""
+    from diet_explorer.scoring.seed_run import EMBEDDED_SEED, run_seed
+
     log = ProgressFiles(context.files, run_id).log
-    should_stop = StopSignal(context.runs, run_id, workflow_id)
-    seed = None
+    should_stop = StopSignal(context.runs, run_id, job, number)
+    scratch, seed, several = context.settings.training_folder, None, False
     try:
         config = RunConfig.from_json(context.runs.get(run_id).config)
-        seed = None if number is None else config.seed_numbers[number]
+        seed, several = config.seed_numbers[number], config.seeds > 1
         manifest = DatasetManifest.load(context.files, config.dataset_id)
-        with alone(context.settings.scratch_folder / run_id, should_stop):
-            work(config, manifest, should_stop=should_stop)
+        with alone(scratch / run_id / f"seed={seed}", should_stop):
+            run_seed(
+                context.files, scratch, run_id, config, manifest, seed, should_stop=should_stop, worker=context.worker
+            )
+            if seed == EMBEDDED_SEED:
+                _store_neighbours(context, run_id, manifest)
     except JobCancelledError:
-        log("cancelled", "The run was cancelled; it can be resumed from its last checkpoint.", seed=seed)
+        _log_stop(context, run_id, seed)
         return _STOPPED
     except DietExplorerError as error:
-        return {"state": "failed", "error": error.message, "remedy": error.remedy}
+        return _failed(error.message, error.remedy, seed if several else None)
     except Exception as error:
-        logger.exception("Run %s failed", run_id)
+        logger.exception("Seed %s of run %s failed", seed, run_id)
         log("error", str(error), level="error", seed=seed, traceback=traceback.format_exc())
-        return {
-            "state": "failed",
-            "error": f"The run met an error that was not foreseen ({type(error).__name__}: {_first_line(error)}).",
-            "remedy": "The run's log has the details; `diet-explorer resume` goes on from the last checkpoint.",
-        }
+        return _failed(
+            f"The run met an error that was not foreseen ({type(error).__name__}: {_first_line(error)}).",
+            "The run's log has the details; `diet-explorer resume` goes on from the last checkpoint.",
+            seed if several else None,
+        )
     return _DONE
 
 
-def _note_start(context: WorkerContext, run_id: str, workflow_id: str) -> int:
-    """Write into the run's log that a worker takes it up, and count how often that was so in this job."""
-    progress = ProgressFiles(context.files, run_id)
-    earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == workflow_id]
+def _is_last(context: WorkerContext, run_id: str, job: str, number: int) -> bool:
+    """Whether all other seeds of the run are done, and their jobs have ended too."""
+    record = _record(context.runs, run_id)
+    if record is None:
+        return False
+    seeds, progress = RunConfig.from_json(record.config).seed_numbers, ProgressFiles(context.files, run_id)
+    others = [other for other in range(len(seeds)) if other != number]
+    if any(progress.load(seeds[other]).state != "done" for other in others):
+        return False
+    jobs = (DBOS.get_workflow_status(seed_job(job, other)) for other in others)
+    return all(status is not None and status.status == "SUCCESS" for status in jobs)
+
+
+def _failed(error: str, remedy: str, seed: int | None) -> Outcome:
+    """Of a run of several seeds, the words name the one that failed."""
+    return {"state": "failed", "error": error if seed is None else f"Seed {seed}: {error}", "remedy": remedy}
+
+
+def _log_stop(context: WorkerContext, run_id: str, seed: int | None) -> None:
+    record = _record(context.runs, run_id)
+    why = "has failed" if record is not None and record.status == "failed" else "was cancelled"
+    log = ProgressFiles(context.files, run_id).log
+    log("stopped", f"Stopped, since the run {why}; it can be resumed from its last checkpoint.", seed=seed)
+
+
+def _store_neighbours(context: WorkerContext, run_id: str, manifest: DatasetManifest) -> None:
+    """Find each example's nearest ones where that takes a moment; more are found when the embedding map is drawn."""
+    from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
+
+    embeddings = EmbeddingFiles(context.files, run_id)
+    missing = embeddings.has_vectors("tuned") and not embeddings.has_neighbours("tuned")
+    if missing and manifest.rows < EXACT_ROWS:
+        store_neighbours(embeddings, manifest, "tuned")
+
+
+def _outcome_of(handle: Any) -> Outcome:
+    """How a seed ended that was waited for."""
+    try:
+        return cast(Outcome, handle.get_result())
+    except dbos_error.DBOSAwaitedWorkflowCancelledError:
+        return _STOPPED
+    except Exception as error:  # noqa: BLE001  of the job library's own work around the steps
+        return _failed(
+            f"A job of the run ended by an error that was not foreseen ({type(error).__name__}: {_first_line(error)}).",
+            "The worker's log has the details; `diet-explorer resume` goes on from the last checkpoint.",
+            None,
+        )
+
+
+def _finish(context: WorkerContext, run_id: str, outcome: Outcome) -> None:
+    log = ProgressFiles(context.files, run_id).log
+    if outcome["state"] == "failed":
+        changed = context.runs.set_status(
+            run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from=ACTIVE
+        )
+        if changed:
+            log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
+    elif context.runs.set_status(run_id, "succeeded", only_from={"running"}):
+        log("succeeded", "The run has ended well.")
+
+
+def _hand_on(context: WorkerContext, run_id: str, earlier: str) -> str:
+    """Queue a run anew that an earlier version had queued or begun; what has landed stays."""
+    record = _record(context.runs, run_id)
+    if record is None or not record.is_active or not _is_of(record, earlier):
+        return "stopped"
+    job = f"{earlier}-seeds"
+    queue = JobQueue(context.settings)
+    try:
+        queue.submit_run(job, run_id, RunConfig.from_json(record.config).seeds)
+    finally:
+        queue.close()
+    context.runs.set_workflow(run_id, job)
+    return "handed on"
+
+
+def _note_start(context: WorkerContext, run_id: str, job: str, number: int) -> int:
+    """Write into the run's log who takes up a seed, and count how often that was so in this job."""
+    progress, own = ProgressFiles(context.files, run_id), seed_job(job, number)
+    earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == own]
     again = " again, from its last checkpoint" if earlier else ""
-    progress.log(_TAKEN, f"A worker takes up the run{again}.", job=workflow_id, host=socket.gethostname())
+    seed = RunConfig.from_json(context.runs.get(run_id).config).seed_numbers[number]
+    worker = context.worker
+    progress.log(
+        _TAKEN,
+        f"Worker {worker.slot} on {worker.host} takes up seed {seed}{again}.",
+        job=own,
+        seed=seed,
+        host=worker.host,
+        slot=worker.slot,
+    )
     return len(earlier) + 1
 
 
@@ -200,21 +319,21 @@ def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
         # this one may have been begun by a worker that was killed
         if context.runs.set_status(other, "cancelled", only_from=ACTIVE if other == run_id else {"queued"}):
             ProgressFiles(context.files, other).log("cancelled", "Its proof has decided without it.")
-            workflow_id = context.runs.get(other).workflow_id
-            if other != run_id and workflow_id is not None:
-                DBOS.cancel_workflow(workflow_id)  # so that what waits behind it need not wait until it is looked at
+            record = context.runs.get(other)
+            if other != run_id and record.workflow_id is not None:
+                # so that what waits behind it need not wait until it is looked at
+                DBOS.cancel_workflows(jobs_of_run(record.workflow_id, RunConfig.from_json(record.config).seeds))
     return bool(needless)
 
 
-def _give_up(context: WorkerContext, run_id: str) -> str:
-    error = f"The worker was killed {MAX_STARTS} times during this run."
-    remedy = (
+def _given_up(context: WorkerContext, run_id: str, number: int) -> Outcome:
+    config = RunConfig.from_json(context.runs.get(run_id).config)
+    return _failed(
+        f"The worker was killed {MAX_STARTS} times during this run.",
         "Most often the machine is short of memory: start a new run with a smaller batch size or max length, "
-        "or resume this one."
+        "or resume this one.",
+        config.seed_numbers[number] if config.seeds > 1 else None,
     )
-    context.runs.set_status(run_id, "failed", error=error, remedy=remedy, only_from={"queued", "running"})
-    ProgressFiles(context.files, run_id).log("failed", f"{error} {remedy}", level="error")
-    return "failed"
 
 
 def _first_line(error: Exception) -> str:

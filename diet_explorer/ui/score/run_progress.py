@@ -108,6 +108,8 @@ def _figures(run: Run, progress: RunProgress) -> str:
 def _seed_line(seed: SeedProgress, run: Run) -> str:
     planned = len(run.config.checkpoints)
     details = [_STATES[seed.state]]
+    if seed.is_busy and seed.host and run.status in ACTIVE:
+        details[0] += f" on {seed.host}, worker {seed.slot}"
     if seed.state in ("training", "scoring"):
         details.append(f"epoch {seed.epoch:.2f} of {run.config.end:g}")
         details.append(f"step {seed.step:,} of {seed.total_steps:,}")

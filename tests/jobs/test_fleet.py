@@ -1,0 +1,97 @@
+"""Seeds of one run on several workers at once: the same bytes, also through a kill, a cancellation and a failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from diet_explorer.errors import JobCancelledError
+from diet_explorer.jobs.slots import living_workers
+from diet_explorer.workspace.dataset import Dataset
+from diet_explorer.workspace.run import Run
+from diet_explorer.workspace.workspace import Workspace
+from tests import tiny_runs
+from tests.gate import Gate
+from tests.waiting import until
+
+Launch = Callable[..., subprocess.Popen[str]]
+
+
+def both_train(workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch) -> Run:
+    """A run of two seeds, each held in the midst of its training by a worker of its own."""
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
+    for slot in ("0", "1"):
+        launch("worker", "--slot", slot, home=workspace.settings.home_folder)
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG, seeds=2)
+    gate.reached("steps", times=2)
+    return run
+
+
+def bytes_of_all(run: Run) -> dict[str, bytes]:
+    """Scores, rankings and statistics of a run."""
+    folder = Path(tiny_runs.run_folder(run))
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for part in ("scores", "rankings", "statistics", "embeddings", "neighbours")
+        for path in sorted((folder / part).rglob("*.*"))
+    }
+
+
+def test_two_workers_train_two_seeds_at_once_and_a_kill_changes_no_byte(
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
+) -> None:
+    run = both_train(workspace, dataset, model, gate, launch)
+    progress = run.progress()
+    assert {seed.slot for seed in progress.busy} == {0, 1}
+    one, two = living_workers(workspace.settings)
+    assert one.run_id == two.run_id == run.id
+
+    os.killpg(one.pid, signal.SIGKILL)
+    gate.open("steps")
+    assert tiny_runs.ended(run) == "succeeded"
+    taken = [line for line in run.log(1000) if line["event"] == "taken"]
+    assert sorted(line["seed"] for line in taken) in ([0, 0, 1], [0, 1, 1])
+    assert taken[-1]["message"].endswith("again, from its last checkpoint.") and taken[-1]["slot"] == two.slot
+
+    alone = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG, seeds=2)
+    assert tiny_runs.ended(alone) == "succeeded"
+    assert [line["seed"] for line in alone.log(1000) if line["event"] == "taken"] == [0, 1]
+    assert bytes_of_all(alone) == bytes_of_all(run)
+
+
+def test_seeds_that_train_at_once_are_cancelled_and_resumed(
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
+) -> None:
+    run = both_train(workspace, dataset, model, gate, launch)
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        run.wait()
+    gate.open("steps")
+    until(lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both let go")
+    assert run.landed() == {0: [0.0, 1.0], 1: [0.0, 1.0]}
+    before = tiny_runs.score_bytes(run)
+    assert tiny_runs.ended(run.resume()) == "succeeded"
+    assert before.items() <= tiny_runs.score_bytes(run).items()
+    goes_on = [line["message"] for line in run.log(1000) if line["event"] == "continued"]
+    assert goes_on == ["Goes on after step 15."] * 2
+
+
+def test_a_seed_that_fails_stops_the_others_and_is_named(
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
+) -> None:
+    run = both_train(workspace, dataset, model, gate, launch)
+    (folder := Path(tiny_runs.run_folder(run)) / "scores" / "seed=1" / "checkpoint=2.parquet").mkdir(parents=True)
+    gate.close("steps", after=tiny_runs.MID_EPOCH + 20)
+    gate.reached("steps")
+    assert tiny_runs.ended(run) == "failed"
+    assert run.error is not None and run.error.startswith("Seed 1: ")
+    gate.open("steps")
+    until(lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both let go")
+    assert run.landed()[0] == [0.0, 1.0, 2.0], "the other seed is stopped where it is"
+    folder.rmdir()
+    assert tiny_runs.ended(run.resume()) == "succeeded"
