@@ -49,6 +49,7 @@ class RunPaths:
         self.scored_rows = f"{folder}/rows/scored.parquet"  # row: what is scored where that is not all
         self.held_out_rows = f"{folder}/rows/held_out.parquet"  # row: training rows kept for a proof
         self.policies = f"{folder}/policies"
+        self.training = f"{folder}/training"  # what seeds go on from, where the workspace is not local
         self.heartbeat = f"{folder}/progress/heartbeat.json"  # when a training script last reported
 
     def progress(self, seed: int) -> str:
@@ -73,7 +74,7 @@ class RunPaths:
 
     def training_checkpoints(self, seed: int) -> str:
         """Folder of the checkpoint that a seed's training goes on from, in a workspace that is not local."""
-        return f"{self.folder}/training/{_seed(seed)}"
+        return f"{self.training}/{_seed(seed)}"
 
     def training_rows(self, seed: int) -> str:
         """What a seed is trained on where that is not the training split, Parquet: ``row, label``."""

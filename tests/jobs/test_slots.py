@@ -11,7 +11,7 @@ import pytest
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.logs import OncePerMinute
-from diet_explorer.jobs.protocol import application_name, checked_jobs_url
+from diet_explorer.jobs.protocol import SCORE, application_name, checked_jobs_url
 from diet_explorer.jobs.slots import (
     NO_WORKER,
     WorkerSlot,
@@ -62,7 +62,7 @@ def test_news_of_a_worker_that_was_killed_is_not_believed(settings: Settings) ->
     left = note.read_text(encoding="utf-8")
     slot.release()
     note.write_text(left, encoding="utf-8")
-    assert json.loads(left)["tasks"] == {"": "run-1"}
+    assert json.loads(left)["tasks"] == {SCORE.line: "run-1"}
     assert living_workers(settings) == []
 
 

@@ -211,7 +211,11 @@ class RunKind(Kind):
     def local_paths(self, id: str) -> list[Path]:
         """What its training and its maps left on this machine."""
         scratch = self.context.settings.scratch_folder
-        return [scratch / id, *(scratch / f"map-{id}-{which}" for which in get_args(Representation))]
+        trained = self.context.settings.training_folder / id
+        return [
+            *sorted({trained, scratch / id}),
+            *(scratch / f"map-{id}-{which}" for which in get_args(Representation)),
+        ]
 
     def forget(self, id: str) -> None:
         """Remove its record, and let trainings of proofs that it was be done anew where their result is not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,7 +69,14 @@ class Leftovers:
 
     def find(self) -> list[Leftover]:
         """All there are, by kind."""
-        return [*self._scratch(), *self._uploads(), *self._unfinished(), *self._orphans()]
+        return [
+            *self._scratch(),
+            *self._uploads(),
+            *self._unfinished(),
+            *self._orphans(),
+            *self._stored_checkpoints(),
+            *self._tokens(),
+        ]
 
     def cautions(self) -> list[str]:
         """Sentences on what looks like a leftover and is left alone."""
@@ -85,20 +93,20 @@ class Leftovers:
             self._context.files.remove(leftover.path)
             return True
         path = Path(leftover.path)
-        lock = try_lock(path / "lock") if path.is_dir() else None
-        if path.is_dir() and lock is None:
-            return False
-        try:
+        with ExitStack() as held:
+            for file in _locks(path) if path.is_dir() else []:
+                lock = try_lock(file)
+                if lock is None:
+                    return False
+                held.callback(lock.release)
             Files(path.parent).remove(str(path))
-        finally:
-            if lock is not None:
-                lock.release()
         return True
 
     def _scratch(self) -> Iterator[Leftover]:
-        folder = self._context.settings.scratch_folder
-        for path in _entries(folder):
-            why = None if is_locked(path / "lock") else self._why_scratch(path)
+        settings = self._context.settings
+        folder = settings.scratch_folder
+        for path in (path for place in sorted({folder, settings.training_folder}) for path in _entries(place)):
+            why = None if any(map(is_locked, _locks(path))) else self._why_scratch(path)
             if why is not None:
                 kind = "training files" if path.name in self._runs else "scratch"
                 yield Leftover(kind, str(path), local_size(path), why)
@@ -170,6 +178,22 @@ class Leftovers:
         for path, why in folders:
             yield Leftover("orphan", path, files.size(path), why, is_local=False)
 
+    def _stored_checkpoints(self) -> Iterator[Leftover]:
+        """What trainings went on from, in a workspace that is not local: see `TrainingCheckpoints`."""
+        files = self._context.files
+        for record in self._runs.values() if not files.is_local else []:
+            path, why = self._layout.run(record.id).training, self._why_training(record)
+            if why is not None and files.exists(path):
+                yield Leftover("training files", path, files.size(path), why, is_local=False)
+
+    def _tokens(self) -> Iterator[Leftover]:
+        """Token ids of datasets that no run needs now; the next one makes them anew."""
+        files, needed = self._context.files, {run.dataset_id for run in self._runs.values() if run.is_active}
+        for name in sorted(self._datasets - needed):
+            path = self._layout.dataset(name).tokens
+            if files.exists(path) and not (files.is_local and not _is_quiet(Path(path))):
+                yield Leftover("token ids", path, files.size(path), "that no run needs now", is_local=False)
+
     def _trainings(self) -> list[tuple[str, str]]:
         """Results of trainings whose run is gone and that no proof names."""
         files, folder = self._context.files, self._context.files.path("proofs", "trainings")
@@ -186,6 +210,11 @@ class Leftovers:
         """Whether the database is another workspace's: it knows none of the runs that there are."""
         folders = self._context.files.list(self._context.files.path("runs"))
         return bool(folders) and self._runs.keys().isdisjoint(folders)
+
+
+def _locks(folder: Path) -> list[Path]:
+    """What is locked by who works in a folder: it as a whole, or parts of it, such as seeds."""
+    return [folder / "lock", *sorted(folder.glob("*/lock"))]
 
 
 def _entries(folder: Path) -> list[Path]:
