@@ -13,7 +13,7 @@ from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspac
 
 def audit_log_command(
     kind: Annotated[
-        str | None, typer.Option(help="Only these: sign-in, refusal, export, push, deletion, restore.")
+        str | None, typer.Option(help="Only these: sign-in, refusal, export, push, deletion, restore, backup.")
     ] = None,
     who: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this name did.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,

@@ -8,10 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, DateTime, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -23,6 +19,7 @@ from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.store.files import explained
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.locks import wait_for_lock
+from diet_explorer.store.migrating import known_revisions, latest_revision, migrate, revision_of, take_turn
 from diet_explorer.store.private import make_private_file, make_private_folder
 
 BUSY_SECONDS = 30
@@ -41,7 +38,6 @@ _CAUSES = {
     "readonly": "The disk or the file is read-only. Make it writable and try again; nothing was changed.",
     "read-only": "The disk or the database is read-only. Make it writable and try again; nothing was changed.",
 }
-_MIGRATION_LOCK = 0x64696574  # one number for this program in PostgreSQL's space of advisory locks
 
 
 def open_database(settings: Settings) -> Engine:
@@ -49,14 +45,20 @@ def open_database(settings: Settings) -> Engine:
 
     A WorkspaceError says why it cannot be reached or written, or that a newer version of this program made it.
     """
+    engine = connected(settings)
+    with database_errors(engine):
+        _migrate(engine, settings.home)
+    return engine
+
+
+def connected(settings: Settings) -> Engine:
+    """The explorer database as it is."""
     engine = _engine(settings.explorer_url)
     if engine.dialect.name == "sqlite":
         folder = Path(str(engine.url.database)).parent
         with explained("create", str(folder)):
             make_private_folder(folder)
             make_private_file(Path(str(engine.url.database)))  # what SQLite writes beside it gets its mode
-    with database_errors(engine):
-        _migrate(engine)
     return engine
 
 
@@ -207,26 +209,19 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _migrate(engine: Engine) -> None:
-    settings = Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(settings)
+def _migrate(engine: Engine, home: str) -> None:
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head():
+        if revision_of(connection) == latest_revision():
             return
     with engine.begin() as connection:
-        # several processes may start at once: one takes the lock, the others wait and find the work done
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == scripts.get_current_head():
+        # several processes may start at once: one takes its turn, the others wait and find the work done
+        take_turn(connection)
+        current = revision_of(connection)
+        if current == latest_revision():
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in known_revisions():
             raise WorkspaceError(
                 f"This workspace was made by a newer version of diet-explorer (database revision {current}).",
                 "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
             )
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        migrate(connection, home)

@@ -144,6 +144,30 @@ class Files:
         with self.atomic_writer(path) as stream:
             stream.write(data)
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a small file that is not there, and whether that was done; of several who try at once one does."""
+        with explained("write", path):
+            if not self.is_local:
+                try:
+                    self.filesystem.pipe_file(path, data, mode="create")
+                except FileExistsError:
+                    return False
+                return True
+            target = Path(path)
+            make_private_folder(target.parent)
+            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+            try:
+                with open(temporary, "wb", opener=private_opener) as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink(missing_ok=True)
+            return True
+
     def read_bytes(self, path: str) -> bytes:
         """The whole file."""
         with self.open_read(path) as stream:

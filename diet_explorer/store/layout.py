@@ -19,6 +19,8 @@ import hashlib
 from diet_explorer.store.files import Files
 from diet_explorer.store.names import checked_id, is_id
 
+KEPT = ("datasets", "runs", "exports", "pushes", "proofs")
+"""Folders that a backup is made of: all but what belongs to one machine."""
 MEAN = "mean"
 """What stands for the seed in the paths of what is made of all seeds."""
 

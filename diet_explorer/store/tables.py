@@ -103,3 +103,13 @@ class AuditRow(Base):
     what: Mapped[str] = mapped_column(Text)
     about: Mapped[str | None] = mapped_column(Text)
     uid: Mapped[str] = mapped_column(String(64))
+
+
+class WorkspaceRow(Base):
+    """The one workspace that the database is of, and where it was moved to."""
+
+    __tablename__ = "workspace"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    moved_to: Mapped[str | None] = mapped_column(Text)

@@ -11,23 +11,20 @@ from sqlalchemy import Engine
 from diet_explorer.analysis.search.index import TextSearch
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.audit_log import AuditKind, AuditLog
+from diet_explorer.store.belonging import belonging, check_version
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, reaching
-from diet_explorer.store.layout import Layout
 from diet_explorer.store.private import tighten_workspace
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.training.models import ModelSource, locate_model, recorded_model
-
-WORKSPACE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,8 @@ class Context:
         The queue that worker processes take runs from.
     bin : BinRecords
         What was deleted and is hidden until it is brought back or removed.
+    id : str
+        Of the workspace; stays the same wherever it lies.
     identity : Identity or None
         For whom it acts; None is local use, which may do everything.
     reach : Reach
@@ -58,27 +57,33 @@ class Context:
     queries: Queries
     jobs: JobQueue
     bin: BinRecords
+    id: str
     identity: Identity | None = None
     reach: Reach = EVERYWHERE
     _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False, compare=False)
     _searches: dict[str, TextSearch] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def opened(cls, settings: Settings) -> Context:
+    def opened(cls, settings: Settings, *, being_restored: bool = False) -> Context:
         """Open the workspace that the settings name; it is made where there is none.
+
+        One that is `being_restored` is opened only by whoever restores it.
 
         Raises
         ------
         WorkspaceError
-            It cannot be read or written, or a newer version of this program made it.
+            It cannot be read or written, a newer version of this program made it, or its files and its database are
+            of two workspaces.
         """
         files = Files(settings.home)
         tighten_workspace(settings.home_folder)
         with reaching(files.root):
-            _check_version(files)
+            check_version(files, being_restored=being_restored)
         database = open_database(settings)
+        with reaching(files.root):
+            it = belonging(files, database, own_database=settings.home_is_local and settings.database_url is None)
         records, bin = RunRecords(database), BinRecords(database)
-        return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin)
+        return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin, it.id)
 
     def acting_as(self, identity: Identity | None) -> Context:
         """The same for somebody: what their role may not do is refused in it and in all it hands out.
@@ -145,18 +150,3 @@ class _Closed:
 
     def __getattr__(self, name: str) -> None:
         self._refuse()
-
-
-def _check_version(files: Files) -> None:
-    path = Layout(files).version
-    if files.exists(path):
-        version = files.read_json(path).get("version")
-        if not isinstance(version, int) or version > WORKSPACE_VERSION:
-            raise WorkspaceError(
-                f"The workspace {files.root} was made by a newer version of diet-explorer "
-                f"(workspace version {version}, this one reads up to {WORKSPACE_VERSION}).",
-                "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
-            )
-        return
-    files.make_folder(files.root)
-    files.write_json(path, {"version": WORKSPACE_VERSION})

@@ -209,7 +209,7 @@ class RunCore:
         self._progress.log("cancelled", "Cancelled by a user.")
 
     def resume(self) -> Self:
-        """Queue a cancelled or failed run again; it goes on from the last checkpoint.
+        """Queue a cancelled, failed or interrupted run again; it goes on from the last checkpoint.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class RunCore:
         """
         self.context.allow("lead", "start jobs")
         self._check_is_job("resumed")
-        if not self.context.records.set_status(self.id, "queued", only_from=("cancelled", "failed")):
+        if not self.context.records.set_status(self.id, "queued", only_from=("cancelled", "failed", "interrupted")):
             status = self.refresh().status
             remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
             raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)

@@ -32,6 +32,7 @@ from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig, default_checkpoints
 from diet_explorer.training.cost import CostEstimate
 from diet_explorer.training.models import ModelSource
+from diet_explorer.workspace.backup import BackupResult, back_up, restore_backup
 from diet_explorer.workspace.bin.bin import Bin, Deletable
 from diet_explorer.workspace.bin.names import KIND_NAMES, kind_and_name
 from diet_explorer.workspace.context import Context
@@ -538,12 +539,102 @@ class Workspace:
         """Bring something back from the bin, with all that went along; see `Bin.restore`."""
         return self.bin.restore(what, by=by)
 
+    def backup(
+        self,
+        target: str | Path,
+        *,
+        progress: Callable[[float, str], None] | None = None,
+        by: Identity | str | None = None,
+    ) -> BackupResult:
+        """Copy all of the workspace to one place, also while people decide and runs train.
+
+        The copy has the datasets, runs, proofs, exports that lie in the workspace, policies, the ledger and all other
+        tables, the audit log and the bin, as they are at one moment. It has no secrets, no jobs database, no logs of
+        processes and nothing that was exported to a folder elsewhere.
+
+        Parameters
+        ----------
+        target : str or Path
+            A file that ends in ``.zip`` or ``.tar``, which is written anew as a whole; or a folder or fsspec URL such
+            as ``s3://bucket/backups``, to which a later backup of this workspace adds only what is new.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening. What it raises ends the backup, and
+            an earlier one stays as it was.
+        by : Identity or str, optional
+            Who makes it.
+
+        Returns
+        -------
+        BackupResult
+
+        Raises
+        ------
+        BadInputError
+            Something else, or the backup of another workspace, is there.
+        WorkspaceError
+            Something cannot be read or written; an earlier backup stays as it was.
+        PermissionDeniedError
+            Only a lead may.
+
+        See Also
+        --------
+        from_backup : Put it in place elsewhere.
+
+        Examples
+        --------
+        >>> workspace.backup("/backups/reviews").new_bytes                                 # doctest: +SKIP
+        """
+        return back_up(self.context, str(target), progress, by)
+
+    @classmethod
+    def from_backup(
+        cls,
+        backup: str | Path,
+        home: str | Path,
+        *,
+        database_url: str | None = None,
+        jobs_url: str | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Workspace:
+        """Put a backup in place as a workspace of its own, and open it.
+
+        All of the backup is read and checked before anything is written. What was in work when it was made is there as
+        interrupted: runs go on from their last checkpoint with `resume`, other jobs are started again.
+
+        Parameters
+        ----------
+        backup : str or Path
+            What `backup` was given.
+        home : str or Path
+            A new or empty local folder, or an fsspec URL below which there is nothing.
+        database_url, jobs_url : str, optional
+            As for `Workspace`; the database must be empty.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening.
+
+        Returns
+        -------
+        Workspace
+
+        Raises
+        ------
+        NotFoundError
+            There is no backup.
+        BadInputError
+            The home or the database is not empty.
+        WorkspaceError
+            The backup is damaged, or of a newer version of this program; nothing was written.
+        """
+        settings = load_settings(home=str(home), database_url=database_url, jobs_url=jobs_url)
+        restore_backup(settings, str(backup), progress)
+        return cls(home, database_url=database_url, jobs_url=jobs_url)
+
     def audit_log(self, *, kind: str | None = None, who: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """Who came in, was refused, took data away or deleted something: the latest lines, newest first.
 
         Parameters
         ----------
-        kind : {"sign-in", "refusal", "export", "push", "deletion", "restore"}, optional
+        kind : {"sign-in", "refusal", "export", "push", "deletion", "restore", "backup"}, optional
         who : str, optional
             Only what is kept of this name.
         limit : int

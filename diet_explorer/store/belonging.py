@@ -1,0 +1,120 @@
+"""Which workspace files and database are of: both have its id, so that those of two are never taken for one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from diet_explorer.errors import WorkspaceError
+from diet_explorer.store.database import transaction, writing
+from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.tables import RunRow, WorkspaceRow
+
+WORKSPACE_VERSION = 1
+BEING_RESTORED = "restoring"
+"""Key in `workspace.json` of what is only being put in place."""
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """Which workspace it is, and where it went if it was moved."""
+
+    id: str
+    moved_to: str | None = None
+
+
+def check_version(files: Files, *, being_restored: bool) -> None:
+    """WorkspaceError where this program cannot read the files, or where they are only a part of what is to come."""
+    facts = _facts(files)
+    version = facts.get("version", WORKSPACE_VERSION)
+    if not isinstance(version, int) or version > WORKSPACE_VERSION:
+        raise WorkspaceError(
+            f"The workspace {files.root} was made by a newer version of diet-explorer "
+            f"(workspace version {version}, this one reads up to {WORKSPACE_VERSION}).",
+            "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
+        )
+    if facts.get(BEING_RESTORED) and not being_restored:
+        raise WorkspaceError(
+            f"The workspace {files.root} is being restored from a backup, or that was cut off.",
+            "Wait until it is done. If nobody restores it any more, remove it and restore it again.",
+        )
+
+
+def belonging(files: Files, engine: Engine, *, own_database: bool) -> Belonging:
+    """Which workspace files and database are of; both are told where they are new.
+
+    With `own_database` it lies among the files, so that no other workspace can have it. WorkspaceError where files and
+    database are of two workspaces.
+    """
+    own, theirs = workspace_id(files), _of_database(engine)
+    if own is None and theirs is None and not files.exists(Layout(files).version):
+        _make(files)
+        own = workspace_id(files)
+    if theirs is None:
+        theirs = _claim(engine, own or str(uuid.uuid4()))
+    if own is None and (own_database or files.exists(Layout(files).version)):
+        write_version(files, theirs.id)
+        own = theirs.id
+    if own != theirs.id:
+        raise _of_two(files, engine, own, theirs.id)
+    return theirs
+
+
+def workspace_id(files: Files) -> str | None:
+    """The id of a workspace by its files; None where they have none."""
+    value = _facts(files).get("id")
+    return value if isinstance(value, str) else None
+
+
+def write_version(files: Files, workspace: str | None, **further: object) -> None:
+    """Write down of which form and which workspace the files are."""
+    facts = {"version": WORKSPACE_VERSION, "id": workspace, **further}
+    files.write_json(Layout(files).version, {name: value for name, value in facts.items() if value is not None})
+
+
+def _facts(files: Files) -> dict[str, Any]:
+    path = Layout(files).version
+    facts = files.read_json(path) if files.exists(path) else {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _make(files: Files) -> None:
+    """Give new files an id, unless another process is faster."""
+    files.make_folder(files.root)
+    facts = {"version": WORKSPACE_VERSION, "id": str(uuid.uuid4())}
+    files.create(Layout(files).version, (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def _of_database(engine: Engine) -> Belonging | None:
+    with transaction(engine) as session:
+        row = session.scalar(select(WorkspaceRow))
+        return None if row is None else Belonging(row.id, row.moved_to)
+
+
+def _claim(engine: Engine, workspace: str) -> Belonging:
+    """Say of which workspace a database is, unless somebody has said so already."""
+    with writing(engine, "workspace") as session:
+        row = session.scalar(select(WorkspaceRow))
+        if row is None:
+            session.add(WorkspaceRow(id=workspace, made_at=datetime.now(UTC)))
+            return Belonging(workspace)
+        return Belonging(row.id, row.moved_to)
+
+
+def _of_two(files: Files, engine: Engine, own: str | None, theirs: str) -> WorkspaceError:
+    with transaction(engine) as session:
+        newest = session.scalar(select(RunRow.name).order_by(RunRow.created_at.desc()))
+    known = "" if newest is None else f", whose newest run is {newest!r}"
+    which = "which is new" if own is None else f"which has the id {own}"
+    return WorkspaceError(
+        f"The database {engine.url.render_as_string()} is of another workspace (id {theirs}{known}) than "
+        f"{files.root}, {which}.",
+        "Give each workspace a database of its own in DIET_EXPLORER_DATABASE_URL; `workspace.json` has a workspace's "
+        "id. What was lost comes back with `diet-explorer restore BACKUP`.",
+    )

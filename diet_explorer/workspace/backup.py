@@ -1,0 +1,204 @@
+"""Backing up a workspace, and putting a backup in place."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import get_args
+
+from sqlalchemy import Connection, delete, insert, update
+
+from diet_explorer.config import Settings, local_path
+from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.review.annotators import Identity
+from diet_explorer.store.backup.manifest import BackupManifest
+from diet_explorer.store.backup.places import is_archive, reading_from, writing_to
+from diet_explorer.store.backup.reading import Backup, opened_backup
+from diet_explorer.store.backup.writing import write_backup
+from diet_explorer.store.belonging import BEING_RESTORED, write_version
+from diet_explorer.store.database import connected
+from diet_explorer.store.embeddings import Representation
+from diet_explorer.store.files import Files, reaching
+from diet_explorer.store.layout import KEPT
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.store.tables import RunRow, WorkspaceRow
+from diet_explorer.workspace.context import Context
+from diet_explorer.workspace.core import RunCore
+from diet_explorer.workspace.exports import Exports
+from diet_explorer.workspace.maps import Maps
+
+Progress = Callable[[float, str], None]
+_CHECKED = 0.4  # share of a restore's time until the backup is checked
+_COPIED = 0.9
+_CUT_OFF = "It was in work when the backup was made that it comes from."
+_GO_ON = "Resume it: it goes on from its last checkpoint."
+
+
+@dataclass(frozen=True)
+class BackupResult:
+    """What a backup has now.
+
+    Attributes
+    ----------
+    target : str
+        Where it is.
+    made_at : datetime
+        The moment that it shows, in UTC.
+    files, rows : int
+        How many files it has, and rows of tables.
+    size : int
+        Bytes of these.
+    new_bytes : int
+        Bytes that were not there before.
+    """
+
+    target: str
+    made_at: datetime
+    files: int
+    rows: int
+    size: int
+    new_bytes: int
+
+
+def back_up(context: Context, target: str, progress: Progress | None, by: Identity | str | None = None) -> BackupResult:
+    """Copy all of a workspace to one place; see `Workspace.backup`."""
+    who = context.allow("lead", "back up the workspace", by)
+    address = _address(target)
+    _check_apart(context.files.root, address)
+    _check_archive(address, context.id)
+    context.note("backup", who, f"backs up the workspace to {address}")
+    with reaching(address), writing_to(address) as place:
+        manifest, copied = write_backup(context.files, context.database, context.id, place, progress or _silent)
+    return BackupResult(
+        address,
+        datetime.fromisoformat(manifest.made_at),
+        len(manifest.files),
+        sum(table.rows for table in manifest.tables),
+        manifest.size,
+        copied.bytes,
+    )
+
+
+def restore_backup(settings: Settings, source: str, progress: Progress | None) -> None:
+    """Put a backup in place as a workspace of its own; see `Workspace.from_backup`."""
+    report, address = progress or _silent, _address(source)
+    with reaching(address), opened_backup(address) as backup:
+        files = _empty_home(settings)
+        backup.check(lambda share, words: report(share * _CHECKED, words))
+        with _cleared_on_failure(settings, files):
+            workspace = _put_in_place(settings, files, backup, report)
+            context = Context.opened(settings, being_restored=True)
+            end_jobs(context)
+            who = context.allow("lead", "restore a backup")
+            context.note(
+                "backup",
+                who,
+                f"restores the workspace from the backup {address} of {backup.made_at:%Y-%m-%d %H:%M} UTC",
+            )
+            write_version(files, workspace)
+    report(1.0, "Restored")
+
+
+def end_jobs(context: Context) -> None:
+    """Close the jobs of maps and exports that waited or were in work in the workspace that was copied."""
+    for record in context.records.list():
+        maps = Maps(RunCore(context, record.id, record))
+        for which in get_args(Representation):
+            if maps.progress(which).is_active:
+                maps.cancel(which)
+    for export in Exports(context).list():
+        if export.progress().is_active:
+            export.cancel()
+
+
+def _put_in_place(settings: Settings, files: Files, backup: Backup, report: Progress) -> str:
+    """Write files and tables, and give the id of the new workspace."""
+    workspace = str(uuid.uuid4())
+    write_version(files, workspace, **{BEING_RESTORED: True})
+    backup.put_files(files, lambda share, words: report(_CHECKED + share * (_COPIED - _CHECKED), words))
+    report(_COPIED, "Filling the database")
+
+    def finish(connection: Connection) -> None:
+        connection.execute(delete(WorkspaceRow))
+        connection.execute(insert(WorkspaceRow).values(id=workspace, made_at=datetime.now(UTC)))
+        active = update(RunRow).where(RunRow.status.in_(ACTIVE))
+        connection.execute(
+            active.values(
+                status="interrupted", error=_CUT_OFF, remedy=_GO_ON, finished_at=backup.made_at, workflow_id=None
+            )
+        )
+
+    backup.fill_database(connected(settings), settings.home, finish)
+    return workspace
+
+
+@contextmanager
+def _cleared_on_failure(settings: Settings, files: Files) -> Iterator[None]:
+    """Where the block fails, the home that was empty before is empty again."""
+    try:
+        yield
+    except BaseException:
+        for name in (*KEPT, "workspace.json"):
+            files.remove(files.path(name))
+        if settings.database_url is None:
+            for path in settings.home_folder.glob("explorer.sqlite*"):
+                path.unlink(missing_ok=True)
+        raise
+
+
+def _empty_home(settings: Settings) -> Files:
+    """The files of a home that has nothing yet."""
+    files = Files(settings.home)
+    with reaching(files.root):
+        there = files.list(files.root)
+    if there:
+        raise BadInputError(
+            f"{files.root} is not empty: it has {there[0]!r}.",
+            "Restore into a new or empty folder with --workspace, and look at it there before you remove the old one.",
+        )
+    return files
+
+
+def _check_apart(home: str, target: str) -> None:
+    """BadInputError where a backup would lie in the workspace that it is of."""
+    inside = f"{target.rstrip('/')}/".startswith(f"{home.rstrip('/')}/")
+    local, root = local_path(target), local_path(home)
+    if local is not None and root is not None:
+        inside = local.resolve().is_relative_to(root.resolve())
+    if inside:
+        raise BadInputError(
+            f"The backup {target} would lie in the workspace itself.",
+            "Name a place outside, on another disk if you can.",
+        )
+
+
+def _check_archive(target: str, workspace: str) -> None:
+    """BadInputError where an archive would take the place of something else than an earlier backup of the workspace."""
+    if not is_archive(target):
+        return
+    try:
+        with reading_from(target) as place:
+            earlier = BackupManifest.from_bytes(place.manifest(), target)
+    except NotFoundError:
+        with suppress(NotFoundError), reading_from(target):
+            raise _something_else(target) from None
+        return
+    if earlier.workspace not in (None, workspace):
+        raise _something_else(target)
+
+
+def _something_else(target: str) -> BadInputError:
+    return BadInputError(f"{target} is no backup of this workspace.", "Name another file, or remove it first.")
+
+
+def _address(text: str) -> str:
+    """A place of a backup as a whole path or URL."""
+    local = local_path(text)
+    return text.rstrip("/") if local is None else str(local)
+
+
+def _silent(share: float, words: str) -> None:
+    """Report to nobody."""
