@@ -73,7 +73,7 @@ def files(workspace: Workspace) -> dict[str, str]:
         root = found.path(folder)
         if found.exists(root):
             stem = len(found.filesystem._strip_protocol(found.root))
-            for path in found.filesystem.find(root):
+            for path in (path for path in found.filesystem.find(root) if not path.endswith(".lock")):
                 result[path[stem:].strip("/")] = hashlib.sha256(found.filesystem.cat_file(path)).hexdigest()
     return result
 

@@ -17,6 +17,7 @@ import typer
 from diet_explorer.cli import (
     audit,
     audit_log,
+    backup,
     data,
     maps,
     proofs,
@@ -143,6 +144,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "restore": tidy.restore_command,
     "bin": tidy.bin_command,
     "clean": tidy.clean_command,
+    "backup": backup.backup_command,
     "audit-log": audit_log.audit_log_command,
     "worker": serve.worker_command,
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diet_explorer.cli import output as out
+from diet_explorer.cli.backup import is_backup, restore_backup
 from diet_explorer.cli.finding import LAST, find_dataset, find_export, find_proof, find_run
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
@@ -78,8 +79,15 @@ def rename_command(
     out.print_result({"id": key, "name": tidy}, f"{key} is called {tidy!r} now.", as_json=as_json)
 
 
-def restore_command(things: ThingsArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Bring something back from the bin, with all that went along."""
+def restore_command(
+    things: Annotated[list[str], typer.Argument(metavar="KIND:NAME…|FILE|URL", help=f"{_THING} Or a backup.")],
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring something back from the bin, with all that went along; or put a backup in place as a new workspace."""
+    if is_backup(things[0]):
+        restore_backup(things, home, as_json)
+        return
     workspace = open_workspace(home)
     entries = [workspace.restore(_newest_deleted(workspace) if text == LAST else text) for text in things]
     if as_json:

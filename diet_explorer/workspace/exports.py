@@ -374,5 +374,6 @@ class Exports:
             target = str(folder) if "://" in str(folder) else str(Path(folder).absolute())
             self._context.reach.check_target(target)
         check_target(files, target)
-        self._context.note("export", who, f"exports the run {what.run_id} to {target}", f"export:{export_id}")
+        where = "the workspace" if folder is None else target
+        self._context.note("export", who, f"exports the run {what.run_id} to {where}", f"export:{export_id}")
         return ExportJobRequest(**vars(what), id=export_id, folder=target, by=who.name, created_at=now.isoformat())

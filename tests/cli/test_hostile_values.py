@@ -86,6 +86,7 @@ NEEDED = {
     "rename": ["run:scored", "scored"],
     "delete": ["run:scored", "--dry-run"],
     "restore": ["last"],
+    "backup": ["{out}/backup"],
     "clean": ["--dry-run"],
     "decisions list": ["reviews"],
     "decisions export": ["reviews", "--output", "{out}/decisions.jsonl"],

@@ -56,10 +56,15 @@ CLASSES = (
 # Class by class, the verbs that take each role, and all above it.
 TABLE: dict[str, dict[Role, str]] = {
     "Workspace": {
-        "nobody": "acting_as reading_within settings",
+        "nobody": "acting_as reading_within settings from_backup",
         "viewer": "bin datasets dataset runs run proofs proof exports export estimate estimates",
+<<<<<<< HEAD
         "lead": "open_source open_upload import_dataset import_sample import_cartography record model score measure "
         "create_run export_again delete rename restore audit_log",
+=======
+        "lead": "open_source open_upload import_dataset import_sample import_cartography model score measure "
+        "create_run export_again delete rename restore backup audit_log",
+>>>>>>> a32ba75 (Backup and restore of a whole workspace: consistent while it is in use, incremental, checked; a workspace has an id in its files and in its database)
     },
     "Dataset": {
         "viewer": "load rows classes folder report examples search rows_of ids_of ledger conflicts set_aside",

@@ -37,14 +37,14 @@ def new_database(postgres, tmp_path):
 
 
 def without_what_a_restore_changes(tables):
-    """The tables without the line on the restore in the audit log, and without what runs in work became."""
+    """The tables without what backups and restores say in the audit log, and without what runs in work became."""
     runs = [
         row | dict.fromkeys(("status", "error", "remedy", "finished_at", "workflow_id"), "in work")
         if row["status"] in ("running", "interrupted")
         else row
         for row in tables["runs"]
     ]
-    log = [row for row in tables["audit_log"] if not row["what"].startswith("restores the workspace")]
+    log = [row for row in tables["audit_log"] if row["kind"] != "backup"]
     return {**tables, "runs": runs, "audit_log": log}
 
 
@@ -94,7 +94,7 @@ def test_a_second_backup_adds_what_is_new_and_drops_what_is_gone(sentences, tmp_
     run.dataset.decide([20], "exclude", annotator="ann")
     run.pruning.save_policy("another", run.pruning.saved_policy("mild ü").policy)
     second = workspace.backup(tmp_path / "backup")
-    assert first.new_bytes == first.size and 0 < second.new_bytes < first.size / 4
+    assert first.new_bytes <= first.size and 0 < second.new_bytes < first.size / 4
     contents = [path for path in (tmp_path / "backup" / "contents").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in contents) <= second.size, "what no manifest names any more is gone"
     assert_same(Workspace.from_backup(tmp_path / "backup", tmp_path / "new"), workspace)
@@ -110,7 +110,9 @@ def damage_a_byte(path: Path):
 def test_a_damaged_backup_is_refused_before_anything_is_touched(kept, tmp_path, how):
     broken = tmp_path / "broken"
     shutil.copytree(kept, broken)
-    content = max((path for path in broken.rglob("*") if path.parent.parent.name == "contents"), key=lambda p: p.stat().st_size)
+    content = max(
+        (path for path in broken.rglob("*") if path.parent.parent.name == "contents"), key=lambda p: p.stat().st_size
+    )
     if how == "a bit":
         damage_a_byte(content)
     elif how == "a file less":

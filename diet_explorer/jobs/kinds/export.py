@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
         paths = Layout(files).export(export_id)
         super().__init__(settings, files, (export_id,), paths.request, paths.status)
         self._export_id = export_id
+        self._own_folder = paths.data
 
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> ExportJobRequest:
@@ -67,6 +68,18 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
         checked_id("dataset", value["dataset_id"])
         policy, options = Policy.from_json(value["policy"]), ExportOptions(**value["options"])
         return ExportJobRequest(**{**value, "policy": policy, "options": options})
+
+    def request(self) -> ExportJobRequest | None:
+        """What was asked for last; an export in the workspace is found wherever the workspace lies by now."""
+        request = super().request()
+        if request is None or not request.folder.endswith(f"exports/{self._export_id}/data"):
+            return request
+        return replace(request, folder=self._own_folder)
+
+    def save_request(self, request: ExportJobRequest) -> None:
+        """Write down what is asked for, without the place of the workspace."""
+        is_own = request.folder == self._own_folder
+        super().save_request(replace(request, folder=f"exports/{self._export_id}/data") if is_own else request)
 
     def asked(self) -> ExportJobRequest:
         """What is asked for; NotFoundError where there is no such export."""

@@ -101,7 +101,7 @@ class ArchiveWriter(Place):
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._there: dict[str, int] = {}
         self._zip = zipfile.ZipFile(stream, "w") if name.endswith(".zip") else None
-        self._tar = None if self._zip else tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)
+        self._tar = None if self._zip else tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each content that is there."""
@@ -131,6 +131,11 @@ class ArchiveWriter(Place):
     def remove(self, hashes: set[str]) -> None:
         """An archive begins empty, so that nothing in it is old."""
 
+    def abandon(self) -> None:
+        """Write nothing more: the stream goes."""
+        if self._zip is not None:
+            self._zip.fp = None
+
     def _add(self, name: str, size: int, stream: IO[bytes]) -> None:
         if self._zip is not None:
             entry = zipfile.ZipInfo(name)
@@ -150,7 +155,7 @@ class ArchiveReader(Place):
         self._name = name
         try:
             self._zip = zipfile.ZipFile(stream) if name.endswith(".zip") else None
-            self._tar = None if self._zip else tarfile.open(fileobj=stream, mode="r:")
+            self._tar = None if self._zip else tarfile.TarFile(fileobj=stream)
             self._members: dict[str, tuple[zipfile.ZipInfo | tarfile.TarInfo, int]] = {}
             if self._zip is not None:
                 self._members = {entry.filename: (entry, entry.file_size) for entry in self._zip.infolist()}
@@ -224,7 +229,12 @@ def writing_to(target: str) -> Iterator[Place]:
         return
     files, path = _parent(target)
     with files.atomic_writer(path) as stream:
-        yield ArchiveWriter(stream, path)
+        archive = ArchiveWriter(stream, path)
+        try:
+            yield archive
+        except BaseException:
+            archive.abandon()
+            raise
 
 
 @contextmanager

@@ -132,7 +132,7 @@ class _Hashed:
 
 @contextmanager
 def opened_backup(where: str) -> Iterator[Backup]:
-    """A backup by its file, folder or address; NotFoundError where there is none, WorkspaceError where it is damaged."""
+    """A backup by its file, folder or address; NotFoundError where there is none, WorkspaceError for a damaged one."""
     with ExitStack() as stack:
         try:
             backup = Backup(stack.enter_context(reading_from(where)), where)
