@@ -58,13 +58,8 @@ TABLE: dict[str, dict[Role, str]] = {
     "Workspace": {
         "nobody": "acting_as reading_within settings from_backup",
         "viewer": "bin datasets dataset runs run proofs proof exports export estimate estimates",
-<<<<<<< HEAD
         "lead": "open_source open_upload import_dataset import_sample import_cartography record model score measure "
-        "create_run export_again delete rename restore audit_log",
-=======
-        "lead": "open_source open_upload import_dataset import_sample import_cartography model score measure "
         "create_run export_again delete rename restore backup audit_log",
->>>>>>> a32ba75 (Backup and restore of a whole workspace: consistent while it is in use, incremental, checked; a workspace has an id in its files and in its database)
     },
     "Dataset": {
         "viewer": "load rows classes folder report examples search rows_of ids_of ledger conflicts set_aside",
@@ -144,6 +139,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Workspace.delete": lambda it: it.delete("policy:a run/kept"),
     "Workspace.rename": lambda it: it.rename("run:a run", "a run"),
     "Workspace.restore": lambda it: it.restore(_ENTRY),
+    "Workspace.backup": lambda it: it.backup(f"{it.context.files.root}-backup"),
     "Dataset.load": lambda it: type(it).load(it.context, it.id),
     "Dataset.search": lambda it: it.search("film"),
     "Dataset.rows_of": lambda it: it.rows_of(["k001"]),
