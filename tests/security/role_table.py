@@ -139,6 +139,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Workspace.delete": lambda it: it.delete("policy:a run/kept"),
     "Workspace.rename": lambda it: it.rename("run:a run", "a run"),
     "Workspace.restore": lambda it: it.restore(_ENTRY),
+    "Workspace.from_backup": lambda it: it.from_backup,
     "Workspace.backup": lambda it: it.backup(f"{it.context.files.root}-backup"),
     "Dataset.load": lambda it: type(it).load(it.context, it.id),
     "Dataset.search": lambda it: it.search("film"),
