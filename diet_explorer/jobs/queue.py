@@ -22,6 +22,7 @@ from diet_explorer.jobs.protocol import (
     keep_dbos_off_the_console,
     seed_job,
 )
+from diet_explorer.store.database import CONNECTIONS
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -116,5 +117,6 @@ class JobQueue:
                     serializer=DBOSPortableJSONSerializer(),
                     application_name=application_name(self._settings),
                     retry_connection_errors=False,
+                    system_database_pool_size=CONNECTIONS,
                 )
         return self._open_client

@@ -34,7 +34,7 @@ from diet_explorer.jobs.protocol import (
 from diet_explorer.jobs.slots import WorkerSlot, noting_failure
 from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import BinRecords
-from diet_explorer.store.database import open_database
+from diet_explorer.store.database import CONNECTIONS, connection_name, open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecords
 
@@ -119,6 +119,9 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
                 "application_version": JOB_FORMAT,
                 "executor_id": held.executor_id,
                 "log_level": "WARNING",
+                "sys_db_pool_size": CONNECTIONS,
+                "db_engine_kwargs": {"connect_args": {"application_name": connection_name()}},
+                "use_listen_notify": False,  # it would keep a connection, and nobody waits for messages
             }
         )
         DBOS.launch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, DateTime, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -27,6 +30,9 @@ CONNECT_SECONDS = 15
 _SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 90_000}
 """A server that has gone without a word is given up after a minute and a half: an outage of a minute is sat out, and
 no process waits for ever. The system's own limits are a quarter of an hour for what is sent, and two hours else."""
+CONNECTIONS = 2
+"""Of one process to this database on PostgreSQL, at most, and as many to that of the jobs; who needs one waits."""
+POOL_SECONDS = 30
 _DRIVERS = {
     "sqlite": ("pysqlite", "aiosqlite"),
     "postgresql": ("psycopg", "psycopg2", "psycopg_async", "asyncpg", "pg8000"),
@@ -72,10 +78,10 @@ def errors_of_database(url: URL, noun: str, setting: str) -> Iterator[None]:
     """Turn failures in the block of the database at an address, which a setting names, into a WorkspaceError."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, PoolTimeoutError) as error:
         happened("database_errors", database=noun)
         address = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
-        reason = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__).rstrip(".")
+        reason = _reason(error)
         known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())
         raise WorkspaceError(
             f"The {noun} {address} cannot be used: {reason}.",
@@ -83,6 +89,12 @@ def errors_of_database(url: URL, noun: str, setting: str) -> Iterator[None]:
             or "Check that it is reachable, that this user may write it and that the disk is not full "
             f"(settings DIET_EXPLORER_HOME and {setting}).",
         ) from error
+
+
+def _reason(error: DBAPIError | PoolTimeoutError) -> str:
+    if isinstance(error, PoolTimeoutError):
+        return f"none of this process's connections became free within {POOL_SECONDS} s"
+    return next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__).rstrip(".")
 
 
 def database_address(text: str, setting: str) -> URL:
@@ -189,13 +201,21 @@ def in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def connection_name() -> str:
+    """What PostgreSQL's `pg_stat_activity` calls this process's connections."""
+    return f"diet-explorer {socket.gethostname()[:32]} {os.getpid()}"
+
+
 def _engine(address: str) -> Engine:
     url = database_address(address, "DIET_EXPLORER_DATABASE_URL")
-    arguments: dict[str, int] = {}
+    arguments: dict[str, Any] = {}
+    pool: dict[str, Any] = {}
     if url.drivername == "postgresql":
+        pool = {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": POOL_SECONDS}
         url = url.set(drivername="postgresql+psycopg")
-        arguments = silence_limits(url)
-    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+        arguments = {"application_name": connection_name()} if "application_name" not in url.query else {}
+        arguments |= silence_limits(url)
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments, **pool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
     return engine

