@@ -18,7 +18,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import TRAJECTORIES, most_common_trajectory
 from diet_explorer.store.queries import Queries, parquet
-from diet_explorer.store.scores import ScoreFiles, figures_of, ranked_scores
+from diet_explorer.store.scores import ScoreFiles
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,12 @@ def _ranked(store: ScoreFiles, landed: dict[int, list[float]], row: int) -> list
     for seed in landed:
         for point in store.ranked_checkpoints(seed):
             ranking = store.read_ranking(seed, point)
-            position = int(np.searchsorted(ranking["row"].to_numpy(), np.int32(row)))
-            if position == len(ranking) or ranking["row"][position].as_py() != row:
-                continue
-            values = figures_of(ranking)[position].tolist()
-            record = {"seed": seed, "checkpoint": point, **dict(zip(ranked_scores(ranking), values, strict=True))}
-            known = [name for name in ("predicted", "trajectory") if name in ranking.schema.names]
-            records.append({**record, **{name: ranking[name][position].as_py() for name in known}})
+            position = ranking.position(row)
+            if position is not None:
+                here = np.array([position])
+                names = [*ranking.scores, *(name for name in ("predicted", "trajectory") if name in ranking)]
+                values = {name: ranking.at(name, here)[0].item() for name in names}
+                records.append({"seed": seed, "checkpoint": point, **values})
     return records
 
 

@@ -127,10 +127,15 @@ def between(values: NDArray[np.number], low: float | np.number | None, high: flo
 
 
 def scores_between(scores: NDArray[np.float32], low: float | None, high: float | None) -> Mask:
-    """The same in the scores' precision, where an end goes to the next number inside the range: none is rounded in."""
+    """The same in the scores' precision; see `score_ends`."""
+    return between(scores, *score_ends(low, high))
+
+
+def score_ends(low: float | None, high: float | None) -> tuple[np.float32 | None, np.float32 | None]:
+    """The ends of a range in the scores' precision: each goes to the next number inside it, none is rounded in."""
     least, most = (None if end is None else np.float32(end) for end in (low, high))
     if low is not None and least is not None and float(least) < low:
         least = np.nextafter(least, np.float32(np.inf))
     if high is not None and most is not None and float(most) > high:
         most = np.nextafter(most, np.float32(-np.inf))
-    return between(scores, least, most)
+    return least, most

@@ -365,7 +365,7 @@ class ExampleFilter:
 
     def keeps(self, columns: RankingColumns) -> Mask:
         """Which examples all conditions keep."""
-        mask = np.ones(len(columns.examples), dtype=bool)
+        mask = np.ones(len(columns), dtype=bool)
         for _, entry, value in self._asked():
             mask &= entry.mask(columns, value)
         return mask

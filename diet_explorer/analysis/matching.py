@@ -25,9 +25,11 @@ from diet_explorer.data.value_texts import matches
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
+from diet_explorer.scoring.rank_order import RankOrder
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
-from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
+from diet_explorer.store.ranking_files import RankingFile
+from diet_explorer.store.scores import ScoreFiles
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.bool_]
@@ -50,7 +52,7 @@ class RankingColumns:
         self,
         store: ScoreFiles,
         manifest: DatasetManifest,
-        ranking: pa.RecordBatch,
+        ranking: RankingFile,
         search: Search | None,
         decisions: Decisions | None,
     ) -> None:
@@ -61,15 +63,21 @@ class RankingColumns:
         self._decisions = decisions
         self.dataset = ExampleRows(store.files, manifest)
 
-    @cached_property
+    def __len__(self) -> int:
+        return len(self._ranking)
+
+    @property
     def examples(self) -> NDArray[np.int32]:
         """The row of each example in the dataset, ascending."""
-        return np.asarray(self["row"], dtype=np.int32)
+        return self._ranking.rows
+
+    def at(self, name: str, positions: NDArray[np.integer]) -> NDArray[np.generic]:
+        """A column of the ranking, such as ``row``, at some positions."""
+        return self._ranking.at(name, positions)
 
     def position(self, row: int) -> int | None:
         """Where the example of a row stands here; None where the ranking does not have it."""
-        position = int(np.searchsorted(self.examples, np.int32(row)))
-        return position if position < len(self.examples) and self.examples[position] == row else None
+        return self._ranking.position(row)
 
     @property
     def pair(self) -> list[str]:
@@ -79,16 +87,14 @@ class RankingColumns:
     @property
     def score_names(self) -> list[str]:
         """Scores that there are, in the catalogue's order."""
-        return ranked_scores(self._ranking)
+        return self._ranking.scores
 
     def __contains__(self, name: str) -> bool:
-        return name in self._ranking.schema.names
+        return name in self._ranking
 
     def __getitem__(self, name: str) -> NDArray[np.generic]:
         """A column of the ranking."""
-        column = self._ranking[name]
-        values: NDArray[np.generic] = column.to_numpy(zero_copy_only=False)
-        return values
+        return self._ranking.column(name)
 
     def score(self, name: str) -> NDArray[np.float32]:
         """A score; NotFoundError says why it is not there."""
@@ -97,8 +103,20 @@ class RankingColumns:
 
     def ranks(self, name: str) -> NDArray[np.int32]:
         """Ranks by a score, from 1 on within each split; 1 is the most suspicious. NotFoundError as from `score`."""
+        return self.ranked(name).ranks()
+
+    def ranks_at(self, name: str, positions: NDArray[np.integer]) -> NDArray[np.int32]:
+        """The same at some positions, for which no other ranks are looked up."""
+        return self.ranked(name).ranks_at(positions, self.order.splits[positions])
+
+    def values_at(self, name: str, positions: NDArray[np.integer]) -> NDArray[np.float32]:
+        """A score at some positions."""
+        return np.asarray(self._ranking.at(name, positions), dtype=np.float32)
+
+    def ranked(self, name: str) -> RankOrder:
+        """The order by a score; NotFoundError as from `score`."""
         self._check(name)
-        return np.asarray(self[f"rank_{name}"], dtype=np.int32)
+        return RankOrder.of(self._ranking, name, self.order)
 
     def _check(self, name: str) -> None:
         entry = catalogue.score(name)
@@ -110,12 +128,9 @@ class RankingColumns:
             )
         raise NotFoundError(f"This run did not record {entry.title}.", f"It recorded: {', '.join(self.score_names)}.")
 
-    def figures(self, positions: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
-        """Every score and its standard deviation over the seeds, ``<score>`` and ``<score>_std``, of some examples."""
-        values, deviations = figures_of(self._ranking)[positions], deviations_of(self._ranking)[positions]
-        names = list(enumerate(self.score_names))
-        own = {name: values[:, position] for position, name in names}
-        return own | {f"{name}_std": deviations[:, position] for position, name in names}
+    def deviations(self, name: str, positions: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Standard deviation of a score over the seeds at some positions."""
+        return self._ranking.deviations(name, positions)
 
     def coordinate(self, name: str) -> NDArray[np.float32]:
         """What points are drawn by: a score, or ``<map>.x`` and ``<map>.y`` of an embedding map."""
@@ -128,7 +143,8 @@ class RankingColumns:
     @cached_property
     def order(self) -> ExampleOrder:
         """Splits of the examples, and their positions in id order."""
-        return read_example_order(self._store.files, self._manifest.id).part(self.examples)
+        order = read_example_order(self._store.files, self._manifest.id)
+        return order if len(self) == len(order) else order.part(self.examples)
 
     def decisions(self) -> tuple[NDArray[np.int8], Mask]:
         """Each example's position among `DECISION_STATES`, and whether it is flagged."""
@@ -141,6 +157,19 @@ class RankingColumns:
             flagged[rows] = table["flagged"].fill_null(False).to_numpy()
         return self._here(states), self._here(flagged)
 
+    def decisions_at(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int8], Mask]:
+        """The same of some rows of the dataset only; costs nothing for all the others."""
+        states, flagged = np.zeros(len(rows), dtype=np.int8), np.zeros(len(rows), dtype=bool)
+        table = self._decisions() if self._decisions is not None else None
+        if table is not None and len(table):
+            decided = table["row"].to_numpy()
+            at = np.minimum(np.searchsorted(decided, rows), len(decided) - 1)
+            there = np.flatnonzero(decided[at] == rows)
+            chosen = table.take(pa.array(at[there]))
+            codes = pc.index_in(chosen["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
+            states[there], flagged[there] = codes.to_numpy(), chosen["flagged"].fill_null(False).to_numpy()
+        return states, flagged
+
     def percentiles(self, name: str) -> NDArray[np.float32]:
         """The share, in percent, of each example's split that is less suspicious by a score."""
         codes = self.order.splits
@@ -149,7 +178,7 @@ class RankingColumns:
 
     def of_classes(self, column: Literal["label", "predicted"], names: Sequence[str]) -> Mask:
         """Which have one of these classes as given or predicted label."""
-        wanted = {self._class_code(name) for name in names}
+        wanted = {self.class_code(name) for name in names}
         return _any_of(self[column], [code in wanted for code in range(len(self._manifest.classes))])
 
     def of_splits(self, names: Sequence[str]) -> Mask:
@@ -205,15 +234,16 @@ class RankingColumns:
         """Characters of each example, both texts of a pair together."""
         return self._here(self.dataset.lengths())
 
-    def disagreement(self) -> NDArray[np.float64]:
-        """The share of each example's people who say another label than it has; NaN where nobody gave one."""
-        shares = self.dataset.disagreement()
+    def disagreement(self, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """The share of each example's people who say another label than it has, or of those of some rows of the dataset
+        only; NaN where nobody gave one."""
+        shares = self.dataset.disagreement(rows)
         if shares is None:
             raise NotFoundError(
                 "The dataset has one label per example, so that no annotators disagree.",
                 "Filter by it where labels by several people were imported.",
             )
-        return self._here(shares)
+        return self._here(shares) if rows is None else shares
 
     def map(self, name: MapName) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Where each example lies on a map."""
@@ -244,10 +274,11 @@ class RankingColumns:
 
     def _here(self, of_dataset: NDArray[T]) -> NDArray[T]:
         """The part of an array over the dataset that belongs to these examples."""
-        whole = self._ranking.num_rows == self._manifest.rows
+        whole = len(self) == self._manifest.rows
         return of_dataset if whole else of_dataset[self.examples]
 
-    def _class_code(self, name: str) -> int:
+    def class_code(self, name: str) -> int:
+        """The code of a class; NotFoundError where there is none of the name."""
         try:
             return self._manifest.classes.index(name)
         except ValueError:
@@ -272,5 +303,5 @@ def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
         return np.asarray(np.array(wanted, dtype=bool)[codes])
     mask = np.zeros(len(codes), dtype=bool)
     for code in chosen:
-        mask |= codes == code
+        np.logical_or(mask, codes == code, out=mask)
     return mask

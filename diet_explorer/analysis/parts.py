@@ -14,12 +14,17 @@ _SPREADS = 5.0
 Positions = NDArray[np.int64]
 
 
-def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Positions:
-    """Positions `offset` to `offset + limit` of the stable ascending order of the keys (N,) that a mask (N,) keeps;
-    ties go by position, and a limit of None takes all the rest."""
+def check_part(offset: int, limit: int | None) -> None:
+    """Raise BadInputError where these are no numbers of examples."""
     for name, value in (("limit", 0 if limit is None else limit), ("offset", offset)):
         if not isinstance(value, int | np.integer) or value < 0:
             raise BadInputError(f"The {name} is {value!r}.", "Give a whole number of examples.")
+
+
+def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: int, limit: int | None) -> Positions:
+    """Positions `offset` to `offset + limit` of the stable ascending order of the keys (N,) that a mask (N,) keeps;
+    ties go by position, and a limit of None takes all the rest."""
+    check_part(offset, limit)
     size = int(np.count_nonzero(mask))
     end = size if limit is None else min(offset + limit, size)
     if offset >= end:

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.analysis.listing import Listing, bins_of, count, listing
 from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
-from diet_explorer.analysis.parts import part_of_order
 from diet_explorer.analysis.region import Box
 from diet_explorer.data.manifest import DISAGREEMENT, DatasetManifest
 from diet_explorer.errors import NotFoundError
-from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.scores import ScoreFiles
@@ -48,8 +46,7 @@ class Ranking:
                 if landed
                 else "No checkpoint has been scored yet; wait for the run.",
             )
-        self._ranking = store.read_ranking(seed, checkpoint)
-        self.columns = RankingColumns(store, manifest, self._ranking, search, decisions)
+        self.columns = RankingColumns(store, manifest, store.read_ranking(seed, checkpoint), search, decisions)
 
     @property
     def score_names(self) -> list[str]:
@@ -58,7 +55,7 @@ class Ranking:
 
     def count(self, where: ExampleFilter) -> int:
         """How many examples the filter keeps."""
-        return int(np.count_nonzero(where.keeps(self.columns)))
+        return count(self.columns, where)
 
     def rows(self, where: ExampleFilter) -> NDArray[np.int32]:
         """Rows of all examples that the filter keeps, ascending."""
@@ -75,40 +72,35 @@ class Ranking:
             predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
-        positions = self._positions(by, where, offset, limit)
+        positions = self.listing(by, where).part(offset, limit)
+        frame = self.details(positions, self.page_columns())
+        frame.insert(0, "rank", self.columns.ranks_at(by, positions))
+        return frame
+
+    def page_columns(self) -> list[str]:
+        """The columns of `page` but ``rank, row``."""
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]
-        names += [DISAGREEMENT] if self._manifest.mapping.annotators else []
-        frame = self.details(positions, [*names, *scores])
-        frame.insert(0, "rank", self.columns.ranks(by)[positions])
-        return frame
+        return [*names, *([DISAGREEMENT] if self._manifest.mapping.annotators else []), *scores]
+
+    def listing(self, by: str, where: ExampleFilter) -> Listing:
+        """What a filter keeps, highest-ranked by a score first."""
+        return listing(self.columns, by, where)
 
     def ordered(self, by: str, where: ExampleFilter) -> NDArray[np.int32]:
         """Rows of all examples that the filter keeps, highest-ranked first."""
-        return self.columns.examples[self._positions(by, where, 0, None)]
+        return np.asarray(self.columns.at("row", self.listing(by, where).part(0, None)), dtype=np.int32)
 
     def position(self, row: int, by: str, where: ExampleFilter) -> int | None:
         """An example's position from 0 on in the list that `page` gives; None where the filter does not keep it."""
-        keys, mask, position = self._keys(by, where), where.keeps(self.columns), self.columns.position(row)
-        if position is None or not mask[position]:
-            return None
-        before, level = mask & (keys < keys[position]), mask & (keys == keys[position])
-        return int(np.count_nonzero(before) + np.count_nonzero(level[:position]))
+        position = self.columns.position(row)
+        return None if position is None else self.listing(by, where).place(position)
 
     def histogram(self, by: str, where: ExampleFilter, bins: int) -> pd.DataFrame:
         """Counts of a score in equal-width bins over the range it takes in the filter's examples: ``left, right,
         count``; empty where the filter keeps no example."""
-        values = self.columns.score(by)[where.keeps(self.columns)].astype(np.float64)
-        if not len(values):
-            return pd.DataFrame({"left": [], "right": [], "count": []})
-        low, high = float(values.min()), float(values.max())
-        width = (high - low) / bins or 1.0
-        counts = np.bincount(_bins(values, low, width, bins), minlength=bins)
-        frame = pd.DataFrame({"left": low + width * np.arange(bins)})
-        frame["right"] = frame["left"] + width
-        frame["count"] = counts
-        return frame
+        return self.listing(by, where).histogram(bins)
 
     def values(self, names: Sequence[str], where: ExampleFilter) -> pd.DataFrame:
         """Only the values of some scores, a row per example in row order."""
@@ -154,7 +146,7 @@ class Ranking:
         across, up, differs = across[mask], up[mask], self.columns["disagree"][mask]
         left, right, bottom, top = box or (float(across.min()), float(across.max()), float(up.min()), float(up.max()))
         wide, high = (right - left) / bins[0] or 1.0, (top - bottom) / bins[1] or 1.0
-        cells = _bins(across, left, wide, bins[0]) * bins[1] + _bins(up, bottom, high, bins[1])
+        cells = bins_of(across, left, wide, bins[0]) * bins[1] + bins_of(up, bottom, high, bins[1])
         counts = np.bincount(cells, minlength=bins[0] * bins[1])
         differing = np.bincount(cells, weights=differs, minlength=len(counts))
         filled = np.flatnonzero(counts)
@@ -175,45 +167,39 @@ class Ranking:
         position = self.columns.position(row)
         if position is None:
             raise NotFoundError(f"The run has no example in row {row}.", "Choose an example that it scored.")
-        codes = self.columns.order.splits
-        total = np.count_nonzero(codes == codes[position])
-        return {name: 100.0 * (1 - float(self.columns.ranks(name)[position]) / total) for name in self.score_names}
+        split, here = int(self.columns.order.splits[position]), np.array([position])
+        shares = {}
+        for name in self.score_names:
+            order = self.columns.ranked(name)
+            rank = order.below(split, order.keys(here)[0]) + 1
+            shares[name] = 100.0 * (1 - float(rank) / order.size(split))
+        return shares
 
-    def _positions(self, by: str, where: ExampleFilter, offset: int, limit: int | None) -> NDArray[np.int64]:
-        return part_of_order(self._keys(by, where), where.keeps(self.columns), offset, limit)
-
-    def _keys(self, by: str, where: ExampleFilter) -> NDArray[np.float32] | NDArray[np.int32]:
-        """What the order ascends by: ranks within one split; over several the values, the more suspicious the lower."""
-        values = self.columns.score(by)
-        if len(where.splits) == 1:
-            return self.columns.ranks(by)
-        return -values if catalogue.score(by).worst == "high" else values
-
-    def details(self, positions: NDArray[np.int64], columns: Sequence[str]) -> pd.DataFrame:
+    def details(self, positions: NDArray[np.integer], columns: Sequence[str]) -> pd.DataFrame:
         """``row`` and other columns, as in `points`, of the examples at some positions in the ranking; codes turned
         into words."""
-        rows = self.columns.examples[positions]
+        rows = np.asarray(self.columns.at("row", positions), dtype=np.int32)
         words = {"label": self._manifest.classes, "predicted": self._manifest.classes, "trajectory": TRAJECTORIES}
-        states, flagged = self.columns.decisions() if {"decided", "flagged"} & set(columns) else (None, None)
+        states, flagged = self.columns.decisions_at(rows) if {"decided", "flagged"} & set(columns) else (None, None)
         texts = self.columns.dataset.of(rows) if {"id", "text", "text_pair"} & set(columns) else None
-        figures = self.columns.figures(positions) if any(name.endswith("_std") for name in columns) else {}
+        deviations = {f"{name}_std": name for name in self.score_names}
         values: dict[str, object] = {"row": rows}
         for name in columns:
             if name in words and name in self.columns:
-                values[name] = np.array(words[name], dtype=object)[self.columns[name][positions]]
-            elif name in figures:
-                values[name] = figures[name]
+                values[name] = np.array(words[name], dtype=object)[self.columns.at(name, positions)]
+            elif name in deviations:
+                values[name] = self.columns.deviations(deviations[name], positions)
             elif name == "split":
                 names = np.array(self.columns.order.split_names, dtype=object)
                 values[name] = names[self.columns.order.splits[positions]]
             elif name in self.columns:
-                values[name] = self._ranking[name].take(pa.array(positions)).to_numpy(zero_copy_only=False)
+                values[name] = self.columns.at(name, positions)
             elif name == "decided" and states is not None:
-                values[name] = np.array(DECISION_STATES, dtype=object)[states[positions]]
+                values[name] = np.array(DECISION_STATES, dtype=object)[states]
             elif name == "flagged" and flagged is not None:
-                values[name] = flagged[positions]
+                values[name] = flagged
             elif name == DISAGREEMENT:
-                values[name] = self.columns.disagreement()[positions]
+                values[name] = self.columns.disagreement(rows)
             elif texts is not None and name in texts.column_names:
                 values[name] = texts[name].to_pandas()
             else:
@@ -224,10 +210,6 @@ class Ranking:
 def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArray[np.bool_]:
     left, right, bottom, top = box
     return np.asarray((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
-
-
-def _bins(values: NDArray[np.floating], low: float, width: float, bins: int) -> NDArray[np.int64]:
-    return np.asarray(np.clip((values - low) / width, 0, bins - 1), dtype=np.int64)
 
 
 def _scattered(rows: NDArray[np.integer]) -> NDArray[np.uint64]:

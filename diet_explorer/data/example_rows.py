@@ -62,7 +62,9 @@ class ExampleRows:
             here = rows[order[owners[order] == owner]]
             parts.append(batches[owner].select(columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows))))
         if not parts:
-            return pa.table({name: pa.array([], pa.string()) for name in columns})
+            return pa.table(
+                {name: pa.array([], pa.float64() if name in self._shares else pa.string()) for name in columns}
+            )
         positions = np.empty(len(rows), dtype=np.int64)
         positions[order] = np.arange(len(rows))
         return pa.Table.from_batches(parts).combine_chunks().take(pa.array(positions))
@@ -78,11 +80,14 @@ class ExampleRows:
         parts = [batch[_LENGTH].to_numpy() for batch in self._batches()]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
-    def disagreement(self) -> NDArray[np.float64] | None:
-        """The share of each example's people who say another label than it has, NaN where nobody gave one; None where
-        the source has no labels of several people."""
+    def disagreement(self, rows: NDArray[np.integer] | None = None) -> NDArray[np.float64] | None:
+        """The share of each example's people who say another label than it has, or of those of some rows only; NaN
+        where nobody gave one, None where the source has no labels of several people."""
         if not self._shares:
             return None
+        if rows is not None:
+            shares: NDArray[np.float64] = self._taken(rows, self._shares)[DISAGREEMENT].to_numpy(zero_copy_only=False)
+            return shares
         parts = [batch[DISAGREEMENT].to_numpy(zero_copy_only=False) for batch in self._batches()]
         return np.concatenate(parts) if parts else np.empty(0)
 

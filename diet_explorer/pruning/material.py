@@ -19,6 +19,7 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.ranking_files import RankingFile
 
 _GROUP = "near_duplicate_group"
 
@@ -58,7 +59,7 @@ def load_population(files: Files, manifest: DatasetManifest) -> Population:
     return Population(read_example_order(files, manifest.id), labels, groups)
 
 
-def hardness_of(ranking: pa.RecordBatch, score: str, rows: int) -> NDArray[np.float32]:
+def hardness_of(ranking: RankingFile, score: str, rows: int) -> NDArray[np.float32]:
     """A score of each row of the dataset (N,), turned so that higher is harder; NaN where the run did not score it.
 
     Raises
@@ -67,13 +68,16 @@ def hardness_of(ranking: pa.RecordBatch, score: str, rows: int) -> NDArray[np.fl
         The ranking does not have the score.
     """
     entry = catalogue.score(score)
-    if score not in ranking.schema.names:
+    if score not in ranking:
         raise NotFoundError(
             f"There is no {entry.title} at this checkpoint.", "Choose a later checkpoint, or another score."
         )
+    values = ranking.column(score)
+    turned: NDArray[np.float32] = values if entry.worst == "high" else -values
+    if ranking.is_whole and len(ranking) == rows:
+        return turned
     hardness = np.full(rows, np.nan, dtype=np.float32)
-    values = ranking[score].to_numpy(zero_copy_only=False)
-    hardness[ranking["row"].to_numpy()] = values if entry.worst == "high" else -values
+    hardness[ranking.rows] = turned
     return hardness
 
 

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
@@ -16,6 +15,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.files import Files
+from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 
@@ -38,7 +38,7 @@ class Plan:
         What the policy was applied to.
     selection : Selection
         What came of it.
-    ranking : pyarrow.RecordBatch or None
+    ranking : RankingFile or None
         All scores at the checkpoint.
     """
 
@@ -49,7 +49,7 @@ class Plan:
     population: Population
     material: Material
     selection: Selection
-    ranking: pa.RecordBatch | None
+    ranking: RankingFile | None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.policy.describe()!r}, keeps {len(self.rows):,} training rows)"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
@@ -15,6 +14,7 @@ from diet_explorer.pruning.selection import TOO_EASY, TOO_HARD
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files
+from diet_explorer.store.ranking_files import RankingFile
 
 SUSPECT_SHARES = (0.01, 0.05, 0.10)
 LEAST_REVIEWED = 20
@@ -257,14 +257,14 @@ def _suspects(suspects: NDArray[np.integer] | None, keep: NDArray[np.bool_]) -> 
     return pd.DataFrame(lines, columns=["worst", "kept", "dropped"])
 
 
-def _noise(plan: Plan, ranking: pa.RecordBatch) -> NoiseEstimate | None:
+def _noise(plan: Plan, ranking: RankingFile) -> NoiseEstimate | None:
     material, selection = plan.material, plan.selection
-    rows = ranking["row"].to_numpy()
+    rows = ranking.rows
     in_train = material.train[rows]
     rows = rows[in_train]
     if not len(rows):
         return None
-    contradicts = ranking["disagree"].to_numpy(zero_copy_only=False)[in_train]
+    contradicts = ranking.column("disagree")[in_train]
     states = material.states[rows]
     right, wrong = (np.isin(states, [DECISION_STATES.index(state) for state in kind]) for kind in (_RIGHT, _WRONG))
     chance, words = np.zeros(len(rows)), []

@@ -16,14 +16,15 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.store.scores import ScoreFiles, deviations_of, ranked_scores
+from diet_explorer.scoring.rank_order import RankOrder
+from diet_explorer.store.ranking_files import RankingFile
+from diet_explorer.store.scores import ScoreFiles
 
 BINS = 60
 QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
@@ -33,15 +34,13 @@ _BLOCK = 65_536
 Floats = NDArray[np.float64]
 
 
-def write_statistics(
-    store: ScoreFiles, order: ExampleOrder, seed: int | None, checkpoint: float, ranking: pa.RecordBatch
-) -> dict[str, Any]:
+def write_statistics(store: ScoreFiles, order: ExampleOrder, seed: int | None, checkpoint: float) -> dict[str, Any]:
     """Count the statistics of a ranking that has landed (of the mean over seeds for None), write and return them."""
 
     def columns(number: int | None, point: float) -> RankingColumns:
         return RankingColumns(store.read_ranking(number, point), order)
 
-    own = RankingColumns(ranking, order)
+    own = columns(seed, checkpoint)
     siblings = {seed: own}
     if seed is None:
         siblings = {number: columns(number, checkpoint) for number in store.ranked_seeds(checkpoint)}
@@ -59,7 +58,7 @@ def read_statistics(store: ScoreFiles, dataset_id: str, seed: int | None, checkp
         statistics: dict[str, Any] = store.files.read_json(path)
         return statistics
     order = read_example_order(store.files, dataset_id)
-    return write_statistics(store, order, seed, checkpoint, store.read_ranking(seed, checkpoint))
+    return write_statistics(store, order, seed, checkpoint)
 
 
 def statistics_of(
@@ -81,10 +80,15 @@ def statistics_of(
     between_checkpoints: dict[str, Any] = {}
     between_seeds: dict[str, Any] = {}
     for name in ranking.scores:
-        scores[name] = _score_statistics(ranking, name)
-        own = orders[name] = ranking.train_order(name)
-        others = [(point, other.train_order(name)) for point, other in earlier.items() if name in other.scores]
-        between_checkpoints[name] = [[point, checkpoint, *agreement(other, own)] for point, other in others]
+        ranks = ranking.ranks(name)
+        scores[name] = _score_statistics(ranking, name, ranks)
+        own = orders[name] = TrainOrder.of(ranking.column(name)[ranking.train], ranks[ranking.train])
+        del ranks
+        between_checkpoints[name] = [
+            [point, checkpoint, *agreement(other.train_order(name), own)]
+            for point, other in earlier.items()
+            if name in other.scores
+        ]
         if seed is None:
             each = [(number, sibling.train_order(name)) for number, sibling in siblings.items()]
             between_seeds[name] = [
@@ -109,25 +113,28 @@ def statistics_of(
 class TrainOrder:
     """How a score orders the N examples of the training split; 1 is the most suspicious."""
 
-    ranks: NDArray[np.int32]  # ties go by id
-    averages: NDArray[np.float32]  # ties share the mean of their ranks
+    averages: NDArray[np.float32]  # ranks, where ties share their mean
+    highest: NDArray[np.uint8]  # a bit for each of `SHARES`: whether the example is among so many; ties go by id
 
     @classmethod
     def of(cls, values: NDArray[np.floating], ranks: NDArray[np.int32]) -> TrainOrder:
         """From a score and its ranks without ties; takes no sorting."""
-        rows = np.empty(len(ranks), dtype=np.int64)
-        rows[ranks - 1] = np.arange(len(ranks))
+        rows = np.empty(len(ranks), dtype=np.int32)
+        rows[ranks - 1] = np.arange(len(ranks), dtype=np.int32)
         ordered = values[rows]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
         ends = np.r_[starts[1:], len(ordered)]
         averages = np.empty(len(ranks), dtype=np.float32)
-        averages[rows] = np.repeat((starts + 1 + ends) / 2, ends - starts)
-        return cls(ranks, averages)
+        averages[rows] = np.repeat(((starts + 1 + ends) / 2).astype(np.float32), ends - starts)
+        highest = np.zeros(len(ranks), dtype=np.uint8)
+        for bit, share in enumerate(SHARES):
+            highest[rows[: worst_size(share, len(rows))]] |= np.uint8(1 << bit)
+        return cls(averages, highest)
 
 
 def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
     """Spearman's coefficient (None where a score is constant), then the share in common of the first `SHARES`."""
-    rows = len(first.ranks)
+    rows = len(first.averages)
     if rows == 0:
         return [None] * (1 + len(SHARES))
     middle = (rows + 1) / 2
@@ -137,8 +144,10 @@ def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
         b = second.averages[start : start + _BLOCK].astype(np.float64) - middle
         both, ours, theirs = both + float(a @ b), ours + float(a @ a), theirs + float(b @ b)
     scale = float(np.sqrt(ours * theirs))
-    sizes = [worst_size(share, rows) for share in SHARES]
-    overlaps = [np.count_nonzero((first.ranks <= size) & (second.ranks <= size)) / size for size in sizes]
+    common = np.bincount(first.highest & second.highest, minlength=2 ** len(SHARES))
+    has_bit = np.arange(len(common))[:, None] >> np.arange(len(SHARES)) & 1
+    counts = common @ has_bit
+    overlaps = [int(count) / worst_size(share, rows) for count, share in zip(counts, SHARES, strict=True)]
     return [both / scale if scale else None, *overlaps]
 
 
@@ -150,20 +159,23 @@ def worst_size(share: float, rows: int) -> int:
 class RankingColumns:
     """Columns of one ranking of N examples, and the order of these."""
 
-    def __init__(self, ranking: pa.RecordBatch, order: ExampleOrder) -> None:
+    def __init__(self, ranking: RankingFile, order: ExampleOrder) -> None:
         self._ranking = ranking
-        self.scores = ranked_scores(ranking)
-        self.order = order.part(ranking["row"].to_numpy())
-        self.names = ranking.schema.names
+        self.scores = ranking.scores
+        self.order = order if ranking.is_whole else order.part(ranking.rows)
+        self.names = ranking.names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
-        values: NDArray[Any] = self._ranking[name].to_numpy(zero_copy_only=False)
-        return values
+        return self._ranking.column(name)
+
+    def ranks(self, name: str) -> NDArray[np.int32]:
+        """Ranks by a score, from 1 on within each split."""
+        return RankOrder.of(self._ranking, name, self.order).ranks()
 
     def deviations(self, name: str) -> NDArray[np.float32]:
         """Standard deviation of a score over the seeds."""
-        return deviations_of(self._ranking)[:, self.scores.index(name)]
+        return self._ranking.deviations(name, slice(None))
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -188,7 +200,7 @@ class RankingColumns:
 
     def train_order(self, name: str) -> TrainOrder:
         """How a score orders the training split."""
-        return TrainOrder.of(self.column(name)[self.train], self.column(f"rank_{name}")[self.train])
+        return TrainOrder.of(self.column(name)[self.train], self.ranks(name)[self.train])
 
     def train_accuracy(self) -> float:
         """Share of the training split that is predicted as labelled; 0 where it is empty."""
@@ -206,8 +218,8 @@ def _trajectories(ranking: RankingColumns) -> list[list[int]] | None:
     return counted
 
 
-def _score_statistics(ranking: RankingColumns, name: str) -> dict[str, Any]:
-    values, ranks = ranking.column(name).astype(np.float64), ranking.column(f"rank_{name}")
+def _score_statistics(ranking: RankingColumns, name: str, ranks: NDArray[np.int32]) -> dict[str, Any]:
+    values = ranking.column(name).astype(np.float64)
     low, high = float(values.min()), float(values.max())
     statistics: dict[str, Any] = {
         "edges": [low, high],

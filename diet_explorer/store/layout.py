@@ -67,8 +67,12 @@ class RunPaths:
         return f"{self.folder}/rankings/{_seed(seed)}"
 
     def ranking(self, seed: int | None, checkpoint: float) -> str:
-        """A ranking, Arrow."""
+        """The values of a ranking, Arrow."""
         return f"{self.rankings_folder(seed)}/{_checkpoint(checkpoint)}.arrow"
+
+    def ranking_order(self, seed: int | None, checkpoint: float) -> str:
+        """The order by each of its scores, Arrow."""
+        return f"{self.rankings_folder(seed)}/{_checkpoint(checkpoint)}.order.arrow"
 
     def statistics(self, seed: int | None, checkpoint: float) -> str:
         """What charts show of a ranking, JSON."""

@@ -1,26 +1,24 @@
 """Score files of one run: one Parquet file per seed and checkpoint, and the rankings made from them.
 
-A score file has scores and logits of each example. A ranking has the same scores and those of the training so far, with
-a rank each; that of the mean has means and standard deviations over the seeds that have landed.
+A score file has scores and logits of each example. A ranking has the same scores and those of the training so far, and
+the order by each; that of the mean has means over the seeds that have landed. See `store.ranking_files`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from diet_explorer.store.arrow import read_arrow, write_arrow
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.ranking_files import Array, RankingFile, read_ranking, write_ranking
 
 ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
-FIGURES = "figures"
-DEVIATIONS = "deviations"
 _REPEATED = ("seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
@@ -66,35 +64,6 @@ def logits_of(table: pa.Table) -> NDArray[np.float32]:
     return _stacked(table["logits"].combine_chunks())
 
 
-def ranked_scores(ranking: pa.RecordBatch) -> list[str]:
-    """Scores of a ranking, in the order of its columns and of `figures_of`."""
-    return [name for name in ranking.schema.names if f"rank_{name}" in ranking.schema.names]
-
-
-def figure_columns(
-    values: NDArray[np.float32], deviations: NDArray[np.float32] | None
-) -> dict[str, pa.FixedSizeListArray]:
-    """All scores (N, S) of each example side by side: ``figures``, and ``deviations`` over the seeds if there are any.
-
-    The values stand in columns of their own as well, for reading one score of all examples. Reading all scores of a few
-    examples from these columns would touch a page of the file for each.
-    """
-    columns = {FIGURES: _side_by_side(values)}
-    return columns if deviations is None else {**columns, DEVIATIONS: _side_by_side(deviations)}
-
-
-def figures_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
-    """All scores of each example, (N, S)."""
-    return _stacked(ranking[FIGURES])
-
-
-def deviations_of(ranking: pa.RecordBatch) -> NDArray[np.float32]:
-    """Standard deviations of all scores of each example over the seeds, (N, S); zeros for a single seed."""
-    if DEVIATIONS in ranking.schema.names:
-        return _stacked(ranking[DEVIATIONS])
-    return np.broadcast_to(np.float32(0), (len(ranking), len(ranked_scores(ranking))))
-
-
 def _side_by_side(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
 
@@ -128,12 +97,14 @@ class ScoreFiles:
                 use_dictionary=[name for name in table.column_names if name in _REPEATED],
                 # storing the bytes of floats by their position in the number packs a third better and faster
                 use_byte_stream_split=[*floats, "logits.list.element"],
+                column_encoding={"row": "DELTA_BINARY_PACKED"},
             )
 
     def forget(self, seed: int, checkpoint: float) -> None:
         """Remove what has landed of one seed and checkpoint, for a run of that one seed."""
         for path in (
             *(self.paths.ranking(which, checkpoint) for which in (seed, None)),
+            *(self.paths.ranking_order(which, checkpoint) for which in (seed, None)),
             *(self.paths.statistics(which, checkpoint) for which in (seed, None)),
             self.paths.scores(seed, checkpoint),
         ):
@@ -152,13 +123,25 @@ class ScoreFiles:
             for number in range(reader.num_row_groups):
                 yield logits_of(reader.read_row_group(number, columns=["logits"]))
 
-    def write_ranking(self, seed: int | None, checkpoint: float, ranking: pa.RecordBatch) -> None:
-        """Write one ranking, atomically; it replaces an earlier one."""
-        write_arrow(self.files, self.paths.ranking(seed, checkpoint), ranking.schema, [ranking])
+    def write_ranking(
+        self,
+        seed: int | None,
+        checkpoint: float,
+        columns: Mapping[str, Array],
+        seeds: Sequence[int],
+        orders: Callable[[], pa.RecordBatch],
+    ) -> None:
+        """Write one ranking; it replaces an earlier one. See `ranking_files.write_ranking`."""
+        write_ranking(self.files, self._of_ranking(seed, checkpoint), columns, seeds, orders)
 
-    def read_ranking(self, seed: int | None, checkpoint: float) -> pa.RecordBatch:
-        """One ranking, mapped into memory: a row per example of the dataset, in its order."""
-        return read_arrow(self.files, self.paths.ranking(seed, checkpoint))[0]
+    def read_ranking(self, seed: int | None, checkpoint: float) -> RankingFile:
+        """One ranking, mapped into memory: its examples are in the dataset's order."""
+        return read_ranking(
+            self.files, self._of_ranking(seed, checkpoint), lambda number: self.read_ranking(number, checkpoint)
+        )
+
+    def _of_ranking(self, seed: int | None, checkpoint: float) -> tuple[str, str]:
+        return self.paths.ranking(seed, checkpoint), self.paths.ranking_order(seed, checkpoint)
 
     def landed(self) -> dict[int, list[float]]:
         """Seed to its checkpoints whose scores are there, both ascending."""

@@ -357,7 +357,7 @@ class Exports:
         run = self._context.records.get(request.run_id)
         if request.checkpoint is not None:
             ranking = ScoreFiles(self._context.files, run.id).read_ranking(request.policy.run_seed, request.checkpoint)
-            absent = not set(scores["names"]) <= set(ranking.schema.names)
+            absent = not set(scores["names"]) <= set(ranking.names)
             if absent or scores_sha256(ranking, scores["names"]) != scores["sha256"]:
                 raise BadInputError(f"The run {run.id} has other scores than the manifest says.", _OTHER_WORKSPACE)
         plan = request.plan(self._context.files, dataset.ledger)

@@ -1,5 +1,7 @@
 """Ranks, pages, histograms, percentiles and cards on known numbers."""
 
+import tempfile
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +15,7 @@ from diet_explorer.analysis.filters import ExampleFilter, MetadataRange, Metadat
 from diet_explorer.analysis.ranking import Ranking
 from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.scoring.rankings import ranks_within_splits
+from diet_explorer.scoring import rank_order
 from diet_explorer.store.files import Files
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.scores import ScoreFiles
@@ -32,7 +34,17 @@ def test_ranks_are_pandas_ranks_with_ties_by_id(values, seed, worst):
     order = ExampleOrder(tie, splits.astype(np.int8), ("train", "validation", "test"))
     frame = pd.DataFrame({"value": -values if worst == "high" else values, "split": splits, "tie": tie})
     expected = frame.sort_values(["value", "tie"]).groupby("split").cumcount().sort_index() + 1
-    assert ranks_within_splits(order, values, worst).tolist() == expected.tolist()
+    name = "el2n" if worst == "high" else "margin"
+    columns = {name: values, "label": np.zeros(len(values), np.int32), "predicted": np.zeros(len(values), np.int32)}
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rank_order, "BUCKET", 4)
+        store = ScoreFiles(Files(folder), "r")
+        rows = np.arange(len(values))
+        made = {"row": rows, **columns}
+        store.write_ranking(0, 1.0, made, (), lambda: rank_order.orders_of(columns, [name], order, 1))
+        found = rank_order.RankOrder.of(store.read_ranking(0, 1.0), name, order)
+    assert found.ranks().tolist() == expected.tolist()
+    assert found.ranks_at(rows, splits).tolist() == expected.tolist()
 
 
 @pytest.fixture(scope="module")

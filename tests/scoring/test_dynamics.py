@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TrainingDynamics, most_common_trajectory
+from diet_explorer.scoring.rank_order import RankOrder
 from diet_explorer.store.files import Files
-from diet_explorer.store.scores import ScoreFiles, deviations_of, figures_of, ranked_scores
+from diet_explorer.store.scores import ScoreFiles
 from tests.synthetic import write_dataset, write_scores
 
 CLASSES = 3
@@ -93,7 +95,7 @@ def test_rankings_hold_the_dynamics_of_each_seed_and_their_mean(tmp_path):
         for step, point in enumerate(points):
             more = {"grand_head": norms[seed, step]}
             write_scores(files, manifest, "r", seed, point, logits[seed, step], more=more, learning_rate=rates[step])
-    assert "confidence" not in store.read_ranking(0, 0.0).schema.names
+    assert "confidence" not in store.read_ranking(0, 0.0)
     truth = [
         [
             of_papers(logits[seed, 1:, row].tolist(), labels[row], norms[seed, 1:, row].tolist(), rates[1:])
@@ -104,18 +106,19 @@ def test_rankings_hold_the_dynamics_of_each_seed_and_their_mean(tmp_path):
     for name in ("confidence", "variability", "correctness", "forgetting", "aum", "self_influence"):
         each = np.array([[entry[name] for entry in of_seed] for of_seed in truth])
         mean = store.read_ranking(None, 2.0)
-        np.testing.assert_allclose(mean[name].to_numpy(), each.mean(0), rtol=2e-6, atol=1e-7)
-        position = ranked_scores(mean).index(name)
-        np.testing.assert_allclose(deviations_of(mean)[:, position], each.std(0), rtol=1e-4, atol=1e-6)
-        assert figures_of(mean)[:, position].tolist() == mean[name].to_pylist()
-        assert not deviations_of(store.read_ranking(1, 2.0)).any()
-        np.testing.assert_allclose(store.read_ranking(1, 2.0)[name].to_numpy(), each[1], rtol=2e-6, atol=1e-7)
-        assert sorted(mean[f"rank_{name}"].to_numpy()[:30]) == list(range(1, 31))
+        every = np.arange(40)
+        np.testing.assert_allclose(mean.column(name), each.mean(0), rtol=2e-6, atol=1e-7)
+        np.testing.assert_allclose(mean.deviations(name, every), each.std(0), rtol=1e-4, atol=1e-6)
+        assert mean.at(name, every).tolist() == mean.column(name).tolist()
+        assert not store.read_ranking(1, 2.0).deviations(name, every).any()
+        np.testing.assert_allclose(store.read_ranking(1, 2.0).column(name), each[1], rtol=2e-6, atol=1e-7)
+        order = RankOrder.of(mean, name, read_example_order(files, manifest.id))
+        assert sorted(order.ranks()[:30]) == list(range(1, 31))
     types = [[trajectory(points[1:], entry["right"]) for entry in of_seed] for of_seed in truth]
     worse = [max(pair, key=TRAJECTORIES.index) for pair in zip(*types, strict=True)]
-    assert [TRAJECTORIES[code] for code in store.read_ranking(None, 2.0)["trajectory"].to_pylist()] == worse
+    assert [TRAJECTORIES[code] for code in store.read_ranking(None, 2.0).column("trajectory").tolist()] == worse
     never = [not any(truth[0][row]["right"]) or not any(truth[1][row]["right"]) for row in range(40)]
-    assert store.read_ranking(None, 2.0)["never_learned"].to_pylist() == never
+    assert store.read_ranking(None, 2.0).column("never_learned").tolist() == never
 
 
 def test_without_norms_or_rates_there_is_no_self_influence():

@@ -16,10 +16,9 @@ from diet_explorer.pruning.export.request import ExportOptions
 from diet_explorer.pruning.export.types import as_exported, exported_type, how_written
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.selection import REASONS
-from diet_explorer.store.scores import ranked_scores
+from diet_explorer.store.ranking_files import RankingFile
 
 _TAKEN = "_diet_explorer"
-_NOTHING_RANKED = pa.record_batch({"row": pa.array([], pa.int32())})
 
 
 class ExportColumns:
@@ -44,8 +43,7 @@ class ExportColumns:
         self._given = material.labels
         self._classes = pa.array(manifest.classes, pa.string())
         self._is_json = options.format == "jsonl"
-        self._ranking = _NOTHING_RANKED if plan.ranking is None else plan.ranking
-        self._ranked_rows = self._ranking["row"].to_numpy()
+        self._ranking = plan.ranking
         self._as_codes = options.format == "datasets" or (
             options.format == "parquet" and manifest.label_type == "class label"
         )
@@ -67,7 +65,8 @@ class ExportColumns:
         label_type = self._label_type(manifest, options)
         added = [("keep", pa.bool_()), ("reason", pa.string())] if options.all_rows else []
         added += [("original_label", label_type)] if options.all_rows or relabelled else []
-        added += [(name, pa.float32()) for name in ranked_scores(self._ranking)] if options.all_rows else []
+        scores = self._ranking.scores if options.all_rows and self._ranking is not None else []
+        added += [(name, pa.float32()) for name in scores]
         for name, kind in added:
             own = name
             while own in taken:
@@ -159,14 +158,17 @@ class ExportColumns:
             return pa.array(REASONS).take(pa.array(self._selection.reasons[rows]))
         if name == "original_label":
             return self._labels(self._given[rows], kind)
-        return self._score(name, rows)
+        return pa.nulls(len(rows), kind) if self._ranking is None else _score(self._ranking, name, rows)
 
-    def _score(self, name: str, rows: NDArray[np.int64]) -> pa.Array:
-        """A score, null for rows that the run did not score."""
-        positions = np.searchsorted(self._ranked_rows, rows)
-        inside = np.minimum(positions, len(self._ranked_rows) - 1)
-        there = self._ranked_rows[inside] == rows
-        return self._ranking[name].take(pa.array(inside, mask=~there)).cast(pa.float32())
+
+def _score(ranking: RankingFile, name: str, rows: NDArray[np.int64]) -> pa.Array:
+    """A score, null for rows that the run did not score."""
+    if not len(ranking):
+        return pa.nulls(len(rows), pa.float32())
+    positions = rows if ranking.is_whole else np.searchsorted(ranking.rows, rows)
+    inside = np.minimum(positions, len(ranking) - 1)
+    there = ranking.at("row", inside) == rows
+    return pa.array(ranking.at(name, inside), pa.float32(), mask=~there)
 
 
 def _number_type(manifest: DatasetManifest, column: str) -> pa.DataType | None:

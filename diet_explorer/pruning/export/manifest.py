@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
@@ -29,8 +28,9 @@ from diet_explorer.pruning.selection import REASONS
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files, file_sha256
+from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.runs import RunRecord
-from diet_explorer.store.scores import ScoreFiles, ranked_scores
+from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.models import BUNDLED_SHA256
 
 FORMAT_VERSION = 1
@@ -169,13 +169,13 @@ def run_facts(run: RunRecord, seeds: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def score_facts(request: ExportRequest, ranking: pa.RecordBatch | None) -> dict[str, Any]:
+def score_facts(request: ExportRequest, ranking: RankingFile | None) -> dict[str, Any]:
     """Which scores an export hangs on, and the hash of their values; `name` is None where its policy needs none."""
     policy = request.policy
     entry = catalogue.score(policy.score) if policy.needs_scores else None
     names = [] if entry is None else [entry.name]
     if request.options.all_rows and ranking is not None:
-        names = ranked_scores(ranking)
+        names = ranking.scores
     return {
         "name": None if entry is None else entry.name,
         "title": None if entry is None else entry.title,
@@ -186,12 +186,12 @@ def score_facts(request: ExportRequest, ranking: pa.RecordBatch | None) -> dict[
     }
 
 
-def scores_sha256(ranking: pa.RecordBatch, names: Iterable[str]) -> str:
+def scores_sha256(ranking: RankingFile, names: Iterable[str]) -> str:
     """SHA-256 of some scores of a ranking, and of the rows that have them."""
-    digest = hashlib.sha256(ranking["row"].to_numpy().tobytes())
+    digest = hashlib.sha256(ranking.rows.data)
     for name in names:
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(ranking[name].to_numpy(zero_copy_only=False)).tobytes())
+        digest.update(np.ascontiguousarray(ranking.column(name)).data)
     return digest.hexdigest()
 
 
