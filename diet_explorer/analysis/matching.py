@@ -23,6 +23,7 @@ from diet_explorer.data.examples import further_column
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.value_texts import matches
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.review.decisions import Ledger
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.scoring.rank_order import RankOrder
@@ -34,7 +35,6 @@ from diet_explorer.store.scores import ScoreFiles
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.bool_]
 Search = Callable[[str], NDArray[np.integer]]
-Decisions = Callable[[], pa.Table]
 
 _FEW_CODES = 6
 _MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
@@ -44,8 +44,7 @@ class RankingColumns:
     """Columns of one ranking, and of what else is known of its N examples, as arrays in their order.
 
     A ranking may have only a part of the dataset's examples, as an imported one of the training split has; so an
-    example's position here is not its row. `search` gives the rows that match a search of the texts, `decisions` a
-    table ``row, state, label, flagged`` of the examples that annotators have touched.
+    example's position here is not its row. `search` gives the rows that match a search of the texts.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class RankingColumns:
         manifest: DatasetManifest,
         ranking: RankingFile,
         search: Search | None,
-        decisions: Decisions | None,
+        decisions: Ledger | None,
     ) -> None:
         self._store = store
         self._manifest = manifest
@@ -150,7 +149,7 @@ class RankingColumns:
         """Each example's position among `DECISION_STATES`, and whether it is flagged."""
         states, flagged = np.zeros(self._manifest.rows, dtype=np.int8), np.zeros(self._manifest.rows, dtype=bool)
         if self._decisions is not None:
-            table = self._decisions()
+            table = self._decisions.table()
             rows = table["row"].to_numpy()
             codes = pc.index_in(table["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
             states[rows] = codes.to_numpy()
@@ -160,7 +159,7 @@ class RankingColumns:
     def decisions_at(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int8], Mask]:
         """The same of some rows of the dataset only; costs nothing for all the others."""
         states, flagged = np.zeros(len(rows), dtype=np.int8), np.zeros(len(rows), dtype=bool)
-        table = self._decisions() if self._decisions is not None else None
+        table = self._decisions.table_of(rows) if self._decisions is not None else None
         if table is not None and len(table):
             decided = table["row"].to_numpy()
             at = np.minimum(np.searchsorted(decided, rows), len(decided) - 1)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.listing import Listing, bins_of, count, listing
-from diet_explorer.analysis.matching import Decisions, RankingColumns, Search
+from diet_explorer.analysis.matching import RankingColumns, Search
 from diet_explorer.analysis.region import Box
 from diet_explorer.data.manifest import DISAGREEMENT, DatasetManifest
 from diet_explorer.errors import NotFoundError
+from diet_explorer.review.decisions import Ledger
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.scores import ScoreFiles
@@ -22,8 +23,8 @@ from diet_explorer.store.scores import ScoreFiles
 class Ranking:
     """The ranking of one run at one checkpoint, which must have landed, of one seed or (None) of the mean over seeds.
 
-    Filters by text need `search`, which gives the rows that match a search of the texts. `decisions` gives a table
-    ``row, state, label, flagged`` of what annotators have decided; without it nothing has been.
+    Filters by text need `search`, which gives the rows that match a search of the texts. Without `decisions` nothing
+    has been decided.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Ranking:
         seed: int | None,
         *,
         search: Search | None = None,
-        decisions: Decisions | None = None,
+        decisions: Ledger | None = None,
     ) -> None:
         self._manifest = manifest
         if not store.files.exists(store.paths.ranking(seed, checkpoint)):

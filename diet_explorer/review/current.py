@@ -7,6 +7,7 @@ from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.review.replay import ACTIONS, NONE, Replay
@@ -39,19 +40,24 @@ class Current:
     def table(self, replay: Replay) -> pa.Table:
         """What holds after the last event; see `Ledger.table`."""
         if self._table is None or self._table[0] != replay.position:
-            self._table = replay.position, _table(replay, self._manifest.classes)
+            self._table = replay.position, _table(replay, self._manifest.classes, replay.touched())
         return self._table[1]
+
+    def of(self, replay: Replay, rows: NDArray[np.integer]) -> pa.Table:
+        """The same of some rows only."""
+        return _table(replay, self._manifest.classes, np.unique(rows).astype(np.int32))
 
     def table_at(self, position: int) -> pa.Table:
         """What held when the ledger was at a position."""
         earlier = Replay(self._manifest)
         earlier.extend(sorted((event for event in self._records.since(0) if event.id <= position), key=_moment))
-        return _table(earlier, self._manifest.classes)
+        return _table(earlier, self._manifest.classes, earlier.touched())
 
 
-def _table(replay: Replay, classes: list[str]) -> pa.Table:
-    rows = np.flatnonzero((replay.holding != NONE) | (replay.adjudged != NONE) | (replay.flag != NONE))
-    conflict = replay.conflicts()[rows] & (replay.rules.overlap > 1)
+def _table(replay: Replay, classes: list[str], rows: NDArray[np.int32]) -> pa.Table:
+    counts = [numbers[rows] != NONE for numbers in (replay.holding, replay.adjudged, replay.flag)]
+    rows = rows[np.logical_or.reduce(counts)]
+    conflict = replay.conflicts(rows) & (replay.rules.overlap > 1)
     settled = replay.adjudged[rows] != NONE
     states = np.where(conflict, 0, replay.state[rows])
     deciding = np.where(settled, replay.adjudged[rows], replay.holding[rows])

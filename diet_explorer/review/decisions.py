@@ -66,6 +66,12 @@ class DecidedMeanwhile(DietExplorerError):
         return type(self), (self.event,)
 
 
+def errors_left_of(undecided: int, drawn: NDArray[np.integer]) -> ErrorsLeft | None:
+    """How many errors there may be among some undecided examples, from the states of those drawn at random."""
+    answered = drawn[drawn != _UNSURE]
+    return errors_left(undecided, len(answered), int(np.isin(answered, _WRONG).sum()))
+
+
 class Ledger:
     """The decisions about one dataset."""
 
@@ -244,11 +250,15 @@ class Ledger:
                 return self._current.table(replay)
         return self._current.table_at(at)
 
+    def table_of(self, rows: NDArray[np.integer]) -> pa.Table:
+        """What holds now for some rows; as `table`, at a cost that does not depend on how much else is decided."""
+        with self.replay() as replay:
+            return self._current.of(replay, rows)
+
     def counts(self) -> dict[str, int]:
         """Examples in each state, all of `STATES` in their order."""
-        states = pd.Series(self.table()["state"].to_pandas()).value_counts()
-        decided = {state: int(states.get(state, 0)) for state in STATES[1:]}
-        return {STATES[0]: self.manifest.rows - sum(decided.values()), **decided}
+        with self.replay() as replay:
+            return replay.counts()
 
     def events(
         self,
@@ -321,7 +331,8 @@ class Ledger:
     def conflicts(self) -> NDArray[np.int32]:
         """Rows about which decisions differ and that nobody has adjudicated, the oldest disagreement first."""
         with self.replay() as replay:
-            rows = np.flatnonzero(replay.conflicts())
+            rows = replay.touched()
+            rows = rows[replay.conflicts(rows)]
             return rows[np.argsort(replay.holding[rows], kind="stable")].astype(np.int32)
 
     def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
@@ -349,9 +360,8 @@ class Ledger:
         with self.replay() as replay:
             undecided = ~replay.decided()[order]
             rest = order[int(np.argmax(undecided)) :] if undecided.any() else order[:0]
-            drawn = replay.state[rest[replay.audited()[rest]]]
-        answered = drawn[drawn != _UNSURE]
-        return errors_left(int(undecided.sum()), len(answered), int(np.isin(answered, _WRONG).sum()))
+            drawn = replay.state[np.intersect1d(rest, replay.audited())]
+        return errors_left_of(int(undecided.sum()), drawn)
 
     def advice(self, order: NDArray[np.integer]) -> StopAdvice:
         """Whether it is worth going on, with the numbers that say so."""

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.annotators import Identity
-from diet_explorer.review.decisions import Ledger
-from diet_explorer.review.replay import FLAGS, NONE, Replay
+from diet_explorer.review.decisions import Ledger, errors_left_of
+from diet_explorer.review.order import Seen, shared_order
+from diet_explorer.review.replay import FLAGS
+from diet_explorer.review.stopping import ErrorsLeft
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.review_claims import ReviewClaims
 
 LEASE_SECONDS = 300.0
 _CLAIMED_AHEAD, _LEAST_AHEAD = 6, 3
-_CHUNK = 65_536
 _ATTEMPTS = 20
 
 
@@ -62,14 +63,11 @@ class ReviewQueue:
     ) -> None:
         self._ledger = ledger
         self._identity = ledger.who(annotator)
-        self.order = np.ascontiguousarray(order, dtype=np.int32)
+        self._shared = shared_order(ledger.manifest.id, ledger.manifest.rows, order)
+        self.order, self._positions = self._shared.rows, self._shared.positions
         self._run_id = run_id
         self._claims = ReviewClaims(ledger.engine, ledger.manifest.id, lease_seconds)
-        # the same for everybody, so that two people draw on one random sample
-        drawn = np.random.default_rng(list(ledger.manifest.id.encode())).permutation(len(self.order))
-        self._random = self.order[drawn]
-        self._positions = np.full(ledger.manifest.rows, -1, dtype=np.int32)
-        self._positions[self.order] = np.arange(len(self.order), dtype=np.int32)
+        self._seen = Seen(self._shared, self._identity.name)
         self._lease_seconds = lease_seconds
         self._claimed_at = 0.0
         self._way: list[int] = []  # rows in the order in which they are shown
@@ -116,7 +114,7 @@ class ReviewQueue:
 
     def show(self, row: int) -> QueueItem | None:
         """A certain example, whether decided or not, or BadInputError; the queue goes on behind it."""
-        if not 0 <= row < len(self._positions) or self._positions[row] < 0:
+        if row not in self:
             raise BadInputError(f"The row {row} is not in this queue.", "Choose another filter or another order.")
         if row not in self._way:
             self._way.insert(self._at, row)
@@ -176,13 +174,24 @@ class ReviewQueue:
             self.show(int(undone.rows[0]))
         return undone
 
+    def __contains__(self, row: int) -> bool:
+        return 0 <= row < len(self._positions) and bool(self._positions[row] >= 0)
+
     def progress(self) -> QueueProgress:
         """How far the review of this order is."""
         with self._ledger.replay() as replay:
-            decided = replay.decided()[self.order]
-            mine = replay.by(self._identity.name)[self.order]
-            still_open = self._open(replay)[self.order]
-        return QueueProgress(len(self.order), int(decided.sum()), int(mine.sum()), int(still_open.sum()))
+            self._seen.follow(replay)
+        decided, mine, closed = self._seen.totals.tolist()
+        return QueueProgress(len(self.order), decided, mine, len(self.order) - closed)
+
+    def errors_left(self) -> ErrorsLeft | None:
+        """As `Ledger.errors_left` of this order, at the same cost whatever its length."""
+        with self._ledger.replay() as replay:
+            self._seen.follow(replay)
+            undecided = len(self.order) - int(self._seen.totals[0])
+            drawn = replay.audited()
+            rest = drawn[self._positions[drawn] >= (self._seen.first_undecided() if undecided else len(self.order))]
+            return errors_left_of(undecided, replay.state[rest])
 
     def release(self) -> None:
         """Give back what is claimed but not decided."""
@@ -202,24 +211,24 @@ class ReviewQueue:
         for _ in range(_ATTEMPTS):
             others = self._claims.others(self._identity.name)
             with self._ledger.replay() as replay:
-                position, still_open = replay.position, self._open(replay)
-                room = replay.rules.overlap - replay.votes
-                share = replay.rules.audit_share
-            ahead = [row for row in self._way[self._met :] if still_open[row]]
+                self._seen.follow(replay)
+                position, overlap, share = replay.position, replay.rules.overlap, replay.rules.audit_share
+                votes = replay.votes
+            ahead = [row for row in self._way[self._met :] if self._seen.is_open(row)]
             self._way[self._met :] = ahead
             enough = len(self._way) - self._at > _LEAST_AHEAD
             if enough and waited <= self._lease_seconds / 3:
                 return
             if not enough and self._at >= len(self._way):
-                self._forget_passed_over(still_open, others, room)
-            chosen = {} if enough else self._next(still_open, others, room, share)
-            held = {row for row in self._way[self._at :] if still_open[row]}
+                self._forget_passed_over(others, overlap, votes)
+            chosen = {} if enough else self._next(others, overlap, votes, share)
+            held = {row for row in self._way[self._at :] if self._seen.is_open(row)}
             if not chosen and not held and self._claimed_at:
                 self._claims.release(self._identity.name)  # others may still have to decide about what we have decided
                 self._claimed_at = 0.0
             if not chosen and (not held or waited <= self._lease_seconds / 3):
                 return
-            wanted = {row: int(room[row]) - 1 for row in chosen}
+            wanted = {row: overlap - int(votes[row]) - 1 for row in chosen}
             granted = self._claims.take(self._identity.name, wanted, held, position)
             if granted is not None:
                 self._claimed_at, waited = time.monotonic(), 0.0
@@ -228,12 +237,10 @@ class ReviewQueue:
                 if granted or not chosen:
                     return
 
-    def _next(
-        self, still_open: NDArray[np.bool_], others: dict[int, int], room: NDArray[np.int16], share: float
-    ) -> dict[int, bool]:
+    def _next(self, others: dict[int, int], overlap: int, votes: NDArray[np.int16], share: float) -> dict[int, bool]:
         """The next rows to claim, each with whether it is drawn at random."""
         chosen: dict[int, bool] = {}
-        sources = {random: self._free(random, still_open, others, room) for random in (False, True)}
+        sources = {random: self._free(random, others, overlap, votes) for random in (False, True)}
         while len(self._way) + len(chosen) - self._at < _CLAIMED_AHEAD:
             position = len(self._way) + len(chosen)
             random = int((position + 1) * share) > int(position * share)
@@ -243,28 +250,15 @@ class ReviewQueue:
             chosen[row] = random
         return chosen
 
-    def _free(
-        self, random: bool, still_open: NDArray[np.bool_], others: dict[int, int], room: NDArray[np.int16]
-    ) -> Iterator[int]:
+    def _free(self, random: bool, others: dict[int, int], overlap: int, votes: NDArray[np.int16]) -> Iterator[int]:
         """Rows that are open, not yet on the way, and not before as many others as may have them."""
-        order, met = self._random if random else self.order, set(self._way)
-        for start in range(0, len(order), _CHUNK):
-            part = order[start : start + _CHUNK]
-            for row in part[still_open[part]].tolist():
-                if row not in met and others.get(row, 0) < room[row]:
-                    yield row
+        met = set(self._way)
+        for row in self._seen.open_rows(random):
+            if row not in met and others.get(row, 0) < overlap - votes[row]:
+                yield row
 
-    def _forget_passed_over(
-        self, still_open: NDArray[np.bool_], others: dict[int, int], room: NDArray[np.int16]
-    ) -> None:
+    def _forget_passed_over(self, others: dict[int, int], overlap: int, votes: NDArray[np.int16]) -> None:
         """Let examples that were passed over come again, if nothing else is left."""
-        if next(self._free(False, still_open, others, room), None) is None:
-            self._way = [row for row in self._way if not still_open[row]]
+        if next(self._free(False, others, overlap, votes), None) is None:
+            self._way = [row for row in self._way if not self._seen.is_open(row)]
             self._at = self._met = len(self._way)
-
-    def _open(self, replay: Replay) -> NDArray[np.bool_]:
-        """Which rows of the dataset still want a decision of this annotator."""
-        if replay.rules.overlap == 1:
-            return ~replay.decided()
-        wanting: NDArray[np.bool_] = (replay.votes < replay.rules.overlap) & (replay.adjudged == NONE)
-        return wanting & ~replay.by(self._identity.name)

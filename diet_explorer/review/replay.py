@@ -1,12 +1,14 @@
 """What holds after the events of a ledger, kept up to date event by event.
 
-Every event is one entry per example that it is about. When events come, what holds is derived anew for the examples
-that they touch, from all entries about those; so one decision among tens of thousands costs the same milliseconds on
-a million rows as on a thousand, and taking a decision back is no special case.
+Every event is one entry per example that it is about, and every entry knows the one before it about the same example.
+When events come, what holds is derived anew for the examples that they touch, from the entries about those alone; so a
+decision costs the same whatever the number of rows and of other decisions, and taking one back is no special case.
+Arrays over all rows begin as zeros, which take no memory until they are written to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ Mask = NDArray[np.bool_]
 class Replay:
     """The state that a dataset's events have led to.
 
-    Arrays over the dataset's rows hold numbers of events, in the order in which they were replayed; -1 for none.
+    Events have numbers, in the order in which they were replayed; -1 stands for none.
     """
 
     def __init__(self, manifest: DatasetManifest) -> None:
@@ -38,13 +40,14 @@ class Replay:
         self.people: list[str] = []  # who has decided; an annotator's code is the position here
         # The latest decision, adjudication and flag (or its removal) about each row that was not taken back, and the
         # latest decision, adjudication or undoing at all.
-        self.holding, self.adjudged, self.flag, self.last = (
-            np.full(manifest.rows, NONE, dtype=np.int32) for _ in range(4)
-        )
+        self.holding, self.adjudged, self.flag, self.last = (_Numbers(manifest.rows) for _ in range(4))
         # What the adjudication says, else the latest decision: a position among `DECISION_STATES`.
-        self.state = np.full(manifest.rows, _UNDECIDED, dtype=np.int8)
+        self.state = np.zeros(manifest.rows, dtype=np.int8)
         self.votes = np.zeros(manifest.rows, dtype=np.int16)  # annotators with a decision that counts
         self.disagreeing = np.zeros(manifest.rows, dtype=bool)  # whether those decisions differ
+        # Rows for which something was derived anew, in that order: what to look at who kept something of before.
+        self.changes = _Growing(np.int32)
+        self._tally = np.zeros((2, len(DECISION_STATES)), dtype=np.int64)  # without and with a conflict, by state
         self._classes = {name: code for code, name in enumerate(manifest.classes)}
         self._codes: dict[str, int] = {}
         self._numbers: dict[int, int] = {}
@@ -58,8 +61,12 @@ class Replay:
         self._adjudicates = _Growing(np.bool_)
         self._audits = _Growing(np.bool_)
         self._undone = _Growing(np.bool_)
+        self._sizes = _Growing(np.int64)
         self._rows = _Growing(np.int32)
         self._events = _Growing(np.int32)
+        self._before = _Growing(np.int32)  # the entry before about the same row
+        self._latest_entry = _Numbers(manifest.rows)
+        self._audit_entries = _Growing(np.int64)
 
     def follows(self, events: list[DecisionEvent]) -> bool:
         """Whether all of some events, oldest first, come after those replayed; copies of older ones do not."""
@@ -104,39 +111,42 @@ class Replay:
         """Which rows somebody has decided about."""
         return np.not_equal(self.state, _UNDECIDED)
 
-    def conflicts(self) -> Mask:
-        """Which rows people disagree about, with nobody's adjudication."""
-        conflicts: Mask = self.disagreeing & (self.adjudged == NONE)
-        return conflicts
+    def conflicts(self, rows: NDArray[np.integer]) -> Mask:
+        """Which of some rows people disagree about, with nobody's adjudication."""
+        return np.asarray(self.disagreeing[rows] & (self.adjudged[rows] == NONE))
 
-    def by(self, annotator: str) -> Mask:
-        """Which rows somebody has a decision about that counts."""
-        mine = np.zeros(len(self.votes), dtype=bool)
-        code = self._codes.get(annotator)
-        if code is not None:
-            rows, numbers = self._standing(self._is_vote & (self._annotators.values == code))
-            mine[rows] = self._actions.values[numbers] != _UNDECIDED  # of several the latest comes last and stays
-        return mine
+    def touched(self) -> NDArray[np.int32]:
+        """Rows that some event is about, ascending."""
+        return np.unique(self._rows.values)
 
-    def audited(self) -> Mask:
-        """Which rows were decided about because they were drawn at random."""
-        drawn = np.zeros(len(self.votes), dtype=bool)
-        rows, numbers = self._standing(self._is_vote & self._audits.values)
-        drawn[rows] = self._actions.values[numbers] != _UNDECIDED
-        return drawn
+    def counts(self) -> dict[str, int]:
+        """How many rows are in each state; those about which people disagree are undecided where that matters."""
+        settled, conflicting = self._tally.copy()
+        if self.rules.overlap > 1:
+            conflicting[:] = 0
+        counts = dict(zip(DECISION_STATES[1:], (settled + conflicting)[1:].tolist(), strict=True))
+        return {DECISION_STATES[0]: len(self.state) - sum(counts.values()), **counts}
 
-    def looked_at(self) -> Mask:
-        """Which rows have a decision that was taken about them alone, not about many at once."""
-        deciding = np.where(self.adjudged != NONE, self.adjudged, self.holding)
-        sizes = np.bincount(self._events.values, minlength=len(self._ids.values))
-        alone = np.zeros(len(deciding), dtype=bool)
-        about = np.flatnonzero(deciding != NONE)
-        alone[about] = sizes[deciding[about]] == 1
-        return alone
+    def voted(self, annotator: str, rows: NDArray[np.integer]) -> Mask:
+        """About which of some rows somebody has a decision that counts."""
+        about, numbers = self.latest_votes(self._entries(rows))
+        return np.isin(rows, about[self._annotators.values[numbers] == self._codes.get(annotator, NONE)])
+
+    def audited(self) -> NDArray[np.int32]:
+        """Rows, ascending, that were decided about because they were drawn at random."""
+        rows, numbers = self._standing(self._are_votes, self._audit_entries.values)
+        last = dict(zip(rows.tolist(), (self._actions.values[numbers] != _UNDECIDED).tolist(), strict=True))
+        return np.array(sorted(row for row, decided in last.items() if decided), dtype=np.int32)
+
+    def looked_at(self, rows: NDArray[np.integer]) -> Mask:
+        """Which of some rows have a decision that was taken about them alone, not about many at once."""
+        adjudged, holding = self.adjudged[rows], self.holding[rows]
+        deciding = np.where(adjudged != NONE, adjudged, holding)
+        return np.asarray((deciding != NONE) & (self._sizes.values[deciding] == 1)) if len(rows) else np.zeros(0, bool)
 
     def latest_votes(self, entries: NDArray[np.intp] | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Every annotator's decision that counts about each row, or among entries: rows ascending, event numbers."""
-        rows, numbers = self._standing(self._is_vote, entries)
+        rows, numbers = self._standing(self._are_votes, entries)
         keys = rows.astype(np.int64) * max(len(self.people), 1) + self._annotators.values[numbers]
         order = np.argsort(keys, kind="stable")
         kept = order[np.flatnonzero(np.diff(keys[order], append=NONE))]
@@ -145,13 +155,13 @@ class Replay:
 
     def vote(self, row: int, annotator: str) -> int | None:
         """Id of the decision of somebody about a row that counts; None without one."""
-        _, numbers = self.latest_votes(np.flatnonzero(self._rows.values == row))
+        _, numbers = self.latest_votes(self._entries(np.array([row])))
         own = [number for number in numbers if self._annotators.values[number] == self._codes.get(annotator)]
         return int(self._ids.values[own[0]]) if own else None
 
     def about(self, row: int) -> list[int]:
         """Ids of all decisions and flags about a row, those taken back among them."""
-        ids: list[int] = self._ids.values[self._events.values[self._rows.values == row]].tolist()
+        ids: list[int] = self._ids.values[self._events.values[self._entries(np.array([row]))]].tolist()
         return ids
 
     def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
@@ -187,30 +197,52 @@ class Replay:
         self._audits.add([bool((event.seen or {}).get("audit")) for event in events])
         self._undone.add([False] * len(events))
         sizes = [len(event.rows) if own else 0 for event, own in zip(events, about, strict=True)]
-        self._rows.add(np.concatenate([event.rows[:size] for event, size in zip(events, sizes, strict=True)]))
+        self._sizes.add(sizes)
+        entries = len(self._rows.values)
+        rows = np.concatenate([event.rows[:size] for event, size in zip(events, sizes, strict=True)])
+        self._rows.add(rows)
         self._events.add(np.repeat(np.arange(first, first + len(events)), sizes))
+        self._link(rows, entries)
+        audits = self._audits.values[self._events.values[entries:]]
+        self._audit_entries.add(entries + np.flatnonzero(audits))
         self._latest = (events[-1].at, events[-1].id)
         self.position = max(self.position, *(event.id for event in events))
 
+    def _link(self, rows: NDArray[np.int32], first: int) -> None:
+        """Let new entries, which begin with number `first`, know the ones before them about the same rows."""
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        same = np.r_[False, ordered[1:] == ordered[:-1]] if len(rows) else np.empty(0, dtype=bool)
+        before = self._latest_entry[ordered]
+        before[same] = first + order[np.flatnonzero(same) - 1]
+        linked = np.empty(len(rows), dtype=np.int32)
+        linked[order] = before
+        self._before.add(linked)
+        last = np.r_[~same[1:], True] if len(rows) else same
+        self._latest_entry[ordered[last]] = first + order[last]
+
+    def _entries(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """All entries about some rows, oldest first."""
+        found, entries = [], self._latest_entry[rows].astype(np.int64)
+        while len(entries := entries[entries != NONE]):
+            found.append(entries)
+            entries = self._before.values[entries].astype(np.int64)
+        return np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
     def _derive(self, rows: NDArray[np.int32]) -> None:
-        """Derive what holds for some rows from all entries about them."""
+        """Derive what holds for some rows, each once, from all entries about them."""
         if not len(rows):
             return
-        actions, is_state = self._actions.values, self._actions.values < len(DECISION_STATES)
-        is_flag = (actions >= len(DECISION_STATES)) & (actions < _ON_NOTHING)
-        targets = (
-            (self.holding, self._is_vote),
-            (self.adjudged, is_state & self._adjudicates.values),
-            (self.flag, is_flag),
-        )
-        every = self._rows.values
-        entries = np.flatnonzero(every == rows[0] if len(rows) == 1 else np.isin(every, rows))
+        self._count(rows, -1)
+        entries = self._entries(rows)
+        targets = ((self.holding, self._are_votes), (self.adjudged, self._settle), (self.flag, self._are_flags))
         for target, kind in targets:
             about, numbers = self._standing(kind, entries)
             target[rows] = NONE
             target[about] = numbers  # of several the latest comes last and stays
-        deciding = np.where(self.adjudged[rows] == NONE, self.holding[rows], self.adjudged[rows])
-        self.state[rows] = np.where(deciding == NONE, _UNDECIDED, actions[deciding])
+        adjudged = self.adjudged[rows]
+        deciding = np.where(adjudged == NONE, self.holding[rows], adjudged)
+        self.state[rows] = np.where(deciding == NONE, _UNDECIDED, self._actions.values[deciding])
         about, numbers = self.latest_votes(entries)
         self.votes[rows] = 0
         self.disagreeing[rows] = False
@@ -220,6 +252,11 @@ class Replay:
             verdicts = self.verdicts(about, numbers)
             differ = np.minimum.reduceat(verdicts, starts) != np.maximum.reduceat(verdicts, starts)
             self.disagreeing[voted] = differ
+        self._count(rows, 1)
+        self.changes.add(rows)
+
+    def _count(self, rows: NDArray[np.int32], sign: int) -> None:
+        np.add.at(self._tally, (self.conflicts(rows).astype(np.int8), self.state[rows]), sign)
 
     def _label(self, event: DecisionEvent) -> int:
         if event.labels is not None:
@@ -231,20 +268,42 @@ class Replay:
         keys: NDArray[np.int64] = np.asarray(numbers, dtype=np.int64) * len(self.state) + rows
         return keys
 
-    @property
-    def _is_vote(self) -> Mask:
-        votes: Mask = (self._actions.values < len(DECISION_STATES)) & ~self._adjudicates.values
+    def _are_votes(self, numbers: NDArray[np.integer]) -> Mask:
+        """Which events are decisions of one of several opinions."""
+        votes: Mask = (self._actions.values[numbers] < len(DECISION_STATES)) & ~self._adjudicates.values[numbers]
         return votes
 
+    def _settle(self, numbers: NDArray[np.integer]) -> Mask:
+        """Which events are adjudications."""
+        settle: Mask = (self._actions.values[numbers] < len(DECISION_STATES)) & self._adjudicates.values[numbers]
+        return settle
+
+    def _are_flags(self, numbers: NDArray[np.integer]) -> Mask:
+        actions = self._actions.values[numbers]
+        return np.asarray((actions >= len(DECISION_STATES)) & (actions < _ON_NOTHING))
+
     def _standing(
-        self, kind: Mask, entries: NDArray[np.intp] | None = None
+        self, kind: Callable[[NDArray[np.integer]], Mask], entries: NDArray[np.integer] | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Rows and event numbers of entries whose events are of a kind and were not taken back, oldest first."""
         rows, numbers = self._rows.values, self._events.values
         if entries is not None:
             rows, numbers = rows[entries], numbers[entries]
-        counts = (kind & ~self._undone.values)[numbers]
+        counts = kind(numbers) & ~self._undone.values[numbers]
         return rows[counts], numbers[counts]
+
+
+class _Numbers:
+    """A number for each row, -1 at first; rows that have none take no memory."""
+
+    def __init__(self, rows: int) -> None:
+        self._following = np.zeros(rows, dtype=np.int32)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.int32]:
+        return np.asarray(self._following[rows] - 1, dtype=np.int32)
+
+    def __setitem__(self, rows: Any, numbers: Any) -> None:
+        self._following[rows] = np.asarray(numbers) + 1
 
 
 class _Growing:

@@ -163,7 +163,15 @@ class RankOrder:
     def ordered(self, bucket: int) -> Positions:
         """Positions of a bucket's examples, highest-ranked first."""
         positions = self.members(bucket)
-        return positions[np.argsort(self.keys(positions))]
+        keys = self.keys(positions)
+        # sorting numbers is far quicker than sorting their places, which stand in for the ties at first
+        placed = np.sort((keys & ~_LOW) | np.arange(len(keys), dtype=np.uint64))
+        order = placed & _LOW
+        level = np.diff(placed >> _HALF) == 0
+        tied = np.flatnonzero(np.r_[level, False] | np.r_[False, level])
+        if len(tied):
+            order[tied] = order[tied][np.argsort(keys[order[tied]])]
+        return np.asarray(positions[order])
 
     def part(self, split: int, start: int, stop: int) -> Positions:
         """Positions of the examples of some ranks."""

@@ -91,9 +91,9 @@ def write_mean_ranking(store: ScoreFiles, order: ExampleOrder, checkpoint: float
     if "trajectory" in present:
         columns["trajectory"] = most_common_trajectory([ranking.column("trajectory") for ranking in rankings])
         never = np.sum([ranking.column("never_learned") for ranking in rankings], axis=0, dtype=np.int32)
-        columns["never_learned"] = 2 * never >= len(rankings)
+        columns["never_learned"] = np.asarray(2 * never >= len(rankings))
     means: dict[str, Array] = {
-        name: np.mean([ranking.column(name) for ranking in rankings], axis=0, dtype=np.float64).astype(np.float32)
+        name: np.asarray(np.mean([ranking.column(name) for ranking in rankings], axis=0, dtype=np.float64), np.float32)
         for name in catalogue.SCORE_NAMES
         if name in present
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -116,6 +116,17 @@ class TrainOrder:
     averages: NDArray[np.float32]  # ranks, where ties share their mean
     highest: NDArray[np.uint8]  # a bit for each of `SHARES`: whether the example is among so many; ties go by id
 
+    def centred(self) -> Iterator[Floats]:
+        """The averages minus their mean, in blocks: a float64 copy of a million of them would be much."""
+        middle = (len(self.averages) + 1) / 2
+        for start in range(0, len(self.averages), _BLOCK):
+            yield self.averages[start : start + _BLOCK].astype(np.float64) - middle
+
+    @cached_property
+    def square(self) -> float:
+        """The sum of their squares."""
+        return sum(float(part @ part) for part in self.centred())
+
     @classmethod
     def of(cls, values: NDArray[np.floating], ranks: NDArray[np.int32]) -> TrainOrder:
         """From a score and its ranks without ties; takes no sorting."""
@@ -137,13 +148,8 @@ def agreement(first: TrainOrder, second: TrainOrder) -> list[float | None]:
     rows = len(first.averages)
     if rows == 0:
         return [None] * (1 + len(SHARES))
-    middle = (rows + 1) / 2
-    both = ours = theirs = 0.0
-    for start in range(0, rows, _BLOCK):  # in blocks: a float64 copy of a million ranks each would be much
-        a = first.averages[start : start + _BLOCK].astype(np.float64) - middle
-        b = second.averages[start : start + _BLOCK].astype(np.float64) - middle
-        both, ours, theirs = both + float(a @ b), ours + float(a @ a), theirs + float(b @ b)
-    scale = float(np.sqrt(ours * theirs))
+    both = sum(float(a @ b) for a, b in zip(first.centred(), second.centred(), strict=True))
+    scale = float(np.sqrt(first.square * second.square))
     common = np.bincount(first.highest & second.highest, minlength=2 ** len(SHARES))
     has_bit = np.arange(len(common))[:, None] >> np.arange(len(SHARES)) & 1
     counts = common @ has_bit

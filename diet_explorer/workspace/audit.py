@@ -318,8 +318,9 @@ class Audit(Generic[AnyRun]):
         NaN where that is not known, for each line of the table of suspects."""
         ledger, rows = self._run.dataset.ledger, table["row"].to_numpy()
         with ledger.replay() as replay:
-            held, alone = ledger.table(), replay.looked_at()
-        held = held.filter(pa.array(alone[held["row"].to_numpy()] & np.isin(held["row"].to_numpy(), rows)))
+            held = ledger.table()
+            alone = replay.looked_at(held["row"].to_numpy())
+        held = held.filter(pa.array(alone & np.isin(held["row"].to_numpy(), rows)))
         at = np.searchsorted(rows, held["row"].to_numpy())
         state = held["state"].to_numpy(zero_copy_only=False)
         wrong, right = np.full(len(rows), np.nan), np.full(len(rows), np.nan)

@@ -303,7 +303,7 @@ class RunCore:
             point,
             seed,
             search=self.dataset.search,
-            decisions=self.dataset.ledger.table,
+            decisions=self.dataset.ledger,
         )
 
     def landed_checkpoints(self, seed: int | None = None) -> list[float]:

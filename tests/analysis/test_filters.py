@@ -1,6 +1,7 @@
 """The filter object: its URL round trip, and what it keeps against a pandas oracle on random frames and filters."""
 
 from math import inf
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -260,7 +261,7 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, se
         2.0,
         None,
         search=lambda words: np.flatnonzero([words in text for text in written[0]]),
-        decisions=lambda: decisions,
+        decisions=SimpleNamespace(table=lambda: decisions, table_of=lambda rows: decisions),
     )
     single = len(where.splits) == 1
     expected = frame[keep(frame, where)].sort_values(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import COMBINED
@@ -88,7 +87,7 @@ def review(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, 
         if known is not None and known.run.dataset.id == dataset.id:
             made.deck = known.deck
         known = st.session_state[_REVIEW] = made
-    if selection.view.example is not None and np.isin(selection.view.example, known.queue.order):
+    if selection.view.example is not None and selection.view.example in known.queue:
         st.session_state.setdefault(_JUMP, selection.view.example)
     return known
 

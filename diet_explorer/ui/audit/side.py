@@ -6,7 +6,7 @@ import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.review.stopping import ErrorsLeft, ReviewYield
+from diet_explorer.review.stopping import ErrorsLeft, ReviewYield, stop_advice
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import Review, jump_to
@@ -37,8 +37,8 @@ def draw_side(dataset: Dataset, run: Run, made: Review, rules: ReviewRules) -> N
         "</div>"
     )
     gained = ledger.review_yield()
-    left = ledger.errors_left(made.queue.order)
-    advice = ledger.advice(made.queue.order)
+    left = made.queue.errors_left()
+    advice = stop_advice(gained, left)
     st.html(f'{_figures(gained, left)}<p class="de-advice" role="note">{escape(advice.words)}</p>{_witnesses(gained)}')
     st.html('<h4 class="de-chart-title">Last decisions</h4>')
     events = ledger.events(made.who.name if rules.blind else None, limit=_LAST)
