@@ -146,7 +146,11 @@ class Ledger:
             return self.records.append(event)
         if len(choice.rows) > 1:
             raise BadInputError("Only a decision about one example can expect something.", "Leave it out.")
-        latest, stored = self.records.append_unless_decided(event, expected, self.rules().overlap > 1)
+        with self.replay() as replay:
+            # what was replayed need not be read again where none of it about this example is newer than expected
+            known = self.last_event(int(choice.rows[0])) <= expected
+            after, overlap = replay.position if known else expected, replay.rules.overlap
+        latest, stored = self.records.append_unless_decided(event, max(after, expected), overlap > 1)
         if not stored:
             raise DecidedMeanwhile(latest.seen_from(int(choice.rows[0]), self.manifest.classes))
         return latest

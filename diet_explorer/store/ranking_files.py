@@ -106,12 +106,16 @@ class RankingFile:
             return np.asarray(column.take(pa.array(positions)).to_numpy(zero_copy_only=False))
         return np.asarray(column.to_numpy(zero_copy_only=False)[positions])
 
+    @cached_property
+    def _of_seeds(self) -> list[RankingFile]:
+        return [self._of_seed(seed) for seed in self.seeds]
+
     def deviations(self, name: str, positions: NDArray[np.integer] | slice) -> NDArray[np.float32]:
         """Standard deviation of a score over the seeds at some positions; zeros for a single seed."""
         if len(self.seeds) < 2:
             count = len(range(len(self))[positions]) if isinstance(positions, slice) else len(positions)
             return np.zeros(count, dtype=np.float32)
-        each = [self._of_seed(seed).at(name, positions) for seed in self.seeds]
+        each = [ranking.at(name, positions) for ranking in self._of_seeds]
         return np.asarray(np.stack(each).std(0, dtype=np.float64), dtype=np.float32)
 
 

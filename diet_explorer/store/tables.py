@@ -43,6 +43,7 @@ class DecisionRow(Base):
         Index("decisions_by_row", "dataset_id", "row"),
         Index("decisions_by_uid", "dataset_id", "uid", unique=True),
         Index("decisions_by_annotator", "dataset_id", "annotator", "at"),
+        Index("decisions_by_undone", "undoes"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)

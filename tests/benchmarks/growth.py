@@ -1,0 +1,357 @@
+"""What pages and jobs cost as a set grows: time, memory and bytes on disk at each size, and their growth with it.
+
+    python -m tests.benchmarks.growth --folder FOLDER [--rows 10000 100000 1000000] [--checkpoints 0 1 3] [--jobs]
+
+Workspaces are made once and found again, batch by batch, without a training: texts drawn from a list, logits as of a
+made-up training. Every size is measured in a process of its own, so that its peak of memory is its own: `own` is what
+only this process has, `mapped` are files that the system can take back at any moment. With ``--jobs`` the steps of
+background jobs are measured too, which takes longer than everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from diet_explorer import ExampleFilter, Run, Workspace
+from diet_explorer.analysis.filters import ScoreRange
+from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.example_order import read_example_order, write_example_order
+from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.pruning.export.request import ExportOptions
+from diet_explorer.pruning.policies import Policy
+from diet_explorer.scoring import metrics
+from diet_explorer.scoring.rankings import write_mean_ranking, write_seed_ranking
+from diet_explorer.scoring.statistics import write_statistics
+from diet_explorer.store.files import local_size
+from diet_explorer.store.layout import Layout
+from diet_explorer.store.scores import score_table
+from diet_explorer.training.config import RunConfig
+
+CLASSES = ["bad", "good"]
+SEEDS, BATCH, PAGE = 3, 500_000, 50
+CHECKPOINTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
+DISTINCT_TEXTS = 20_000
+WHO = "ann"
+Question = Callable[[], object]
+
+
+def made(folder: Path, rows: int, checkpoints: tuple[float, ...]) -> Run:
+    """The run of a size, in a workspace of its own; what is missing of it is made now."""
+    workspace = Workspace(folder / f"growth-{rows}")
+    dataset_id = f"growth-{rows}"
+    if dataset_id not in [dataset.id for dataset in workspace.datasets()]:
+        make_dataset(workspace, dataset_id, rows)
+    runs = workspace.runs()
+    if runs:
+        run = runs[0]
+    else:
+        config = RunConfig(dataset_id, epochs=3, seeds=SEEDS, checkpoints=checkpoints).validated()
+        run = workspace.create_run(config, name="made-up training", origin="job")
+    make_scores(run, rows, checkpoints)
+    workspace.context.records.set_status(run.id, "succeeded")
+    return workspace.run(run.id)
+
+
+def make_dataset(workspace: Workspace, dataset_id: str, rows: int) -> None:
+    """A dataset as an import leaves it, written in batches."""
+    files, random = workspace.context.files, np.random.default_rng(0)
+    paths = Layout(files).dataset(dataset_id)
+    words = np.array(["film", "plot", "good", "bad", "dull", "bright", "actor", "scene", "never", "once", "again"])
+    texts = pa.array([" ".join(random.choice(words, size=random.integers(8, 30))) for _ in range(DISTINCT_TEXTS)])
+    schema = pa.schema(
+        {"row": pa.int32(), "id": pa.string(), "text": pa.string(), "label": pa.int32(), "split": pa.string()}
+    )
+    splits = pa.array(["train", "validation", "test"])
+    counts = np.zeros(3, dtype=np.int64)
+    with files.atomic_writer(paths.examples) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for start in range(0, rows, BATCH):
+            numbers = np.arange(start, min(start + BATCH, rows), dtype=np.int32)
+            chosen = random.choice(3, size=len(numbers), p=[0.9, 0.05, 0.05])
+            counts += np.bincount(chosen, minlength=3)
+            ids = pa.array(np.char.add("e", np.char.zfill((numbers * np.int64(7919) % (10 * rows)).astype(str), 9)))
+            columns = [numbers, ids, texts.take(pa.array(random.integers(0, len(texts), len(numbers))))]
+            columns += [random.integers(0, 2, len(numbers), dtype=np.int32), splits.take(pa.array(chosen))]
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=65_536)
+    write_example_order(files, paths)
+    manifest = DatasetManifest(
+        id=dataset_id,
+        name="made-up texts",
+        created_at="2026-01-01T00:00:00+00:00",
+        source={},
+        content_hash="",
+        rows=rows,
+        classes=CLASSES,
+        label_type="string",
+        mapping=ColumnMapping(text="text", label="label", id="id", split="split"),
+        columns=[{"name": name, "role": name, "type": "string"} for name in ("id", "text", "label", "split")],
+        splits=dict(zip(splits.to_pylist(), counts.tolist(), strict=True)),
+        report={},
+    )
+    ExampleRows(files, manifest).make()
+    files.write_json(paths.manifest, manifest.to_json())
+
+
+def make_scores(run: Run, rows: int, checkpoints: tuple[float, ...]) -> None:
+    """Score files and rankings of every seed and checkpoint, those that are missing."""
+    store, files = run.store, run.context.files
+    order = read_example_order(files, run.record.dataset_id)
+    with files.open_read(Layout(files).dataset(run.record.dataset_id).examples) as stream:
+        labels = pq.read_table(stream, columns=["label"])["label"].to_numpy()
+    for point in checkpoints:
+        for seed in range(SEEDS):
+            if not files.exists(store.paths.ranking(seed, point)):
+                table = made_up(seed, point, labels)
+                store.write_scores(seed, point, table)
+                _say(
+                    f"{rows:,} rows: ranking seed {seed} at {point:g}",
+                    write_seed_ranking,
+                    store,
+                    order,
+                    seed,
+                    point,
+                    table,
+                )
+        if not files.exists(store.paths.ranking(None, point)):
+            _say(f"{rows:,} rows: ranking the mean at {point:g}", write_mean_ranking, store, order, point)
+
+
+def made_up(seed: int, point: float, labels: np.ndarray) -> pa.Table:
+    """What a score file of a made-up training holds."""
+    shared, own = np.random.default_rng(0), np.random.default_rng([seed + 1, round(100 * point)])
+    parts: list[dict[str, np.ndarray]] = []
+    for start in range(0, len(labels), BATCH):
+        part = labels[start : start + BATCH]
+        hardness, wrong = shared.gamma(2.0, 0.5, len(part)), shared.random(len(part)) < 0.03
+        learned = 6 * point / (point + hardness) * np.where(wrong, 0.25 * point - 0.8, 1.0)
+        logits = own.normal(0, 0.6, (len(part), len(CLASSES))).astype(np.float32)
+        logits[np.arange(len(part)), part] += learned.astype(np.float32)
+        norms = np.exp(-np.abs(learned) / 3) * own.gamma(20, 1 / 20, len(part))
+        more = {"grand": (8 * norms).astype(np.float32), "grand_head": (3 * norms).astype(np.float32)}
+        parts.append({"logits": logits, **metrics.scores_of(logits, part), **more})
+    columns = {name: np.concatenate([part[name].astype(np.float32) for part in parts]) for name in parts[0]}
+    logits = columns.pop("logits")
+    return score_table(seed, point, np.arange(len(labels)), labels, logits, columns, 5e-5 * (1 - point / 4))
+
+
+def pages(run: Run, checkpoint: float) -> dict[str, Question]:
+    """What pages ask."""
+    ledger, random = run.dataset.ledger, np.random.default_rng(0)
+    rows = run.dataset.rows
+    middle = float(run.ranked("el2n", checkpoint, limit=1, offset=rows // 4)["el2n"].iloc[0])
+    simple, filters = ExampleFilter(), {}
+    filters["a class"] = ExampleFilter(labels=("good",))
+    filters["given ≠ predicted"] = ExampleFilter(disagree=True)
+    filters["a range of the score"] = ExampleFilter(scores=(ScoreRange("el2n", middle / 2, middle),))
+    filters["a range of another score"] = ExampleFilter(scores=(ScoreRange("margin", 0.0, 2.0),))
+    filters["undecided"] = ExampleFilter(decided=("undecided",))
+    filters["every split"] = ExampleFilter(splits=())
+    filters["a text search"] = ExampleFilter(text="dull scene")
+    queue = run.dataset.queue(run.ranking(checkpoint).ordered("el2n", simple), WHO)
+
+    def page(where: ExampleFilter, share: float = 0.4) -> Question:
+        def ask() -> object:
+            ranking = run.ranking(checkpoint)
+            count = ranking.count(where)
+            return ranking.page("el2n", where, PAGE, int(share * count))
+
+        return ask
+
+    def decide_one() -> object:
+        row = int(random.integers(rows))
+        run.dataset.decide([row], "keep", annotator=WHO)
+        return run.ranked("el2n", checkpoint, limit=PAGE), ledger.counts()
+
+    def decide_next() -> object:
+        if queue.current is not None:
+            queue.decide("keep")
+        return queue.progress(), queue.errors_left()
+
+    return {
+        "first page": page(simple, 0.0),
+        "page 1,000": lambda: run.ranked("el2n", checkpoint, limit=PAGE, offset=min(50_000, rows // 2)),
+        "a page, one seed": lambda: run.ranked("loss", checkpoint, seed=1, limit=PAGE, offset=rows // 3),
+        **{f"count and page: {name}": page(where) for name, where in filters.items()},
+        "histogram": lambda: run.histogram("el2n", checkpoint, bins=40),
+        "histogram of a class": lambda: run.histogram("el2n", checkpoint, where=filters["a class"], bins=40),
+        "place of an example": lambda: run.position(int(random.integers(rows)), "el2n", checkpoint),
+        "card and percentiles": lambda: (run.card(row := int(random.integers(rows))), run.percentiles(row, checkpoint)),
+        "data map, 20,000 points": lambda: run.dynamics.data_map(checkpoint=checkpoint),
+        "a decision, page and counts": decide_one,
+        "undo, page": lambda: (run.dataset.undo(WHO), run.ranked("el2n", checkpoint, limit=PAGE)),
+        "queue: decide and next": decide_next,
+        "counts of decisions": ledger.counts,
+    }
+
+
+def jobs(run: Run, checkpoint: float, folder: Path) -> dict[str, Question]:
+    """Steps of background jobs, and what pages compute once."""
+    store, rows = run.store, run.dataset.rows
+    order = read_example_order(run.context.files, run.record.dataset_id)
+    policy = Policy(drop_hardest=2, drop_easiest=10, checkpoint=checkpoint)
+
+    def export(form: str) -> Question:
+        def ask() -> object:
+            from diet_explorer.pruning.export.request import ExportRequest
+            from diet_explorer.pruning.export.writing import write_export
+
+            options = ExportOptions(form, False, neutralise_formulas=form == "csv")  # type: ignore[arg-type]
+            request = ExportRequest(
+                run_id=run.id,
+                dataset_id=run.dataset.id,
+                policy=policy,
+                checkpoint=checkpoint,
+                decisions_at=run.dataset.ledger.position(),
+                options=options,
+            )
+            plan = request.plan(run.context.files, run.dataset.ledger)
+            target = folder / f"export-{form}-{rows}-{time.time_ns()}"
+            return write_export(run.context.files, run.record, plan, options, str(target), "export-growth")
+
+        return ask
+
+    def rank(seed: int | None) -> Question:
+        if seed is None:
+            return lambda: write_mean_ranking(store, order, checkpoint)
+
+        def ask() -> object:
+            with run.context.files.open_read(store.paths.scores(seed, checkpoint)) as stream:
+                return write_seed_ranking(store, order, seed, checkpoint, pq.read_table(stream))
+
+        return ask
+
+    return {
+        "ranking of a seed": rank(0),
+        "ranking of the mean": rank(None),
+        "statistics of the mean": lambda: write_statistics(store, order, None, checkpoint),
+        "plan of a policy": lambda: run.pruning.plan(policy),
+        "preview": lambda: run.pruning.plan(policy).preview(),
+        "table of suspects, first page": lambda: run.audit.suspects(checkpoint=checkpoint),
+        "first page of suspects again": lambda: run.audit.suspects(checkpoint=checkpoint),
+        **{f"export, {form}": export(form) for form in ("csv", "parquet")},
+        "long table, Parquet": lambda: run.export_scores(folder / f"long-{rows}.parquet"),
+    }
+
+
+def measure(run: Run, questions: dict[str, Question], times: int) -> dict[str, dict[str, float]]:
+    """Per question medians and 95th percentiles in milliseconds, and the greatest memory until then, in MB."""
+    results = {}
+    for name, question in questions.items():
+        wall, cpu = [], []
+        for number in range(times + (times > 1)):
+            at, used = time.perf_counter(), time.process_time()
+            question()
+            if number or times == 1:  # the first finds files that were not read yet
+                wall.append(1000 * (time.perf_counter() - at))
+                cpu.append(1000 * (time.process_time() - used))
+        results[name] = {
+            "wall50": float(np.median(wall)),
+            "wall95": float(np.percentile(wall, 95)),
+            "cpu50": float(np.median(cpu)),
+            "cpu95": float(np.percentile(cpu, 95)),
+            "own": own_memory(),
+            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        print(name, results[name], file=sys.stderr, flush=True)
+    return results
+
+
+def own_memory() -> float:
+    """Megabytes that only this process has now."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+
+def sizes(run: Run) -> dict[str, float]:
+    """Megabytes of the run's folder and of its parts."""
+    folder = Path(run.store.paths.folder)
+    parts = {name: local_size(folder / name) / 1e6 for name in ("scores", "rankings", "statistics")}
+    return {"run": local_size(folder) / 1e6, **parts}
+
+
+def case(folder: Path, rows: int, checkpoints: tuple[float, ...], times: int, with_jobs: bool) -> dict[str, Any]:
+    """Everything about one size."""
+    run = made(folder, rows, checkpoints)
+    results = measure(run, pages(run, 1.0), times)
+    if with_jobs:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            results |= measure(run, jobs(run, 1.0, Path(scratch)), 1)
+    return {"rows": rows, "sizes": sizes(run), "load": os.getloadavg()[0], "results": results}
+
+
+def show(cases: list[dict[str, Any]]) -> None:
+    """The table, with how far the median of computing grows from the size before."""
+    heads = [f"{entry['rows']:,}" for entry in cases]
+    print("\nmilliseconds of computing p50 / p95 (by the clock p95), ×growth of the p50 from size to size\n")
+    print(f"| | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
+    for name in cases[-1]["results"]:
+        cells, before = [], None
+        for entry in cases:
+            took = entry["results"].get(name)
+            if took is None:
+                cells.append("–")
+                continue
+            growth = "" if before is None else f" ×{took['cpu50'] / max(before, 0.1):.1f}"
+            cells.append(f"{took['cpu50']:,.1f} / {took['cpu95']:,.1f} ({took['wall95']:,.0f}){growth}")
+            before = took["cpu50"]
+        print(f"| {name} | {' | '.join(cells)} |")
+    for what in ("own", "peak"):
+        most = [max(took[what] for took in entry["results"].values()) for entry in cases]
+        print(f"| memory, MB: {what} | {' | '.join(f'{value:,.0f}' for value in most)} |")
+    for part in ("run", "scores", "rankings", "statistics"):
+        values = [entry["sizes"][part] for entry in cases]
+        print(f"| bytes on disk, MB: {part} | {' | '.join(f'{value:,.1f}' for value in values)} |")
+    loads = [entry["load"] for entry in cases]
+    print(f"| load of the machine | {' | '.join(f'{load:.1f}' for load in loads)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "diet-explorer-benchmark")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--checkpoints", type=float, nargs="+", default=list(CHECKPOINTS))
+    parser.add_argument("--times", type=int, default=15)
+    parser.add_argument("--jobs", action="store_true")
+    parser.add_argument("--only-make", action="store_true")
+    parser.add_argument("--case", action="store_true", help="what a child process does")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    points = tuple(options.checkpoints)
+    if options.only_make:
+        for rows in options.rows:
+            made(options.folder, rows, points)
+    elif options.case:
+        print(json.dumps(case(options.folder, options.rows[0], points, options.times, options.jobs)))
+    else:
+        cases = []
+        for rows in options.rows:
+            command = [sys.executable, "-m", "tests.benchmarks.growth", "--case", "--folder", str(options.folder)]
+            command += ["--rows", str(rows), "--times", str(options.times), *(["--jobs"] if options.jobs else [])]
+            command += ["--checkpoints", *map(str, points)]
+            cases.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+        show(cases)
+
+
+def _say(what: str, work: Callable[..., object], *arguments: Any) -> None:
+    started, used = time.perf_counter(), time.process_time()
+    work(*arguments)
+    spent = time.process_time() - used
+    print(f"{what}: {spent:,.1f} s of computing, {time.perf_counter() - started:,.1f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
