@@ -74,7 +74,7 @@ def hardness_of(ranking: RankingFile, score: str, rows: int) -> NDArray[np.float
         )
     values = ranking.column(score)
     turned: NDArray[np.float32] = values if entry.worst == "high" else -values
-    if ranking.is_whole and len(ranking) == rows:
+    if ranking.is_counted and len(ranking) == rows:
         return turned
     hardness = np.full(rows, np.nan, dtype=np.float32)
     hardness[ranking.rows] = turned

@@ -168,7 +168,7 @@ class RankingColumns:
     def __init__(self, ranking: RankingFile, order: ExampleOrder) -> None:
         self._ranking = ranking
         self.scores = ranking.scores
-        self.order = order if ranking.is_whole else order.part(ranking.rows)
+        self.order = order if len(ranking) == len(order) else order.part(ranking.rows)
         self.names = ranking.names
 
     def column(self, name: str) -> NDArray[Any]:

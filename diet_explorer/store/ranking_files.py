@@ -66,21 +66,21 @@ class RankingFile:
         return [*NOT_SCORES[:3], "disagree", *(name for name in NOT_SCORES[3:] if name in stored), *self.scores]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the rows are simply counted from 0, which they are where all of a dataset is ranked."""
+    def is_counted(self) -> bool:
+        """Whether the rows are simply counted from 0; they are where all of a dataset is ranked, or its first part."""
         return "row" not in self._values.schema.names
 
     @cached_property
     def rows(self) -> NDArray[np.int32]:
         """The row of each example in the dataset, ascending."""
-        if self.is_whole:
+        if self.is_counted:
             return np.arange(len(self), dtype=np.int32)
         rows: NDArray[np.int32] = self._values["row"].to_numpy()
         return rows
 
     def position(self, row: int) -> int | None:
         """Where the example of a row stands; None where the ranking does not have it."""
-        if self.is_whole:
+        if self.is_counted:
             return int(row) if 0 <= row < len(self) else None
         position = int(np.searchsorted(self.rows, np.int32(row)))
         return position if position < len(self) and self.rows[position] == row else None
@@ -94,7 +94,7 @@ class RankingFile:
     def at(self, name: str, positions: NDArray[np.integer] | slice) -> Array:
         """One column at some positions."""
         if name == "row":
-            if not self.is_whole:
+            if not self.is_counted:
                 return self.rows[positions]
             return self.rows[positions] if isinstance(positions, slice) else positions.astype(np.int32)
         if name == "disagree":

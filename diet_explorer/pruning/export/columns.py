@@ -165,7 +165,7 @@ def _score(ranking: RankingFile, name: str, rows: NDArray[np.int64]) -> pa.Array
     """A score, null for rows that the run did not score."""
     if not len(ranking):
         return pa.nulls(len(rows), pa.float32())
-    positions = rows if ranking.is_whole else np.searchsorted(ranking.rows, rows)
+    positions = rows if ranking.is_counted else np.searchsorted(ranking.rows, rows)
     inside = np.minimum(positions, len(ranking) - 1)
     there = ranking.at("row", inside) == rows
     return pa.array(ranking.at(name, inside), pa.float32(), mask=~there)
