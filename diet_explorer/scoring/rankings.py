@@ -72,7 +72,8 @@ def write_seed_ranking(store: ScoreFiles, order: ExampleOrder, seed: int, checkp
     _write(store, order, seed, checkpoint, columns | _sorted_scores(values), ())
 
 
-def write_mean_ranking(store: ScoreFiles, order: ExampleOrder, checkpoint: float, tables: Tables | None = None
+def write_mean_ranking(
+    store: ScoreFiles, order: ExampleOrder, checkpoint: float, tables: Tables | None = None
 ) -> list[int]:
     """Write means and order over the seeds that are ranked at one checkpoint, from their own rankings; which those are.
 
