@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8501, ge=0, le=65535)
     upload_limit_mb: int = Field(default=2048, ge=1)  # largest file that the app accepts as an upload
     bin_days: int = Field(default=7, ge=0, le=3650)  # so long what was deleted can be brought back; 0: not at all
+    lease_seconds: float = Field(default=30, ge=1, le=3600)  # a worker silent for so long loses its jobs to another
     share_with_group: bool = False  # whether the group of the workspace's folders may read and write what is in them
     bundled_model: str | None = None  # folder of a small model that stands in for the bundled one in tests
     # E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;

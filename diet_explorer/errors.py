@@ -154,6 +154,10 @@ class JobCancelledError(DietExplorerError):
     """A background job was cancelled by a user."""
 
 
+class JobLeftError(DietExplorerError):
+    """A worker has no longer the job that it did: another one took it over, or it hands it back."""
+
+
 class HubError(DietExplorerError):
     """The Hub did not take a push; the subclasses say why where that is known."""
 

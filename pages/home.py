@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.jobs.slots import NO_WORKER, can_work, workers_in_words
+from diet_explorer.jobs.slots import NO_WORKER, all_workers, can_work, workers_in_words
 from diet_explorer.jobs.waiting import START_ONE
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
@@ -15,6 +15,7 @@ from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.frame import run_page
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
+from diet_explorer.ui.shell.workers import draw_workers
 from diet_explorer.ui.shell.workspace import open_workspace
 
 _RECENT = 6
@@ -79,6 +80,7 @@ def _workers() -> None:
                 st.warning(as_text(words), icon=":material/hourglass_disabled:")
             else:
                 st.warning(f"No worker is running; runs wait. {START_ONE}", icon=":material/hourglass_disabled:")
+        draw_workers(*all_workers(workspace.settings))
 
 
 def _named(sentence: str) -> str:
@@ -90,7 +92,7 @@ def _named(sentence: str) -> str:
 
 
 def _state(selection: Selection) -> None:
-    st.subheader("Worker", anchor=False)
+    st.subheader("Workers", anchor=False)
     _workers()
     st.subheader("Workspace", anchor=False)
     examples = sum(entry.rows for entry in selection.datasets)

@@ -118,6 +118,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "score": score.score_command,
     "runs": runs.runs_command,
     "status": runs.status_command,
+    "workers": runs.workers_command,
     "cancel": runs.cancel_command,
     "resume": runs.resume_command,
     "scores": runs.scores_command,

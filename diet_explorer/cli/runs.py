@@ -15,7 +15,10 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.store.files import bytes_in_words
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from diet_explorer.scoring.progress import RunProgress
+    from diet_explorer.store.workers import WorkerInfo
     from diet_explorer.workspace.run import Run
     from diet_explorer.workspace.workspace import Workspace
 
@@ -43,17 +46,54 @@ def runs_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> N
         out.note_delays(run.delay() for run in runs)
 
 
+def workers_command(home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the workers of all machines: what they have, what they do, and when they last gave a sign of life."""
+    workspace = open_workspace(home)
+    from diet_explorer.jobs.slots import all_workers, workers_in_words
+
+    workers, now = all_workers(workspace.settings)
+    if as_json:
+        out.print_json([worker_facts(worker, now) for worker in workers])
+    elif not workers:
+        out.print_line(workers_in_words(workspace.settings))
+    else:
+        rows = [
+            (
+                f"{worker.host} {worker.slot}",
+                worker.device,
+                worker.memory,
+                worker.version,
+                f"{worker.seconds_silent(now):.0f} s ago" + (" (silent)" if worker.is_silent(now) else ""),
+                worker.doing,
+            )
+            for worker in workers
+        ]
+        out.print_table(("host and slot", "computes with", "memory", "version", "last sign of life", "does"), rows)
+
+
+def worker_facts(worker: WorkerInfo, now: datetime) -> dict[str, Any]:
+    """A worker in plain values, for JSON."""
+    facts = {name: value for name, value in asdict(worker).items() if name not in ("token", "kind", "machine")}
+    return {
+        **facts,
+        "run_id": worker.run_id,
+        "seconds_silent": round(worker.seconds_silent(now), 1),
+        "alive": not worker.is_silent(now),
+    }
+
+
 def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show how far a run is, per seed and checkpoint."""
     workspace = open_workspace(home)
-    from diet_explorer.jobs.slots import living_workers, workers_in_words
+    from diet_explorer.jobs.slots import all_workers, workers_in_words
     from diet_explorer.workspace.ongoing import ongoing_work
 
     run = find_run(workspace, name)
     progress = run.progress()
     warnings = run.dynamics.warnings() if run.checkpoints() else []
     if as_json:
-        workers = [{**asdict(worker), "run_id": worker.run_id} for worker in living_workers(workspace.settings)]
+        known, now = all_workers(workspace.settings)
+        workers = [worker_facts(worker, now) for worker in known]
         size = workspace.bin.size(run)
         beside = [{"title": title, **asdict(other)} for title, other in ongoing_work(workspace, run)]
         facts = {**run_facts(run), "size": size, "progress": asdict(progress), "workers": workers, "beside": beside}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from diet_explorer.config import Settings
-from diet_explorer.errors import JobCancelledError
+from diet_explorer.jobs.holding import Holds
 from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.files import Files, explained
@@ -17,36 +18,53 @@ from diet_explorer.store.locks import try_lock
 from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.runs import RunRecords
 
-STOP_POLL_SECONDS = 0.5
 MAX_STARTS = 10
 """After so many starts of one job the worker is taken to be killed by the job itself, mostly for want of memory."""
 
 
-@dataclass(frozen=True)
-class WorkerContext:
-    """What a worker has at hand for its jobs."""
-
-    settings: Settings
-    files: Files
-    runs: RunRecords
-    bin: BinRecords
-    busy: Callable[[str, str | None], None]  # called with a line and the job of it in work, and with None afterwards
-    worker: WorkerName
-
-
 @contextmanager
-def alone(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Wait until nobody else on this machine works in a folder: a cancelled job needs a moment to stop."""
-    while True:
-        with explained("write", str(folder)):  # who worked there may have removed it at the end
-            make_private_folder(folder)
-            lock = try_lock(folder / "lock")
-        if lock is not None:
-            break
-        if should_stop():
-            raise JobCancelledError("The run was cancelled.", "Resume it to go on.")
-        time.sleep(STOP_POLL_SECONDS)
+def marked_as_used(folder: Path) -> Iterator[None]:
+    """Keep whoever cleans up from a folder; it keeps nobody from working there, which is up to the lease."""
+    with explained("write", str(folder)):
+        make_private_folder(folder)
+        lock = try_lock(folder / "lock")
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What a worker has at hand for its jobs.
+
+    Attributes
+    ----------
+    settings : Settings
+    database : sqlalchemy.Engine
+    files : Files
+    runs : RunRecords
+    bin : BinRecords
+    worker : WorkerName
+        Its name for people.
+    holds : Holds
+        What it works on.
+    busy : callable
+        Called with a line and the job of it in work, and with None afterwards.
+    """
+
+    settings: Settings
+    database: Engine
+    files: Files
+    runs: RunRecords
+    bin: BinRecords
+    worker: WorkerName
+    holds: Holds
+    busy: Callable[[str, str | None], None]
+
+    def of(self, job: str) -> WorkerContext:
+        """The same for one job, whose files and records nobody can write any more who has lost the job."""
+        lease = self.holds.of(job)
+        guarded = self.files.guarded(lambda: lease.assure(self.holds.ending.is_set))
+        return replace(self, files=guarded, runs=RunRecords(self.database, lease.check))

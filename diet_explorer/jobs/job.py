@@ -11,8 +11,8 @@ import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,7 +22,9 @@ from diet_explorer.jobs.progress import JobProgress, JobReporter, JobState, ende
 from diet_explorer.jobs.protocol import Route
 from diet_explorer.jobs.waiting import delay_of
 from diet_explorer.redaction import redacted
+from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.runs import RunRecords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class JobRequest:
     """What is asked of a job: its id, since when it waits, and whether it was cancelled since."""
 
     id: str
-    queued_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    queued_at: str = ""  # by the database's clock, ISO 8601; set when it is saved
     cancelled: bool = False
 
 
@@ -95,7 +97,8 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     def save_request(self, request: R) -> None:
         """Write down what is asked for."""
-        self.files.write_json(self._request_path, asdict(request))
+        queued_at = request.queued_at or RunRecords(shared_database(self.settings)).now().isoformat()
+        self.files.write_json(self._request_path, asdict(replace(request, queued_at=queued_at)))
 
     def cancel(self) -> P:
         """Ask the job to stop, if it is active, and give how far it is."""
@@ -150,6 +153,11 @@ class QueuedJob(BackgroundJob[R, P]):
             return progress
         queued_at = datetime.fromisoformat(request.queued_at)
         return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line))
+
+    @property
+    def thing(self) -> str:
+        """What the job is about, which one worker at a time works on."""
+        return "/".join((self.kind, *self.arguments))
 
     @property
     def scratch_folder(self) -> Path:

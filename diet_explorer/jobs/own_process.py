@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from diet_explorer.config import load_settings
-from diet_explorer.errors import DietExplorerError, JobCancelledError
+from diet_explorer.errors import DietExplorerError, JobCancelledError, JobLeftError, WorkspaceError
 from diet_explorer.jobs.job import BackgroundJob, failure
 from diet_explorer.jobs.logs import note_facts
 from diet_explorer.jobs.progress import JobReporter
 from diet_explorer.jobs.registry import kind_named
 from diet_explorer.redaction import hide, redacted
+from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.leases import Lease, LeaseKey
+
+LOOK_SECONDS = 0.5
 
 
 def main() -> None:
@@ -29,18 +35,48 @@ def main() -> None:
     os.nice(kind.niceness)
     settings = load_settings(**task["settings"])
     make: Callable[..., BackgroundJob[Any, Any]] = kind
-    job = make(settings, Files(settings.home), *task["arguments"])
+    files, look = Files(settings.home), _nothing
+    if task["lease"] is not None:
+        lease = Lease(open_database(settings), LeaseKey(**task["lease"]))
+        files, look = files.guarded(lease.assure), _now_and_then(lease)
+    job = make(settings, files, *task["arguments"])
     job.secret = task["secret"]
     hide(job.secret)
     note_facts(job=task["job"])
     status = job.status()
+
+    def stopped() -> bool:
+        look()
+        return job.is_stopped(task["job"])
+
     if status.job == task["job"]:
-        _carry_out(job, JobReporter(job.save, status), lambda: job.is_stopped(task["job"]))
+        _carry_out(job, JobReporter(job.save, status), stopped)
+
+
+def _now_and_then(lease: Lease) -> Callable[[], None]:
+    """Looks twice a second whether a lease is lost: JobLeftError."""
+    next_look = 0.0
+
+    def look() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + LOOK_SECONDS
+            with suppress(WorkspaceError):
+                lease.look()
+            lease.assure()
+
+    return look
+
+
+def _nothing() -> None:
+    """What a job does to see whether it has lost its lease, where it has none."""
 
 
 def _carry_out(job: BackgroundJob[Any, Any], report: JobReporter[Any], stop: Callable[[], bool]) -> None:
     try:
         report.end("succeeded", **job.work(report, stop))
+    except JobLeftError:
+        return  # whoever goes on with it says how it ends
     except JobCancelledError:
         report.end("cancelled")
     except DietExplorerError as error:

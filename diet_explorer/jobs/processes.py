@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -21,6 +22,7 @@ from diet_explorer.errors import JobCancelledError
 from diet_explorer.jobs.job import BackgroundJob
 from diet_explorer.jobs.logs import log_path, reason_in
 from diet_explorer.store.files import explained
+from diet_explorer.store.leases import LeaseKey
 from diet_explorer.store.private import make_private_folder, private_opener
 
 LONGEST_PAUSE = 30.0
@@ -114,15 +116,24 @@ class Child:
 class OwnProcess:
     """The process that does the work of one job, see `jobs.own_process`; what it writes goes to the file `output`.
 
-    `secret` is what the work needs and no file may hold. WorkspaceError where the output cannot be written.
+    `secret` is what the work needs and no file may hold; with a `lease` nothing is written once that is lost.
+    WorkspaceError where the output cannot be written.
     """
 
-    def __init__(self, job: BackgroundJob[Any, Any], job_id: str, output: Path, secret: str | None = None) -> None:
+    def __init__(
+        self,
+        job: BackgroundJob[Any, Any],
+        job_id: str,
+        output: Path,
+        secret: str | None = None,
+        lease: LeaseKey | None = None,
+    ) -> None:
         task = {
             "settings": job.settings.model_dump(mode="json", exclude_none=True),
             "arguments": job.arguments,
             "job": job_id,
             "secret": secret,
+            "lease": None if lease is None else asdict(lease),
         }
         self._output = output
         self._passes_on = job.settings.log_to == "stdout"

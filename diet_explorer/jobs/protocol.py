@@ -13,6 +13,7 @@ from diet_explorer.jobs.sqlite_clock import lend_clock
 from diet_explorer.store.database import database_address, errors_of_database, silence_limits
 from diet_explorer.store.files import explained
 from diet_explorer.store.private import make_private_file, make_private_folder
+from diet_explorer.store.workers import SEEDS
 
 JOB_FORMAT = "1"
 """Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
@@ -45,7 +46,7 @@ class Route:
         return f"{name}-{self.line}" if self.line else name
 
 
-SCORE = Route("score_seed", "seeds")
+SCORE = Route("score_seed", SEEDS)
 """One seed of a run, which trains: a worker does one at a time. Its arguments are the run, the job of `RUN` that it
 belongs to, and whether it is the run's first, second, … seed."""
 RUN = Route("score_seeds", "runs")

@@ -1,8 +1,8 @@
-"""The slots of this machine's workers: who is alive, under which name, and busy with what.
+"""The slots of this machine's workers, and what is known of the workers of all machines.
 
 Every worker holds the lock of one slot for as long as it lives; the system drops the lock when the process ends,
-however it ends. The slot gives the worker its stable name in the jobs database, so that the next holder of the slot,
-or any other worker of this machine, finds the work that a killed one left behind.
+however it ends. The slot gives the worker its stable name. Who is alive stands in the database (`store.workers`); the
+locks are the fast way to see that a process of this machine is dead.
 """
 
 from __future__ import annotations
@@ -13,57 +13,56 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
+from diet_explorer.jobs import machine
 from diet_explorer.jobs.protocol import SCORE
 from diet_explorer.redaction import redacted
 from diet_explorer.scoring.progress import WorkerName
+from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.private import make_private_folder
+from diet_explorer.store.workers import WorkerInfo, WorkerRecords
 
 MAX_SLOTS = 64
 NO_WORKER = "No worker is running: start one with `diet-explorer worker`."
+BEATS_PER_LEASE = 6
+LONGEST_PAUSE = 5.0
+"""Seconds between two signs of life, at most."""
 
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """A living worker of this machine."""
-
-    slot: int
-    host: str
-    pid: int
-    since: str
-    tasks: dict[str, str] = field(default_factory=dict)  # what it is busy with, by line of waiting jobs
-    freed: dict[str, str] = field(default_factory=dict)  # when it ended the last task of a line
-    trouble: str | None = None  # what keeps it from taking up jobs
-
-    @property
-    def run_id(self) -> str | None:
-        """The run that it scores."""
-        return self.tasks.get(SCORE.line)
-
-    def idle_since(self, line: str) -> datetime:
-        """Since when it could take up a job of that line, where it is not busy with one."""
-        return datetime.fromisoformat(self.freed.get(line, self.since))
+__all__ = [
+    "NO_WORKER",
+    "WorkerInfo",
+    "WorkerSlot",
+    "all_workers",
+    "can_work",
+    "living_workers",
+    "pause_of",
+    "workers_at",
+    "workers_in_words",
+]
 
 
 class WorkerSlot:
-    """One worker's slot, held from construction to `release`; the first free one where none is asked for.
+    """One worker's slot and sign of life, held from construction to `release`; the first free slot where none is asked
+    for.
 
-    BadInputError where the slot asked for is taken or does not exist, WorkspaceError where all are taken or their
-    folder cannot be written.
+    BadInputError where the slot asked for is taken or does not exist, WorkspaceError where all are taken, their folder
+    cannot be written or the database cannot be reached.
     """
 
     def __init__(self, settings: Settings, slot: int | None = None) -> None:
         self._folder = _folder(settings)
+        self._records = WorkerRecords(shared_database(settings))
         self._changing = threading.Lock()
         if slot is not None and not 0 <= slot < MAX_SLOTS:
             raise BadInputError(f"There is no worker slot {slot}.", f"Give a number from 0 to {MAX_SLOTS - 1}.")
@@ -71,8 +70,26 @@ class WorkerSlot:
             make_private_folder(self._folder)
             self._machine = _machine_name(self._folder)
             self.slot, self._lock = self._claim(range(MAX_SLOTS) if slot is None else [slot])
-            self._info = WorkerInfo(self.slot, socket.gethostname(), os.getpid(), _now())
-            self._write()
+        total, free = machine.memory()
+        self._info = WorkerInfo(
+            id=self.executor_id,
+            host=machine.host_name(),
+            slot=self.slot,
+            pid=os.getpid(),
+            machine=machine.this_machine(),
+            version=version("diet-explorer"),
+            device=machine.device_in_words(),
+            lease_seconds=settings.lease_seconds,
+            memory_total=total,
+            memory_free=free,
+        )
+        self._freed: set[str] = set()
+        self._left = False
+        try:
+            self._register()
+        except BaseException:
+            self._lock.release()
+            raise
 
     @property
     def worker(self) -> WorkerName:
@@ -84,67 +101,138 @@ class WorkerSlot:
         """Name of this worker in the jobs database."""
         return _executor_id(self._machine, self.slot)
 
+    @property
+    def info(self) -> WorkerInfo:
+        """What it last said of itself."""
+        return self._info
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two signs of life."""
+        return pause_of(self._info)
+
+    def beat(self) -> bool:
+        """Give a sign of life; whether the worker still had its work. If not, it is there anew, with none.
+
+        WorkspaceError where the database cannot be reached.
+        """
+        with self._changing:
+            if self._left:
+                return False
+            info = self._records.beat(replace(self._info, memory_free=machine.memory()[1]), self._freed)
+            if info is None:
+                self._register()
+                return False
+            self._info, self._freed = info, set()
+            return True
+
     def set_task(self, task: str | None, line: str = SCORE.line) -> None:
         """Let onlookers know with what this worker is busy, of all that waits in that line."""
         with self._changing:  # the jobs and the job library's own threads
             tasks = {key: value for key, value in self._info.tasks.items() if key != line}
             if task is None:
-                self._info = replace(self._info, tasks=tasks, freed={**self._info.freed, line: _now()})
+                self._freed.add(line)
             else:
-                self._info = replace(self._info, tasks={**tasks, line: task})
-            self._write()
+                tasks[line] = task
+            self._info = replace(self._info, tasks=tasks)
+        self._say()
 
     def set_trouble(self, reason: str | None) -> None:
         """Let onlookers know what keeps this worker from taking up jobs."""
         reason = None if reason is None else redacted(reason)
         with self._changing:
-            if reason != self._info.trouble:
-                self._info = replace(self._info, trouble=reason)
-                self._write()
+            if reason == self._info.trouble:
+                return
+            self._info = replace(self._info, trouble=reason)
+        self._say()
 
-    @contextmanager
-    def abandoned(self) -> Iterator[list[str]]:
-        """Names of this machine's workers that are gone; their slots stay locked during the block."""
-        with ExitStack() as held:
-            numbers = []
-            for path in self._folder.glob("slot-*.lock"):
-                number = int(path.stem.removeprefix("slot-"))
-                lock = None if number == self.slot else try_lock(path)
-                if lock is not None:
-                    held.callback(lock.release)
-                    numbers.append(number)
-            yield [_executor_id(self._machine, number) for number in numbers]
+    def gone(self) -> list[WorkerInfo]:
+        """Workers that are silent for longer than their lease, or dead on this machine."""
+        known, now = self._records.all()
+        others = (info for info in known if info.id != self.executor_id)
+        return [info for info in others if info.is_silent(now) or self.is_dead(info)]
+
+    def is_dead(self, info: WorkerInfo) -> bool:
+        """Whether the process of a worker of this machine has ended."""
+        return _is_dead(self._folder, info)
+
+    def taking_over(self) -> AbstractContextManager[None]:
+        """One worker at a time takes over what others have left."""
+        return self._records.taking_over()
+
+    def declare_gone(self, info: WorkerInfo) -> bool:
+        """Take the work of a worker from it, unless it has given a sign of life since it was looked at."""
+        return self._records.declare_gone(info)
+
+    def known(self) -> set[str]:
+        """Names of all workers that have not been declared gone."""
+        return {info.id for info in self._records.all()[0]}
 
     def release(self) -> None:
-        """Leave the slot."""
-        self._info_path.unlink(missing_ok=True)
+        """Leave the slot, and give up its work."""
+        with self._changing, suppress(WorkspaceError):  # a database that is away finds out by the silence
+            self._left = True
+            self._records.leave(self._info)
         self._lock.release()
+
+    def _register(self) -> None:
+        self._info = self._records.register(self._info)
+
+    def _say(self) -> None:
+        with suppress(WorkspaceError):  # it is said with the next sign of life
+            self.beat()
 
     def _claim(self, candidates: range | list[int]) -> tuple[int, FileLock]:
         for number in candidates:
             lock = try_lock(self._folder / f"slot-{number}.lock", ONLOOKER_TRIES)
-            if lock is not None:
+            if lock is None:
+                continue
+            if not self._is_used_elsewhere(number):
                 return number, lock
+            lock.release()
         if len(candidates) == 1:
             raise BadInputError(f"The worker slot {candidates[0]} is taken.", "Leave out --slot to get a free one.")
         raise WorkspaceError(f"All {MAX_SLOTS} worker slots of this machine are taken.", "Stop some workers.")
 
-    def _write(self) -> None:
-        Files(self._folder).write_json(str(self._info_path), asdict(self._info))
+    def _is_used_elsewhere(self, number: int) -> bool:
+        """Whether another machine, whose locks are not seen here although it shares the folder, has the slot."""
+        info, now = self._records.get(_executor_id(self._machine, number))
+        return info is not None and info.machine != machine.this_machine() and not info.is_silent(now)
 
-    @property
-    def _info_path(self) -> Path:
-        return self._folder / f"slot-{self.slot}.json"
+
+def all_workers(settings: Settings) -> tuple[list[WorkerInfo], datetime]:
+    """The workers of all machines, those among them that have been silent for too long, and the database's time.
+
+    Dead ones of this machine are left out.
+    """
+    known, now = WorkerRecords(shared_database(settings)).all()
+    folder = _folder(settings)
+    return [info for info in known if not _is_dead(folder, info)], now
+
+
+def pause_of(info: WorkerInfo) -> float:
+    """Seconds between two signs of life of a worker."""
+    return min(LONGEST_PAUSE, info.lease_seconds / BEATS_PER_LEASE)
 
 
 def living_workers(settings: Settings) -> list[WorkerInfo]:
-    """This machine's workers on this workspace, by slot."""
-    workers = []
-    for path in _folder(settings).glob("slot-*.json"):
-        if is_locked(path.with_suffix(".lock")):
-            with suppress(FileNotFoundError):  # the worker left between the two looks
-                workers.append(WorkerInfo(**json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(workers, key=lambda worker: worker.slot)
+    """The workers of all machines that work on this workspace, by host and slot."""
+    return workers_at(settings)[0]
+
+
+def workers_at(settings: Settings) -> tuple[list[WorkerInfo], datetime]:
+    """The workers that are alive, as `living_workers`, and when that was, by the database's clock."""
+    known, now = all_workers(settings)
+    return [info for info in known if not info.is_silent(now)], now
+
+
+def _is_dead(folder: Path, info: WorkerInfo) -> bool:
+    """Whether a worker is one of this machine and of this folder, and its process has ended."""
+    name = folder / "machine"
+    if info.machine != machine.this_machine() or not name.exists():
+        return False
+    mine = info.id == _executor_id(name.read_text(encoding="utf-8"), info.slot)
+    return mine and not is_locked(folder / f"slot-{info.slot}.lock")
 
 
 def workers_in_words(settings: Settings) -> str:
@@ -193,10 +281,6 @@ def _failure_path(settings: Settings) -> Path:
 
 def _folder(settings: Settings) -> Path:
     return settings.home_folder / "workers"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _executor_id(machine: str, slot: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
 from diet_explorer.jobs.protocol import SCORE
-from diet_explorer.jobs.slots import failure_at_start, living_workers
+from diet_explorer.jobs.slots import failure_at_start, workers_at
 from diet_explorer.store.delay import Delay, DelayReason
 
 POLL_SECONDS = 0.5
@@ -23,11 +23,11 @@ logger = logging.getLogger("diet_explorer.waiting")
 
 
 def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line) -> Delay | None:
-    """Why a job is not taken up that waits in a line since `queued_at`; None where a worker is about to do it.
+    """Why a job is not taken up that waits in a line since `queued_at`, by the database's clock.
 
-    Only workers that share this machine's folder of the workspace are seen.
+    None where a worker, on whichever machine, is about to do it.
     """
-    workers = living_workers(settings)
+    workers, now = workers_at(settings)
     if not workers:
         failure = failure_at_start(settings)
         words = ", so that it waits." if failure is None else f": it does not start. {failure}"
@@ -43,7 +43,7 @@ def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line) ->
         words = f"The worker cannot take up jobs: {free[0].trouble}"
         return Delay("workers in trouble", words, f"It tries again by itself; its log is in {logs}.")
     first = min(max(queued_at, worker.idle_since(line)) for worker in able)
-    if (datetime.now(UTC) - first).total_seconds() < PATIENCE_SECONDS:
+    if (now - first).total_seconds() < PATIENCE_SECONDS:
         return None
     words = "A worker is running, but has not taken it up for a minute."
     return Delay("not taken up", words, f"See its log in {logs}, or start it again.")

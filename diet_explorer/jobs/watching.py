@@ -9,7 +9,7 @@ from diet_explorer.config import Settings
 from diet_explorer.jobs.health import HealthChecks, JobInSight, SignOfLife, database_check, store_check
 from diet_explorer.jobs.protocol import application_name, jobs_database_errors
 from diet_explorer.jobs.queue import LOOK, seen
-from diet_explorer.jobs.slots import living_workers
+from diet_explorer.jobs.slots import all_workers
 from diet_explorer.store.files import Files
 
 
@@ -32,7 +32,7 @@ def watch_worker(settings: Settings, database: Engine, files: Files, slot: int) 
 
 def signs_of_life(settings: Settings) -> list[SignOfLife]:
     """When each worker was last known to live."""
-    import time
-
-    now, workers = time.time(), living_workers(settings)
-    return [SignOfLife(f"{worker.host}-{worker.slot}", now, bool(worker.tasks)) for worker in workers]
+    return [
+        SignOfLife(f"{worker.host}-{worker.slot}", worker.seen_at.timestamp(), bool(worker.tasks))
+        for worker in all_workers(settings)[0]
+    ]

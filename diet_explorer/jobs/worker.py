@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy.exc import DBAPIError
 
 from diet_explorer.config import Settings, sharing_cores
-from diet_explorer.errors import DietExplorerError
+from diet_explorer.errors import DietExplorerError, WorkspaceError
 from diet_explorer.jobs.logs import OncePerMinute, guard_output, log_handler, note_facts
 from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
@@ -31,15 +34,24 @@ from diet_explorer.jobs.protocol import (
     jobs_database_errors,
     keep_dbos_off_the_console,
 )
-from diet_explorer.jobs.slots import WorkerSlot, noting_failure
+from diet_explorer.jobs.slots import WorkerInfo, WorkerSlot, noting_failure, pause_of
 from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import BinRecords
-from diet_explorer.store.database import CONNECTIONS, connection_name, open_database
+from diet_explorer.store.database import CONNECTIONS, connection_name, shared_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.monotonic import steady_seconds
 from diet_explorer.store.runs import RunRecords
 
+if TYPE_CHECKING:
+    from diet_explorer.jobs.holding import Holds
+
 TAKE_OVER_SECONDS = 2.0
+PATIENCE = 1.5
+"""Who is silent is taken to be gone after so many pauses between signs of life without one."""
 TROUBLE_SECONDS = 15.0
+GRACE_SECONDS = 7.0
+"""So long the current batch may take when the worker is to end: container engines kill after ten seconds."""
+END_POLL_SECONDS = 0.05
 TIDY_SECONDS = 600.0
 
 logger = logging.getLogger("diet_explorer.jobs")
@@ -54,16 +66,19 @@ def run_worker(
 ) -> NoReturn:
     """Do the jobs of a workspace until somebody asks the process to end (SIGINT or SIGTERM).
 
-    The work in hand is not waited for: it goes on from its last checkpoint when a worker is there again. `announce`
-    prints one line for people; without a `slot` the first free one is taken. `tidy` is done now and then.
+    The work in hand is handed back then, after the current batch: another worker goes on with it from its last
+    checkpoint within seconds, or the next one that is there. `announce` prints one line for people; without a `slot`
+    the first free one is taken. `tidy` is done now and then.
     """
     with noting_failure(settings):
-        held = _started(settings, slot, announce)
-    ending = listen_for_the_end()
+        held, holds = _started(settings, slot, announce)
+    holds.ending = ending = listen_for_the_end()
     logger.info("ready as %s", held.executor_id)
     announce(f"Worker {held.slot} is waiting for runs in {redacted(settings.home)}. Stop it with Ctrl-C.")
     trouble = _Trouble(held)
     logging.getLogger("dbos").addHandler(trouble)
+    watch = _Watch()
+    threading.Thread(target=_keep_beating, args=(held, holds), daemon=True).start()
     next_tidying = time.monotonic() + TIDY_SECONDS
     while not ending.wait(TAKE_OVER_SECONDS):
         trouble.forget_old()
@@ -73,17 +88,20 @@ def run_worker(
                 tidy()
             except DietExplorerError as error:
                 logger.warning("Could not tidy up: %s", error)
-        _take_over(settings, held)
+        _take_over(settings, held, watch)
+    last = steady_seconds() + GRACE_SECONDS
+    while holds.jobs and steady_seconds() < last:
+        time.sleep(END_POLL_SECONDS)
     held.release()
     sys.stdout.flush()
-    # no clean end: it would wait for the training step, which may take minutes and loses nothing by being cut off
+    # no clean end: it would wait for a batch that takes minutes, which loses nothing by being cut off
     os._exit(0)
 
 
-def _started(settings: Settings, slot: int | None, announce: Callable[[str], None]) -> WorkerSlot:
+def _started(settings: Settings, slot: int | None, announce: Callable[[str], None]) -> tuple[WorkerSlot, Holds]:
     """A worker that takes up jobs from now on, in its slot."""
     url = checked_jobs_url(settings)
-    database = open_database(settings)
+    database = shared_database(settings)
     held = WorkerSlot(settings, slot)
     _set_up_logs(settings, held.slot)
     os.environ.update(sharing_cores(os.environ))
@@ -92,6 +110,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
 
     from diet_explorer.jobs import workflow
     from diet_explorer.jobs.context import WorkerContext
+    from diet_explorer.jobs.holding import Holds
     from diet_explorer.jobs.kinds import score
     from diet_explorer.jobs.registry import queued_kinds
     from diet_explorer.jobs.watching import watch_worker
@@ -103,8 +122,8 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
             logger.info("works on run %s", task or "none")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
-    records, bin = RunRecords(database), BinRecords(database)
-    context = WorkerContext(settings, Files(settings.home), records, bin, busy, held.worker)
+    holds, runs, bin = Holds(held, database), RunRecords(database), BinRecords(database)
+    context = WorkerContext(settings, database, Files(settings.home), runs, bin, held.worker, holds, busy)
     kinds = queued_kinds()
     score.declare(context)
     for kind in kinds:
@@ -132,21 +151,60 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
                 polling_interval_sec=QUEUE_POLL_SECONDS,
             )
     watch_worker(settings, database, context.files, held.slot)
-    return held
+    return held, holds
 
 
-def _take_over(settings: Settings, held: WorkerSlot) -> None:
-    """Queue again what workers of this machine left behind that are gone."""
+def _keep_beating(held: WorkerSlot, holds: Holds) -> None:
+    """Give signs of life until the end; what keeps them from the database goes by itself or is said by others."""
+    while True:
+        time.sleep(held.pause)
+        with suppress(WorkspaceError):
+            if not held.beat() and not holds.ending.is_set():
+                logger.warning("This worker was silent for too long: others have taken over its work.")
+            holds.release_late()
+
+
+class _Watch:
+    """Tells workers that are gone from those that could not reach the database either, or seem silent by a clock that
+    was set: who is silent is looked at again after as long as its next sign of life may take."""
+
+    def __init__(self) -> None:
+        self._noticed: dict[tuple[str, str, datetime], float] = {}
+
+    def confirmed(self, gone: list[WorkerInfo], is_dead: Callable[[WorkerInfo], bool]) -> list[WorkerInfo]:
+        """Those that are gone for certain."""
+        now, earlier = steady_seconds(), self._noticed
+        self._noticed = {key: earlier.get(key, now) for key in map(_key, gone)}
+        return [info for info in gone if is_dead(info) or now - self._noticed[_key(info)] > PATIENCE * pause_of(info)]
+
+
+def _key(info: WorkerInfo) -> tuple[str, str, datetime]:
+    return info.id, info.token, info.seen_at
+
+
+def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch) -> None:
+    """Queue again what workers left behind that are gone, on whichever machine they were."""
     from dbos import DBOS
 
     name = application_name(settings)
     try:
-        with held.abandoned() as executors:
-            if executors:
-                for job in DBOS.list_workflows(executor_id=executors, status="PENDING", application_name=name):
-                    DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
+        for info in watch.confirmed(held.gone(), held.is_dead):
+            if held.declare_gone(info):
+                logger.info("%s on %s is gone; its work is taken over", info.id, info.host)
+        pending = partial(DBOS.list_workflows, status="PENDING", application_name=name, load_output=False)
+        if {job.executor_id for job in pending()} - held.known():
+            with held.taking_over():  # one at a time, so that nobody queues again what another has begun meanwhile
+                known = held.known()
+                for job in pending():
+                    if job.executor_id not in known:
+                        DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
     except DBAPIError as error:  # it may be there again in a moment; until then the worker says so
         logging.getLogger("dbos").warning("%s", error.orig)
+    except WorkspaceError as error:
+        logging.getLogger("dbos").warning("%s", error.message)
+
+
+_ABOUT_A_JOB = ("Workflow ", "Exception encountered in background workflow", "Step being automatically retried")
 
 
 class _Trouble(logging.Handler):
@@ -158,7 +216,9 @@ class _Trouble(logging.Handler):
         self._last = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note the first line of a complaint."""
+        """Note the first line of a complaint, unless it is about one job, of which its run or request says more."""
+        if record.getMessage().startswith(_ABOUT_A_JOB):
+            return
         self._last = time.monotonic()
         with suppress(DietExplorerError):
             self._held.set_trouble(next(iter(record.getMessage().splitlines()), "")[:200])

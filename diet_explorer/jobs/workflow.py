@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dbos import DBOS
 
-from diet_explorer.errors import DietExplorerError, JobCancelledError, JobFailedError
-from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, alone
+from diet_explorer.errors import DietExplorerError, JobCancelledError, JobFailedError, JobLeftError
+from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, marked_as_used
+from diet_explorer.jobs.holding import Holds, Left, said_of
 from diet_explorer.jobs.job import QueuedJob, failure
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import ended
@@ -28,21 +30,27 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
 
     @DBOS.step(name=kind.kind)
     def work(job_id: str, *arguments: str) -> str:
-        return carry_out(make(context.settings, context.files, *arguments), job_id)
+        return carry_out(make(context.settings, context.of(job_id).files, *arguments), job_id, context.holds)
 
     @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
     def run(*arguments: str) -> str:
+        job_id, asked = str(DBOS.workflow_id), make(context.settings, context.files, *arguments)
         context.busy(kind.route.line, f"the {kind.words.noun} {'/'.join(arguments)}")
         try:
-            return work(str(DBOS.workflow_id), *arguments)
+            with context.holds.holding(asked.thing, job_id, partial(asked.is_stopped, job_id)):
+                outcome = work(job_id, *arguments)
+        except JobCancelledError:
+            outcome = "cancelled"
         finally:
             context.busy(kind.route.line, None)
+        return said_of(job_id, outcome) if outcome == "cancelled" else outcome
 
 
-def carry_out(job: Job, job_id: str) -> str:
+def carry_out(job: Job, job_id: str, holds: Holds) -> str:
     """Do what was asked for, or go on with it, and give the state it ended in.
 
-    Nothing is done where another request has taken the place of that of `job_id`.
+    Nothing is done where another request has taken the place of that of `job_id`. `Left` where it is lost or handed
+    back; what is half done is removed then too, unless somebody else works on it already.
     """
     request, status = job.request(), job.status()
     if request is None or request.id != job_id:
@@ -50,7 +58,11 @@ def carry_out(job: Job, job_id: str) -> str:
     starts = status.starts + 1 if status.job == job_id else 1
     begun = job.progress_type(job=job_id, state="running", stage="Starting", starts=starts)
     try:
-        _work(job, begun)
+        _work(job, begun, holds)
+    except JobLeftError as error:
+        if holds.ending.is_set():
+            job.clean_up()
+        raise Left from error
     except JobCancelledError:
         job.clean_up()
         happened("jobs_ended", kind=job.kind, outcome="cancelled")
@@ -63,26 +75,28 @@ def carry_out(job: Job, job_id: str) -> str:
     return state
 
 
-def _work(job: Job, begun: Any) -> None:
+def _work(job: Job, begun: Any, holds: Holds) -> None:
     def stopped() -> bool:
+        holds.look(begun.job)
         return job.is_stopped(begun.job)
 
     scratch = job.scratch_folder
-    with alone(scratch, stopped):
-        if stopped():
-            raise JobCancelledError("The job was cancelled.", "Start it again.")
-        if begun.starts > 1 and job.is_complete():  # it was cut off right after the end
-            job.save(ended(begun, "succeeded"))
-            return
-        job.save(begun)
-        words = job.words
-        if begun.starts > MAX_STARTS:
-            raise JobFailedError(
-                f"The worker was killed {MAX_STARTS} times while it {words.verb} this {words.noun}.",
-                words.short_of_memory,
-            )
-        process = OwnProcess(job, begun.job, scratch / "output.log")
+    if stopped():
+        raise JobCancelledError("The job was cancelled.", "Start it again.")
+    if begun.starts > 1 and job.is_complete():  # it was cut off right after the end
+        job.save(ended(begun, "succeeded"))
+        return
+    job.save(begun)
+    words = job.words
+    if begun.starts > MAX_STARTS:
+        raise JobFailedError(
+            f"The worker was killed {MAX_STARTS} times while it {words.verb} this {words.noun}.",
+            words.short_of_memory,
+        )
+    with marked_as_used(scratch):
+        process = OwnProcess(job, begun.job, scratch / "output.log", lease=holds.of(begun.job).key)
         reason = process.wait(stopped, job.poll_seconds)
-        if reason is not None:
-            raise JobFailedError(f"The process that {words.verb} the {words.noun} {reason}.", words.short_of_memory)
-        shutil.rmtree(scratch, ignore_errors=True)
+    stopped()  # the process says nothing of its end where it has lost the lease
+    if reason is not None:
+        raise JobFailedError(f"The process that {words.verb} the {words.noun} {reason}.", words.short_of_memory)
+    shutil.rmtree(scratch, ignore_errors=True)

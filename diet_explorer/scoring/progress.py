@@ -254,6 +254,7 @@ class ProgressFiles:
         )
         if self._files.is_local:
             path = Path(self._paths.log)
+            self._files.before_write()
             with explained("write", str(path)):
                 make_private_folder(path.parent)
                 with open(path, "a", encoding="utf-8", opener=private_opener) as stream:

@@ -26,6 +26,8 @@ from diet_explorer.store.migrating import known_revisions, latest_revision, migr
 from diet_explorer.store.private import make_private_file, make_private_folder
 
 BUSY_SECONDS = 30
+MOST_KEPT = 4
+_kept: dict[tuple[str, int | None, int], Engine] = {}
 CONNECT_SECONDS = 15
 _SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 90_000}
 """A server that has gone without a word is given up after a minute and a half: an outage of a minute is sat out, and
@@ -55,6 +57,20 @@ def open_database(settings: Settings) -> Engine:
     with database_errors(engine):
         _migrate(engine, settings.home)
     return engine
+
+
+def shared_database(settings: Settings) -> Engine:
+    """The explorer database as this process keeps it open; its connections are used for all that is looked up there."""
+    url = database_address(settings.explorer_url, "DIET_EXPLORER_DATABASE_URL")
+    file = Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+    if file is not None and not file.exists():
+        open_database(settings).dispose()
+    key = (settings.explorer_url, file and file.stat().st_ino, os.getpid())
+    if key not in _kept:
+        _kept[key] = open_database(settings)
+        while len(_kept) > MOST_KEPT:
+            _kept.pop(next(iter(_kept)), None)
+    return _kept[key]
 
 
 def connected(settings: Settings) -> Engine:

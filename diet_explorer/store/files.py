@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import hashlib
 import json
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -62,6 +63,14 @@ class Files:
         self.filesystem: Any = _remote_filesystem(self.root) if path is None else fsspec.filesystem("file")
         self._copies: OrderedDict[tuple[str, str], IO[bytes]] = OrderedDict()
         self._copies_lock = threading.Lock()
+        self.before_write: Callable[[], None] = _nothing
+        """Called before something that was written is put in place; what it raises keeps it from being."""
+
+    def guarded(self, before_write: Callable[[], None]) -> Files:
+        """The same files for somebody who may lose the right to write them; see `before_write`."""
+        other = copy.copy(self)
+        other.before_write = before_write
+        return other
 
     def path(self, *parts: str) -> str:
         """Absolute path or URL of something below the root."""
@@ -84,9 +93,9 @@ class Files:
         with self._copies_lock:
             key = (path, str(self.filesystem.ukey(path)))
             if key not in self._copies:
-                copy = tempfile.NamedTemporaryFile(prefix="diet-explorer-")  # noqa: SIM115  closed when others replace it
-                self.filesystem.get_file(path, copy.name)
-                self._copies[key] = cast(IO[bytes], copy)
+                local = tempfile.NamedTemporaryFile(prefix="diet-explorer-")  # noqa: SIM115  closed when others replace it
+                self.filesystem.get_file(path, local.name)
+                self._copies[key] = cast(IO[bytes], local)
             self._copies.move_to_end(key)
             if len(self._copies) > KEPT_COPIES:
                 self._copies.popitem(last=False)[1].close()
@@ -100,6 +109,7 @@ class Files:
                 with tempfile.NamedTemporaryFile() as local:  # elsewhere a whole file is put in place at once
                     yield cast(BinaryIO, local)
                     local.flush()
+                    self.before_write()
                     self.filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
                     self.filesystem.put_file(local.name, path)
                 return
@@ -111,6 +121,7 @@ class Files:
                     yield stream
                     stream.flush()
                     os.fsync(stream.fileno())
+                self.before_write()
                 temporary.replace(target)
                 _sync_folder(target.parent)
             finally:
@@ -127,12 +138,14 @@ class Files:
             try:
                 if not self.is_local:
                     yield temporary
+                    self.before_write()
                     if not self.filesystem.exists(path):
                         self.filesystem.mv(temporary, path, recursive=True)
                     return
                 make_private_folder(Path(temporary))
                 yield temporary
                 tighten(Path(temporary))  # also what libraries wrote into it
+                self.before_write()
                 if not Path(path).exists():
                     Path(temporary).rename(path)
                     _sync_folder(Path(path).parent)
@@ -293,6 +306,10 @@ def reaching(root: str) -> Iterator[None]:
             "Check the address, the credentials and the network, or choose another workspace with --workspace or "
             "DIET_EXPLORER_HOME.",
         ) from error
+
+
+def _nothing() -> None:
+    """What is called where nothing is to be done."""
 
 
 def _remote_filesystem(root: str) -> Any:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
 from sqlalchemy import ColumnElement, Engine, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
 
 from diet_explorer.errors import NotFoundError
 from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import marks_of
-from diet_explorer.store.database import database_now, in_utc, time_of, transaction
+from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
 from diet_explorer.store.tables import BinRow, RunRow
 
 Status = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
@@ -57,8 +58,9 @@ class RunRecords:
     A run that was deleted, or whose parent or dataset was, is not read unless that is asked for.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, fence: Callable[[Session], None] | None = None) -> None:
         self._engine = engine
+        self._fence = fence  # called first in each change by a job; what it raises keeps the job from changing anything
 
     def create(self, record: RunRecord) -> None:
         """Insert a record."""
@@ -122,7 +124,7 @@ class RunRecords:
         statement = update(RunRow).where(RunRow.id == run_id).values(**values)
         if only_from is not None:
             statement = statement.where(RunRow.status.in_(list(only_from)))
-        with transaction(self._engine) as session:
+        with self._changing(run_id) as session:
             return bool(cast(Any, session.execute(statement)).rowcount)
 
     def rename(self, run_id: str, name: str) -> None:
@@ -153,8 +155,15 @@ class RunRecords:
 
     def set_workflow(self, run_id: str, workflow_id: str | None) -> None:
         """Remember which job carries the run, or that none does."""
-        with transaction(self._engine) as session:
+        with self._changing(run_id) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(workflow_id=workflow_id))
+
+    @contextmanager
+    def _changing(self, run_id: str) -> Iterator[Session]:
+        with writing(self._engine, f"run:{run_id}") as session:
+            if self._fence is not None:
+                self._fence(session)
+            yield session
 
 
 def _deleted() -> ColumnElement[bool]:

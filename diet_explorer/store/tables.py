@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Index, Integer, LargeBinary, String, Text, false
+from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Float, Index, Integer, LargeBinary, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -73,6 +73,43 @@ class ClaimRow(Base):
     row: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     annotator: Mapped[str] = mapped_column(String(200), primary_key=True)
     until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class WorkerRow(Base):
+    """One process that says now and then that it is alive: a worker, or a training script of somebody's own."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(300), primary_key=True)
+    token: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(20))
+    host: Mapped[str] = mapped_column(String(255))
+    slot: Mapped[int] = mapped_column(Integer)
+    pid: Mapped[int] = mapped_column(Integer)
+    machine: Mapped[str] = mapped_column(String(255))
+    version: Mapped[str] = mapped_column(String(60))
+    device: Mapped[str] = mapped_column(Text)
+    memory_total: Mapped[int | None] = mapped_column(BigInteger)
+    memory_free: Mapped[int | None] = mapped_column(BigInteger)
+    can: Mapped[dict[str, Any]] = mapped_column(JSON)
+    lease_seconds: Mapped[float] = mapped_column(Float)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    tasks: Mapped[dict[str, str]] = mapped_column(JSON)
+    freed: Mapped[dict[str, str]] = mapped_column(JSON)
+    trouble: Mapped[str | None] = mapped_column(Text)
+
+
+class LeaseRow(Base):
+    """Which worker works on something; the epoch grows with every one that takes it, or has it taken away."""
+
+    __tablename__ = "leases"
+    __table_args__ = (Index("leases_by_worker", "worker"),)
+
+    thing: Mapped[str] = mapped_column(String(300), primary_key=True)
+    worker: Mapped[str | None] = mapped_column(String(300))
+    job: Mapped[str] = mapped_column(String(200))
+    epoch: Mapped[int] = mapped_column(Integer)
 
 
 class BinRow(Base):

@@ -17,7 +17,7 @@ from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.audit_log import AuditKind, AuditLog
 from diet_explorer.store.belonging import belonging, check_version
 from diet_explorer.store.bin import BinRecords
-from diet_explorer.store.database import open_database
+from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files, reaching
 from diet_explorer.store.private import tighten_workspace
 from diet_explorer.store.queries import Queries
@@ -79,7 +79,7 @@ class Context:
         tighten_workspace(settings.home_folder)
         with reaching(files.root):
             check_version(files, being_restored=being_restored)
-        database = open_database(settings)
+        database = shared_database(settings)
         with reaching(files.root):
             it = belonging(files, database, own_database=settings.home_is_local and settings.database_url is None)
         records, bin = RunRecords(database), BinRecords(database)

@@ -16,7 +16,7 @@ from diet_explorer.workspace.workspace import Workspace
 
 VERBS = [
     *("app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "stability", "compare"),
-    *("export-cartography", "import-cartography", "map", "worker"),
+    *("export-cartography", "import-cartography", "map", "worker", "workers"),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,8 @@ def test_what_no_worker_takes_up_says_why_by_itself(tmp_path: Path, sentences: P
     status = answer(home, "status", "last")
     assert status["progress"]["delay"]["reason"] == "no worker"
     assert "diet-explorer worker" in status["progress"]["delay"]["remedy"]
+    assert answer(home, "workers") == []
+    assert tiny_runs.inside("workers", home=home).stdout.startswith("No worker is running")
     words = tiny_runs.inside("status", "last", home=home).stdout
     assert "No worker is running, so that it waits. Start one with `diet-explorer worker`" in words
     assert "Start one with `diet-explorer worker`" in tiny_runs.inside("runs", home=home).stderr
@@ -111,6 +114,11 @@ def test_what_no_worker_takes_up_says_why_by_itself(tmp_path: Path, sentences: P
         slot.set_task("run-of-another")
         assert answer(home, "status", "last")["progress"]["delay"]["reason"] == "workers busy"
         assert "busy with run-of-another" in tiny_runs.inside("status", "last", home=home).stdout
+        (worker,) = answer(home, "workers")
+        assert worker["alive"] and worker["run_id"] == "run-of-another" and worker["pid"] == os.getpid()
+        assert worker["device"] and worker["version"] and worker["seconds_silent"] < 60
+        table = tiny_runs.inside("workers", home=home).stdout
+        assert "last sign of life" in table and "run-of-another" in table and worker["host"] in table
         slot.set_task(None)
         assert answer(home, "status", "last")["progress"]["delay"] is None, "it is about to take it up"
         slot.set_trouble("disk I/O error")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
+from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.logs import OncePerMinute
-from diet_explorer.jobs.protocol import SCORE, application_name, checked_jobs_url
+from diet_explorer.jobs.protocol import application_name, checked_jobs_url
 from diet_explorer.jobs.slots import (
     NO_WORKER,
     WorkerSlot,
@@ -20,6 +22,9 @@ from diet_explorer.jobs.slots import (
     noting_failure,
     workers_in_words,
 )
+from diet_explorer.store.database import shared_database, transaction
+from diet_explorer.store.tables import WorkerRow
+from diet_explorer.store.workers import WorkerRecords
 
 
 @pytest.fixture
@@ -58,24 +63,58 @@ def test_onlookers_see_who_is_busy(settings: Settings) -> None:
 def test_news_of_a_worker_that_was_killed_is_not_believed(settings: Settings) -> None:
     slot = WorkerSlot(settings)
     slot.set_task("run-1")
-    note = settings.home_folder / "workers" / "slot-0.json"
-    left = note.read_text(encoding="utf-8")
-    slot.release()
-    note.write_text(left, encoding="utf-8")
-    assert json.loads(left)["tasks"] == {SCORE.line: "run-1"}
+    assert [worker.run_id for worker in living_workers(settings)] == ["run-1"]
+    with mock.patch.object(WorkerRecords, "leave"):  # a process that is killed leaves its row, and loses its lock
+        slot.release()
     assert living_workers(settings) == []
+    assert [worker.id for worker in WorkerRecords(shared_database(settings)).all()[0]] == [slot.executor_id]
 
 
 def test_places_that_nobody_holds_are_found_abandoned(settings: Settings) -> None:
     gone, living, looking = WorkerSlot(settings), WorkerSlot(settings), WorkerSlot(settings)
-    gone.release()
-    with looking.abandoned() as names:
-        assert names == [gone.executor_id]
-        with pytest.raises(BadInputError):
-            WorkerSlot(settings, 0)  # a place stays locked while its work is taken over
+    with mock.patch.object(WorkerRecords, "leave"):
+        gone.release()
+    (left,) = looking.gone()
+    assert left.id == gone.executor_id and looking.is_dead(left)
+    assert looking.declare_gone(left) and not looking.declare_gone(left)
+    assert looking.known() == {living.executor_id, looking.executor_id}
     WorkerSlot(settings, 0).release()
     living.release()
     looking.release()
+
+
+def silence(slot: WorkerSlot, settings: Settings, seconds: float) -> None:
+    """As if a worker had given its last sign of life so many seconds earlier."""
+    with transaction(shared_database(settings)) as session:
+        row = session.get_one(WorkerRow, slot.executor_id)
+        row.seen_at -= timedelta(seconds=seconds)
+
+
+def test_who_is_silent_loses_its_place_and_is_there_anew(settings: Settings) -> None:
+    frozen, living = WorkerSlot(settings), WorkerSlot(settings)
+    silence(frozen, settings, 31)
+    assert [worker.id for worker in living_workers(settings)] == [living.executor_id]
+    (gone,) = living.gone()
+    assert gone.id == frozen.executor_id and not living.is_dead(gone)
+    assert frozen.beat(), "it comes back before anybody took over"
+    assert not living.declare_gone(gone), "it has given a sign of life since"
+    silence(frozen, settings, 31)
+    (gone,) = living.gone()
+    assert living.declare_gone(gone)
+    assert living.known() == {living.executor_id}
+    assert not frozen.beat(), "it learns that it has lost its work"
+    assert frozen.beat() and len(living_workers(settings)) == 2, "and goes on as a worker without work"
+    frozen.release()
+    living.release()
+
+
+def test_a_worker_describes_itself(settings: Settings) -> None:
+    slot = WorkerSlot(settings)
+    (worker,) = living_workers(settings)
+    assert worker.pid == os.getpid() and worker.host and worker.version and worker.device
+    assert worker.memory_total is None or worker.memory_total >= (worker.memory_free or 0) > 0
+    assert worker.since == worker.seen_at
+    slot.release()
 
 
 @pytest.mark.parametrize("slot", [-1, 64])

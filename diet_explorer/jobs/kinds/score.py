@@ -18,8 +18,9 @@ from dbos import DBOS
 from dbos import error as dbos_error
 
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import DietExplorerError, JobCancelledError, NotFoundError
-from diet_explorer.jobs.context import MAX_STARTS, STOP_POLL_SECONDS, WorkerContext, alone
+from diet_explorer.errors import DietExplorerError, JobCancelledError, JobLeftError, NotFoundError
+from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, marked_as_used
+from diet_explorer.jobs.holding import STOP_POLL_SECONDS, Left, said_of
 from diet_explorer.jobs.needless import needless_trainings
 from diet_explorer.jobs.protocol import EARLIER, JOB_FORMAT, RUN, SCORE, jobs_of_run, seed_job
 from diet_explorer.jobs.queue import JobQueue
@@ -51,16 +52,21 @@ _OUTCOMES = {"done": "succeeded", "stopped": "cancelled", "failed": "failed"}
 
 def declare(context: WorkerContext) -> None:
     """Register the jobs with the job library; call it once, before the library is launched."""
-    # an instant's trouble of the explorer database must not fail a run that took hours
-    record_step = DBOS.step(retries_allowed=True, interval_seconds=1.0, max_attempts=5)
+    # a database that is away for a minute must not fail a run that took hours
+    record_step = DBOS.step(retries_allowed=True, interval_seconds=1.0, max_attempts=8)
+
+    def own() -> WorkerContext:
+        """What the job in hand may write with: a seed only as long as this worker has it."""
+        job = str(DBOS.workflow_id)
+        return context.of(job) if job in context.holds.jobs else context
 
     @record_step
     def begin(run_id: str, job: str) -> bool:
-        return not _leave_out_needless(context, run_id) and _take_up(context.runs, run_id, job)
+        return not _leave_out_needless(context, run_id) and _take_up(own().runs, run_id, job)
 
     @DBOS.step()
     def train_and_score(run_id: str, job: str, number: int) -> Outcome:
-        return _train_and_score(context, run_id, job, number)
+        return _train_and_score(own(), run_id, job, number)
 
     @record_step
     def is_last(run_id: str, job: str, number: int) -> bool:
@@ -69,27 +75,35 @@ def declare(context: WorkerContext) -> None:
     @record_step
     def finish(run_id: str, job: str, outcome: Outcome) -> str:
         if _is_of(_record(context.runs, run_id), job):
-            _finish(context, run_id, outcome)
+            _finish(own(), run_id, outcome)
         return outcome["state"]
 
     @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
     def score_seed(run_id: str, job: str, number: int) -> Outcome:
         checked_id("run", run_id)
+        seed = seed_job(job, number)
         context.busy(SCORE.line, run_id)
         try:
-            if not begin(run_id, job):
-                return _STOPPED
-            if _note_start(context, run_id, job, number) > MAX_STARTS:
-                outcome = _given_up(context, run_id, number)
-            else:
-                outcome = train_and_score(run_id, job, number)
-            # the job of the run would do it too, as soon as it looks
-            if outcome["state"] == "failed" or (outcome["state"] == "done" and is_last(run_id, job, number)):
-                finish(run_id, job, outcome)
-            happened("jobs_ended", kind="score", outcome=_OUTCOMES[outcome["state"]])
-            return outcome
+            with context.holds.holding(f"{run_id}/{number}", seed, lambda: not _is_asked_for(context, run_id, job)):
+                outcome = do(run_id, job, number)
+        except JobCancelledError:
+            return said_of(seed, _STOPPED)
         finally:
             context.busy(SCORE.line, None)
+        happened("jobs_ended", kind="score", outcome=_OUTCOMES[outcome["state"]])
+        return said_of(seed, outcome) if outcome["state"] == "stopped" else outcome
+
+    def do(run_id: str, job: str, number: int) -> Outcome:
+        if not begin(run_id, job):
+            return _STOPPED
+        if _note_start(own(), run_id, job, number) > MAX_STARTS:
+            outcome = _given_up(context, run_id, number)
+        else:
+            outcome = train_and_score(run_id, job, number)
+        # the job of the run would do it too, as soon as it looks
+        if outcome["state"] == "failed" or (outcome["state"] == "done" and is_last(run_id, job, number)):
+            finish(run_id, job, outcome)
+        return outcome
 
     @DBOS.workflow(name=RUN.workflow, max_recovery_attempts=None)
     def score_run(run_id: str, seeds: int) -> str:
@@ -128,11 +142,13 @@ class StopSignal:
     """Whether a seed should stop, asked at every batch and looked up at most twice a second.
 
     It stops when its run is not running any more by its record, because it was cancelled, or has failed by another
-    seed; when the run was resumed since and belongs to another job; or when its own job was cancelled.
+    seed; when the run was resumed since and belongs to another job; or when its own job was cancelled. Where another
+    worker has taken it over, or this one is to end, a JobLeftError is raised.
     """
 
-    def __init__(self, runs: RunRecords, run_id: str, job: str, number: int) -> None:
-        self._runs = runs
+    def __init__(self, context: WorkerContext, run_id: str, job: str, number: int) -> None:
+        self._runs = context.runs
+        self._holds = context.holds
         self._run_id = run_id
         self._job = job
         self._number = number
@@ -141,8 +157,10 @@ class StopSignal:
 
     def __call__(self) -> bool:
         now = time.monotonic()
+        self._holds.check_ending(self._run_id)
         if not self._stop and now >= self._next_look:
             self._next_look = now + STOP_POLL_SECONDS
+            self._holds.look(seed_job(self._job, self._number))
             self._stop = self._look()
         return self._stop
 
@@ -172,6 +190,15 @@ def _is_of(record: RunRecord | None, job: str) -> bool:
     return record is not None and record.workflow_id in (None, job)
 
 
+def _is_asked_for(context: WorkerContext, run_id: str, job: str) -> bool:
+    """Whether a seed that waits is still to be trained."""
+    try:
+        record = _record(context.runs, run_id)
+    except DietExplorerError:  # a database that is away for a moment is no reason to give up
+        return True
+    return record is not None and record.is_active and _is_of(record, job)
+
+
 def _take_up(runs: RunRecords, run_id: str, job: str) -> bool:
     """Note that a run's first seed has begun, and whether this seed is still asked for."""
     record = _record(runs, run_id)
@@ -190,18 +217,21 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
     from diet_explorer.scoring.seed_run import EMBEDDED_SEED, run_seed
 
     log = ProgressFiles(context.files, run_id).log
-    should_stop = StopSignal(context.runs, run_id, job, number)
+    should_stop = StopSignal(context, run_id, job, number)
     scratch, seed, several = context.settings.training_folder, None, False
     try:
+        context.holds.wait_for_database(seed_job(job, number))
         config = RunConfig.from_json(context.runs.get(run_id).config)
         seed, several = config.seed_numbers[number], config.seeds > 1
         manifest = DatasetManifest.load(context.files, config.dataset_id)
-        with alone(scratch / run_id / f"seed={seed}", should_stop):
+        with marked_as_used(scratch / run_id / f"seed={seed}"):
             run_seed(
                 context.files, scratch, run_id, config, manifest, seed, should_stop=should_stop, worker=context.worker
             )
             if seed == EMBEDDED_SEED:
                 _store_neighbours(context, run_id, manifest)
+    except JobLeftError as error:
+        raise Left from error
     except JobCancelledError:
         _log_stop(context, run_id, seed)
         return _STOPPED

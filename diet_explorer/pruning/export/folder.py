@@ -9,11 +9,11 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diet_explorer.errors import BadInputError, HubError, NotFoundError
+from diet_explorer.errors import BadInputError, HubError, JobLeftError, NotFoundError
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.private import make_private_folder, tighten
 
@@ -76,10 +76,13 @@ def new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
         for path in temporary.rglob("*"):
             _sync(path)
         _sync(temporary)
+        files.before_write()
         temporary.rename(folder)
         _sync(temporary.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(JobLeftError):  # whoever has taken the job over writes there
+            files.before_write()
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def checked_export(folder: Path) -> dict[str, Any]:
