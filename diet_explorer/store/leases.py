@@ -2,13 +2,14 @@
 
 A job takes the lease on what it is about and gets an epoch. Whoever takes it later, or declares the worker gone, makes
 the epoch grow; so a worker that was frozen or cut off sees, in the transaction in which it would write, that it has
-lost the lease. Before files are written it looks too, unless nobody can have taken the lease since it last looked.
+lost the lease. Before a file is put in place it looks too, unless it has looked a moment ago.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select, update
@@ -20,6 +21,8 @@ from diet_explorer.store.monotonic import steady_seconds
 from diet_explorer.store.tables import LeaseRow, WorkerRow
 
 RETRY_SECONDS = 0.5
+FRESH_SECONDS = 0.5
+"""For so long what the database said of a lease counts as what it says."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Lease:
     def __init__(self, engine: Engine, key: LeaseKey) -> None:
         self.key = key
         self._engine = engine
-        self._good_until = float("-inf")
+        self._good_until = self._fresh_until = float("-inf")
 
     def check(self, session: Session) -> None:
         """Raise a JobLeftError where the lease is lost; nobody takes it until the transaction has ended."""
@@ -49,6 +52,7 @@ class Lease:
         """For how many seconds nobody can take the lease; JobLeftError where it is lost, WorkspaceError where the
         database cannot be reached."""
         begun = steady_seconds()
+        self._fresh_until = begun + FRESH_SECONDS
         with transaction(self._engine) as session:
             self.check(session)
             worker = session.get(WorkerRow, self.key.worker)
@@ -59,17 +63,16 @@ class Lease:
         return self._good_until - steady_seconds()
 
     def assure(self, is_ending: Callable[[], bool] = lambda: False) -> None:
-        """Return when the lease is held for certain; JobLeftError where it is lost.
+        """Return when the lease is held, as the database said a moment ago; JobLeftError where it is lost.
 
-        While the database is away for longer than the lease, this waits: the work pauses. It is given up with a
-        JobLeftError too where `is_ending` says so meanwhile.
+        While the database is away nobody can take the lease before its time is over; from then on this waits: the work
+        pauses. It is given up with a JobLeftError too where `is_ending` says so meanwhile.
         """
-        while steady_seconds() >= self._good_until:
-            try:
-                if self.look() > 0:
-                    return
-            except WorkspaceError:
-                pass
+        while steady_seconds() >= min(self._fresh_until, self._good_until):
+            with suppress(WorkspaceError):
+                self.look()
+            if steady_seconds() < self._good_until:
+                return
             if is_ending():
                 raise JobLeftError(f"The work on {self.key.thing} was handed back.", "Nothing is to be done.")
             time.sleep(RETRY_SECONDS)
