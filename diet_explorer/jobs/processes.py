@@ -27,7 +27,8 @@ from diet_explorer.store.private import make_private_folder, private_opener
 
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 8.5
+"""So long a worker may take to hand back what it works on; container engines kill after ten seconds."""
 LOG_BYTES = 5_000_000
 
 logger = logging.getLogger("diet_explorer.app")
@@ -95,11 +96,16 @@ class Child:
         self._next_start = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
+    def ask_to_end(self) -> None:
+        """Ask the process to end, without waiting for that."""
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End the process: politely first, then outright."""
         if self._process is None:
             return
-        self._process.terminate()
+        self.ask_to_end()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -61,6 +61,7 @@ def run_app(
                 server.keep_alive()
                 worker.keep_alive()
         finally:
+            worker.ask_to_end()  # it hands back what it works on while the server ends
             server.stop()
             worker.stop()
             logger.info("stopped")
