@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -154,8 +155,12 @@ class Settings(BaseSettings):
 
     @property
     def home_folder(self) -> Path:
-        """The local folder that holds databases, locks and scratch files of this machine."""
-        return local_path(self.home) or Path(self.scratch or Path.home() / ".cache" / "diet-explorer").absolute()
+        """The local folder that holds databases, locks and scratch files of this machine, for this workspace alone."""
+        path = local_path(self.home)
+        if path is not None:
+            return path
+        name = hashlib.sha256(self.home.encode()).hexdigest()[:12]
+        return (Path(self.scratch) if self.scratch else Path.home() / ".cache" / "diet-explorer").absolute() / name
 
     @property
     def explorer_url(self) -> str:

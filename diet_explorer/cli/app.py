@@ -146,6 +146,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "bin": tidy.bin_command,
     "clean": tidy.clean_command,
     "backup": backup.backup_command,
+    "move": backup.move_command,
+    "upgrade": backup.upgrade_command,
     "audit-log": audit_log.audit_log_command,
     "worker": serve.worker_command,
 }

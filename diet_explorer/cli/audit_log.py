@@ -13,7 +13,8 @@ from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspac
 
 def audit_log_command(
     kind: Annotated[
-        str | None, typer.Option(help="Only these: sign-in, refusal, export, push, deletion, restore, backup.")
+        str | None,
+        typer.Option(help="Only these: sign-in, refusal, export, push, deletion, restore, backup, upgrade, move."),
     ] = None,
     who: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this name did.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,

@@ -1,7 +1,8 @@
-"""Commands that copy a whole workspace: backup, and restore for what it made. `app` registers them."""
+"""Commands about a whole workspace: backup, restore for what it made, move, upgrade. `app` registers them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,6 +36,68 @@ def backup_command(
     size, new = bytes_in_words(made.size), bytes_in_words(made.new_bytes)
     words = f"{made.files:,} files and {made.rows:,} rows of tables, {size}, of which {new} are new"
     out.print_result(asdict(made), f"Backed up to {made.target}: {words}.", as_json=as_json)
+
+
+def move_command(
+    target: Annotated[str, typer.Argument(metavar="FOLDER|URL", help="The new home, empty.")] = "",
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            "--database-url",
+            envvar="DIET_EXPLORER_MOVE_DATABASE_URL",
+            help="The new database, empty. Default: SQLite in the new home. One with a password stands better in "
+            "$DIET_EXPLORER_MOVE_DATABASE_URL.",
+        ),
+    ] = None,
+    back: Annotated[bool, typer.Option("--back", help="Open a workspace again that was moved.")] = False,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the workspace to another home and database; the old one can only be read then, and says where it went."""
+    workspace = open_workspace(home)
+    if back == bool(target):
+        raise BadInputError("Give the new home, or --back without one.", "See diet-explorer move --help.")
+    if back:
+        workspace.move_back()
+        out.print_result(
+            {"home": workspace.settings.home}, f"{workspace.settings.home} is open again.", as_json=as_json
+        )
+        return
+    with _live() as progress:
+        moved = workspace.move(target, database_url=database_url, progress=progress)
+    facts = {"from": workspace.settings.home, "to": moved.settings.home}
+    words = f"Moved to {moved.settings.home}. {workspace.settings.home} can be read still; remove it when you like."
+    out.print_result(facts, words, as_json=as_json)
+
+
+def upgrade_command(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    backup: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="Where the backup goes. Default: beside the workspace.")
+    ] = None,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a workspace of an older version into the form of this one; a backup is made first."""
+    from diet_explorer.config import load_settings
+    from diet_explorer.workspace.upgrade import plan_upgrade, upgrade
+
+    settings = load_settings(home=home)
+    plan = plan_upgrade(settings, backup)
+    if not plan.is_needed:
+        out.print_result(asdict(plan), f"{plan.home} has the form of this version already.", as_json=as_json)
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInputError(
+                f"{plan.home} is to be upgraded from {plan.earlier} to {plan.later}, and nobody can be asked.",
+                f"Say --yes if you mean it; it is backed up to {plan.backup} first.",
+            )
+        typer.confirm(f"Back up {plan.home} to {plan.backup}, then upgrade it?", abort=True)
+    with _live() as progress:
+        upgrade(settings, plan, progress)
+    words = f"Upgraded {plan.home} from {plan.earlier} to {plan.later}; as it was, it is in {plan.backup}."
+    out.print_result(asdict(plan), words, as_json=as_json)
 
 
 def is_backup(text: str) -> bool:

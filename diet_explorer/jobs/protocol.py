@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from diet_explorer.config import Settings
+from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.sqlite_clock import lend_clock
+from diet_explorer.store.belonging import workspace_id
 from diet_explorer.store.database import database_address, errors_of_database, silence_limits
-from diet_explorer.store.files import explained
+from diet_explorer.store.files import Files, explained, reaching
 from diet_explorer.store.private import make_private_file, make_private_folder
 from diet_explorer.store.workers import SEEDS
 
@@ -25,12 +27,20 @@ def application_name(settings: Settings) -> str:
     """Name of the application and of its queue in the jobs database.
 
     A jobs database of the workspace's own needs no distinction. One that the setting names may serve several
-    workspaces; the files' location, which all workers of a workspace share, keeps their queues apart.
+    workspaces; a workspace's id, which is the same however its location is spelt, keeps their queues apart.
     """
-    if settings.jobs_url is None:
-        return "diet-explorer"
-    workspace = str(settings.home_folder) if settings.home_is_local else settings.home.rstrip("/")
-    return f"diet-explorer-{hashlib.sha256(workspace.encode()).hexdigest()[:12]}"
+    return "diet-explorer" if settings.jobs_url is None else f"diet-explorer-{_workspace(settings.home)}"
+
+
+@lru_cache(maxsize=8)
+def _workspace(home: str) -> str:
+    """The id of a workspace; WorkspaceError where nobody has opened it before."""
+    files = Files(home)
+    with reaching(home):
+        known = workspace_id(files)
+    if known is None:
+        raise WorkspaceError(f"There is no workspace {home}.", "Check the address; opening a workspace makes it.")
+    return known
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from diet_explorer.redaction import redacted
 from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
 from diet_explorer.store.tables import AuditRow
 
-AuditKind = Literal["sign-in", "refusal", "export", "push", "deletion", "restore", "backup"]
+AuditKind = Literal["sign-in", "refusal", "export", "push", "deletion", "restore", "backup", "upgrade", "move"]
 KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
 _TABLE = cast(Table, AuditRow.__table__)
 _INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {

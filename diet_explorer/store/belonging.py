@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text, update
 
 from diet_explorer.errors import WorkspaceError
-from diet_explorer.store.database import transaction, writing
+from diet_explorer.store.database import database_errors, transaction, writing
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
-from diet_explorer.store.tables import RunRow, WorkspaceRow
+from diet_explorer.store.migrating import take_turn
+from diet_explorer.store.tables import Base, RunRow, WorkspaceRow
 
 WORKSPACE_VERSION = 1
+_OPEN_TABLES = frozenset({"workspace", "audit_log", "workers"})
 BEING_RESTORED = "restoring"
 """Key in `workspace.json` of what is only being put in place."""
 
@@ -64,6 +66,58 @@ def belonging(files: Files, engine: Engine, *, own_database: bool) -> Belonging:
     if own != theirs.id:
         raise _of_two(files, engine, own, theirs.id)
     return theirs
+
+
+def check_not_moved(it: Belonging) -> None:
+    """WorkspaceError where the workspace was moved, so that nothing in it is to change any more."""
+    if it.moved_to is not None:
+        raise WorkspaceError(
+            f"This workspace was moved to {it.moved_to}, and nothing changes here any more.",
+            "Work there; `diet-explorer move --back` opens this one again.",
+        )
+
+
+def close_for_move(engine: Engine, where: str) -> None:
+    """Let the database refuse all changes but lines of the audit log, also by whoever has it open already."""
+    reason = f"the workspace was moved to {where}".replace("'", "''")
+    with database_errors(engine), engine.begin() as connection:
+        take_turn(connection)
+        connection.execute(update(WorkspaceRow).values(moved_to=where))
+        if engine.dialect.name == "sqlite":
+            for name, verb in _guarded():
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER moved_{name}_{verb} BEFORE {verb} ON {name} "
+                    f"BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+                )
+            return
+        body = f"BEGIN RAISE EXCEPTION '{reason.replace('%', '%%')}'; END"
+        connection.execute(text(f"CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $moved$ {body} $moved$"))
+        for name, verb in _guarded():
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER moved_{verb} BEFORE {verb} ON {name} FOR EACH STATEMENT EXECUTE FUNCTION moved()"
+            )
+
+
+def open_after_move(engine: Engine) -> None:
+    """Let the database take changes again."""
+    with database_errors(engine), engine.begin() as connection:
+        take_turn(connection)
+        connection.execute(update(WorkspaceRow).values(moved_to=None))
+        if engine.dialect.name == "sqlite":
+            for name, verb in _guarded():
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS moved_{name}_{verb}")
+        else:
+            connection.exec_driver_sql("DROP FUNCTION IF EXISTS moved() CASCADE")
+
+
+def _guarded() -> list[tuple[str, str]]:
+    """Tables and verbs that are refused once the workspace was moved."""
+    return [
+        (name, verb)
+        for name in sorted(Base.metadata.tables)
+        if name not in _OPEN_TABLES
+        for verb in ("INSERT", "UPDATE", "DELETE")
+    ]
 
 
 def workspace_id(files: Files) -> str | None:

@@ -41,6 +41,7 @@ _DRIVERS = {
 }
 """Drivers that addresses of other programs name; ours is taken in their place."""
 _CAUSES = {
+    "was moved to": "Work there. Nothing changes here any more; `diet-explorer move --back` opens this one again.",
     "full": "The disk is full. Free some space and try again; nothing half-written was left behind.",
     "no space": "The disk is full. Free some space and try again; nothing half-written was left behind.",
     "readonly": "The disk or the file is read-only. Make it writable and try again; nothing was changed.",
@@ -49,9 +50,10 @@ _CAUSES = {
 
 
 def open_database(settings: Settings) -> Engine:
-    """Connect to the explorer database and bring its tables up to date.
+    """Connect to the explorer database, and make its tables where there are none.
 
-    A WorkspaceError says why it cannot be reached or written, or that a newer version of this program made it.
+    A WorkspaceError says why it cannot be reached or written, or that an older or a newer version of this program made
+    it: nothing is upgraded in passing.
     """
     engine = connected(settings)
     with database_errors(engine):
@@ -259,5 +261,12 @@ def _migrate(engine: Engine, home: str) -> None:
             raise WorkspaceError(
                 f"This workspace was made by a newer version of diet-explorer (database revision {current}).",
                 "Upgrade diet-explorer, or choose another workspace with --workspace or DIET_EXPLORER_HOME.",
+            )
+        if current is not None:
+            raise WorkspaceError(
+                f"This workspace was made by an older version of diet-explorer (database revision {current}, this one "
+                f"works with {latest_revision()}).",
+                "Whoever runs it upgrades it with: diet-explorer upgrade. That makes a backup first; until then use "
+                "the older version.",
             )
         migrate(connection, home)

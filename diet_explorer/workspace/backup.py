@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.review.annotators import Identity
+from diet_explorer.review.annotators import Identity, allowed
 from diet_explorer.store.backup.manifest import BackupManifest
 from diet_explorer.store.backup.places import is_archive, reading_from, writing_to
 from diet_explorer.store.backup.reading import Backup, opened_backup
@@ -65,9 +65,9 @@ class BackupResult:
 
 def back_up(context: Context, target: str, progress: Progress | None, by: Identity | str | None = None) -> BackupResult:
     """Copy all of a workspace to one place; see `Workspace.backup`."""
-    who = context.allow("lead", "back up the workspace", by)
-    address = _address(target)
-    _check_apart(context.files.root, address)
+    who = allowed(context.identity, by, "lead", "back up the workspace", context.audit_log)  # also a moved one
+    address = place_of(target)
+    check_apart(context.files.root, address)
     _check_archive(address, context.id)
     context.note("backup", who, f"backs up the workspace to {address}")
     with reaching(address), writing_to(address) as place:
@@ -82,22 +82,21 @@ def back_up(context: Context, target: str, progress: Progress | None, by: Identi
     )
 
 
-def restore_backup(settings: Settings, source: str, progress: Progress | None) -> None:
-    """Put a backup in place as a workspace of its own; see `Workspace.from_backup`."""
-    report, address = progress or _silent, _address(source)
+def restore_backup(settings: Settings, source: str, progress: Progress | None, moved: str | None = None) -> None:
+    """Put a backup in place as a workspace of its own, or as that of the id `moved`; see `Workspace.from_backup`."""
+    report, address = progress or _silent, place_of(source)
     with reaching(address), opened_backup(address) as backup:
         files = _empty_home(settings)
         backup.check(lambda share, words: report(share * _CHECKED, words))
         with _cleared_on_failure(settings, files):
-            workspace = _put_in_place(settings, files, backup, report)
+            workspace = moved or str(uuid.uuid4())
+            _put_in_place(settings, files, backup, workspace, report)
             context = Context.opened(settings, being_restored=True)
             end_jobs(context)
-            who = context.allow("lead", "restore a backup")
-            context.note(
-                "backup",
-                who,
-                f"restores the workspace from the backup {address} of {backup.made_at:%Y-%m-%d %H:%M} UTC",
-            )
+            if moved is None:
+                who = context.allow("lead", "restore a backup")
+                words = f"restores the workspace from the backup {address} of {backup.made_at:%Y-%m-%d %H:%M} UTC"
+                context.note("backup", who, words)
             write_version(files, workspace)
     report(1.0, "Restored")
 
@@ -114,9 +113,7 @@ def end_jobs(context: Context) -> None:
             export.cancel()
 
 
-def _put_in_place(settings: Settings, files: Files, backup: Backup, report: Progress) -> str:
-    """Write files and tables, and give the id of the new workspace."""
-    workspace = str(uuid.uuid4())
+def _put_in_place(settings: Settings, files: Files, backup: Backup, workspace: str, report: Progress) -> None:
     write_version(files, workspace, **{BEING_RESTORED: True})
     backup.put_files(files, lambda share, words: report(_CHECKED + share * (_COPIED - _CHECKED), words))
     report(_COPIED, "Filling the database")
@@ -132,7 +129,6 @@ def _put_in_place(settings: Settings, files: Files, backup: Backup, report: Prog
         )
 
     backup.fill_database(connected(settings), settings.home, finish)
-    return workspace
 
 
 @contextmanager
@@ -162,7 +158,7 @@ def _empty_home(settings: Settings) -> Files:
     return files
 
 
-def _check_apart(home: str, target: str) -> None:
+def check_apart(home: str, target: str) -> None:
     """BadInputError where a backup would lie in the workspace that it is of."""
     inside = f"{target.rstrip('/')}/".startswith(f"{home.rstrip('/')}/")
     local, root = local_path(target), local_path(home)
@@ -194,7 +190,7 @@ def _something_else(target: str) -> BadInputError:
     return BadInputError(f"{target} is no backup of this workspace.", "Name another file, or remove it first.")
 
 
-def _address(text: str) -> str:
+def place_of(text: str) -> str:
     """A place of a backup as a whole path or URL."""
     local = local_path(text)
     return text.rstrip("/") if local is None else str(local)

@@ -15,7 +15,7 @@ from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.audit_log import AuditKind, AuditLog
-from diet_explorer.store.belonging import belonging, check_version
+from diet_explorer.store.belonging import Belonging, belonging, check_not_moved, check_version
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files, reaching
@@ -42,8 +42,8 @@ class Context:
         The queue that worker processes take runs from.
     bin : BinRecords
         What was deleted and is hidden until it is brought back or removed.
-    id : str
-        Of the workspace; stays the same wherever it lies.
+    it : Belonging
+        Which workspace it is, and where it went.
     identity : Identity or None
         For whom it acts; None is local use, which may do everything.
     reach : Reach
@@ -57,7 +57,7 @@ class Context:
     queries: Queries
     jobs: JobQueue
     bin: BinRecords
-    id: str
+    it: Belonging
     identity: Identity | None = None
     reach: Reach = EVERYWHERE
     _ledgers: dict[str, Ledger] = field(default_factory=dict, repr=False, compare=False)
@@ -81,9 +81,9 @@ class Context:
             check_version(files, being_restored=being_restored)
         database = shared_database(settings)
         with reaching(files.root):
-            it = belonging(files, database, own_database=settings.home_is_local and settings.database_url is None)
+            it = belonging(files, database, own_database=has_own_database(settings))
         records, bin = RunRecords(database), BinRecords(database)
-        return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin, it.id)
+        return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin, it)
 
     def acting_as(self, identity: Identity | None) -> Context:
         """The same for somebody: what their role may not do is refused in it and in all it hands out.
@@ -109,8 +109,19 @@ class Context:
         return locate_model(name, self.reach)
 
     def allow(self, role: Role, what: str, by: Identity | str | None = None) -> Identity:
-        """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`."""
-        return allowed(self.identity, by, role, what, self.audit_log)
+        """Who does something that takes a role; PermissionDeniedError if they may not. See `allowed`.
+
+        In a workspace that was moved nobody changes anything: WorkspaceError.
+        """
+        who = allowed(self.identity, by, role, what, self.audit_log)
+        if role != "viewer":
+            check_not_moved(self.it)
+        return who
+
+    @property
+    def id(self) -> str:
+        """Which workspace it is; stays the same wherever it lies."""
+        return self.it.id
 
     @property
     def audit_log(self) -> AuditLog:
@@ -140,6 +151,11 @@ class Context:
         """The search over a dataset's texts, one per dataset, so that its latest results are kept."""
         search = TextSearch(self.files, manifest, self.settings.scratch_folder)
         return self._searches.setdefault(manifest.id, search)
+
+
+def has_own_database(settings: Settings) -> bool:
+    """Whether the explorer database lies among the files, so that no other workspace can have it."""
+    return settings.home_is_local and settings.database_url is None
 
 
 class _Closed:

@@ -40,10 +40,12 @@ from diet_explorer.workspace.core import RunCore, create_record
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.exports import Export, Exports
 from diet_explorer.workspace.finding import find
+from diet_explorer.workspace.moving import move, move_back
 from diet_explorer.workspace.proof import Proof, list_proofs, load_proof
 from diet_explorer.workspace.recorded import record_run
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.sample import SAMPLE_MAPPING, SAMPLE_NAME, open_sample
+from diet_explorer.workspace.upgrade import UpgradePlan, plan_upgrade, upgrade
 
 _CLASSES: dict[type[Any], str] = {Dataset: "dataset", Run: "run", Proof: "proof", Export: "export"}
 _IMPORTING = "import data"
@@ -629,12 +631,105 @@ class Workspace:
         restore_backup(settings, str(backup), progress)
         return cls(home, database_url=database_url, jobs_url=jobs_url)
 
+    def move(
+        self,
+        home: str | Path,
+        *,
+        database_url: str | None = None,
+        jobs_url: str | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Workspace:
+        """Move the workspace to another home, and with it to another database; the old one can only be read then.
+
+        All is copied and checked; what others try to change in the old one from the first moment on is refused with
+        words that say where it went. A copy that goes on beside the old one is made by `backup` and `from_backup`.
+
+        Parameters
+        ----------
+        home : str or Path
+            A new or empty local folder, or an fsspec URL below which there is nothing.
+        database_url, jobs_url : str, optional
+            As for `Workspace`; the database must be empty.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening. What it raises ends the move, and the
+            old workspace is as it was.
+
+        Returns
+        -------
+        Workspace
+            The workspace in its new home, with the same id.
+
+        Raises
+        ------
+        BadInputError
+            A run waits or is in work, or the new home or database is not empty.
+        PermissionDeniedError
+            Only a lead may.
+        """
+        target = load_settings(home=str(home), jobs_url=jobs_url).model_copy(update={"database_url": database_url})
+        move(self.context, target, progress or (lambda share, words: None))
+        return type(self)(home, database_url=target.explorer_url, jobs_url=jobs_url)
+
+    def move_back(self) -> Workspace:
+        """Open a workspace again that was moved, as it was then; what was done in its new home is not in it.
+
+        Raises
+        ------
+        BadInputError
+            It was not moved.
+        PermissionDeniedError
+            Only a lead may.
+        """
+        move_back(self.context)
+        other = copy.copy(self)
+        other.context = replace(self.context, it=replace(self.context.it, moved_to=None))
+        return other
+
+    @classmethod
+    def upgrade(
+        cls,
+        home: str | Path | None = None,
+        *,
+        database_url: str | None = None,
+        backup: str | Path | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> UpgradePlan:
+        """Bring a workspace of an older version into the form of this one, after a backup.
+
+        Nothing is done where it has that form. Until then this version opens no older workspace.
+
+        Parameters
+        ----------
+        home : str or Path, optional
+        database_url : str, optional
+            Both as for `Workspace`.
+        backup : str or Path, optional
+            What `backup` takes; by default a folder beside the workspace.
+        progress : callable, optional
+            Called with the share done in [0, 1] and a word on what is happening.
+
+        Returns
+        -------
+        UpgradePlan
+            What was done.
+
+        Raises
+        ------
+        WorkspaceError
+            There is no workspace, a newer version made it, or an app or worker of this machine has it open.
+        """
+        settings = load_settings(home=None if home is None else str(home), database_url=database_url)
+        plan = plan_upgrade(settings, None if backup is None else str(backup))
+        if plan.is_needed:
+            upgrade(settings, plan, progress or (lambda share, words: None))
+        return plan
+
     def audit_log(self, *, kind: str | None = None, who: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """Who came in, was refused, took data away or deleted something: the latest lines, newest first.
 
         Parameters
         ----------
-        kind : {"sign-in", "refusal", "export", "push", "deletion", "restore", "backup"}, optional
+        kind : {"sign-in", "refusal", "export", "push", "deletion", "restore", "backup", "upgrade", "move"}, optional
         who : str, optional
             Only what is kept of this name.
         limit : int

@@ -87,6 +87,8 @@ NEEDED = {
     "delete": ["run:scored", "--dry-run"],
     "restore": ["last"],
     "backup": ["{out}/backup"],
+    "move": ["--back"],
+    "upgrade": ["--yes"],
     "clean": ["--dry-run"],
     "decisions list": ["reviews"],
     "decisions export": ["reviews", "--output", "{out}/decisions.jsonl"],

@@ -56,10 +56,10 @@ CLASSES = (
 # Class by class, the verbs that take each role, and all above it.
 TABLE: dict[str, dict[Role, str]] = {
     "Workspace": {
-        "nobody": "acting_as reading_within settings from_backup",
+        "nobody": "acting_as reading_within settings from_backup upgrade",
         "viewer": "bin datasets dataset runs run proofs proof exports export estimate estimates",
         "lead": "open_source open_upload import_dataset import_sample import_cartography record model score measure "
-        "create_run export_again delete rename restore backup audit_log",
+        "create_run export_again delete rename restore backup move move_back audit_log",
     },
     "Dataset": {
         "viewer": "load rows classes folder report examples search rows_of ids_of ledger conflicts set_aside",
@@ -140,6 +140,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Workspace.rename": lambda it: it.rename("run:a run", "a run"),
     "Workspace.restore": lambda it: it.restore(_ENTRY),
     "Workspace.from_backup": lambda it: it.from_backup,
+    "Workspace.upgrade": lambda it: it.upgrade,
+    "Workspace.move": lambda it: it.move(f"{it.context.files.root}-moved"),
     "Workspace.backup": lambda it: it.backup(f"{it.context.files.root}-backup"),
     "Dataset.load": lambda it: type(it).load(it.context, it.id),
     "Dataset.search": lambda it: it.search("film"),

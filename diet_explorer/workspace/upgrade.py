@@ -1,0 +1,102 @@
+"""Bringing a workspace of an older version of this program into the form of this one, after a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diet_explorer.config import Settings
+from diet_explorer.errors import WorkspaceError
+from diet_explorer.review.annotators import allowed
+from diet_explorer.store.audit_log import AuditLog
+from diet_explorer.store.backup.places import writing_to
+from diet_explorer.store.backup.writing import write_backup
+from diet_explorer.store.belonging import belonging, check_version, workspace_id
+from diet_explorer.store.database import connected, database_errors
+from diet_explorer.store.files import Files, reaching
+from diet_explorer.store.locks import is_locked
+from diet_explorer.store.migrating import known_revisions, latest_revision, migrate, revision_of, take_turn
+from diet_explorer.workspace.backup import check_apart, place_of
+from diet_explorer.workspace.context import has_own_database
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class UpgradePlan:
+    """What an upgrade does.
+
+    Attributes
+    ----------
+    home : str
+        The workspace.
+    earlier, later : str
+        Forms of its tables, before and after; the same where nothing is to be done.
+    backup : str
+        Where the backup goes that is made first.
+    """
+
+    home: str
+    earlier: str
+    later: str
+    backup: str
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is to be done."""
+        return self.earlier != self.later
+
+
+def plan_upgrade(settings: Settings, backup: str | None = None) -> UpgradePlan:
+    """What is to be done; WorkspaceError where there is no workspace, or a newer version made it."""
+    files = Files(settings.home)
+    with reaching(files.root):
+        check_version(files, being_restored=False)
+        there = files.exists(files.root)
+    engine = connected(settings) if there or settings.database_url is not None else None
+    current = None
+    if engine is not None:
+        with database_errors(engine), engine.connect() as connection:
+            current = revision_of(connection)
+    if current is None:
+        raise WorkspaceError(f"There is no workspace in {files.root}.", "Name it with --workspace.")
+    if current not in known_revisions():
+        raise WorkspaceError(
+            f"This workspace was made by a newer version of diet-explorer (database revision {current}).",
+            "Upgrade diet-explorer itself.",
+        )
+    target = place_of(backup) if backup is not None else f"{files.root}-before-upgrade"
+    return UpgradePlan(files.root, current, latest_revision(), target)
+
+
+def upgrade(settings: Settings, plan: UpgradePlan, progress: Progress) -> None:
+    """Back the workspace up and bring it into the form of this version.
+
+    WorkspaceError where an app or a worker of this machine works on it, or the backup cannot be made; nothing is
+    changed then.
+    """
+    _check_idle(settings)
+    check_apart(plan.home, plan.backup)
+    files, engine = Files(settings.home), connected(settings)
+    with reaching(plan.backup), writing_to(plan.backup) as place:
+        write_backup(files, engine, workspace_id(files), place, progress)
+    with database_errors(engine), engine.begin() as connection:
+        take_turn(connection)
+        if revision_of(connection) == plan.earlier:
+            migrate(connection, settings.home)
+    belonging(files, engine, own_database=has_own_database(settings))
+    words = f"upgrades the tables from {plan.earlier} to {plan.later}"
+    log = AuditLog(engine)
+    who = allowed(None, None, "lead", "upgrade a workspace", log)
+    log.add("upgrade", who.name, words, role=who.role)
+
+
+def _check_idle(settings: Settings) -> None:
+    folder = settings.home_folder
+    locks: list[Any] = [folder / "app.lock", *(folder / "workers").glob("slot-*.lock")]
+    if any(is_locked(path) for path in locks):
+        raise WorkspaceError(
+            "An app or a worker of this machine has the workspace open.",
+            "Stop them, here and on other machines, and upgrade again; then start the new version.",
+        )
