@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +72,32 @@ class Store:
         host, port = self.address if line is None else (line.address, line.port)
         return {"DIET_EXPLORER_HOME": self.home, "AWS_ENDPOINT_URL": f"http://{host}:{port}", **KEYS}
 
+    def contents(self) -> dict[str, str]:
+        """Every file of the workspace, by its path in it, with the SHA-256 of its bytes; read as an operator would."""
+        if self.address is None:
+            root = Path(self.home)
+            return {
+                str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in root.rglob("*")
+                if path.is_file()
+            }
+        client = _client(self.address)
+        root_key = self.home.partition(f"{BUCKET}/")[2] + "/"
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root_key)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {
+            key.removeprefix(root_key): hashlib.sha256(
+                client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+            ).hexdigest()
+            for key in keys
+        }
+
+
+def _client(address: tuple[str, int]) -> Any:
+    import boto3
+
+    return boto3.client("s3", endpoint_url="http://{}:{}".format(*address))
+
 
 @contextmanager
 def store(kind: str, folder: Path) -> Iterator[Store]:
@@ -79,14 +107,13 @@ def store(kind: str, folder: Path) -> Iterator[Store]:
         return
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it prints every request
     with mock.patch.dict(os.environ, KEYS):
         server: Any = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         try:
             address = server.get_host_and_port()
-            import boto3
-
-            boto3.client("s3", endpoint_url="http://{}:{}".format(*address)).create_bucket(Bucket=BUCKET)
+            _client(address).create_bucket(Bucket=BUCKET)
             yield Store(f"s3://{BUCKET}/home", address)
         finally:
             server.stop()

@@ -77,6 +77,7 @@ class Stage:
         self.scale = scale
         self._spaces = spaces
         self.database = database
+        self.place = place
         self.workspace = workspace
         self.hosts = [self._host(name, folder, network, place) for name in HOSTS]
         self.model = folder / "model"

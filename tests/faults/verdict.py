@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,6 +15,8 @@ from tests.faults.stage import Stage, Step
 
 _PROGRESS = ("progress/", "log/", "log.jsonl", "config.json")
 """Files of a run that say when things happened or what the run is called."""
+_MACHINE = ("workers/", "logs/", "scratch/", "trainings/", "cache/")
+"""Folders of a local workspace that are of the machine, not of what is worked on."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Undisturbed:
 
     seconds: float
     files: dict[str, str]  # by their place in the run's folder, with the SHA-256 of their bytes
-    scores: Any  # the long table without the run's own id
     around: set[str]  # files of the workspace that are of no run
+    scores: Any  # the long table without the run's own id
 
 
 @dataclass
@@ -50,7 +51,7 @@ def undisturbed(stage: Stage) -> Undisturbed:
     status = stage.ended(run)
     seconds = time.monotonic() - begun
     assert status == "succeeded", f"{run.error} {run.remedy}"
-    return Undisturbed(seconds, files_of(run), _long_table(run), files_around(stage))
+    return Undisturbed(seconds, *_sorted_out(stage, run), _long_table(run))
 
 
 def play(stage: Stage, situation: Situation, expected: Undisturbed) -> Verdict:
@@ -98,7 +99,7 @@ def _end(stage: Stage, run: Run, expected: Undisturbed) -> list[str]:
     if status != "succeeded":
         return [f"the run {status}: {run.error} {run.remedy}"]
     faults = []
-    files = files_of(run)
+    files, around = _sorted_out(stage, run)
     for path in sorted(files.keys() | expected.files.keys()):
         if path not in files or path not in expected.files:
             faults.append(f"{path} is {'missing' if path not in files else 'left over'}")
@@ -106,7 +107,7 @@ def _end(stage: Stage, run: Run, expected: Undisturbed) -> list[str]:
             faults.append(f"{path} has other bytes")
     if not _long_table(run).equals(expected.scores):
         faults.append("scores differ")
-    faults += [f"{path} is left over" for path in sorted(files_around(stage) - expected.around)]
+    faults += [f"{path} is left over" for path in sorted(around - expected.around)]
     faults += [
         f"{path} is left on {host.name}"
         for host in stage.hosts
@@ -127,25 +128,13 @@ def _review_faults(stage: Stage, lines: dict[str, list[dict[str, Any]]]) -> list
     return faults
 
 
-def files_of(run: Run) -> dict[str, str]:
-    """A run's files that are the same whenever it is made, with the SHA-256 of their bytes."""
-    files, folder = run.store.files, run.store.paths.folder
-    root = folder.partition("://")[2] or folder
-    found = {path.partition(root + "/")[2]: path for path in files.filesystem.find(root)}
-    return {
-        name: hashlib.sha256(files.filesystem.cat_file(path)).hexdigest()
-        for name, path in found.items()
-        if not name.startswith(_PROGRESS)
-    }
-
-
-def files_around(stage: Stage) -> set[str]:
-    """Files of the workspace that are of no run, nor of this machine's workers."""
-    files = stage.workspace.context.files
-    files.filesystem.invalidate_cache()
-    root = files.root.partition("://")[2] or files.root
-    names = {path.partition(root + "/")[2] for path in files.filesystem.find(root)}
-    return {name for name in names if not name.startswith(("runs/", "workers/", "logs/"))}
+def _sorted_out(stage: Stage, run: Run) -> tuple[dict[str, str], set[str]]:
+    """A run's files that are the same whenever it is made, by their place in it, and what is of no run at all."""
+    own = f"runs/{run.id}/"
+    contents = stage.place.contents()
+    files = {path.removeprefix(own): digest for path, digest in contents.items() if path.startswith(own)}
+    files = {name: digest for name, digest in files.items() if not name.startswith(_PROGRESS)}
+    return files, {path for path in contents if not path.startswith(("runs/", *_MACHINE))}
 
 
 def _long_table(run: Run) -> Any:
