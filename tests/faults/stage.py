@@ -6,6 +6,7 @@ import contextlib
 import csv
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tests.forked import ForkedWorker
 from tests.waiting import until
 
 T = TypeVar("T")
+_PAUSE = 0.2
 HOSTS = ("north", "south")
 SETTINGS: dict[str, Any] = {**tiny_runs.LONG, "batch_size": 8, "seeds": 2}
 EARLY = 1.0
@@ -135,8 +137,8 @@ class Stage:
         """A host that trains a seed of a run whose early checkpoint has landed, once there is one."""
 
         def busy() -> Host | None:
-            landed = {seed for seed, points in run.landed().items() if EARLY in points}
-            steps = self.steps_since_start(run)
+            steps = self.steps()
+            landed = {seed for seed, points in run.landed().items() if EARLY in points} if steps else set()
             last = next((step for step in reversed(steps) if step.seed in landed), None)
             return None if last is None else self.host(last.host)
 
@@ -154,7 +156,7 @@ class Stage:
         """Count steps from here."""
         self._steps.unlink(missing_ok=True)
 
-    def steps_since_start(self, _run: Run | None = None) -> list[Step]:
+    def steps(self) -> list[Step]:
         """The steps that were made since the last `mark`."""
         lines = self._steps.read_text(encoding="ascii").splitlines() if self._steps.exists() else []
         return [
@@ -171,6 +173,7 @@ class Stage:
         """Wait for something, also where the database is away in the meantime."""
 
         def tried() -> T | None:
+            time.sleep(_PAUSE)  # what is asked here is asked of servers, which share the cores with the hosts
             with contextlib.suppress(DietExplorerError):
                 return condition()
             return None

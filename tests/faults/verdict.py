@@ -82,7 +82,7 @@ def play(stage: Stage, situation: Situation, expected: Undisturbed) -> Verdict:
             person.kill()
     verdict.decisions = sum("event" in line for entries in lines.values() for line in entries)
     verdict.faults += _review_faults(stage, lines)
-    steps = stage.steps_since_start()
+    steps = stage.steps()
     verdict.doubled, verdict.repeated = doubled(steps), repeated(steps)
     if verdict.doubled > stage.scale.lease:
         verdict.faults.append(f"a seed was trained twice for {verdict.doubled:.1f} s")
