@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from diet_explorer.review.decisions import Ledger
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.scores import ScoreFiles
+
+BATCH = 65_536
 
 
 class Ranking:
@@ -73,13 +75,20 @@ class Ranking:
             predicted are class names, trajectory and decided are words. `rank` counts
             within the example's split; over several splits, values decide, then rows.
         """
-        positions = self.listing(by, where).part(offset, limit)
-        frame = self.details(positions, self.page_columns())
+        return self._frame(by, self.listing(by, where).part(offset, limit))
+
+    def batches(self, by: str, where: ExampleFilter, size: int = BATCH) -> Iterator[pd.DataFrame]:
+        """What `page` gives of the whole list, `size` examples at a time; one empty batch where there are none."""
+        positions = self.listing(by, where).part(0, None)
+        for start in range(0, max(len(positions), 1), size):
+            yield self._frame(by, positions[start : start + size])
+
+    def _frame(self, by: str, positions: NDArray[np.integer]) -> pd.DataFrame:
+        frame = self.details(positions, self._page_columns())
         frame.insert(0, "rank", self.columns.ranks_at(by, positions))
         return frame
 
-    def page_columns(self) -> list[str]:
-        """The columns of `page` but ``rank, row``."""
+    def _page_columns(self) -> list[str]:
         trajectory = ["trajectory"] if "trajectory" in self.columns else []
         scores = [column for name in self.score_names for column in (name, f"{name}_std")]
         names = ["id", "text", *self.columns.pair, "label", "predicted", "split", *trajectory, "decided", "flagged"]

@@ -213,9 +213,8 @@ class RankOrder:
             firsts = self.firsts[own.start : own.stop]
             owners[here] = own.start + np.searchsorted(firsts, keys[here], side="right") - 1
         ranks = np.empty(len(positions), dtype=np.int32)
-        order = np.argsort(owners, kind="stable")
-        buckets, starts = np.unique(owners[order], return_index=True)
-        for bucket, chosen in zip(buckets.tolist(), np.split(order, starts[1:]), strict=True):
+        for bucket in np.unique(owners).tolist():
+            chosen = owners == bucket
             members = np.sort(self.keys(self.members(bucket)))
             ranks[chosen] = self.starts[bucket] + np.searchsorted(members, keys[chosen]) + 1
         return ranks

@@ -89,3 +89,13 @@ def test_any_part_of_any_list_is_that_of_sorting_everything(made, where, by, off
     bins = np.clip((values - low) / width, 0, 11).astype(int)
     assert bars["count"].tolist() == np.bincount(bins, minlength=12).tolist()
     assert bars["left"].tolist() == (low + width * np.arange(12)).tolist()
+
+
+@pytest.mark.parametrize(
+    "where", [ExampleFilter(), ExampleFilter(labels=("a",), predicted=("b",)), ExampleFilter(ids=("x",))]
+)
+def test_batches_are_the_whole_list_in_parts(made, where):
+    whole = ranking(made).page("margin", where, None)
+    parts = list(ranking(made).batches("margin", where, size=64))
+    assert all(len(part) <= 64 for part in parts)
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)

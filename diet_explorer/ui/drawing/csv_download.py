@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import TypeVar
 
 import pandas as pd
@@ -19,18 +20,32 @@ SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no
 
 def safe_csv(table: pd.DataFrame) -> bytes:
     """CSV in UTF-8 (with its mark, which spreadsheets need); texts that would be formulas get an apostrophe."""
+    return _csv(table).encode("utf-8-sig")
+
+
+def _csv(table: pd.DataFrame, *, header: bool = True) -> str:
     safe = table.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = safe[column].map(_defused)
     safe.columns = [_defused(name) for name in safe.columns]
     # a lone carriage return counts as the end of a row to many readers unless the cell is quoted
-    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode("utf-8-sig")
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, header=header)
 
 
 def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter) -> Callable[[], bytes]:
-    """A function that makes the file when the button is pressed: all matching rows, worst first."""
-    return noted(run, "examples", lambda: safe_csv(run.ranked(by, checkpoint, seed=seed, where=where, limit=None)))
+    """A function that makes the file when the button is pressed: all matching rows, worst first.
+
+    It is put together batch by batch, so that of a large set only the file itself takes memory.
+    """
+
+    def make() -> bytes:
+        file = BytesIO()
+        for number, part in enumerate(run.ranking(checkpoint, seed).batches(by, where)):
+            file.write(_csv(part, header=number == 0).encode("utf-8-sig" if number == 0 else "utf-8"))
+        return file.getvalue()
+
+    return noted(run, "examples", make)
 
 
 def noted(run: Run, what: str, make: Callable[[], T]) -> Callable[[], T]:
