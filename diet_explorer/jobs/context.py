@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from diet_explorer.config import Settings
+from diet_explorer.jobs.fitness import Fitness
 from diet_explorer.jobs.holding import Holds
 from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.bin import BinRecords
@@ -50,6 +51,8 @@ class WorkerContext:
         Its name for people.
     holds : Holds
         What it works on.
+    fitness : Fitness
+        What it can do of what waits.
     busy : callable
         Called with a line and the job of it in work, and with None afterwards.
     """
@@ -61,6 +64,7 @@ class WorkerContext:
     bin: BinRecords
     worker: WorkerName
     holds: Holds
+    fitness: Fitness
     busy: Callable[[str, str | None], None]
 
     def of(self, job: str) -> WorkerContext:

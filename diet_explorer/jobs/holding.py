@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -29,9 +30,15 @@ class Left(BaseException):
     """
 
 
+def outside(work: Callable[[], T]) -> T:
+    """Ask the job library for something that is no step of the job in hand, on which it would be put on record."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
+
+
 def said_of(job: str, outcome: T) -> T:
     """The outcome of a job, for the job library to keep; `Left` where that has it as cancelled and keeps nothing."""
-    status = DBOS.get_workflow_status(job)
+    status = outside(lambda: DBOS.get_workflow_status(job))
     if status is not None and status.status == "CANCELLED":
         raise Left
     return outcome

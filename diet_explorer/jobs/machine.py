@@ -9,10 +9,9 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from diet_explorer.errors import DietExplorerError
 from diet_explorer.store.presence import this_machine
 from diet_explorer.training.config import BUNDLED
-from diet_explorer.training.models import locate_model
+from diet_explorer.training.models import lacking
 
 _KIB = 1024
 _GPUS = Path("/proc/driver/nvidia/gpus")
@@ -63,8 +62,4 @@ def memory() -> tuple[int | None, int | None]:
 
 def has_bundled_model() -> bool:
     """Whether the bundled model, or what stands in for it, is installed here."""
-    try:
-        locate_model(BUNDLED)
-    except DietExplorerError:
-        return False
-    return True
+    return lacking(BUNDLED) is None

@@ -80,6 +80,7 @@ class WorkerSlot:
             version=version("diet-explorer"),
             device=machine.device_in_words(),
             lease_seconds=settings.lease_seconds,
+            can={"gpu": machine.gpu_name(), "bundled_model": machine.has_bundled_model(), "lacks": {}},
             memory_total=total,
             memory_free=free,
         )
@@ -135,6 +136,16 @@ class WorkerSlot:
             else:
                 tasks[line] = task
             self._info = replace(self._info, tasks=tasks)
+        self._say()
+
+    def set_lack(self, model: str, what: str | None) -> None:
+        """Let onlookers know what this machine lacks to train a model; None takes it back."""
+        with self._changing:
+            lacks = {**self._info.can.get("lacks", {}), model: what}
+            lacks = {name: entry for name, entry in lacks.items() if entry is not None}
+            if lacks == self._info.can.get("lacks", {}):
+                return
+            self._info = replace(self._info, can={**self._info.can, "lacks": lacks})
         self._say()
 
     def set_trouble(self, reason: str | None) -> None:

@@ -19,19 +19,24 @@ NOTICE_SECONDS = 3.0
 PATIENCE_SECONDS = 60.0
 START_ONE = "Start one with `diet-explorer worker`; `diet-explorer app` does so by itself."
 
+BRING_IT = "Start a worker on a machine that has it, or put it there: it is taken up by itself then."
+
 logger = logging.getLogger("diet_explorer.waiting")
 
 
-def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line) -> Delay | None:
+def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, model: str | None = None) -> Delay | None:
     """Why a job is not taken up that waits in a line since `queued_at`, by the database's clock.
 
-    None where a worker, on whichever machine, is about to do it.
+    None where a worker, on whichever machine, is about to do it. `model` is what it trains, which not all may have.
     """
     workers, now = workers_at(settings)
     if not workers:
         failure = failure_at_start(settings)
         words = ", so that it waits." if failure is None else f": it does not start. {failure}"
         return Delay("no worker", f"No worker is running{words}", START_ONE)
+    lacks = [worker.can.get("lacks", {}).get(model) for worker in workers]
+    if all(lacks):
+        return Delay("no able worker", f"No worker has {lacks[0]}, so that it waits.", BRING_IT)
     free = [worker for worker in workers if line not in worker.tasks]
     if not free:
         tasks = ", ".join(worker.tasks[line] for worker in workers)

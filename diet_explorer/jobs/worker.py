@@ -43,6 +43,7 @@ from diet_explorer.store.monotonic import steady_seconds
 from diet_explorer.store.runs import RunRecords
 
 if TYPE_CHECKING:
+    from diet_explorer.jobs.fitness import Fitness
     from diet_explorer.jobs.holding import Holds
 
 TAKE_OVER_SECONDS = 2.0
@@ -71,7 +72,7 @@ def run_worker(
     the first free one is taken. `tidy` is done now and then.
     """
     with noting_failure(settings):
-        held, holds = _started(settings, slot, announce)
+        held, holds, fitness = _started(settings, slot, announce)
     holds.ending = ending = listen_for_the_end()
     logger.info("ready as %s", held.executor_id)
     announce(f"Worker {held.slot} is waiting for runs in {redacted(settings.home)}. Stop it with Ctrl-C.")
@@ -88,17 +89,21 @@ def run_worker(
                 tidy()
             except DietExplorerError as error:
                 logger.warning("Could not tidy up: %s", error)
-        _take_over(settings, held, watch)
+        _take_over(settings, held, watch, fitness)
     last = steady_seconds() + GRACE_SECONDS
     while holds.jobs and steady_seconds() < last:
         time.sleep(END_POLL_SECONDS)
+    with suppress(DBAPIError):
+        fitness.give_up(held.executor_id)
     held.release()
     sys.stdout.flush()
     # no clean end: it would wait for a batch that takes minutes, which loses nothing by being cut off
     os._exit(0)
 
 
-def _started(settings: Settings, slot: int | None, announce: Callable[[str], None]) -> tuple[WorkerSlot, Holds]:
+def _started(
+    settings: Settings, slot: int | None, announce: Callable[[str], None]
+) -> tuple[WorkerSlot, Holds, Fitness]:
     """A worker that takes up jobs from now on, in its slot."""
     url = checked_jobs_url(settings)
     database = shared_database(settings)
@@ -110,6 +115,7 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
 
     from diet_explorer.jobs import workflow
     from diet_explorer.jobs.context import WorkerContext
+    from diet_explorer.jobs.fitness import Fitness
     from diet_explorer.jobs.holding import Holds
     from diet_explorer.jobs.kinds import score
     from diet_explorer.jobs.registry import queued_kinds
@@ -123,7 +129,8 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
     holds, runs, bin = Holds(held, database), RunRecords(database), BinRecords(database)
-    context = WorkerContext(settings, database, Files(settings.home), runs, bin, held.worker, holds, busy)
+    fitness = Fitness(settings, held, runs)
+    context = WorkerContext(settings, database, Files(settings.home), runs, bin, held.worker, holds, fitness, busy)
     kinds = queued_kinds()
     score.declare(context)
     for kind in kinds:
@@ -143,15 +150,14 @@ def _started(settings: Settings, slot: int | None, announce: Callable[[str], Non
                 "use_listen_notify": False,  # it would keep a connection, and nobody waits for messages
             }
         )
+        queues = {route.queue(settings): 1 for route in (SCORE, EARLIER, *(kind.route for kind in kinds))}
+        queues |= {RUN.queue(settings): RUNS_AT_ONCE, fitness.own_queue: 1}
+        DBOS.listen_queues(list(queues))
         DBOS.launch()
-        for route in (SCORE, RUN, EARLIER, *(kind.route for kind in kinds)):
-            DBOS.register_queue(
-                route.queue(settings),
-                worker_concurrency=RUNS_AT_ONCE if route == RUN else 1,
-                polling_interval_sec=QUEUE_POLL_SECONDS,
-            )
+        for queue, at_once in queues.items():
+            DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=QUEUE_POLL_SECONDS)
     watch_worker(settings, database, context.files, held.slot)
-    return held, holds
+    return held, holds, fitness
 
 
 def _keep_beating(held: WorkerSlot, holds: Holds) -> None:
@@ -182,7 +188,7 @@ def _key(info: WorkerInfo) -> tuple[str, str, datetime]:
     return info.id, info.token, info.seen_at
 
 
-def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch) -> None:
+def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch, fitness: Fitness) -> None:
     """Queue again what workers left behind that are gone, on whichever machine they were."""
     from dbos import DBOS
 
@@ -191,6 +197,7 @@ def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch) -> None:
         for info in watch.confirmed(held.gone(), held.is_dead):
             if held.declare_gone(info):
                 logger.info("%s on %s is gone; its work is taken over", info.id, info.host)
+                fitness.give_up(info.id)
         pending = partial(DBOS.list_workflows, status="PENDING", application_name=name, load_output=False)
         if {job.executor_id for job in pending()} - held.known():
             with held.taking_over():  # one at a time, so that nobody queues again what another has begun meanwhile
@@ -198,6 +205,7 @@ def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch) -> None:
                 for job in pending():
                     if job.executor_id not in known:
                         DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
+        fitness.look_aside(held.taking_over())
     except DBAPIError as error:  # it may be there again in a moment; until then the worker says so
         logging.getLogger("dbos").warning("%s", error.orig)
     except WorkspaceError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,15 @@ from filelock import FileLock
 
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError
+from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError, WorkspaceError
 from diet_explorer.scoring.progress import ProgressFiles, SeedProgress
-from diet_explorer.store.database import open_database
+from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
-from diet_explorer.store.presence import Heartbeat, forget_presence, hold_presence, write_heartbeat
+from diet_explorer.store.presence import forget_presence, hold_presence, report_presence
 from diet_explorer.store.runs import RunRecord, RunRecords, Status
 from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.workers import WorkerInfo, WorkerRecords
 from diet_explorer.training.config import RunConfig
 
 REPORT_SECONDS = 10.0
@@ -68,6 +70,8 @@ class OwnRun:
         self._records = records
         self._reports = ProgressFiles(files, run_id)
         self._presence: FileLock | None = None
+        self._workers = WorkerRecords(shared_database(settings))
+        self._report: WorkerInfo | None = None
         self._next_report = 0.0
 
     @classmethod
@@ -81,7 +85,7 @@ class OwnRun:
         before: str | None,
     ) -> OwnRun:
         """Record a run, or go on in the run `before` where that fits the dataset and nobody else trains for it."""
-        records = RunRecords(open_database(settings))
+        records = RunRecords(shared_database(settings))
         if before is not None:
             resumed = cls(settings, files, records, before)
             if resumed._go_on(config):
@@ -147,6 +151,10 @@ class OwnRun:
 
     def release(self) -> None:
         """Let go of the run."""
+        if self._report is not None:
+            with suppress(WorkspaceError):  # a database that is away finds out by the lock, or by the silence
+                self._workers.leave(self._report)
+            self._report = None
         if self._presence is not None:
             forget_presence(self._settings, self.id)
             self._presence.release()
@@ -169,4 +177,4 @@ class OwnRun:
         return self._records.set_status(self.id, "running", only_from={"running", *_ENDED})
 
     def _beat(self) -> None:
-        write_heartbeat(self._files, self.id, Heartbeat.at(self._records.now()))
+        self._report = report_presence(self._workers, self.id, self._report)

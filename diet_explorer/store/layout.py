@@ -52,7 +52,6 @@ class RunPaths:
         self.held_out_rows = f"{folder}/rows/held_out.parquet"  # row: training rows kept for a proof
         self.policies = f"{folder}/policies"
         self.training = f"{folder}/training"  # what seeds go on from, where the workspace is not local
-        self.heartbeat = f"{folder}/progress/heartbeat.json"  # when a training script last reported
 
     def progress(self, seed: int) -> str:
         """How far a seed is, JSON."""

@@ -1,49 +1,28 @@
-"""Which training scripts are alive: each holds a lock on its machine, and reports the time now and then.
+"""Which training scripts are alive: each gives signs of life as a worker does, and holds a lock on its machine.
 
-The system frees the lock when the process ends, however it ends. Elsewhere only the last report is seen; its time is
-that of the database, so that the clocks of two machines need not agree.
+The system frees the lock when the process ends, however it ends: that is the fast way to see it on the same machine.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
+from sqlalchemy import Engine
 
 from diet_explorer.config import Settings
-from diet_explorer.errors import NotFoundError
-from diet_explorer.store.files import Files, explained
-from diet_explorer.store.layout import Layout
+from diet_explorer.store.files import explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.names import checked_id
 from diet_explorer.store.private import make_private_folder
+from diet_explorer.store.workers import SEEDS, WorkerInfo, WorkerRecords
 
-SILENCE = timedelta(minutes=10)
+SILENT_SECONDS = 600.0
 """A script on another machine that has not reported for so long counts as ended; it is taken back when it reports."""
-
-
-@dataclass(frozen=True)
-class Heartbeat:
-    """The last report of a training script."""
-
-    reported_at: str  # by the database's clock, ISO 8601
-    host: str
-    pid: int
-    machine: str  # the same for all that see each other's locks
-
-    @classmethod
-    def at(cls, now: datetime) -> Heartbeat:
-        """A report of this process."""
-        return cls(now.isoformat(timespec="seconds"), socket.gethostname(), os.getpid(), this_machine())
-
-    @property
-    def moment(self) -> datetime:
-        """When it was."""
-        return datetime.fromisoformat(self.reported_at)
 
 
 def this_machine() -> str:
@@ -61,31 +40,45 @@ def hold_presence(settings: Settings, run_id: str) -> FileLock | None:
         return try_lock(path, ONLOOKER_TRIES)
 
 
-def write_heartbeat(files: Files, run_id: str, heartbeat: Heartbeat) -> None:
-    """Report."""
-    files.write_json(Layout(files).run(run_id).heartbeat, asdict(heartbeat))
+def report_presence(records: WorkerRecords, run_id: str, before: WorkerInfo | None) -> WorkerInfo:
+    """Give a sign of life, the first one where there was none before, and return it."""
+    return (before and records.beat(before)) or records.register(
+        WorkerInfo(
+            id=_id(run_id),
+            kind="script",
+            host=socket.gethostname()[:255],
+            slot=0,
+            pid=os.getpid(),
+            machine=this_machine(),
+            version=version("diet-explorer"),
+            device="a training script",
+            lease_seconds=SILENT_SECONDS,
+            tasks={SEEDS: run_id},
+        )
+    )
 
 
-def read_heartbeat(files: Files, run_id: str) -> Heartbeat | None:
-    """The last report, if there was one."""
-    try:
-        return Heartbeat(**files.read_json(Layout(files).run(run_id).heartbeat))
-    except NotFoundError:
-        return None
+def last_report(engine: Engine, run_id: str) -> tuple[WorkerInfo | None, datetime]:
+    """The last sign of life of a run's training script, if it is known, and the time by the database's clock."""
+    return WorkerRecords(engine).get(_id(run_id))
 
 
-def is_present(settings: Settings, heartbeat: Heartbeat, run_id: str, now: datetime) -> bool:
+def is_present(settings: Settings, script: WorkerInfo, run_id: str, now: datetime) -> bool:
     """Whether a run's training script is alive, at a time by the database's clock."""
     path = _lock_path(settings, run_id)
-    here = heartbeat.host == socket.gethostname()  # and not another container, which may have folders of its own
-    if heartbeat.machine == this_machine() and (here or path.exists()):
+    here = script.host == socket.gethostname()  # and not another container, which may have folders of its own
+    if script.machine == this_machine() and (here or path.exists()):
         return is_locked(path)
-    return now - heartbeat.moment < SILENCE
+    return not script.is_silent(now)
 
 
 def forget_presence(settings: Settings, run_id: str) -> None:
     """Remove what a script that has ended left behind on this machine."""
     _lock_path(settings, run_id).unlink(missing_ok=True)
+
+
+def _id(run_id: str) -> str:
+    return f"script-{checked_id('run', run_id)}"
 
 
 def _lock_path(settings: Settings, run_id: str) -> Path:

@@ -60,6 +60,18 @@ def locate_model(name: str, reach: Reach = EVERYWHERE) -> ModelSource:
     return ModelSource(name, name, False)
 
 
+def lacking(name: str) -> str | None:
+    """What this machine lacks to train the model of a recorded run, in words; None where nothing is missing."""
+    if name == BUNDLED:
+        own = load_settings().bundled_model
+        if own is not None:
+            return None if _is_folder(Path(own)) else f"the folder {own}"
+        return None if importlib.util.find_spec(BUNDLED_PACKAGE) else "the bundled model (the extra `offline`)"
+    if is_hub_id(name) or _is_folder(_expanded(name)):
+        return None
+    return f"the folder {name}"
+
+
 def recorded_model(name: str) -> ModelSource:
     """The model of a recorded run, which names a folder by its whole path: any other name is of the Hub."""
     return ModelSource(name, name, False) if name != BUNDLED and is_hub_id(name) else locate_model(name)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import SeedProgress, missing_in_words
-from diet_explorer.store.presence import SILENCE, forget_presence, is_present, read_heartbeat
+from diet_explorer.store.presence import SILENT_SECONDS, forget_presence, is_present, last_report
 from diet_explorer.store.runs import RunRecord
+from diet_explorer.store.workers import WorkerRecords
 from diet_explorer.workspace.context import Context
 
 
@@ -16,21 +17,22 @@ def settled(context: Context, record: RunRecord) -> RunRecord:
     """The record of a run, closed as interrupted where its training script is gone."""
     if record.origin != "callback" or record.status != "running":
         return record
-    now = context.records.now()
-    heartbeat = read_heartbeat(context.files, record.id)
-    if heartbeat is None:
+    script, now = last_report(context.database, record.id)
+    if script is None:
         since = record.started_at or record.created_at
-        if now - since < SILENCE:
+        if (now - since).total_seconds() < SILENT_SECONDS:
             return record
-    elif is_present(context.settings, heartbeat, record.id, now):
+    elif is_present(context.settings, script, record.id, now):
         return record
     else:
-        since = heartbeat.moment
+        since = script.seen_at
     error = f"The training script has ended before its training did; its last report was at {since:%H:%M UTC on %d %B}."
     if context.records.set_status(
         record.id, "interrupted", error=error, remedy=GOES_ON, at=since, only_from={"running"}
     ):
         forget_presence(context.settings, record.id)
+        if script is not None:
+            WorkerRecords(context.database).leave(script)
     return context.records.get(record.id, deleted=True)
 
 
@@ -46,12 +48,13 @@ def notes_on(
 
 
 def _script_in_words(context: Context, record: RunRecord) -> str | None:
-    heartbeat = read_heartbeat(context.files, record.id) if record.origin == "callback" else None
-    if heartbeat is None:
+    if record.origin != "callback":
         return None
-    seconds = max(0, round((context.records.now() - heartbeat.moment).total_seconds()))
-    where = f"{heartbeat.host} (process {heartbeat.pid})"
-    return f"A training script on {where} trains; it last reported {seconds} s ago."
+    script, now = last_report(context.database, record.id)
+    if script is None:
+        return None
+    where = f"{script.host} (process {script.pid})"
+    return f"A training script on {where} trains; it last reported {script.seconds_silent(now):.0f} s ago."
 
 
 def close_own(context: Context, record: RunRecord) -> None:

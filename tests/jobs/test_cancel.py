@@ -92,7 +92,7 @@ def test_what_goes_wrong_is_told_in_words_and_can_be_resumed(
 ) -> None:
     moved = tiny_runs.save_tiny_model(tmp_path / "moved")
     known = tiny_runs.queue(workspace, dataset.id, moved, tiny_runs.SHORT)
-    moved.rename(tmp_path / "elsewhere")
+    (moved / "model.safetensors").rename(tmp_path / "weights")
     text = sentences.read_text(encoding="utf-8").replace("film", "movie")
     (tmp_path / "other.csv").write_text(text, encoding="utf-8")
     other = workspace.import_dataset(tmp_path / "other.csv", text="sentence", label="mood")
@@ -112,7 +112,7 @@ def test_what_goes_wrong_is_told_in_words_and_can_be_resumed(
     errors = [line for line in unforeseen.log(1000) if line["event"] == "error"]
     assert len(errors) == 1 and errors[0]["traceback"].startswith("Traceback")
 
-    (tmp_path / "elsewhere").rename(moved)
+    (tmp_path / "weights").rename(moved / "model.safetensors")
     examples.write_bytes(intact)
     assert tiny_runs.ended(known.resume()) == "succeeded"
     assert tiny_runs.ended(unforeseen.resume()) == "succeeded"

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerState
 from diet_explorer import ScoreRecorder
 from diet_explorer.errors import BadInputError, JobFailedError, NotFoundError
 from diet_explorer.scoring.scorer import ExampleScorer
-from diet_explorer.store.presence import read_heartbeat
+from diet_explorer.store.presence import last_report
 from diet_explorer.store.scores import ScoreFiles
 from tests.scoring.own_scripts import STEPS, Script, same_weights, steps_of
 from tests.tiny_runs import inside
@@ -88,7 +88,8 @@ def test_a_workspace_that_is_gone_ends_no_training(script, monkeypatch):
     recorder = script.recorder("gone")
 
     def away():
-        monkeypatch.setattr("diet_explorer.store.runs.transaction", raising(OSError("the database is gone")))
+        for name in ("transaction", "writing"):
+            monkeypatch.setattr(f"diet_explorer.store.runs.{name}", raising(OSError("the database is gone")))
         monkeypatch.setattr("diet_explorer.store.files.Files.write_json", raising(OSError("the disk is gone")))
 
     trainer = script.trainer([recorder, After(2, away)])
@@ -136,7 +137,7 @@ def test_a_living_script_is_shown_and_trains_on_when_its_run_is_closed(script, m
     run = script.run(recorder)
     assert trainer.state.global_step == STEPS and run.status == "cancelled"
     assert run.landed() == {0: [0.0, 0.25]}
-    assert read_heartbeat(script.workspace.context.files, run.id) is not None
+    assert last_report(script.workspace.context.database, run.id)[0] is None, "its script has let go of it"
 
 
 def test_a_resumed_training_goes_on_in_its_run(script, tmp_path):

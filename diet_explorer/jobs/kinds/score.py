@@ -82,14 +82,15 @@ def declare(context: WorkerContext) -> None:
     def score_seed(run_id: str, job: str, number: int) -> Outcome:
         checked_id("run", run_id)
         seed = seed_job(job, number)
-        context.busy(SCORE.line, run_id)
-        try:
-            with context.holds.holding(f"{run_id}/{number}", seed, lambda: not _is_asked_for(context, run_id, job)):
-                outcome = do(run_id, job, number)
-        except JobCancelledError:
-            return said_of(seed, _STOPPED)
-        finally:
-            context.busy(SCORE.line, None)
+        with context.fitness.taking(run_id, seed):
+            context.busy(SCORE.line, run_id)
+            try:
+                with context.holds.holding(f"{run_id}/{number}", seed, lambda: not _is_asked_for(context, run_id, job)):
+                    outcome = do(run_id, job, number)
+            except JobCancelledError:
+                outcome = _STOPPED
+            finally:
+                context.busy(SCORE.line, None)
         happened("jobs_ended", kind="score", outcome=_OUTCOMES[outcome["state"]])
         return said_of(seed, outcome) if outcome["state"] == "stopped" else outcome
 
