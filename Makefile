@@ -3,6 +3,7 @@
 # make bench  the benchmarks, which take a while
 # make audit  what is known of weaknesses in the packages that the app takes
 # make lock   writes requirements/ again, after a change of pyproject.toml or constraints.txt; takes uv
+# make env    writes .env for compose.yaml from .env.example, with fresh secrets; one that is there stays
 # make clean  removes the environment and caches; the workspace stays
 
 # The first of these that can carry an environment is taken; PYTHON=/path/to/python names another.
@@ -21,7 +22,7 @@ HASHES ?= yes
 AUDIT_SECONDS := 120
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app test bench audit lock clean chromium chromium-package
+.PHONY: app test bench audit lock env clean chromium chromium-package
 
 app: $(VENV)/.app
 	$(BIN)/diet-explorer app $(ARGS)
@@ -51,6 +52,11 @@ audit: $(VENV)/.python
 
 lock:
 	python3 requirements/make.py
+
+env:
+	@test -e .env || ( umask 077; while IFS= read -r line; do \
+	  case "$$line" in [A-Z]*=) line="$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')";; esac; \
+	  echo "$$line"; done <.env.example >.env )
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

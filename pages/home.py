@@ -6,6 +6,7 @@ import streamlit as st
 
 from diet_explorer.jobs.slots import NO_WORKER, all_workers, can_work, workers_in_words
 from diet_explorer.jobs.waiting import START_ONE
+from diet_explorer.redaction import redacted
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -97,12 +98,13 @@ def _state(selection: Selection) -> None:
     st.subheader("Workspace", anchor=False)
     examples = sum(entry.rows for entry in selection.datasets)
     workspace = open_workspace()
+    runs = len(workspace.runs())
     entries = [
-        (words.whole(len(selection.datasets)), "datasets"),
-        (words.whole(examples), "examples"),
-        (words.whole(len(workspace.runs())), "runs"),
+        (words.whole(len(selection.datasets)), words.noun(len(selection.datasets), "dataset")),
+        (words.whole(examples), words.noun(examples, "example")),
+        (words.whole(runs), words.noun(runs, "run")),
     ]
-    st.html(f'{figures(entries)}<p class="de-quiet de-path">{escape(workspace.context.files.root)}</p>')
+    st.html(f'{figures(entries)}<p class="de-quiet de-path">{escape(redacted(workspace.context.files.root))}</p>')
     st.subheader("Where the scores come from", anchor=False)
     st.html(
         '<p class="de-quiet">EL2N and GraNd: Paul et al. 2021, <i>Deep Learning on a Data Diet</i> (arXiv 2107.07075), '

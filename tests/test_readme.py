@@ -18,13 +18,19 @@ import typer.main
 import diet_explorer
 import diet_explorer.scoring
 from diet_explorer.cli.app import app
+from diet_explorer.config import Settings
+from diet_explorer.jobs.health import HealthChecks
+from diet_explorer.jobs.metrics import Metrics
 from diet_explorer.workspace.run import Run
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TEAM = ROOT / "docs" / "running-for-a-team.md"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(language: str, *pages: Path) -> list[str]:
+    texts = [page.read_text(encoding="utf-8") for page in pages or (README,)]
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", "\n".join(texts), re.MULTILINE | re.DOTALL)
 
 
 class StandIn:
@@ -84,7 +90,7 @@ def test_python(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shell_commands() -> Iterator[list[str]]:
-    for line in "\n".join(blocks("sh")).splitlines():
+    for line in "\n".join(blocks("sh", README, TEAM)).splitlines():
         for command in line.split(";"):
             words = shlex.split(command, comments=True)
             if words[:1] == ["diet-explorer"]:
@@ -96,6 +102,28 @@ def test_shell(words: list[str]) -> None:
     command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
     known = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_what_operators_read_is_there() -> None:
+    """Every setting, make target, metric and file that the page for operators names."""
+    text = TEAM.read_text(encoding="utf-8")
+    settings = {f"DIET_EXPLORER_{field.upper()}" for field in Settings.model_fields}
+    assert set(re.findall(r"DIET_EXPLORER_[A-Z_]+[A-Z]", text)) <= settings
+    targets = re.findall(r"^make ([a-z]+)", "\n".join(blocks("sh", TEAM)), re.MULTILINE)
+    assert all(f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8") for target in targets)
+    asked = HealthChecks("app", {"store": lambda: None})
+    metrics = Metrics("app", asked, list, list)
+    given = {family.name for family in metrics.registry.collect()}
+    metrics.close()
+    named = set(re.findall(r"\bdiet_explorer_[a-z_]+[a-z]", text))
+    assert {name.removesuffix("_total").removesuffix("_info") for name in named} <= given
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert all((TEAM.parent / link).exists() for link in links)
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if name.upper() not in text] == []
 
 
 def test_a_call_that_is_not_there_is_seen() -> None:

@@ -14,6 +14,9 @@ from diet_explorer.config import load_settings
 def app_command(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: 8501.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Open with the sample imported and being scored.")] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Whether a worker is started beside it, on this machine.")
+    ] = True,
     home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +38,8 @@ def app_command(
         if not workspace.runs(dataset):
             workspace.score(dataset, **SAMPLE_SETTINGS)
 
-    run_app(load_settings(home=home, port=port), announce=announce, meanwhile=score_sample if sample else None)
+    settings = load_settings(home=home, port=port)
+    run_app(settings, announce=announce, meanwhile=score_sample if sample else None, with_worker=worker)
 
 
 def worker_command(

@@ -31,7 +31,11 @@ logger = logging.getLogger("diet_explorer.app")
 
 
 def run_app(
-    settings: Settings, *, announce: Callable[[list[str], str], None], meanwhile: Callable[[], None] | None = None
+    settings: Settings,
+    *,
+    announce: Callable[[list[str], str], None],
+    meanwhile: Callable[[], None] | None = None,
+    with_worker: bool = True,
 ) -> None:
     """Run the browser app and a worker until somebody asks this process to end; `meanwhile` is done while they start.
 
@@ -46,24 +50,25 @@ def run_app(
         ending = listen_for_the_end()
         _set_up_logs(settings)
         server = Child("streamlit", "streamlit", server_arguments(settings), settings)
-        worker = worker_child(settings)
+        children = [server, *([worker_child(settings)] if with_worker else [])]
         url = f"http://{_reachable(settings.host)}:{settings.port}"
         publish(url)
         try:
-            server.start()
-            worker.start()
+            for child in children:
+                child.start()
             if meanwhile is not None:
                 meanwhile()
-            _wait_until_it_answers(settings, server, worker, ending)
+            _wait_until_it_answers(settings, children, ending)
             if not ending.is_set():
                 announce(addresses_of(settings), caution_of(settings, access))
             while not ending.wait(TICK_SECONDS):
-                server.keep_alive()
-                worker.keep_alive()
+                for child in children:
+                    child.keep_alive()
         finally:
-            worker.ask_to_end()  # it hands back what it works on while the server ends
-            server.stop()
-            worker.stop()
+            for child in children[1:]:
+                child.ask_to_end()  # it hands back what it works on while the server ends
+            for child in children:
+                child.stop()
             logger.info("stopped")
 
 
@@ -169,12 +174,13 @@ def _own_addresses(*, only_ipv4: bool) -> list[str]:
     return [address for address in usable if not (only_ipv4 and ":" in address)]
 
 
-def _wait_until_it_answers(settings: Settings, server: Child, worker: Child, ending: threading.Event) -> None:
+def _wait_until_it_answers(settings: Settings, children: list[Child], ending: threading.Event) -> None:
+    server = children[0]
     while not ending.wait(TICK_SECONDS):
         if server.pid is not None and _answers(settings):
             return
-        server.keep_alive()
-        worker.keep_alive()
+        for child in children:
+            child.keep_alive()
         if server.deaths >= MAX_DEATHS_AT_START:
             words = server.last_words(1) or "it gives no reason"
             raise WorkspaceError(

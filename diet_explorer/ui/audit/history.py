@@ -95,7 +95,7 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
             "when": f"{event.at.astimezone():%Y-%m-%d\n%H:%M:%S}",
             "who": visible(event.annotator),
             "why": visible(done_words(event) + (f" “{event.note}”" if event.note else "")),
-            "texts": [[f"{words.whole(len(event.rows))} examples" if event.is_bulk else text]],
+            "texts": [[words.counted(len(event.rows), "example") if event.is_bulk else text]],
         }
         for event, text in zip(events, texts, strict=True)
     ]
@@ -122,7 +122,9 @@ def _load(dataset: Dataset, who: Identity) -> None:
         if st.button("Import", key="history-load", type="primary", disabled=file is None) and file is not None:
             with error_boundary("history-load-error"):
                 count = dataset.import_decisions(io.TextIOWrapper(file, encoding="utf-8"), by=who)
-                st.session_state[_LOADED] = f"{count.added:,} events added, {count.known:,} known already."
+                st.session_state[_LOADED] = (
+                    f"{words.counted(count.added, 'event')} added, {count.known:,} known already."
+                )
                 st.rerun()
     if _LOADED in st.session_state:
         st.html(f'<p role="status">{st.session_state[_LOADED]}</p>')

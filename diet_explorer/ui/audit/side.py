@@ -89,7 +89,7 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
         {
             "row": int(event.rows[0]),
             "when": f"{event.at.astimezone():%H:%M:%S}",
-            "texts": [[f"{words.whole(len(event.rows))} examples" if event.is_bulk else text]],
+            "texts": [[words.counted(len(event.rows), "example") if event.is_bulk else text]],
             "what": _what(event),
         }
         for event, text in zip(events, texts, strict=True)

@@ -84,7 +84,8 @@ def violins(drawn: Sequence[Violin], score: Score, *, title: str, note: str, log
         named.add(entry.label)
         low, median, high = entry.quartiles
         text = (
-            f"{name_in_chart(entry.label)}, {_checkpoint_words(entry.checkpoint)}<br>{words.whole(total)} examples<br>"
+            f"{name_in_chart(entry.label)}, {_checkpoint_words(entry.checkpoint)}<br>"
+            f"{words.counted(total, 'example')}<br>"
             f"median {words.three(median)}, middle half {words.three(low)} to {words.three(high)}<extra></extra>"
         )
         figure.add_scatter(

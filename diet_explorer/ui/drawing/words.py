@@ -15,7 +15,12 @@ def whole(value: float) -> str:
 
 def counted(value: int, singular: str, plural: str | None = None) -> str:
     """A count with its noun: "1 example", "8,467 examples"."""
-    return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
+    return f"{value:,} {noun(value, singular, plural)}"
+
+
+def noun(value: int, singular: str, plural: str | None = None) -> str:
+    """The noun that belongs to a count: "example" to 1, "examples" to 8,467."""
+    return singular if value == 1 else plural or singular + "s"
 
 
 def percent(share: float | None) -> str:

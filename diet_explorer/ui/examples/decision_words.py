@@ -32,7 +32,7 @@ def done_words(event: DecisionEvent, given: str | None = None) -> str:
         done = _DONE.get(event.action, event.action)
     if event.adjudicates:
         done = f"settled it: {done}"
-    return f"{done} ({words.whole(len(event.rows))} examples at once)" if event.is_bulk else done
+    return f"{done} ({words.counted(len(event.rows), 'example')} at once)" if event.is_bulk else done
 
 
 def event_words(event: DecisionEvent) -> str:

@@ -103,7 +103,7 @@ def _draw_line(proof: Proof, variant: Variant, trainings: list[TrainingProgress]
     if start == 0:
         share = variant.size / proof.variants[0].size
         columns[0].html(
-            f'{escape(variant.title)}<br><span class="de-quiet">{words.whole(variant.size)} examples · '
+            f'{escape(variant.title)}<br><span class="de-quiet">{words.counted(variant.size, "example")} · '
             f"{words.percent(share)}</span>"
         )
     for column, entry in zip(columns[1:], trainings, strict=False):

@@ -22,7 +22,7 @@ _TABLE_HEIGHT = 520
 def evaluated_words(proof: Proof) -> str:
     """What its results are taken over."""
     where = "held-out" if proof.evaluated_on == "held out" else proof.evaluated_on
-    return f"{words.whole(proof.evaluated)} {where} examples"
+    return words.counted(proof.evaluated, f"{where} example")
 
 
 def draw_results(proof: Proof, table: pd.DataFrame) -> None:

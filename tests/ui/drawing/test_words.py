@@ -40,6 +40,7 @@ def test_numbers():
     assert words.three(float("nan")) == "–"
     assert words.counted(1, "class", "classes") == "1 class"
     assert words.counted(1000, "class", "classes") == "1,000 classes"
+    assert [words.noun(count, "dataset") for count in (0, 1, 2)] == ["datasets", "dataset", "datasets"]
 
 
 def test_class_colours_are_fixed_and_grey_beyond_eight():
