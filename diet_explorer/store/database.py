@@ -67,7 +67,7 @@ def shared_database(settings: Settings) -> Engine:
     file = Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
     if file is not None and not file.exists():
         open_database(settings).dispose()
-    key = (settings.explorer_url, file and file.stat().st_ino, os.getpid())
+    key = (settings.explorer_url, None if file is None else file.stat().st_ino, os.getpid())
     if key not in _kept:
         _kept[key] = open_database(settings)
         while len(_kept) > MOST_KEPT:
