@@ -55,6 +55,19 @@ def margin(logits: Floats, labels: Labels) -> Floats:
     return values
 
 
+def trailing(logits: Floats, labels: Labels) -> Floats:
+    """How far the given label trails the likeliest other class: ½ (1 − p_y + max_{k≠y} p_k), shape (N,), range [0, 1],
+    high = suspect; ½ where both are alike.
+
+    Orders two classes as EL2N does; with more, EL2N also rises where the rest is spread over many classes. 1 − p_y is
+    summed from the other classes, as in `el2n`.
+    """
+    others = probabilities(logits)
+    np.put_along_axis(others, labels[:, None], 0.0, axis=-1)
+    values: Floats = (others.sum(-1) + others.max(-1)) / 2
+    return values
+
+
 def entropy(logits: Floats) -> Floats:
     """Entropy −Σ p log p in nats, shape (N,), range [0, log K], high = ambiguous to the model."""
     from scipy.special import entr

@@ -98,7 +98,7 @@ class Audit(Generic[AnyRun]):
         frame.insert(0, "row", chosen["row"].to_numpy())
         frame.insert(0, "place", chosen[f"place_{by}"].to_numpy())
         frame["label"] = [classes[record["label"]] for record in records]
-        frame["suspicion"] = chosen[COMBINED].to_numpy() / np.sqrt(2.0)
+        frame["suspicion"] = chosen[COMBINED].to_numpy()
         suggested = [None if record["suggested"] < 0 else classes[record["suggested"]] for record in records]
         frame["suggested"] = pd.Series(suggested, dtype=object)  # keeps None
         frame["suggested_share"] = chosen["suggested_share"].to_numpy()

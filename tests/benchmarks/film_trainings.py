@@ -26,7 +26,7 @@ from diet_explorer import Workspace
 from diet_explorer.pruning.proof import evaluate
 from diet_explorer.scoring.scorer import ExampleScorer
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
-from diet_explorer.training.batches import PaddingCollator
+from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.checkpoints import TrainingCheckpoints
 from diet_explorer.training.config import BUNDLED, GradientMode, RunConfig
 from diet_explorer.training.encoding import EncodedExamples, encode_examples
@@ -88,6 +88,8 @@ class FilmTrainings:
             max_length=options.max_length,
             learning_rate=options.learning_rate,
         )
+        frame = pd.read_csv(options.texts)
+        self.snippets = frame[frame["raters_positive"] != frame["raters_negative"]].reset_index(drop=True)
         self._source = locate_model(options.model)
         self._tokenizer = load_tokenizer(self._source)
         self._texts, self._truth, self._published = self._read()
@@ -113,7 +115,7 @@ class FilmTrainings:
             count = round(len(draw.train) * FLIPPED[labels] / 100)
             flipped = np.random.default_rng((seed, 1)).permutation(draw.train)[:count]
             learned[flipped] = 1 - learned[flipped]
-        return replace(self._texts, labels=learned)
+        return self.with_labels(learned)
 
     def train(
         self,
@@ -126,25 +128,55 @@ class FilmTrainings:
         callbacks: Sequence[TrainerCallback] = (),
     ) -> Result:
         """Fine-tune on some rows, in so many steps or in whole epochs, and test on others."""
-        model = load_classifier(self._source, CLASSES, seed, self._tokenizer.pad_token_id)
-        if self._table is not None:
-            model = keep_upper_layers(model, self._table, self._options.upper_layers)
-        counter = _Steps()
-        scratch = self._folder / "scratch"
+        model, counter = self.model(CLASSES, seed), _Steps()
         started, cpu_started = time.perf_counter(), time.process_time()
-        config = replace(self.config, max_steps=steps)
-        checkpoints = TrainingCheckpoints(scratch)
-        fine_tune(model, encoded, rows, self.collator, config, seed, checkpoints, [*callbacks, counter])
+        self.fit(model, encoded, rows, seed, steps=steps, callbacks=[*callbacks, counter])
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-        shutil.rmtree(scratch, ignore_errors=True)
         tested = ExampleScorer(encoded, self.collator, "off", rows=test).score(model)
         found = evaluate(encoded.labels[test], tested.predicted, tested.columns["loss"])
         return Result(found.accuracy, counter.taken, cpu_seconds, seconds)
 
+    def model(self, classes: Sequence[str], seed: int, *, pooled_mean: bool = False) -> Any:
+        """A model that has not been trained, of which the upper layers will be; it reads the first token, or the mean
+        of all."""
+        model = load_classifier(self._source, classes, seed, self._tokenizer.pad_token_id)
+        if self._table is not None:
+            model = keep_upper_layers(model, self._table, self._options.upper_layers, pooled_mean=pooled_mean)
+        return model
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """The mean over each text's tokens, by a model that has not been trained."""
+        model = self.model(CLASSES, 0, pooled_mean=True).eval()
+        found = np.zeros((len(self._truth), model.config.hidden_size), dtype=np.float32)
+        with torch.no_grad():
+            for rows in length_sorted_batches(self._texts.lengths, 64, 8_192):
+                batch = self.collator([self._texts.tokens(int(row)) for row in rows])
+                found[rows] = model.bert(**batch).pooler_output.numpy()
+        return found
+
+    def fit(
+        self,
+        model: Any,
+        encoded: EncodedExamples,
+        rows: NDArray[np.int64],
+        seed: int,
+        *,
+        steps: int | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
+    ) -> None:
+        """Fine-tune a model in place, in so many steps or in whole epochs."""
+        scratch = self._folder / "scratch"
+        config = replace(self.config, max_steps=steps)
+        fine_tune(model, encoded, rows, self.collator, config, seed, TrainingCheckpoints(scratch), callbacks)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    def with_labels(self, labels: NDArray[np.int64]) -> EncodedExamples:
+        """The snippets with other labels, one for each."""
+        return replace(self._texts, labels=labels)
+
     def _read(self) -> tuple[EncodedExamples, NDArray[np.int64], NDArray[np.int64]]:
         """Encoded texts, the raters' labels, the published labels."""
-        frame = pd.read_csv(self._options.texts)
-        frame = frame[frame["raters_positive"] != frame["raters_negative"]].reset_index(drop=True)
+        frame = self.snippets
         workspace = Workspace(self._folder / "workspace")
         known = workspace.datasets()
         if not known:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,16 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from diet_explorer import Workspace
 from diet_explorer.analysis.neighbours import store_neighbours
 from diet_explorer.analysis.suspects.calibration import ERRORS, expected
-from diet_explorer.analysis.suspects.evidence import FIRST_EPOCH, Evidence, read_evidence
+from diet_explorer.analysis.suspects.evidence import EPOCH_WEIGHT, Evidence, heard
 from diet_explorer.analysis.suspects.noise import precision_at
 from diet_explorer.analysis.suspects.suspicions import combined, suspicions
 from diet_explorer.analysis.suspects.table import doubts_of, suspect_table
 from diet_explorer.analysis.suspects.witnesses import witness
 from diet_explorer.cli.runs import wait_for_run
+from diet_explorer.scoring.metrics import trailing
 from diet_explorer.scoring.representations import store_initial_embeddings
 from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.store.scores import logits_of
 from diet_explorer.workspace.run import Run
 from tests.benchmarks.simulated_annotators import ANNOTATORS, simulated
 
@@ -133,9 +136,7 @@ def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray)
     """The table, in Markdown, best first."""
     found = {witness(name).title: values for name, values in suspicions(evidence).items()}
     found["cleanlab's text recipe"] = cleanlab_recipe(vectors, evidence.labels)
-    found["in sample only (mean EL2N of the seeds)"] = read_evidence(
-        run.context.files, run.dataset.manifest, run.store, run.default_checkpoint(), None
-    ).seen.el2n
+    found["All models of the run, without folds"] = combined(replace(evidence, folds_seen=None, unseen=None))
     lines = []
     for title, values in found.items():
         ap, low, high = with_interval(wrong, values.astype(np.float64))
@@ -149,26 +150,22 @@ def report(run: Run, evidence: Evidence, wrong: np.ndarray, vectors: np.ndarray)
 
 
 def more_and_more(run: Run, evidence: Evidence) -> dict[str, np.ndarray]:
-    """The ranking by ever more evidence: a seed, seeds, folds, as the product makes it; and what it leaves out,
-    checkpoints amid epochs and a vote for every model of a fold."""
-    landed = {
-        (seed, point): run.store.read_scores(seed, point, ["el2n"])["el2n"].to_numpy()[evidence.rows]
-        for seed, points in run.landed().items()
-        for point in points
-        if point >= FIRST_EPOCH
+    """The ranking by ever more evidence, a seed, seeds, folds, as the product makes it; and plain EL2N beside it."""
+    first, points = next(iter(run.landed().items()))
+    ends = heard(points)
+    read = [run.store.read_scores(first, point, ["logits"]) for point in ends]
+    single = [trailing(logits_of(table)[evidence.rows], evidence.labels) for table in read]
+    plain = [
+        run.store.read_scores(seed, point, ["el2n"])["el2n"].to_numpy()[evidence.rows]
+        for seed, landed in run.landed().items()
+        for point in heard(landed)
+    ]
+    found = {
+        "one seed": np.average(single, axis=0, weights=[EPOCH_WEIGHT**place for place in range(len(ends))]),
+        "all seeds": combined(replace(evidence, folds_seen=None, unseen=None)),
+        "all seeds, EL2N of every epoch alike (not done)": np.mean(plain, axis=0),
     }
-    first = min(seed for seed, _ in landed)
-    ends = {key: values for key, values in landed.items() if key[1] == int(key[1])}
-    groups = {
-        "one seed": [values for (seed, _), values in ends.items() if seed == first],
-        "all seeds": list(ends.values()),
-        "all seeds, checkpoints amid epochs too (not done)": list(landed.values()),
-    }
-    found = {title: np.mean(values, axis=0) for title, values in groups.items()}
-    if evidence.folds_seen is not None and evidence.unseen is not None:
-        parts = [evidence.seen, evidence.folds_seen, evidence.unseen]
-        votes = sum(np.nan_to_num(part.el2n) * part.votes for part in parts)
-        found["all seeds, a vote for every model of the folds (not done)"] = votes / sum(part.votes for part in parts)
+    if evidence.unseen is not None:
         found["all seeds, folds"] = combined(evidence)
     return found
 

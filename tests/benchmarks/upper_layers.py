@@ -46,10 +46,14 @@ def by_place(encoded: EncodedExamples) -> EncodedExamples:
     return replace(encoded, columns={"input_ids": np.arange(encoded.offsets[-1], dtype=np.int32)})
 
 
-def keep_upper_layers(model: Any, table: Tensor, layers: int) -> Any:
-    """The same model, in place, reading places of the table instead of words and having its last layers only."""
+def keep_upper_layers(model: Any, table: Tensor, layers: int, *, pooled_mean: bool = False) -> Any:
+    """The same model, in place, reading places of the table instead of words and having its last layers only; with
+    `pooled_mean` the classifier reads the mean over all tokens instead of what the pooler makes of the first."""
     model.bert.embeddings = _Table(table)
     model.bert.encoder.layer = model.bert.encoder.layer[-layers:]
+    if pooled_mean:
+        model.bert.pooler = _MeanPooler(model.bert, len(table) - 1)
+        return model
     attention = model.bert.encoder.layer[-1].attention
     attention.self = _FirstQuery.of(attention.self)
     attention.output.register_forward_pre_hook(first_position)
@@ -65,6 +69,22 @@ class _Table(nn.Module):
 
     def forward(self, input_ids: Tensor, **unused: object) -> Tensor:
         return self.table[input_ids]  # type: ignore[no-any-return,index]
+
+
+class _MeanPooler(nn.Module):
+    """The mean over a text's tokens; which are padding is seen when the model is called."""
+
+    def __init__(self, bert: nn.Module, padding: int) -> None:
+        super().__init__()
+        self._padding = padding
+        self._real = torch.empty(0)
+        bert.embeddings.register_forward_hook(self._note, with_kwargs=True)  # type: ignore[union-attr]
+
+    def _note(self, module: nn.Module, given: Any, named: dict[str, Tensor], found: Tensor) -> None:
+        self._real = (named["input_ids"] != self._padding).unsqueeze(-1).float()
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return (hidden_states * self._real).sum(1) / self._real.sum(1)
 
 
 class _FirstQuery(BertSelfAttention):

@@ -51,6 +51,20 @@ def test_scores_are_their_definitions(logits, seed):
 
 
 @given(LOGITS, st.integers(0, 1000))
+def test_trailing_is_its_definition_and_orders_two_classes_as_el2n_does(logits, seed):
+    labels = labels_for(logits, seed)
+    found = metrics.trailing(logits, labels)
+    p = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    own = p[np.arange(len(p)), labels]
+    others = np.where(np.eye(p.shape[1], dtype=bool)[labels], -1, p).max(1)
+    np.testing.assert_allclose(found, (1 - own + others) / 2, rtol=2e-5, atol=2e-6)
+    assert (found >= 0).all() and (found <= 1 + 1e-6).all()
+    if p.shape[1] == 2:
+        np.testing.assert_allclose(found, ours(logits, labels)["el2n"] / math.sqrt(2), rtol=1e-5)
+
+
+@given(LOGITS, st.integers(0, 1000))
 def test_invariants(logits, seed):
     labels = labels_for(logits, seed)
     classes = logits.shape[1]

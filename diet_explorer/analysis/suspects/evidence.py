@@ -28,6 +28,9 @@ GROUP = "near_duplicate_group"
 REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
 FIRST_EPOCH = 1.0
 """Models before the end of the first epoch do not count: they know too little of the task to contradict anybody."""
+EPOCH_WEIGHT = 0.5
+"""Of a model about an example that it was trained on, beside its own checkpoint an epoch before: it learns wrong labels
+by heart, so that each epoch more says less of them, and a training's length must not make the ranking worse."""
 _NEAR_END = 0.02
 """So far from a whole number of epochs a checkpoint may be to count as an end: trainings of one's own save by steps."""
 UNSEEN_FROM = 0.5
@@ -42,7 +45,9 @@ class Opinion:
     """What a number of models say on the average; N examples, K classes."""
 
     probabilities: Floats  # (N, K); NaN for examples that none of them was asked about
-    el2n: Floats  # (N,) mean EL2N of the given label, in [0, √2), high = contradicted; NaN likewise
+    # (N,) weighted mean of how far the given label trails another class, `metrics.trailing`: in [0, 1], high =
+    # contradicted; NaN likewise
+    trailing: Floats
     votes: NDArray[np.int32]  # (N,) how many models were asked about each, every checkpoint being one
 
 
@@ -99,7 +104,7 @@ def read_evidence(
             table = store.read_scores(seed, point, ["logits", "p_label", "margin", "predicted"])
             logits = logits_of(table)[train]
             if point in counting:
-                seen.add(np.arange(len(rows)), logits, labels)
+                seen.add(np.arange(len(rows)), logits, labels, EPOCH_WEIGHT ** counting.index(point))
             if point > 0:
                 p_label, margin, predicted = (
                     table[name].to_numpy()[train] for name in ("p_label", "margin", "predicted")
@@ -158,24 +163,28 @@ class _Mean:
 
 
 class _Votes:
-    """A running mean of what models say of examples, each of which may have been asked of a different number."""
+    """A running mean of what models say of examples, each of which may have been asked of a different number; `weight`
+    is of the suspicion alone."""
 
     def __init__(self, rows: int, classes: int) -> None:
         self._probabilities = np.zeros((rows, classes), dtype=np.float32)
-        self._el2n = np.zeros(rows)
+        self._trailing, self._weights = np.zeros(rows), np.zeros(rows)
         self._votes = np.zeros(rows, dtype=np.int32)
 
-    def add(self, positions: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32]) -> None:
+    def add(
+        self, positions: NDArray[np.integer], logits: Floats, labels: NDArray[np.int32], weight: float = 1.0
+    ) -> None:
         """What one model says of the examples at some positions among the training examples."""
         self._probabilities[positions] += metrics.probabilities(logits)
         self._votes[positions] += 1
-        self._el2n[positions] += metrics.el2n(logits, labels)
+        self._trailing[positions] += weight * metrics.trailing(logits, labels)
+        self._weights[positions] += weight
 
     def opinion(self) -> Opinion:
         with np.errstate(invalid="ignore"):
             votes = self._votes.astype(np.float32)
-            el2n = self._el2n.astype(np.float32) / votes
-            return Opinion(self._probabilities / votes[:, None], el2n, self._votes)
+            trailing = (self._trailing / self._weights).astype(np.float32)
+            return Opinion(self._probabilities / votes[:, None], trailing, self._votes)
 
 
 def _add_folds(
@@ -189,12 +198,12 @@ def _add_folds(
         if not points or points[-1] < last:
             continue
         trained = lists.read_training(seed)[0]
-        for point in points:
+        for place, point in enumerate(points):
             table = folds.read_scores(seed, point, ["row", "logits"])
             own, positions, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
             logits = logits_of(table)[positions]
             known = np.isin(own, trained, assume_unique=True)
-            seen.add(at[known], logits[known], labels[at[known]])
+            seen.add(at[known], logits[known], labels[at[known]], EPOCH_WEIGHT**place)
             if point >= UNSEEN_FROM * last:
                 unseen.add(at[~known], logits[~known], labels[at[~known]])
 

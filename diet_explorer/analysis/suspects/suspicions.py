@@ -38,29 +38,31 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
 
 
 def combined(evidence: Evidence) -> Floats:
-    """Mean EL2N of three groups of models: the run's own, which count most, and two that folds bring.
+    """How far the label trails another class, as a mean of three groups of models: the run's own, which count most, and
+    two that folds bring.
 
     ``(own + w · trained + w · held_out) / (1 + 2 w)`` with ``w = FOLDS_WEIGHT``, where each part is the mean of
-    ``‖p − e_y‖₂`` over a group's models and checkpoints: the run's seeds at the ends of epochs (see `evidence.heard`);
-    the fold models that were trained on the example, likewise; those that it was held out of, from half of their
-    training on. A group that was not asked about an example is left out of the mean.
+    ``½ (1 − p_y + max_{k≠y} p_k)`` over a group's models and checkpoints: the run's seeds at the ends of epochs (see
+    `evidence.heard`), each of which counts half as much as the one before; the fold models that were trained on the
+    example, likewise; those that it was held out of, from half of their training on, all alike. A group that was not
+    asked about an example is left out of the mean.
 
-    EL2N is Paul et al. 2021's; means over checkpoints find wrong labels better than single ones, as AUM's do (Pleiss et
-    al. 2020). The weights do not depend on how many models there are: more seeds or folds make each part surer and
-    drown no other. With one vote for every model, four folds outvoted the run's seeds and lowered the average precision
-    on labels as noisy as one annotator's; they learn from fewer examples, and know those by heart sooner. Measured in
-    docs/finding-wrong-labels.md with `tests/benchmarks/label_errors.py`.
+    Means over checkpoints find wrong labels better than single ones, as AUM's do (Pleiss et al. 2020); the later ones
+    have learned wrong labels by heart. With two classes a model's order is that of EL2N (Paul et al. 2021); with more,
+    EL2N mixes in how many classes share the rest. The weights do not depend on how many models there are: more seeds or
+    folds make each part surer and drown no other. Measured in docs/finding-wrong-labels.md with
+    `tests/benchmarks/ranking_rules.py`.
 
     Returns
     -------
     float32 array (N,)
-        In [0, √2), high = suspicious.
+        In [0, 1], high = suspicious.
     """
-    total, weights = evidence.seen.el2n.astype(np.float64), np.ones(len(evidence.rows))
+    total, weights = evidence.seen.trailing.astype(np.float64), np.ones(len(evidence.rows))
     for opinion in (evidence.folds_seen, evidence.unseen):
         if opinion is not None:
-            asked = ~np.isnan(opinion.el2n)
-            total[asked] += FOLDS_WEIGHT * opinion.el2n[asked]
+            asked = ~np.isnan(opinion.trailing)
+            total[asked] += FOLDS_WEIGHT * opinion.trailing[asked]
             weights[asked] += FOLDS_WEIGHT
     return np.asarray(total / weights, dtype=np.float32)
 

@@ -51,7 +51,7 @@ class Suspect:
     row: int
     place: int  # by the combination, 1 is the most suspicious, of `total`
     total: int
-    suspicion: float  # mean EL2N of all models over its greatest possible value, in [0, 1], high = suspicious
+    suspicion: float  # how far the given label trails another class, in [0, 1], ½ where both are alike
     suggested: str | None  # the class that the models believe in, where they believe in it more than in the given one
     suggested_share: float | None  # mean probability that they give it
     kind: str  # of `KINDS`
@@ -119,7 +119,7 @@ def suspect_of(table: pa.Table, row: int, classes: Sequence[str]) -> Suspect:
         row=row,
         place=record["place_combined"],
         total=len(rows),
-        suspicion=record[COMBINED] / 2**0.5,
+        suspicion=record[COMBINED],
         suggested=suggested,
         suggested_share=None if suggested is None else record["suggested_share"],
         kind=KINDS[record["kind"]],
@@ -164,10 +164,10 @@ def _judge(evidence: Evidence) -> Opinion:
     """Who is asked for a better label: the models that never saw the example, else those that did."""
     if evidence.unseen is None:
         return evidence.seen
-    missing: NDArray[np.bool_] = np.isnan(evidence.unseen.el2n)
+    missing: NDArray[np.bool_] = np.isnan(evidence.unseen.trailing)
     probabilities = np.where(missing[:, None], evidence.seen.probabilities, evidence.unseen.probabilities)
-    el2n = np.where(missing, evidence.seen.el2n, evidence.unseen.el2n)
-    return Opinion(probabilities, el2n, np.where(missing, evidence.seen.votes, evidence.unseen.votes))
+    trailing = np.where(missing, evidence.seen.trailing, evidence.unseen.trailing)
+    return Opinion(probabilities, trailing, np.where(missing, evidence.seen.votes, evidence.unseen.votes))
 
 
 def _suggestion(probabilities: Floats, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:

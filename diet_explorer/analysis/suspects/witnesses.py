@@ -26,8 +26,9 @@ WITNESSES: tuple[Witness, ...] = (
     Witness(
         COMBINED,
         "All models together",
-        "Mean EL2N of the seeds at the ends of epochs; where there are folds, their models count a quarter as much "
-        "about examples that they were trained on, and a quarter about those that they never saw.",
+        "How far the label trails another class, as the mean of the seeds at the ends of epochs, each of which counts "
+        "half as much as the one before; where there are folds, their models count a quarter as much about examples "
+        "that they were trained on, and a quarter about those that they never saw.",
     ),
     Witness("el2n", "EL2N", "Mean over the seeds at the chosen checkpoint: how far the models are from the label."),
     Witness(

@@ -73,35 +73,45 @@ def made(tmp_path_factory):
     return run, labels, logits, parts, folded, alone
 
 
+def trailing(logits, label):
+    probabilities = softmax(logits)
+    return (1 - probabilities[label] + np.delete(probabilities, label).max()) / 2
+
+
 def opinions(made, row):
-    """Probabilities and EL2N of the run's models, of models of folds that saw an example, of half-trained ones that did
-    not: each a mean."""
+    """How far the label trails: of the run's models, of models of folds that saw the example, of half-trained ones that
+    did not."""
     _, labels, logits, parts, folded, _ = made
     own = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
     seen = [folded[fold, point][row] for fold in range(FOLDS) if parts[row] != fold for point in FOLD_POINTS]
     unseen = [folded[parts[row], point][row] for point in (2.0, 3.0)]
-    target = np.eye(3)[labels[row]]
-    return [
-        (np.mean([softmax(z) for z in zs], axis=0), np.mean([np.linalg.norm(softmax(z) - target) for z in zs]))
-        for zs in (own, seen, unseen)
-    ]
+    halving = [0.5**place for place in range(len(FOLD_POINTS))]
+    weights = ([1, 0.5] * len(SEEDS), halving * (FOLDS - 1), [1, 1])
+    groups = zip((own, seen, unseen), weights, strict=True)
+    return [np.average([trailing(z, labels[row]) for z in zs], weights=counts) for zs, counts in groups]
+
+
+def believed_unseen(made, row):
+    """Mean probabilities of half-trained models that did not see an example."""
+    parts, folded = made[3], made[4]
+    return np.mean([softmax(folded[parts[row], point][row]) for point in (2.0, 3.0)], axis=0)
 
 
 def test_the_combination_is_the_mean_of_three_groups_of_models(made):
     run = made[0]
     found = run.audit.suspects(limit=None).set_index("row")
-    expected = pd.Series(
-        {row: np.average([el2n for _, el2n in opinions(made, row)], weights=[1, 0.25, 0.25]) for row in range(TRAIN)}
-    )
-    np.testing.assert_allclose(found["suspicion"][expected.index], expected / np.sqrt(2), rtol=1e-5)
+    expected = pd.Series({row: np.average(opinions(made, row), weights=[1, 0.25, 0.25]) for row in range(TRAIN)})
+    np.testing.assert_allclose(found["suspicion"][expected.index], expected, rtol=1e-5)
     assert found.index.tolist() == expected.sort_values(ascending=False).index.tolist()
     assert found["place"].tolist() == list(range(1, TRAIN + 1))
     assert run.audit.order().tolist() == found.index.tolist()
 
 
-def opinion(el2n, votes=1):
-    el2n = np.asarray(el2n, dtype=np.float32)
-    return Opinion(np.zeros((len(el2n), 2), dtype=np.float32), el2n, np.full(len(el2n), votes, dtype=np.int32))
+def opinion(trailing, votes=1):
+    trailing = np.asarray(trailing, dtype=np.float32)
+    return Opinion(
+        np.zeros((len(trailing), 2), dtype=np.float32), trailing, np.full(len(trailing), votes, dtype=np.int32)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +122,7 @@ def evidence(made):
 @given(seed=st.integers(0, 99), count=st.integers(2, 30), times=st.integers(1, 9))
 def test_more_of_the_same_evidence_changes_nothing(evidence, seed, count, times):
     random = np.random.default_rng(seed)
-    own, seen, unseen = random.uniform(0, 1.4, (3, count))
+    own, seen, unseen = random.uniform(0, 1, (3, count))
     unseen[0] = np.nan  # of an example that no fold was asked about
     base = replace(evidence, rows=np.arange(count), seen=opinion(own), folds_seen=None, unseen=None)
     folds = replace(base, folds_seen=opinion(seen), unseen=opinion(unseen))
@@ -123,7 +133,7 @@ def test_more_of_the_same_evidence_changes_nothing(evidence, seed, count, times)
     np.testing.assert_allclose(combined(agreeing), own, rtol=1e-5)
     assert combined(folds)[0] == pytest.approx((own[0] + seen[0] / 4) / 1.25, rel=1e-5)
     # folds can move nothing farther than a third of the scale, however wrong they are
-    assert np.abs(combined(folds) - combined(base)).max() <= np.sqrt(2) / 3
+    assert np.abs(combined(folds) - combined(base)).max() <= 1 / 3
 
 
 @pytest.mark.parametrize(
@@ -144,8 +154,8 @@ def test_without_folds_the_models_of_the_run_are_all_there_is(made):
     for entry in alone.to_dict("records"):
         row = entry["row"]
         zs = [logits[seed, point][row] for seed in SEEDS for point in (1.0, 2.0)]
-        el2n = np.mean([np.linalg.norm(softmax(z) - np.eye(3)[labels[row]]) for z in zs])
-        assert entry["suspicion"] == pytest.approx(el2n / np.sqrt(2), rel=1e-5)
+        expected = np.average([trailing(z, labels[row]) for z in zs], weights=[1, 0.5] * len(SEEDS))
+        assert entry["suspicion"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_suggestions_are_accepted_in_one_event(made):
@@ -195,7 +205,7 @@ def test_suggestions_and_kinds(made):
     run, labels, logits, _, _, _ = made
     for entry in run.audit.suspects(limit=None).to_dict("records"):
         row, label = entry["row"], labels[entry["row"]]
-        believed = opinions(made, row)[2][0]
+        believed = believed_unseen(made, row)
         best = max((code for code in range(3) if code != label), key=lambda code: believed[code])
         contradicted = believed[best] > believed[label]
         assert entry["suggested"] == (CLASSES[best] if contradicted else None)
@@ -226,12 +236,12 @@ def test_each_witness_ranks_by_its_own_measure(made):
                 ]
             )
         ),
-        "oos": lambda row: 1 - opinions(made, row)[2][0][labels[row]],
+        "oos": lambda row: 1 - believed_unseen(made, row)[labels[row]],
     }
     for name, measure in measures.items():
         values = np.array([measure(row) for row in range(TRAIN)])
         assert run.audit.order(name).tolist() == np.argsort(-values, kind="stable").tolist(), name
-    believed = np.stack([opinions(made, row)[2][0] for row in range(TRAIN)])
+    believed = np.stack([believed_unseen(made, row) for row in range(TRAIN)])
     flagged = confident_learning(believed, label_of)
     assert set(run.audit.order("confident")[: flagged.sum()]) == set(np.flatnonzero(flagged))
     available = {entry.name for entry in run.audit.witnesses() if entry.available}
@@ -245,7 +255,7 @@ def test_each_witness_ranks_by_its_own_measure(made):
 def test_confident_learning_is_the_definition(made):
     """Northcutt et al. 2021: surer of another class than the mean over that class' own examples."""
     labels = made[1][:TRAIN]
-    believed = np.stack([opinions(made, row)[2][0] for row in range(TRAIN)])
+    believed = np.stack([believed_unseen(made, row) for row in range(TRAIN)])
     thresholds = [believed[labels == code, code].mean() for code in range(3)]
     for row in np.flatnonzero(confident_learning(believed, labels)):
         confident = [code for code in range(3) if believed[row, code] >= thresholds[code] - 1e-6]
