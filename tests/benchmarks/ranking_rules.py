@@ -90,7 +90,7 @@ def precisions(trainings: Trainings, which: str) -> Iterator[dict[str, object]]:
         }  # fmt: skip
 
 
-def rankings(models: dict[str, Model], drawn: LabelledSet, embeddings: Floats) -> Rankings:
+def rankings(models: dict[str, Model], drawn: LabelledSet, embeddings: Floats | None) -> Rankings:
     """Everything that is compared, by what it is compared with."""
     labels = drawn.given
     seeds = [models[f"seed {seed}"] for seed in range(SEEDS)]
@@ -120,8 +120,9 @@ def rankings(models: dict[str, Model], drawn: LabelledSet, embeddings: Floats) -
         "AUM: logit margin, every epoch alike": ([own(seeds, measure=fallen_behind, weight=1.0)], RULE),
         "loss, every epoch alike": ([own(seeds, measure=metrics.loss, weight=1.0)], RULE),
         "1 − p of the label, every epoch alike": ([own(seeds, measure=disbelief, weight=1.0)], RULE),
-        "cleanlab's recipe": ([cleanlab_recipe(embeddings, labels)], RULE),
     }
+    if embeddings is not None:
+        found["cleanlab's recipe"] = ([cleanlab_recipe(embeddings, labels)], RULE)
     folds = [model for name, model in models.items() if name.startswith("fold")]
     if sum(~fold.trained for fold in folds).sum() == len(labels):  # each held out once
         late = [point for point in ENDS if point >= UNSEEN_FROM * ENDS[-1]]

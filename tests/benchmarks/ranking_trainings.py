@@ -85,6 +85,10 @@ class Trainings:
 
     def carry_out(self) -> None:
         """Train what is missing, each kind for every set before the next kind."""
+        path = self._folder / "embeddings.npy"
+        if not path.exists():
+            np.save(part := path.with_suffix(".part.npy"), self._film.embeddings())
+            part.rename(path)
         for kind in self._options.kinds:
             for which in self._options.sets:
                 for name in NAMES[kind]:
@@ -106,12 +110,11 @@ class Trainings:
         read = {name: np.load(path) for name, path in paths.items() if path.exists()}
         return {name: Model(at["logits"], at["trained"], tuple(at["points"].tolist())) for name, at in read.items()}
 
-    def embeddings(self, rows: NDArray[np.int64]) -> Floats:
-        """What the model, before it is trained, says of texts: the mean over their tokens."""
+    def embeddings(self, rows: NDArray[np.int64]) -> Floats | None:
+        """What the model, before it is trained, says of texts: the mean over their tokens; None before `carry_out`."""
         path = self._folder / "embeddings.npy"
         if not path.exists():
-            np.save(part := path.with_suffix(".part.npy"), self._film.embeddings())
-            part.rename(path)
+            return None
         made: Floats = np.load(path)[rows]
         return made
 
