@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from diet_explorer.errors import JobCancelledError
+from diet_explorer.jobs.protocol import EARLIER
 from diet_explorer.jobs.slots import living_workers
+from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
@@ -79,6 +81,19 @@ def test_seeds_that_train_at_once_are_cancelled_and_resumed(
     assert before.items() <= tiny_runs.score_bytes(run).items()
     goes_on = [line["message"] for line in run.log(1000) if line["event"] == "continued"]
     assert goes_on == ["Goes on after step 15."] * 2
+
+
+def test_a_run_that_an_earlier_version_queued_or_began_is_done(
+    workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
+) -> None:
+    config = RunConfig(dataset.id, model=str(model), **tiny_runs.SHORT, seeds=2).validated()
+    run = workspace.create_run(config, name="earlier")
+    run.context.jobs.submit(EARLIER, "score-earlier", run.id)
+    run.context.records.set_workflow(run.id, "score-earlier")
+    run.context.records.set_status(run.id, "running")
+    launch("worker", home=workspace.settings.home_folder)
+    assert tiny_runs.ended(run) == "succeeded"
+    assert run.landed() == {0: [0.0, 1.0, 2.0], 1: [0.0, 1.0, 2.0]}
 
 
 def test_a_seed_that_fails_stops_the_others_and_is_named(

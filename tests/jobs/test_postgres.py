@@ -85,7 +85,7 @@ def test_runs_on_postgresql(
         explorer = database(server, f"explorer_{name}")
         workspace = Workspace(tmp_path / name, database_url=explorer, jobs_url=jobs)
         dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
-        places.append((workspace, tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG), explorer))
+        places.append((workspace, tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG, seeds=2), explorer))
     (first, run, explorer), (_, other, _) = places
 
     variables = {"DIET_EXPLORER_DATABASE_URL": explorer, "DIET_EXPLORER_JOBS_URL": jobs}
@@ -103,8 +103,14 @@ def test_runs_on_postgresql(
     with pytest.raises(Exception, match="was cancelled"):
         run.wait(60)
     gate.open("steps")
-    assert tiny_runs.ended(run.resume()) == "succeeded"
-    assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0]}
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
+    launch("worker", home=first.settings.home_folder, **variables)
+    run.resume()
+    gate.reached("steps", times=2)
+    assert {seed.slot for seed in run.progress().busy} == {0, 1}, "two workers train a seed each"
+    gate.open("steps")
+    assert tiny_runs.ended(run) == "succeeded"
+    assert run.landed() == {0: [0.0, 1.0, 2.0, 4.0], 1: [0.0, 1.0, 2.0, 4.0]}
     assert other.refresh().status == "queued", "a worker took a run of another workspace"
     assert not list(first.settings.home_folder.glob("*.sqlite"))
 

@@ -14,6 +14,7 @@ from diet_explorer.scoring.recorder import check_finite
 from diet_explorer.scoring.scorer import ScoredExamples
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.store.files import Files
+from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
 from tests.synthetic import write_dataset
@@ -74,6 +75,50 @@ def test_any_interruption_leaves_the_same_files(made):
         assert hashes(files, run_id) == whole, f"stopped at question {stop}"
         assert not (folder / "scratch" / run_id / "seed=0").exists()
         assert [entry.checkpoint for entry in ProgressFiles(files, run_id).load(0).checkpoints] == list(CHECKPOINTS)
+
+
+def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(made, sentences, tmp_path):
+    home = f"memory://{tmp_path.name}"
+    files = Files(home)
+    folder, local, manifest, config = made
+    for name in local.list(Layout(local).dataset(manifest.id).folder):
+        path = Path(Layout(local).dataset(manifest.id).folder) / name
+        if path.is_file():
+            files.write_bytes(f"{Layout(files).dataset(manifest.id).folder}/{name}", path.read_bytes())
+    go(made, "here")
+    whole = {name: Path(local.path("runs", "here", name)).read_bytes() for name in hashes(local, "here")}
+    asked = 0
+
+    def go_on(machine: str, stop_after: int | None = None) -> None:
+        nonlocal asked
+        asked = 0
+
+        def should_stop() -> bool:
+            nonlocal asked
+            asked += 1
+            return stop_after is not None and asked > stop_after
+
+        run_seed(files, tmp_path / machine, "far", config, manifest, 0, should_stop=should_stop)
+
+    with pytest.raises(JobCancelledError):
+        go_on("first", stop_after=36)  # after the checkpoint at 1, before that at 2
+    stored = Layout(files).run("far").training_checkpoints(0)
+    assert sorted(files.list(stored))[-1] == "newest.json" and len(files.list(stored)) == 2, "one checkpoint is kept"
+    go_on("second")
+    log = ProgressFiles(files, "far").read_log()
+    assert [line["message"] for line in log if line["event"] == "continued"] == ["Goes on after step 7."]
+    assert {name: files.read_bytes(files.path("runs", "far", name)) for name in whole} == whole
+    assert files.list(stored) == [] and not (tmp_path / "second" / "far").exists()
+
+    # one that is damaged counts for nothing: the training begins anew, to the same end
+    with pytest.raises(JobCancelledError):
+        files.remove_folder(files.path("runs", "far"))
+        go_on("third", stop_after=36)
+    (name,) = (name for name in files.list(stored) if name != "newest.json")
+    files.write_bytes(f"{stored}/{name}/optimizer.pt", b"damaged")
+    go_on("fourth")
+    assert not [line for line in ProgressFiles(files, "far").read_log() if line["event"] == "continued"]
+    assert {name: files.read_bytes(files.path("runs", "far", name)) for name in whole} == whole
 
 
 def test_a_diet_changes_what_comes_after_the_first_epoch_and_is_resumed_as_exactly(made):
