@@ -54,7 +54,7 @@ def test_a_seed_whose_worker_does_something_else_waits(workspace: Workspace, dat
     host = workers[0].worker.host
     assert progress.describe() == f"seeds 0 and 1 train at once, on {host} (workers 0 and 1)"
     assert progress.notes == (f"Seeds 0 and 1 train at once, on {host} (workers 0 and 1).",)
-    with pytest.raises(TimeoutError, match="still running .seeds 0 and 1 train at once"):
+    with pytest.raises(TimeoutError, match=r"still running \(seeds 0 and 1 train at once"):
         run.wait(0)
     workers[1].release()
     progress = run.progress()

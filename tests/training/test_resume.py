@@ -80,7 +80,7 @@ def test_any_interruption_leaves_the_same_files(made):
 def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(made, sentences, tmp_path):
     home = f"memory://{tmp_path.name}"
     files = Files(home)
-    folder, local, manifest, config = made
+    _, local, manifest, config = made
     for name in local.list(Layout(local).dataset(manifest.id).folder):
         path = Path(Layout(local).dataset(manifest.id).folder) / name
         if path.is_file():
