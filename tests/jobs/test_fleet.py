@@ -87,7 +87,7 @@ def test_a_run_that_an_earlier_version_queued_or_began_is_done(
     workspace: Workspace, dataset: Dataset, model: Path, launch: Launch
 ) -> None:
     config = RunConfig(dataset.id, model=str(model), **tiny_runs.SHORT, seeds=2).validated()
-    run = workspace.create_run(config, name="earlier")
+    run = workspace.create_run(config, name="earlier", origin="job")
     run.context.jobs.submit(EARLIER, "score-earlier", run.id)
     run.context.records.set_workflow(run.id, "score-earlier")
     run.context.records.set_status(run.id, "running")

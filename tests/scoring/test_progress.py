@@ -43,7 +43,7 @@ def test_seeds_that_train_at_once_share_the_time_that_is_left(seeds, expected):
 
 
 def test_a_seed_whose_worker_does_something_else_waits(workspace: Workspace, dataset: Dataset) -> None:
-    run = workspace.create_run(RunConfig(dataset.id, seeds=2), name="two")
+    run = workspace.create_run(RunConfig(dataset.id, seeds=2), name="two", origin="job")
     workspace.context.records.set_status(run.id, "running")
     workers = [WorkerSlot(workspace.settings) for _ in range(2)]
     for number, held in enumerate(workers):
