@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from datetime import datetime
 from functools import cached_property
@@ -25,7 +26,14 @@ from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.own_run import GOES_ON
-from diet_explorer.scoring.progress import ProgressFiles, RunProgress, SeedProgress, at_once_in_words, seconds_left
+from diet_explorer.scoring.progress import (
+    ProgressFiles,
+    RunProgress,
+    SeedProgress,
+    WorkerName,
+    at_once_in_words,
+    seconds_left,
+)
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -439,13 +447,14 @@ class RunCore:
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
     def _seeds(self) -> list[SeedProgress]:
-        """How far each seed is; one whose worker does not work on it any more waits for another."""
+        """How far each seed is; one whose worker is seen not to work on it any more waits for another."""
         seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
         if any(seed.is_busy and seed.slot is not None for seed in seeds):
             workers = living_workers(self.context.settings)
-            at_work = {(worker.host, worker.slot) for worker in workers if worker.run_id == self.id}
+            at_work = {WorkerName(worker.host, worker.slot) for worker in workers if worker.run_id == self.id}
+            seen = {socket.gethostname(), *(worker.host for worker in workers)}
             for seed in seeds:
-                if seed.is_busy and seed.slot is not None and (seed.host, seed.slot) not in at_work:
+                if seed.is_busy and seed.host in seen and seed.worker not in at_work:
                     seed.state = "waiting"
         return seeds
 
