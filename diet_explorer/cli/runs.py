@@ -109,8 +109,8 @@ def status_command(name: RunArgument, home: WorkspaceOption = None, as_json: Jso
         facts["beside it"] = "; ".join(f"{title} · {other.describe()}" for title, other in others)
     if progress.is_active and progress.delay is None and not run.is_own_training:
         facts["workers"] = workers_in_words(workspace.settings)
-    if progress.notes:
-        facts["script" if run.is_own_training and progress.is_active else "note"] = " ".join(progress.notes)
+    if progress.notes and (run.is_own_training or not progress.is_active):  # else the line of its progress says it
+        facts["script" if progress.is_active else "note"] = " ".join(progress.notes)
     if run.error:
         facts |= {"error": run.error, "remedy": run.remedy or ""}
     out.print_facts(facts)

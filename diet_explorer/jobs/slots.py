@@ -253,7 +253,7 @@ def workers_in_words(settings: Settings) -> str:
         failure = failure_at_start(settings)
         return NO_WORKER if failure is None else f"No worker is running: it does not start. {failure}"
     count = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
-    busy = [task for worker in workers for _, task in sorted(worker.tasks.items())]
+    busy = list(dict.fromkeys(task for worker in workers for _, task in sorted(worker.tasks.items())))
     if busy:
         return f"{count}, busy with {', '.join(busy)}"
     trouble = next((worker.trouble for worker in workers if worker.trouble), None)

@@ -39,7 +39,7 @@ def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, mo
         return Delay("no able worker", f"No worker has {lacks[0]}, so that it waits.", BRING_IT)
     free = [worker for worker in workers if line not in worker.tasks]
     if not free:
-        tasks = ", ".join(worker.tasks[line] for worker in workers)
+        tasks = ", ".join(dict.fromkeys(worker.tasks[line] for worker in workers))
         words = f"The worker is busy with {tasks}." if len(workers) == 1 else f"All workers are busy, with {tasks}."
         return Delay("workers busy", words, "It comes next in its turn; `diet-explorer worker` starts a further one.")
     logs = settings.home_folder / "logs"
