@@ -77,7 +77,7 @@ def test_any_interruption_leaves_the_same_files(made):
         assert [entry.checkpoint for entry in ProgressFiles(files, run_id).load(0).checkpoints] == list(CHECKPOINTS)
 
 
-def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(made, sentences, tmp_path):
+def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(made, tmp_path):
     home = f"memory://{tmp_path.name}"
     files = Files(home)
     _, local, manifest, config = made
@@ -87,21 +87,15 @@ def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(ma
             files.write_bytes(f"{Layout(files).dataset(manifest.id).folder}/{name}", path.read_bytes())
     go(made, "here")
     whole = {name: Path(local.path("runs", "here", name)).read_bytes() for name in hashes(local, "here")}
-    asked = 0
 
-    def go_on(machine: str, stop_after: int | None = None) -> None:
-        nonlocal asked
-        asked = 0
-
+    def go_on(machine: str, stop_after: float = 9.0) -> None:
         def should_stop() -> bool:
-            nonlocal asked
-            asked += 1
-            return stop_after is not None and asked > stop_after
+            return stop_after in ScoreFiles(files, "far").landed().get(0, [])
 
         run_seed(files, tmp_path / machine, "far", config, manifest, 0, should_stop=should_stop)
 
     with pytest.raises(JobCancelledError):
-        go_on("first", stop_after=36)  # after the checkpoint at 1, before that at 2
+        go_on("first", stop_after=1.0)
     stored = Layout(files).run("far").training_checkpoints(0)
     assert sorted(files.list(stored))[-1] == "newest.json" and len(files.list(stored)) == 2, "one checkpoint is kept"
     go_on("second")
@@ -111,9 +105,9 @@ def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(ma
     assert files.list(stored) == [] and not (tmp_path / "second" / "far").exists()
 
     # one that is damaged counts for nothing: the training begins anew, to the same end
+    files.remove_folder(files.path("runs", "far"))
     with pytest.raises(JobCancelledError):
-        files.remove_folder(files.path("runs", "far"))
-        go_on("third", stop_after=36)
+        go_on("third", stop_after=1.0)
     (name,) = (name for name in files.list(stored) if name != "newest.json")
     files.write_bytes(f"{stored}/{name}/optimizer.pt", b"damaged")
     go_on("fourth")
