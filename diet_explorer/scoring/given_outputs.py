@@ -133,7 +133,8 @@ def _as_logits(array: NDArray[np.floating], point: float, kind: OutputKind) -> N
             f"they sum to {sums[seed, example]:.3g}, the least is {array[seed, example].min():.3g}.",
             'Say kind="logits" where they are logits or log-probabilities.',
         )
-    return np.log(np.maximum(array / sums[..., None], SMALLEST)).astype(np.float32)
+    logits: NDArray[np.float32] = np.log(np.maximum(array / sums[..., None], SMALLEST)).astype(np.float32)
+    return logits
 
 
 def _column_order(columns: Sequence[Any] | None, classes: Sequence[str]) -> list[int]:
