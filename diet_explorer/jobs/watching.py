@@ -31,8 +31,5 @@ def watch_worker(settings: Settings, database: Engine, files: Files, slot: int) 
 
 
 def signs_of_life(settings: Settings) -> list[SignOfLife]:
-    """When each worker was last known to live."""
-    return [
-        SignOfLife(f"{worker.host}-{worker.slot}", worker.seen_at.timestamp(), bool(worker.tasks))
-        for worker in all_workers(settings)[0]
-    ]
+    """When each worker last gave one, by the database's clock; silent ones too, until others declare them gone."""
+    return [SignOfLife(info.id, info.seen_at.timestamp(), bool(info.tasks)) for info in all_workers(settings)[0]]
