@@ -20,6 +20,9 @@ from diet_explorer.store.workers import SEEDS
 JOB_FORMAT = "1"
 """Version of the jobs' steps. Changes only when old jobs could not go on under new code: no upgrade strands a run."""
 
+FORMAT = "format"
+"""Under this name a worker says in the database which version of the steps it does."""
+
 QUEUE_POLL_SECONDS = 0.5
 
 

@@ -24,7 +24,7 @@ from filelock import FileLock
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
 from diet_explorer.jobs import machine
-from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.protocol import FORMAT, JOB_FORMAT, SCORE
 from diet_explorer.redaction import redacted
 from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.database import shared_database
@@ -80,7 +80,12 @@ class WorkerSlot:
             version=version("diet-explorer"),
             device=machine.device_in_words(),
             lease_seconds=settings.lease_seconds,
-            can={"gpu": machine.gpu_name(), "bundled_model": machine.has_bundled_model(), "lacks": {}},
+            can={
+                FORMAT: JOB_FORMAT,
+                "gpu": machine.gpu_name(),
+                "bundled_model": machine.has_bundled_model(),
+                "lacks": {},
+            },
             memory_total=total,
             memory_free=free,
         )

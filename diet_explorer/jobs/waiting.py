@@ -6,13 +6,15 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from importlib.metadata import version
 from typing import Protocol, TypeVar
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
-from diet_explorer.jobs.protocol import SCORE
+from diet_explorer.jobs.protocol import FORMAT, JOB_FORMAT, SCORE
 from diet_explorer.jobs.slots import failure_at_start, workers_at
 from diet_explorer.store.delay import Delay, DelayReason
+from diet_explorer.store.workers import WorkerInfo
 
 POLL_SECONDS = 0.5
 NOTICE_SECONDS = 3.0
@@ -34,6 +36,10 @@ def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, mo
         failure = failure_at_start(settings)
         words = ", so that it waits." if failure is None else f": it does not start. {failure}"
         return Delay("no worker", f"No worker is running{words}", START_ONE)
+    knowing = [worker for worker in workers if worker.can.get(FORMAT, JOB_FORMAT) == JOB_FORMAT]
+    if not knowing:
+        return _of_another_version(workers[0])
+    workers = knowing
     lacks = [worker.can.get("lacks", {}).get(model) for worker in workers]
     if all(lacks):
         return Delay("no able worker", f"No worker has {lacks[0]}, so that it waits.", BRING_IT)
@@ -52,6 +58,15 @@ def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, mo
         return None
     words = "A worker is running, but has not taken it up for a minute."
     return Delay("not taken up", words, f"See its log in {logs}, or start it again.")
+
+
+def _of_another_version(worker: WorkerInfo) -> Delay:
+    own = version("diet-explorer")
+    words = (
+        f"The worker on {worker.host} is of another version ({worker.version}, jobs of form {worker.can[FORMAT]}) than "
+        f"what asked for this ({own}, jobs of form {JOB_FORMAT}), and leaves it."
+    )
+    return Delay("another version", words, f"Stop it there, install version {own} and start `diet-explorer worker`.")
 
 
 class Activity(Protocol):

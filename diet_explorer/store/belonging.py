@@ -18,7 +18,7 @@ from diet_explorer.store.migrating import take_turn
 from diet_explorer.store.tables import Base, RunRow, WorkspaceRow
 
 WORKSPACE_VERSION = 1
-_OPEN_TABLES = frozenset({"workspace", "audit_log", "workers"})
+_OPEN_TABLES = frozenset({"workspace", "audit_log", "workers", "leases"})
 BEING_RESTORED = "restoring"
 """Key in `workspace.json` of what is only being put in place."""
 

@@ -56,8 +56,7 @@ def open_database(settings: Settings) -> Engine:
     it: nothing is upgraded in passing.
     """
     engine = connected(settings)
-    with database_errors(engine):
-        _migrate(engine, settings.home)
+    make_tables(engine, settings.home)
     return engine
 
 
@@ -247,7 +246,13 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _migrate(engine: Engine, home: str) -> None:
+def make_tables(engine: Engine, home: str) -> None:
+    """Make the tables where there are none; WorkspaceError where an older or a newer version made them."""
+    with database_errors(engine):
+        _make_tables(engine, home)
+
+
+def _make_tables(engine: Engine, home: str) -> None:
     with engine.connect() as connection:
         if revision_of(connection) == latest_revision():
             return

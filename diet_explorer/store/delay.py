@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-DelayReason = Literal["no worker", "workers busy", "workers in trouble", "not taken up", "no able worker"]
+DelayReason = Literal[
+    "no worker", "workers busy", "workers in trouble", "another version", "not taken up", "no able worker"
+]
 
 
 @dataclass(frozen=True)
@@ -13,8 +15,8 @@ class Delay:
     """Why a job waits, and how it goes on.
 
     `reason` is ``no worker`` where none is alive, ``workers busy`` where all have other work of the same kind,
-    ``workers in trouble`` where none of them can take up jobs, ``not taken up`` where one could and does not, and
-    ``no able worker`` where none has what it needs.
+    ``workers in trouble`` where none of them can take up jobs, ``another version`` where those that are there do not
+    know such jobs, ``not taken up`` where one could and does not, and ``no able worker`` where none has what it needs.
     """
 
     reason: DelayReason

@@ -128,7 +128,11 @@ def _put_in_place(settings: Settings, files: Files, backup: Backup, workspace: s
             )
         )
 
-    backup.fill_database(connected(settings), settings.home, finish)
+    engine = connected(settings)
+    try:
+        backup.fill_database(engine, settings.home, finish)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.audit_log import AuditKind, AuditLog
 from diet_explorer.store.belonging import Belonging, belonging, check_not_moved, check_version
 from diet_explorer.store.bin import BinRecords
-from diet_explorer.store.database import shared_database
+from diet_explorer.store.database import make_tables, shared_database
 from diet_explorer.store.files import Files, reaching
 from diet_explorer.store.private import tighten_workspace
 from diet_explorer.store.queries import Queries
@@ -80,6 +80,7 @@ class Context:
         with reaching(files.root):
             check_version(files, being_restored=being_restored)
         database = shared_database(settings)
+        make_tables(database, settings.home)  # it may be open since before somebody else changed them
         with reaching(files.root):
             it = belonging(files, database, own_database=has_own_database(settings))
         records, bin = RunRecords(database), BinRecords(database)

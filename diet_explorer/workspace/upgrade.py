@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from sqlalchemy import Engine, inspect, text
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import WorkspaceError
@@ -73,12 +74,12 @@ def plan_upgrade(settings: Settings, backup: str | None = None) -> UpgradePlan:
 def upgrade(settings: Settings, plan: UpgradePlan, progress: Progress) -> None:
     """Back the workspace up and bring it into the form of this version.
 
-    WorkspaceError where an app or a worker of this machine works on it, or the backup cannot be made; nothing is
+    WorkspaceError where an app or a worker works on it, or the backup cannot be made; nothing is
     changed then.
     """
-    _check_idle(settings)
-    check_apart(plan.home, plan.backup)
     files, engine = Files(settings.home), connected(settings)
+    _check_idle(settings, engine)
+    check_apart(plan.home, plan.backup)
     with reaching(plan.backup), writing_to(plan.backup) as place:
         write_backup(files, engine, workspace_id(files), place, progress)
     with database_errors(engine), engine.begin() as connection:
@@ -92,11 +93,20 @@ def upgrade(settings: Settings, plan: UpgradePlan, progress: Progress) -> None:
     log.add("upgrade", who.name, words, role=who.role)
 
 
-def _check_idle(settings: Settings) -> None:
+def _check_idle(settings: Settings, engine: Engine) -> None:
     folder = settings.home_folder
-    locks: list[Any] = [folder / "app.lock", *(folder / "workers").glob("slot-*.lock")]
-    if any(is_locked(path) for path in locks):
+    locks = [folder / "app.lock", *(folder / "workers").glob("slot-*.lock")]
+    host = "this machine" if any(is_locked(path) for path in locks) else _busy_host(engine)
+    if host is not None:
         raise WorkspaceError(
-            "An app or a worker of this machine has the workspace open.",
+            f"An app or a worker on {host} has the workspace open.",
             "Stop them, here and on other machines, and upgrade again; then start the new version.",
         )
+
+
+def _busy_host(engine: Engine) -> str | None:
+    """Where a worker has given a sign of life lately; the tables may be older than what this version declares."""
+    lately = {"sqlite": "datetime('now', '-30 seconds')", "postgresql": "now() - interval '30 seconds'"}
+    query = text(f"SELECT host FROM workers WHERE seen_at > {lately[engine.dialect.name]}")
+    with database_errors(engine), engine.connect() as connection:
+        return connection.scalar(query) if inspect(connection).has_table("workers") else None

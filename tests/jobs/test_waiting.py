@@ -69,6 +69,13 @@ def test_busy_workers_and_those_in_trouble_are_told_apart(settings, worker):
     assert hurt is not None and hurt.reason == "workers in trouble" and "disk I/O error" in hurt.words
 
 
+def test_a_worker_of_another_version_is_said_to_leave_the_job(settings, worker, monkeypatch):
+    monkeypatch.setattr(waiting, "JOB_FORMAT", "of tomorrow")
+    delay = delay_of(settings, NOW)
+    assert delay is not None and delay.reason == "another version" and not delay.is_normal
+    assert "jobs of form of tomorrow" in delay.words and "diet-explorer worker" in delay.remedy
+
+
 def test_each_reason_is_said_once(settings, worker):
     taken_up = TakeUp()
     assert taken_up.notice(delay_of(settings, NOW)) is None

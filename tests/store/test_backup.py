@@ -12,6 +12,7 @@ from diet_explorer import Workspace
 from diet_explorer.errors import BadInputError, NotFoundError, PermissionDeniedError, WorkspaceError
 from diet_explorer.review.annotators import Identity
 from tests import rich_workspace
+from tests.faults import services
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,20 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(kept, tmp_path, 
     with pytest.raises((WorkspaceError, NotFoundError), match=words):
         Workspace.from_backup(broken, tmp_path / "home")
     assert not (tmp_path / "home").exists()
+
+
+def test_from_a_folder_to_an_object_store_and_back(rich, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with services.store("s3", tmp_path) as store:
+        for name, value in store.variables().items():
+            monkeypatch.setenv(name, value)
+        at = store.home.removesuffix("/home")
+        rich.backup(f"{at}/backups")
+        assert rich.backup(f"{at}/backups").new_bytes < 10_000, "only lines of the audit log are new"
+        there = Workspace.from_backup(f"{at}/backups", f"{at}/new")
+        assert_same(there, rich)
+        there.backup(f"{at}/all.zip")
+        assert_same(Workspace.from_backup(f"{at}/all.zip", tmp_path / "back"), rich)
 
 
 @pytest.mark.parametrize("name", ["b.zip", "b.tar"])

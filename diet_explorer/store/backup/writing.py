@@ -29,7 +29,7 @@ from diet_explorer.store.layout import KEPT
 from diet_explorer.store.migrating import revision_of
 
 TRIES = 5
-PASSING_TABLES = frozenset({"workers"})
+PASSING_TABLES = frozenset({"workers", "leases"})
 """Tables of what goes on at one moment."""
 _CHUNK = 1 << 20
 _LISTING, _SAID = 0.05, 0.2  # share of the time until the first file is copied, and until the JSON files are

@@ -9,3 +9,8 @@ down_revision = "0005"
 def upgrade() -> None:
     """Create the index."""
     op.create_index("decisions_by_undone", "decisions", ["undoes"])
+
+
+def downgrade() -> None:
+    """Remove the index."""
+    op.drop_index("decisions_by_undone", "decisions")
