@@ -51,10 +51,14 @@ class Holds:
     ----------
     ending : threading.Event
         Set when the worker is to end: what it works on is handed back.
+    left : set of str
+        Jobs that this worker has let go of: they are to be queued again where nobody else has done so. A worker that
+        is there again before others have queued its jobs keeps them, for its name is known, but does not do them.
     """
 
     def __init__(self, slot: WorkerSlot, engine: Engine) -> None:
         self.ending = threading.Event()
+        self.left: set[str] = set()
         self._slot = slot
         self._engine = engine
         self._leases: dict[str, Lease] = {}
@@ -76,6 +80,7 @@ class Holds:
         JobCancelledError where `should_stop` says so meanwhile; `Left` where the job is lost or handed back, before or
         in the block.
         """
+        self.left.discard(job)
         try:
             lease = self._wait_for(thing, job, should_stop)
             self._leases[job] = lease
@@ -86,7 +91,11 @@ class Holds:
                 self._release(lease)
         except JobLeftError as error:
             logger.info("%s %s", error.message, error.remedy)
+            self.left.add(job)
             raise Left from error
+        except Left:
+            self.left.add(job)
+            raise
 
     def look(self, job: str) -> None:
         """Raise a JobLeftError where a job is to be handed back, or its lease is lost.

@@ -89,7 +89,7 @@ def run_worker(
                 tidy()
             except DietExplorerError as error:
                 logger.warning("Could not tidy up: %s", error)
-        _take_over(settings, held, watch, fitness)
+        _take_over(settings, held, holds, watch, fitness)
     last = steady_seconds() + GRACE_SECONDS
     while holds.jobs and steady_seconds() < last:
         time.sleep(END_POLL_SECONDS)
@@ -188,8 +188,8 @@ def _key(info: WorkerInfo) -> tuple[str, str, datetime]:
     return info.id, info.token, info.seen_at
 
 
-def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch, fitness: Fitness) -> None:
-    """Queue again what workers left behind that are gone, on whichever machine they were."""
+def _take_over(settings: Settings, held: WorkerSlot, holds: Holds, watch: _Watch, fitness: Fitness) -> None:
+    """Queue again what workers left behind that are gone, on whichever machine they were, and what this one left."""
     from dbos import DBOS
 
     name = application_name(settings)
@@ -199,12 +199,14 @@ def _take_over(settings: Settings, held: WorkerSlot, watch: _Watch, fitness: Fit
                 logger.info("%s on %s is gone; its work is taken over", info.id, info.host)
                 fitness.give_up(info.id)
         pending = partial(DBOS.list_workflows, status="PENDING", application_name=name, load_output=False)
-        if {job.executor_id for job in pending()} - held.known():
+        if holds.left or {job.executor_id for job in pending()} - held.known():
             with held.taking_over():  # one at a time, so that nobody queues again what another has begun meanwhile
-                known = held.known()
+                known, left = held.known(), set(holds.left)
                 for job in pending():
-                    if job.executor_id not in known:
+                    mine = job.executor_id == held.executor_id and job.workflow_id in left
+                    if mine or job.executor_id not in known:
                         DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
+                holds.left -= left
         fitness.look_aside(held.taking_over())
     except DBAPIError as error:  # it may be there again in a moment; until then the worker says so
         logging.getLogger("dbos").warning("%s", error.orig)

@@ -12,6 +12,7 @@ from pathlib import Path
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.store.database import transaction
 from diet_explorer.store.tables import WorkerRow
+from diet_explorer.store.workers import WorkerRecords
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
@@ -73,3 +74,19 @@ def test_who_is_frozen_loses_the_run_and_who_is_told_to_end_hands_it_back(
     assert tiny_runs.ended(again) == "succeeded"
     assert tiny_runs.score_bytes(again) == tiny_runs.score_bytes(run)
     assert not (workspace.settings.scratch_folder / again.id).exists()
+
+
+def test_a_worker_that_is_there_again_before_others_took_its_run_goes_on_with_it(
+    workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, launch: Launch
+) -> None:
+    gate.close("steps", after=tiny_runs.MID_EPOCH)
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
+    launch("worker", home=workspace.settings.home_folder, DIET_EXPLORER_LEASE_SECONDS="2")
+    gate.reached("steps")
+    records = WorkerRecords(workspace.context.database)
+    (first,) = living_workers(workspace.settings)
+    until(lambda: any(map(records.declare_gone, living_workers(workspace.settings))), "it was taken to be gone")
+    until(lambda: {worker.token for worker in living_workers(workspace.settings)} - {first.token}, "it is there anew")
+    gate.open("steps")
+    assert tiny_runs.ended(run) == "succeeded"
+    assert sum(line["event"] == "taken" for line in run.log(1000)) == 2
