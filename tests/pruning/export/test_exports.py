@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 from diet_explorer import Workspace
 from diet_explorer.cli.app import app
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError
+from diet_explorer.jobs.holding import Holds
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.progress import JobProgress
+from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.jobs.workflow import carry_out
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.policies import Policy
@@ -244,7 +246,16 @@ def submitted(run, workspace, folder):
     """A queued export, its job, and the work that a worker would do; there is no worker that would take it up."""
     export = run.pruning.plan(Policy(drop_hardest=5)).submit_export(folder, format="parquet")
     job = ExportJob(workspace.settings, workspace.context.files, export.id)
-    return export, job, lambda: carry_out(job, export.id)
+
+    def work():
+        slot = WorkerSlot(workspace.settings)
+        holds = Holds(slot, workspace.context.database)
+        with holds.holding(job.thing, export.id, lambda: False):
+            state = carry_out(job, export.id, holds)
+        slot.release()
+        return state
+
+    return export, job, work
 
 
 def test_a_job_that_was_killed_begins_anew_and_ends_as_a_direct_call(run, workspace, tmp_path):
