@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -55,6 +56,32 @@ def local_path(location: str | Path) -> Path | None:
         ) from error
 
 
+STORES = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+"""Kinds of addresses of stores, each with the extra of this package that brings what it needs."""
+COPIES_MB = 10_000
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL", "FSSPEC_S3")
+_SLUG = 40
+
+
+def home_key(home: str) -> str:
+    """A name for a home that no other one has, for folders on machines that several homes share."""
+    path = local_path(home)
+    if path is not None:
+        address = str(path)
+    else:
+        scheme, _, rest = home.partition("://")
+        kind = STORES.get(scheme.lower(), scheme.lower())
+        endpoint = [os.environ.get(name, "") for name in _ENDPOINTS] if kind == "s3" else []
+        address = "\n".join([kind, rest.strip("/"), *filter(None, endpoint)])
+    words = re.sub(r"[^a-z0-9]+", "-", home.rpartition("@")[2].lower())[-_SLUG:].strip("-")
+    return f"{words or 'home'}-{sha256(address.encode()).hexdigest()[:12]}"
+
+
+def home_cache(home: str) -> Path:
+    """The local folder of a remote home on this machine, by default."""
+    return Path.home() / ".cache" / "diet-explorer" / home_key(home)
+
+
 class Settings(BaseSettings):
     """What an operator may set; an empty variable counts as one that is not set."""
 
@@ -70,6 +97,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"  # where the browser app listens
     port: int = Field(default=8501, ge=0, le=65535)
     upload_limit_mb: int = Field(default=2048, ge=1)  # largest file that the app accepts as an upload
+    copies_mb: int = Field(default=COPIES_MB, ge=1)  # so much of a remote workspace each process keeps as local copies
+    store_patience: int = Field(default=600, ge=0)  # so many seconds jobs wait for a store or database that is away
     bin_days: int = Field(default=7, ge=0, le=3650)  # so long what was deleted can be brought back; 0: not at all
     lease_seconds: float = Field(default=30, ge=1, le=3600)  # a worker silent for so long loses its jobs to another
     share_with_group: bool = False  # whether the group of the workspace's folders may read and write what is in them
@@ -159,8 +188,7 @@ class Settings(BaseSettings):
         path = local_path(self.home)
         if path is not None:
             return path
-        name = hashlib.sha256(self.home.encode()).hexdigest()[:12]
-        return (Path(self.scratch) if self.scratch else Path.home() / ".cache" / "diet-explorer").absolute() / name
+        return Path(self.scratch).absolute() / home_key(self.home) if self.scratch else home_cache(self.home)
 
     @property
     def explorer_url(self) -> str:
@@ -181,7 +209,10 @@ class Settings(BaseSettings):
 
     @property
     def scratch_folder(self) -> Path:
-        return Path(self.scratch) if self.scratch else self.home_folder / "scratch"
+        """The local folder for what is needed while a job works; of no other home."""
+        if self.scratch and self.home_is_local:
+            return Path(self.scratch).absolute() / home_key(self.home)
+        return self.home_folder / "scratch"
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -142,6 +142,10 @@ class WorkspaceError(DietExplorerError):
     """The workspace cannot be read or written (permissions, disk space, version, lock)."""
 
 
+class StoreAwayError(WorkspaceError):
+    """The workspace's database or store does not answer for the moment: jobs wait for it, people try again."""
+
+
 class JobFailedError(DietExplorerError):
     """A background job ended without its result."""
 

@@ -16,6 +16,9 @@ from typing import Any
 from unittest import mock
 
 from diet_explorer.cli import app as cli
+from diet_explorer.config import load_settings
+from diet_explorer.scoring.progress import RunReports
+from diet_explorer.store.database import open_database
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
 from tests.waiting import until
@@ -161,6 +164,11 @@ def is_alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
+
+
+def reports_in(folder: Path, run_id: str) -> RunReports:
+    """Where a run without a workspace says how far it is: a database in a folder."""
+    return RunReports(open_database(load_settings(home=str(folder))), run_id)
 
 
 def queue(workspace: Workspace, dataset_id: str, model: Path, settings: dict[str, Any], **more: Any) -> Run:

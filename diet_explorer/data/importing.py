@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,7 +28,7 @@ from diet_explorer.data.validation import report_of
 from diet_explorer.errors import BadInputError
 from diet_explorer.redaction import redacted
 from diet_explorer.store.files import Files
-from diet_explorer.store.layout import DatasetPaths, Layout
+from diet_explorer.store.layout import MANIFEST_NAME, DatasetPaths, Layout
 from diet_explorer.store.names import name_or
 
 ROW_GROUP = 32_768
@@ -78,11 +76,11 @@ def import_examples(
             splits=report.splits,
             report=report.to_json(),
         )
-        with files.atomic_folder(paths.folder) as folder:
-            temporary = DatasetPaths(folder)
-            _write_rows(source, mapping, facts, files, temporary, _scaled(progress, _SURVEYED, 1.0))
-            write_example_order(files, temporary)
-            files.write_json(temporary.manifest, manifest.to_json())
+        with files.new_folder(paths.folder, MANIFEST_NAME) as building:
+            temporary = DatasetPaths(building.root)
+            _write_rows(source, mapping, facts, building, temporary, _scaled(progress, _SURVEYED, 1.0))
+            write_example_order(building, temporary)
+            building.write_json(temporary.manifest, manifest.to_json())
     if progress is not None:
         progress(1.0, f"Imported {report.rows_kept:,} rows")
     return DatasetManifest.load(files, dataset_id)
@@ -92,28 +90,22 @@ def _write_rows(
     source: Source, mapping: ColumnMapping, facts: Survey, files: Files, paths: DatasetPaths, progress: Progress | None
 ) -> None:
     rows = _RowBuilder(source, mapping, facts)
-    # Remote file systems take one file at a time, so the smaller one waits in a local file.
-    with tempfile.TemporaryFile(prefix="diet-explorer-") as waiting:
-        with (
-            files.atomic_writer(paths.examples) as stream,
-            pq.ParquetWriter(
-                stream, rows.schema, compression="zstd", use_dictionary=_repeated(rows.schema)
-            ) as examples,
-            pq.ParquetWriter(waiting, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
-        ):
-            for table, lines in source.batches(size=ROW_GROUP):
-                usable, unusable = rows.build(table, lines)
-                if usable.num_rows:
-                    examples.write_table(usable)
-                if unusable:
-                    set_aside.write_table(_set_aside_table(source, unusable))
-                if progress is not None:
-                    progress(source.fraction_read, f"Wrote {rows.written:,} rows")
-            rows.check_complete()
-            set_aside.write_table(_set_aside_table(source, rows.trailing_bad_rows()))
-        waiting.seek(0)
-        with files.atomic_writer(paths.set_aside) as stream:
-            shutil.copyfileobj(waiting, stream)
+    with (
+        files.atomic_writer(paths.examples) as stream,
+        files.atomic_writer(paths.set_aside) as aside,
+        pq.ParquetWriter(stream, rows.schema, compression="zstd", use_dictionary=_repeated(rows.schema)) as examples,
+        pq.ParquetWriter(aside, _SET_ASIDE_SCHEMA, compression="zstd") as set_aside,
+    ):
+        for table, lines in source.batches(size=ROW_GROUP):
+            usable, unusable = rows.build(table, lines)
+            if usable.num_rows:
+                examples.write_table(usable)
+            if unusable:
+                set_aside.write_table(_set_aside_table(source, unusable))
+            if progress is not None:
+                progress(source.fraction_read, f"Wrote {rows.written:,} rows")
+        rows.check_complete()
+        set_aside.write_table(_set_aside_table(source, rows.trailing_bad_rows()))
 
 
 def _repeated(schema: pa.Schema) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from diet_explorer.config import Settings
 from diet_explorer.jobs.fitness import Fitness
 from diet_explorer.jobs.holding import Holds
-from diet_explorer.scoring.progress import WorkerName
+from diet_explorer.scoring.progress import RunReports, WorkerName
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
@@ -66,6 +66,10 @@ class WorkerContext:
     holds: Holds
     fitness: Fitness
     busy: Callable[[str, str | None], None]
+
+    def reports(self, run_id: str) -> RunReports:
+        """Where it says how far a run is."""
+        return RunReports(self.database, run_id, self.files.patience, self.files.before_write)
 
     def of(self, job: str) -> WorkerContext:
         """The same for one job, whose files and records nobody can write any more who has lost the job."""

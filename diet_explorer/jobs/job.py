@@ -1,8 +1,8 @@
 """What every kind of background job has: a request, its progress, and its work.
 
-Both are small files, so that a reader needs no connection to the job database: the request is written by whoever asks
-or cancels, the progress by the job. `jobs.workflow` queues, runs, cancels and takes up again any kind of job that
-derives from `QueuedJob`; `jobs.own_process` is the process that does the work of one.
+Both stand in the explorer database, so that a reader needs no connection to the job database: the request is written
+by whoever asks or cancels, the progress by the job. `jobs.workflow` queues, runs, cancels and takes up again any kind
+of job that derives from `QueuedJob`; `jobs.own_process` is the process that does the work of one.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from sqlalchemy import Engine
+
 from diet_explorer.config import Settings
-from diet_explorer.errors import DietExplorerError, NotFoundError
+from diet_explorer.errors import DietExplorerError, StoreAwayError
 from diet_explorer.jobs.progress import JobProgress, JobReporter, JobState, ended
 from diet_explorer.jobs.protocol import Route
 from diet_explorer.jobs.waiting import delay_of
 from diet_explorer.redaction import redacted
-from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files
+from diet_explorer.store.jobs import JobRecord, JobRecords
+from diet_explorer.store.patience import patiently
 from diet_explorer.store.runs import RunRecords
 
 
@@ -48,6 +51,7 @@ class JobWords:
 
 R = TypeVar("R", bound=JobRequest)
 P = TypeVar("P", bound=JobProgress)
+T = TypeVar("T")
 
 
 class BackgroundJob(ABC, Generic[R, P]):
@@ -61,21 +65,20 @@ class BackgroundJob(ABC, Generic[R, P]):
     niceness: ClassVar[int] = 0
     progress_type: type[P]
 
-    def __init__(
-        self, settings: Settings, files: Files, arguments: tuple[str, ...], request_path: str, status_path: str
-    ) -> None:
+    def __init__(self, settings: Settings, files: Files, database: Engine, arguments: tuple[str, ...]) -> None:
         self.settings = settings
         self.files = files
+        self.database = database
         self.arguments = arguments
         self.secret: str | None = None
         """What the work needs and no file may hold; known to its process alone."""
-        self._request_path = request_path
-        self._status_path = status_path
+        self._records = JobRecords(database)
+        self._about = "/".join(arguments)
 
     @classmethod
     @abstractmethod
     def read_request(cls, value: dict[str, Any]) -> R:
-        """Rebuild a request from its file."""
+        """Rebuild a request from its record."""
 
     @abstractmethod
     def work(self, report: JobReporter[P], stop: Callable[[], bool]) -> dict[str, Any]:
@@ -90,15 +93,13 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     def request(self) -> R | None:
         """What was asked for last."""
-        try:
-            return self.read_request(self.files.read_json(self._request_path))
-        except NotFoundError:
-            return None
+        return self._requested(self._record())
 
     def save_request(self, request: R) -> None:
         """Write down what is asked for."""
-        queued_at = request.queued_at or RunRecords(shared_database(self.settings)).now().isoformat()
-        self.files.write_json(self._request_path, asdict(replace(request, queued_at=queued_at)))
+        queued_at = request.queued_at or self._patiently(RunRecords(self.database).now).isoformat()
+        asked = asdict(replace(request, queued_at=queued_at))
+        self._patiently(lambda: self._records.save_request(self.kind, self._about, asked))
 
     def cancel(self) -> P:
         """Ask the job to stop, if it is active, and give how far it is."""
@@ -108,20 +109,25 @@ class BackgroundJob(ABC, Generic[R, P]):
         return self.progress()
 
     def is_stopped(self, job: str) -> bool:
-        """Whether a job was cancelled, or another one was asked for since."""
-        request = self.request()
+        """Whether a job was cancelled, or another one was asked for since; a database that is away is no reason."""
+        try:
+            request = self._requested(self._records.get(self.kind, self._about))
+        except StoreAwayError:
+            return False
         return request is None or request.id != job or request.cancelled
 
     def status(self) -> P:
         """What the last job that was begun says of itself."""
-        try:
-            return self.progress_type(**self.files.read_json(self._status_path))
-        except NotFoundError:
-            return self.progress_type()
+        return self._reported(self._record())
 
     def save(self, progress: P) -> None:
         """Write down how far it is."""
-        self.files.write_json(self._status_path, asdict(progress))
+        self.files.before_write()
+        self._patiently(lambda: self._records.save_status(self.kind, self._about, asdict(progress)))
+
+    def forget(self) -> None:
+        """Remove what is known of it."""
+        self._records.forget(self.kind, self._about)
 
     def end(self, job: str, state: JobState, error: DietExplorerError | None = None) -> None:
         """Write down how a job ended that had no process of its own."""
@@ -129,7 +135,8 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     def progress(self) -> P:
         """How far the job is that was asked for last."""
-        request, status = self.request(), self.status()
+        record = self._record()
+        request, status = self._requested(record), self._reported(record)
         if request is None:
             return self.progress_type()
         if status.job != request.id:
@@ -137,6 +144,18 @@ class BackgroundJob(ABC, Generic[R, P]):
         if request.cancelled and status.is_active:
             return replace(status, state="cancelled", stage="Cancelled", seconds_left=None)
         return status
+
+    def _record(self) -> JobRecord:
+        return self._patiently(lambda: self._records.get(self.kind, self._about))
+
+    def _requested(self, record: JobRecord) -> R | None:
+        return None if record.request is None else self.read_request(record.request)
+
+    def _reported(self, record: JobRecord) -> P:
+        return self.progress_type(**(record.status or {}))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        return patiently(work, self.files.patience)
 
 
 class QueuedJob(BackgroundJob[R, P]):

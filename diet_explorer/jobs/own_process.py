@@ -1,7 +1,7 @@
 """The process that does the work of one job: ``python -m diet_explorer.jobs.own_process KIND``.
 
 What to do comes as one line of JSON on the standard input, so that a secret in it stands on no disk, in no list of
-processes and in no environment. What comes of the work stands in the job's progress file.
+processes and in no environment. What comes of the work stands in the job's progress.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ def main() -> None:
     os.nice(kind.niceness)
     settings = load_settings(**task["settings"])
     make: Callable[..., BackgroundJob[Any, Any]] = kind
-    files, look = Files(settings.home), _nothing
+    database, look = open_database(settings), _nothing
+    files = Files.of(settings, patience=settings.store_patience)
     if task["lease"] is not None:
-        lease = Lease(open_database(settings), LeaseKey(**task["lease"]))
+        lease = Lease(database, LeaseKey(**task["lease"]))
         files, look = files.guarded(lease.assure), _now_and_then(lease)
-    job = make(settings, files, *task["arguments"])
+    job = make(settings, files, database, *task["arguments"])
     job.secret = task["secret"]
     hide(job.secret)
     note_facts(job=task["job"])

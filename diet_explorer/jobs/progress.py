@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from diet_explorer.store.delay import Delay
 
 JobState = Literal["absent", "queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
-REPORT_SECONDS = 0.5
+REPORT_SECONDS = 1.0
 _TOO_EARLY = 0.05  # of the work done: no end can be foretold yet
 
 
@@ -62,7 +62,7 @@ def ended(progress: P, state: JobState, **facts: Any) -> P:
 
 
 class JobReporter(Generic[P]):
-    """Writes down how far a job is, at most twice a second, and how it ended."""
+    """Writes down how far a job is, at most once a second, and how it ended."""
 
     def __init__(self, save: Callable[[P], None], begun: P) -> None:
         self._save = save

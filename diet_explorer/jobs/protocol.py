@@ -13,7 +13,7 @@ from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.sqlite_clock import lend_clock
 from diet_explorer.store.belonging import workspace_id
 from diet_explorer.store.database import database_address, errors_of_database, silence_limits
-from diet_explorer.store.files import Files, explained, reaching
+from diet_explorer.store.files import Files, explained
 from diet_explorer.store.private import make_private_file, make_private_folder
 from diet_explorer.store.workers import SEEDS
 
@@ -39,8 +39,7 @@ def application_name(settings: Settings) -> str:
 def _workspace(home: str) -> str:
     """The id of a workspace; WorkspaceError where nobody has opened it before."""
     files = Files(home)
-    with reaching(home):
-        known = workspace_id(files)
+    known = workspace_id(files)
     if known is None:
         raise WorkspaceError(f"There is no workspace {home}.", "Check the address; opening a workspace makes it.")
     return known

@@ -128,9 +128,10 @@ def _started(
             logger.info("works on run %s", task or "none")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
+    files = Files.of(settings, patience=settings.store_patience)
     holds, runs, bin = Holds(held, database), RunRecords(database), BinRecords(database)
     fitness = Fitness(settings, held, runs)
-    context = WorkerContext(settings, database, Files(settings.home), runs, bin, held.worker, holds, fitness, busy)
+    context = WorkerContext(settings, database, files, runs, bin, held.worker, holds, fitness, busy)
     kinds = queued_kinds()
     score.declare(context)
     for kind in kinds:

@@ -30,11 +30,13 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
 
     @DBOS.step(name=kind.kind)
     def work(job_id: str, *arguments: str) -> str:
-        return carry_out(make(context.settings, context.of(job_id).files, *arguments), job_id, context.holds)
+        held = context.of(job_id)
+        job = make(context.settings, held.files, context.database, *arguments)
+        return carry_out(job, job_id, context.holds)
 
     @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
     def run(*arguments: str) -> str:
-        job_id, asked = str(DBOS.workflow_id), make(context.settings, context.files, *arguments)
+        job_id, asked = str(DBOS.workflow_id), make(context.settings, context.files, context.database, *arguments)
         context.busy(kind.route.line, f"the {kind.words.noun} {'/'.join(arguments)}")
         try:
             with context.holds.holding(asked.thing, job_id, partial(asked.is_stopped, job_id)):

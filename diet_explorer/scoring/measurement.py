@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.scoring.scorer import ExampleScorer
@@ -80,7 +81,7 @@ def main() -> int:
     """Read ``{"home", "dataset_id", "config"}`` from standard input and print the rates or the error as JSON."""
     request = json.load(sys.stdin)
     try:
-        files = Files(request["home"])
+        files = Files.of(load_settings(home=request["home"]))
         manifest = DatasetManifest.load(files, request["dataset_id"])
         answer: dict[str, Any] = asdict(measure_rates(files, manifest, RunConfig.from_json(request["config"])))
     except DietExplorerError as error:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from filelock import FileLock
+from sqlalchemy import Engine
 
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, JobCancelledError, NotFoundError, WorkspaceError
-from diet_explorer.scoring.progress import ProgressFiles, SeedProgress
+from diet_explorer.scoring.progress import RunReports, SeedProgress
 from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -60,17 +61,19 @@ class OwnRun:
     id : str
     progress : SeedProgress
         With what has landed before, where it goes on in a run.
+    reports : RunReports
+        Where it says how far it is.
     """
 
-    def __init__(self, settings: Settings, files: Files, records: RunRecords, run_id: str) -> None:
+    def __init__(self, settings: Settings, files: Files, database: Engine, run_id: str) -> None:
         self.id = run_id
         self.progress = SeedProgress(SEED)
         self._settings = settings
         self._files = files
-        self._records = records
-        self._reports = ProgressFiles(files, run_id)
+        self._records = RunRecords(database)
+        self.reports = RunReports(database, run_id, files.patience)
         self._presence: FileLock | None = None
-        self._workers = WorkerRecords(shared_database(settings))
+        self._workers = WorkerRecords(database)
         self._report: WorkerInfo | None = None
         self._next_report = 0.0
 
@@ -85,12 +88,12 @@ class OwnRun:
         before: str | None,
     ) -> OwnRun:
         """Record a run, or go on in the run `before` where that fits the dataset and nobody else trains for it."""
-        records = RunRecords(shared_database(settings))
+        database = shared_database(settings)
         if before is not None:
-            resumed = cls(settings, files, records, before)
+            resumed = cls(settings, files, database, before)
             if resumed._go_on(config):
                 return resumed
-        now = records.now()
+        now = RunRecords(database).now()
         record = RunRecord(
             id=f"run-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}",
             dataset_id=manifest.id,
@@ -101,11 +104,11 @@ class OwnRun:
             created_at=now,
             started_at=now,
         )
-        run = cls(settings, files, records, record.id)
+        run = cls(settings, files, database, record.id)
         run._presence = hold_presence(settings, run.id)
         files.write_json(Layout(files).run(run.id).config, {"name": name, **record.config})
         run._beat()
-        records.create(record)
+        run._records.create(record)
         run.log("started", "A training script began this run.")
         return run
 
@@ -116,7 +119,7 @@ class OwnRun:
             if point not in points:
                 store.forget(SEED, point)
         landed = store.landed().get(SEED, [])
-        progress = self._reports.load(SEED)
+        progress = self.reports.load(SEED)
         entries = [entry for entry in progress.checkpoints if entry.checkpoint in landed]
         self.progress = replace(progress, checkpoints=entries, missing=[])
 
@@ -138,7 +141,7 @@ class OwnRun:
 
     def log(self, event: str, message: str, **details: Any) -> None:
         """Append a line to the run's log."""
-        self._reports.log(event, message, **details)
+        self.reports.log(event, message, **details)
 
     def close(self, status: Status, error: str | None = None, remedy: str | None = None) -> None:
         """Say how the training ended, unless a user closed the run before."""

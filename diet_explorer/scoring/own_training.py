@@ -122,7 +122,7 @@ class ScoreRecorder(TrainerCallback):
         tokenizer: Any = None,
     ) -> None:
         self._settings = load_settings(home=str(workspace)) if isinstance(workspace, str | Path) else workspace.settings
-        self._files = Files(self._settings.home)
+        self._files = Files.of(self._settings, patience=self._settings.store_patience)
         self._manifest = manifest_of(self._files, dataset)
         self._name = name or f"{self._manifest.name} · own training"
         self._checkpoints = None if checkpoints is None else tuple(checkpoints)
@@ -175,12 +175,12 @@ class ScoreRecorder(TrainerCallback):
         plan = RecordingPlan(
             files=self._files,
             run_id=str(self.run_id),
+            reports=None if self._own is None else self._own.reports,
             seed=SEED,
             encoded=prepared.encoded,
             scorer=prepared.scorer,
             steps=prepared.steps,
             should_stop=self._should_stop,
-            writes=args.process_index == 0,
         )
         self._steps = prepared.steps
         self._recorder = CheckpointRecorder(plan, save_training=False, progress=progress)

@@ -1,30 +1,25 @@
-"""Live progress of a run: a small snapshot per seed, and a structured log.
-
-Both are files of the run, so that a run in somebody's own training script is as visible as a job of the app,
-and a reader needs no connection to the job database.
-"""
+"""Live progress of a run: a small snapshot per seed, and a structured log."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Engine
 
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import StoreAwayError
 from diet_explorer.redaction import redacted
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.seed_meter import SeedMeter
 from diet_explorer.store.delay import Delay
-from diet_explorer.store.files import Files, explained
-from diet_explorer.store.layout import Layout
-from diet_explorer.store.private import make_private_folder, private_opener
+from diet_explorer.store.names import checked_id
+from diet_explorer.store.patience import patiently
+from diet_explorer.store.reports import ReportRecords
 
 State = Literal["waiting", "preparing", "training", "scoring", "done"]
 SNAPSHOT_SECONDS = 1.0
@@ -216,14 +211,25 @@ def _titles(points: Sequence[float]) -> str:
     return ", ".join(catalogue.checkpoint_title(point) for point in points)
 
 
-class ProgressFiles:
-    """Reads and writes the snapshots and the log of one run."""
+class RunReports:
+    """Reads and writes the snapshots and the log of one run, in the explorer database.
 
-    def __init__(self, files: Files, run_id: str) -> None:
-        self._files = files
-        self._paths = Layout(files).run(run_id)
+    A run in somebody's own training script is so as visible as a job of the app. Who trains waits up to `patience`
+    seconds for a database that is away; a snapshot that another one follows is left out meanwhile.
+    """
+
+    def __init__(
+        self,
+        database: Engine,
+        run_id: str,
+        patience: float = 0.0,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.run_id = checked_id("run", run_id)
+        self._records = ReportRecords(database)
+        self._patience = patience
+        self._before_write = before_write  # what it raises keeps something from being written
         self._last_write = float("-inf")
-        self._lines = 0
         self._meter = SeedMeter()
 
     def save(self, progress: SeedProgress, *, force: bool = False) -> None:
@@ -233,46 +239,43 @@ class ProgressFiles:
         if not force and now - self._last_write < SNAPSHOT_SECONDS:
             return
         self._last_write = now
-        progress.updated_at = _now()
-        self._files.write_json(self._paths.progress(progress.seed), asdict(progress))
+        self._before_write()
+        state = {name: value for name, value in asdict(progress).items() if name not in ("seed", "updated_at")}
+        try:
+            patiently(
+                lambda: self._records.save_seed(self.run_id, progress.seed, state), self._patience if force else 0.0
+            )
+        except StoreAwayError:
+            if force:
+                raise
 
     def load(self, seed: int) -> SeedProgress:
         """The last snapshot of a seed; a waiting one where there is none."""
-        try:
-            value = self._files.read_json(self._paths.progress(seed))
-        except NotFoundError:
-            return SeedProgress(seed)
-        checkpoints = [CheckpointProgress(**entry) for entry in value.pop("checkpoints")]
-        missing = [MissingCheckpoint(**entry) for entry in value.pop("missing", [])]
-        return SeedProgress(**value, checkpoints=checkpoints, missing=missing)
+        return self.load_all().get(seed, SeedProgress(seed))
+
+    def load_all(self) -> dict[int, SeedProgress]:
+        """The last snapshot of each seed that has one."""
+        found = patiently(lambda: self._records.seeds(self.run_id), self._patience)
+        return {seed: _seed_progress(seed, state, at) for seed, (state, at) in found.items()}
 
     def log(self, event: str, message: str, *, level: str = "info", **details: Any) -> None:
         """Append one structured line to the run's log."""
         shown = {key: redacted(value) if isinstance(value, str) else value for key, value in details.items()}
-        line = json.dumps(
-            {"time": _now(), "level": level, "event": event, "message": redacted(message), **shown}, ensure_ascii=False
-        )
-        if self._files.is_local:
-            path = Path(self._paths.log)
-            self._files.before_write()
-            with explained("write", str(path)):
-                make_private_folder(path.parent)
-                with open(path, "a", encoding="utf-8", opener=private_opener) as stream:
-                    stream.write(line + "\n")
-        else:  # object stores cannot append: one small object per line, named so that they sort by time
-            self._lines += 1
-            name = f"{time.time_ns():020d}-{self._lines:06d}.json"
-            self._files.write_bytes(f"{self._paths.log_folder}/{name}", line.encode())
+        line = {"level": level, "event": event, "message": redacted(message), **shown}
+        self._before_write()
+        patiently(lambda: self._records.add_line(self.run_id, line), self._patience)
 
     def read_log(self, last: int = 200) -> list[dict[str, Any]]:
         """The last lines of the log, oldest first."""
-        if self._files.is_local:
-            path = Path(self._paths.log)
-            lines = path.read_text(encoding="utf-8").splitlines()[-last:] if path.exists() else []
-        else:
-            names = self._files.list(self._paths.log_folder)[-last:]
-            lines = [self._files.read_bytes(f"{self._paths.log_folder}/{name}").decode() for name in names]
-        return [json.loads(line) for line in lines if line.endswith("}")]  # a kill may cut the last line short
+        lines = patiently(lambda: self._records.lines(self.run_id, last), self._patience)
+        return [{"time": at.isoformat(timespec="seconds"), **line} for at, line in lines]
+
+
+def _seed_progress(seed: int, state: dict[str, Any], at: datetime) -> SeedProgress:
+    checkpoints = [CheckpointProgress(**entry) for entry in state.pop("checkpoints", [])]
+    missing = [MissingCheckpoint(**entry) for entry in state.pop("missing", [])]
+    updated = at.isoformat(timespec="seconds")
+    return SeedProgress(seed, **state, checkpoints=checkpoints, missing=missing, updated_at=updated)
 
 
 def _mean(values: NDArray[Any]) -> float | None:

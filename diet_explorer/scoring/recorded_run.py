@@ -10,7 +10,7 @@ import pyarrow as pa
 from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
-from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
+from diet_explorer.scoring.progress import CheckpointProgress, RunReports, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.scores import ScoreFiles
 
@@ -30,7 +30,9 @@ class RecordedOutputs(Protocol):
         """Seed, checkpoint and score file of each, by seed and checkpoint; BadInputError where one cannot be used."""
 
 
-def write_recorded(store: ScoreFiles, manifest: DatasetManifest, outputs: RecordedOutputs, words: str) -> None:
+def write_recorded(
+    store: ScoreFiles, reports: RunReports, manifest: DatasetManifest, outputs: RecordedOutputs, words: str
+) -> None:
     """Write all files of a run that consists of these outputs; `words` go into its log."""
     order = read_example_order(store.files, manifest.id)
     trained = order.in_split(TRAIN)
@@ -43,7 +45,6 @@ def write_recorded(store: ScoreFiles, manifest: DatasetManifest, outputs: Record
         landed = CheckpointProgress.of(checkpoint, table["loss"].to_numpy(), right, train, 0.0)
         progress[seed].checkpoints.append(landed)
         progress[seed].epoch = checkpoint
-    reports = ProgressFiles(store.files, store.run_id)
     for entry in progress:
         reports.save(entry, force=True)
     reports.log("imported", words)

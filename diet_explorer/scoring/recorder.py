@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.progress import CheckpointProgress, MissingCheckpoint, ProgressFiles, SeedProgress
+from diet_explorer.scoring.progress import CheckpointProgress, MissingCheckpoint, RunReports, SeedProgress
 from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.scoring.scorer import ExampleScorer, ScoredExamples
 from diet_explorer.store.files import Files
@@ -34,12 +34,12 @@ class RecordingPlan:
 
     files: Files
     run_id: str
+    reports: RunReports | None  # None in all but one of several training processes, which writes
     seed: int
     encoded: EncodedExamples
     scorer: ExampleScorer
     steps: Mapping[int, list[float]]  # optimisation step to the checkpoints (in epochs) taken after it
     should_stop: Callable[[], bool] = lambda: False  # asked at every batch; True raises JobCancelledError
-    writes: bool = True  # false in all but one of several training processes
     ranked: bool = True  # whether rankings and statistics are made of the scores
     trained: NDArray[np.int64] | None = None  # rows that are trained on, where they are not the training split
     at_end: Callable[[Any, Callable[[int], None]], None] | None = None
@@ -58,8 +58,7 @@ class CheckpointRecorder(TrainerCallback):
         self._plan = plan
         self._save_training = save_training
         self._store = ScoreFiles(plan.files, plan.run_id)
-        self._reports = ProgressFiles(plan.files, plan.run_id)
-        self._progress = progress or self._reports.load(plan.seed)
+        self._progress = progress or (plan.reports.load(plan.seed) if plan.reports else SeedProgress(plan.seed))
         self._step_started: float | None = None
         self._seconds_per_step: float | None = None
         self._learning_rate: float | None = None
@@ -164,7 +163,7 @@ class CheckpointRecorder(TrainerCallback):
         self._report_scoring(0)
         scored = plan.scorer.score(model, self._report_scoring)
         check_finite(scored, step)
-        for point in points if plan.writes else []:
+        for point in points if plan.reports is not None else []:
             table = score_table(
                 plan.seed,
                 point,
@@ -205,12 +204,12 @@ class CheckpointRecorder(TrainerCallback):
         )
 
     def _save(self, *, force: bool = False) -> None:
-        if self._plan.writes:
-            self._reports.save(self._progress, force=force)
+        if self._plan.reports is not None:
+            self._plan.reports.save(self._progress, force=force)
 
     def _log(self, event: str, message: str, **details: Any) -> None:
-        if self._plan.writes:
-            self._reports.log(event, message, seed=self._plan.seed, **details)
+        if self._plan.reports is not None:
+            self._plan.reports.log(event, message, seed=self._plan.seed, **details)
 
     def _report_scoring(self, done: int) -> None:
         self._progress.scoring_done = done

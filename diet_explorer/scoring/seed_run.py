@@ -19,7 +19,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import JobCancelledError, ModelError
 from diet_explorer.scoring.diet import DietCallback
-from diet_explorer.scoring.progress import NO_WORKER, ProgressFiles, WorkerName
+from diet_explorer.scoring.progress import NO_WORKER, RunReports, WorkerName
 from diet_explorer.scoring.recorder import CheckpointRecorder, RecordingPlan
 from diet_explorer.scoring.representations import store_embeddings
 from diet_explorer.scoring.scorer import ExampleScorer
@@ -41,7 +41,7 @@ _LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
 def run_seed(
     files: Files,
     scratch: Path,
-    run_id: str,
+    reports: RunReports,
     config: RunConfig,
     manifest: DatasetManifest,
     seed: int,
@@ -56,8 +56,7 @@ def run_seed(
     part of which is removed when it is done. `should_stop` is asked at every batch; True ends the work with
     JobCancelledError. `worker` is who does it.
     """
-    reports = ProgressFiles(files, run_id)
-    progress = reports.load(seed)
+    run_id, progress = reports.run_id, reports.load(seed)
     folder = scratch / run_id / f"seed={seed}"
     checkpoints = TrainingCheckpoints(folder, files, Layout(files).run(run_id).training_checkpoints(seed))
     if progress.state == "done":
@@ -93,6 +92,7 @@ def run_seed(
     plan = RecordingPlan(
         files=files,
         run_id=run_id,
+        reports=reports,
         seed=seed,
         encoded=encoded,
         scorer=ExampleScorer(encoded, collator, config.grand, rows=RunRows(files, run_id).read_scored()),
@@ -115,7 +115,7 @@ def _leave(checkpoints: TrainingCheckpoints) -> None:
         checkpoints.folder.parent.rmdir()
 
 
-def _log_model(reports: ProgressFiles, model: Any, seed: int) -> None:
+def _log_model(reports: RunReports, model: Any, seed: int) -> None:
     """Write down what trains where."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     reports.log(

@@ -24,11 +24,16 @@ def write_arrow(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa
 
 def read_arrow(files: Files, path: str) -> list[pa.RecordBatch]:
     """All batches of a file, or NotFoundError; what is used of their columns is read from the disk when it is."""
-    if not files.exists(path):
-        raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.")
-    with pa.memory_map(files.local_path(path)) as source:
+    with files.local_copy(path) as local, _mapped(local, path) as source:
         reader = pa.ipc.open_file(source)
         return [reader.get_batch(number) for number in range(reader.num_record_batches)]
+
+
+def _mapped(local: str, path: str) -> pa.MemoryMappedFile:
+    try:
+        return pa.memory_map(local)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.") from error
 
 
 def exact_frame(table: pa.Table) -> pd.DataFrame:

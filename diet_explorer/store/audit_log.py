@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
-from sqlalchemy import Engine, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, select
 
 from diet_explorer.errors import BadInputError, cut
 from diet_explorer.redaction import redacted
-from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
+from diet_explorer.store.database import database_now, in_utc, inserting, time_of, transaction, writing
 from diet_explorer.store.tables import AuditRow
 
 AuditKind = Literal["sign-in", "refusal", "export", "push", "deletion", "restore", "backup", "upgrade", "move"]
 KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
-_TABLE = cast(Table, AuditRow.__table__)
-_INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ class AuditLog:
             if once and session.scalar(select(AuditRow.id).where(AuditRow.uid == uid)) is not None:
                 return
         line |= {"about": None if about is None else _storable(about), "uid": uid}
-        insert = _INSERTS[self._engine.dialect.name](_TABLE).values(**line, at=database_now())
+        insert = inserting(self._engine, AuditRow.__table__, {**line, "at": database_now()})
         with writing(self._engine, "audit-log") as session:
             session.execute(insert.on_conflict_do_nothing(index_elements=["uid"]))
 

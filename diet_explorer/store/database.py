@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, DateTime, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, DateTime, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
 from diet_explorer.config import Settings, local_path
-from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.errors import BadInputError, StoreAwayError, WorkspaceError
 from diet_explorer.store.files import explained
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.locks import wait_for_lock
@@ -99,10 +100,11 @@ def errors_of_database(url: URL, noun: str, setting: str) -> Iterator[None]:
         happened("database_errors", database=noun)
         address = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
         reason = _reason(error)
-        known = (remedy for word, remedy in _CAUSES.items() if word in reason.lower())
-        raise WorkspaceError(
+        known = next((remedy for word, remedy in _CAUSES.items() if word in reason.lower()), None)
+        passing = known is None and isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+        raise (StoreAwayError if passing else WorkspaceError)(
             f"The {noun} {address} cannot be used: {reason}.",
-            next(known, None)
+            known
             or "Check that it is reachable, that this user may write it and that the disk is not full "
             f"(settings DIET_EXPLORER_HOME and {setting}).",
         ) from error
@@ -211,6 +213,12 @@ def _postgresql_now(_element: object, _compiler: object, **_: object) -> str:
 def time_of(session: Session) -> datetime:
     """The time by the database's clock, in UTC."""
     return in_utc(session.execute(select(database_now())).scalar_one())
+
+
+def inserting(engine: Engine, table: object, values: Mapping[str, object]) -> sqlite.Insert | postgresql.Insert:
+    """An insertion that may say what to do where the row is there already."""
+    insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    return insert(cast(Table, table)).values(values)
 
 
 def in_utc(moment: datetime) -> datetime:

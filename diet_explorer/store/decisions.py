@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,11 +12,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Row, Select, Table, case, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.database import database_now, in_utc, transaction, writing
+from diet_explorer.store.database import database_now, in_utc, inserting, transaction, writing
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.tables import DecisionRow
 
@@ -30,10 +29,6 @@ _NAMES_AT_ONCE = 500
 _TABLE: Table = cast(Table, DecisionRow.__table__)
 _SENT_BY = ("annotator", "action")  # an undo is sent without what it takes back, which is up to the ledger
 _SENT = (*_SENT_BY, "label", "labels", "row", "rows", "adjudicates")
-_INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 NOT_STORED = datetime.fromtimestamp(0, UTC)
@@ -250,8 +245,7 @@ class DecisionRecords:
         )
         at = case((last > database_now(), last), else_=database_now())
         statement = (
-            _INSERTS[self._engine.dialect.name](_TABLE)
-            .values({**_values(event), "at": at})
+            inserting(self._engine, _TABLE, {**_values(event), "at": at})
             .on_conflict_do_nothing(index_elements=[_TABLE.c.dataset_id, _TABLE.c.uid])
             .returning(_TABLE.c.id, _TABLE.c.at)
         )

@@ -8,21 +8,21 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-import threading
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 
-from diet_explorer.config import local_path
-from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError, WorkspaceError
+from diet_explorer.config import COPIES_MB, Settings, home_cache, local_path
+from diet_explorer.errors import NotFoundError, WorkspaceError
+from diet_explorer.store.copies import LocalCopies
 from diet_explorer.store.happenings import happened
+from diet_explorer.store.patience import patiently
 from diet_explorer.store.private import make_private_folder, private_opener, tighten
+from diet_explorer.store.remote import has_folders, open_store, store_error, store_errors
 
 _REMEDIES = {
     errno.ENOSPC: "Free some disk space and try again; nothing half-written was left behind.",
@@ -32,10 +32,10 @@ _REMEDIES = {
     "DIET_EXPLORER_HOME.",
 }
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
-KEPT_COPIES = 8
+PATIENCE = 2.0
+"""So many seconds a store may be away before people are told."""
 _KILO = 1000
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
-"""Kinds of fsspec URLs, each with the extra of this package that brings what it needs."""
+T = TypeVar("T")
 
 
 @contextmanager
@@ -53,18 +53,46 @@ def explained(action: str, path: str) -> Iterator[None]:
 class Files:
     """All files below one root: a local folder or an fsspec URL such as ``s3://bucket/folder``.
 
+    Elsewhere nothing is ever renamed: an object is put in place whole, and of a folder one file comes last without
+    which readers find nothing. Nothing of listings is kept: what others wrote is seen at once.
+
     BadInputError where there is no such kind of URL, WorkspaceError where what it needs is not installed.
+
+    Parameters
+    ----------
+    root : str or Path
+    patience : float
+        So many seconds it waits for a store that is away, and jobs for the database.
+    cache : Path, optional
+        Local folder for temporary copies of remote files; by default that of the home.
+    copies_mb : int
+        So many megabytes they may take.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        patience: float = PATIENCE,
+        cache: Path | None = None,
+        copies_mb: int = COPIES_MB,
+    ) -> None:
         path = local_path(root)
         self.is_local = path is not None
         self.root = str(root).rstrip("/") if path is None else str(path)
-        self.filesystem: Any = _remote_filesystem(self.root) if path is None else fsspec.filesystem("file")
-        self._copies: OrderedDict[tuple[str, str], IO[bytes]] = OrderedDict()
-        self._copies_lock = threading.Lock()
+        self.patience = patience
         self.before_write: Callable[[], None] = _nothing
         """Called before something that was written is put in place; what it raises keeps it from being."""
+        found = fsspec.filesystem("file") if self.is_local else open_store(self.root)
+        self._filesystem: tuple[int, Any] = (os.getpid(), found)
+        if not self.is_local:
+            folder = (cache or home_cache(self.root)) / "copies"
+            self._copies = LocalCopies(folder, copies_mb * _KILO * _KILO)
+
+    @classmethod
+    def of(cls, settings: Settings, *, patience: float = PATIENCE) -> Files:
+        """The files of a workspace."""
+        return cls(settings.home, patience=patience, cache=settings.home_folder, copies_mb=settings.copies_mb)
 
     def guarded(self, before_write: Callable[[], None]) -> Files:
         """The same files for somebody who may lose the right to write them; see `before_write`."""
@@ -72,47 +100,63 @@ class Files:
         other.before_write = before_write
         return other
 
+    def at(self, location: str) -> Files:
+        """The files that a folder belongs to, which may lie elsewhere than these: those of this machine, or a store."""
+        inside = location == self.root or location.startswith(f"{self.root}/")
+        return self if inside else Files(location, patience=self.patience).guarded(self.before_write)
+
+    @property
+    def filesystem(self) -> Any:
+        """The fsspec file system of the root; a remote one is this process's own, for none survives a fork."""
+        pid, found = self._filesystem
+        if pid != os.getpid() and not self.is_local:
+            found = open_store(self.root)
+            self._filesystem = (os.getpid(), found)
+        return found
+
     def path(self, *parts: str) -> str:
         """Absolute path or URL of something below the root."""
         return "/".join([self.root, *parts])
 
     def open_read(self, path: str) -> BinaryIO:
-        """Open a file for reading; NotFoundError where there is none."""
-        try:
-            return cast(BinaryIO, self.filesystem.open(path, "rb"))
-        except FileNotFoundError as error:
-            raise NotFoundError(f"There is no file {path}.", "Check the name, or create it again.") from error
+        """Open a file for reading, or a local copy of one elsewhere; NotFoundError where there is none."""
+        with self.local_copy(path) as local:
+            try:
+                return Path(local).open("rb")
+            except FileNotFoundError as error:
+                raise _missing(path) from error
 
-    def local_path(self, path: str) -> str:
-        """A local file with the same bytes, to be opened at once: the file itself, or a temporary copy of a remote one.
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[str]:
+        """A local file with the same bytes, there during the block: the file itself, or a copy of a remote one.
 
-        The last few copies are kept; what has been opened or mapped stays readable when its copy goes.
+        What has been opened or mapped stays readable after it. NotFoundError where there is none.
         """
         if self.is_local:
-            return path
-        with self._copies_lock:
-            key = (path, str(self.filesystem.ukey(path)))
-            if key not in self._copies:
-                local = tempfile.NamedTemporaryFile(prefix="diet-explorer-")  # noqa: SIM115  closed when others replace it
-                self.filesystem.get_file(path, local.name)
-                self._copies[key] = cast(IO[bytes], local)
-            self._copies.move_to_end(key)
-            if len(self._copies) > KEPT_COPIES:
-                self._copies.popitem(last=False)[1].close()
-            return self._copies[key].name
+            yield path
+            return
+        facts = self._facts(path)
+        if facts is None or facts["type"] != "file":
+            raise _missing(path)
+        mark = next((facts[name] for name in ("ETag", "etag", "md5Hash", "mtime", "created") if facts.get(name)), "")
+
+        def fetch(target: str) -> None:
+            self._asked("read", path, lambda: self.filesystem.get_file(path, target))
+
+        with self._copies.copy(f"{path} {mark} {facts['size']}", fetch) as local:
+            yield local
 
     @contextmanager
     def atomic_writer(self, path: str) -> Iterator[BinaryIO]:
         """A binary stream whose bytes appear at `path` only when the block ends without an exception."""
+        if not self.is_local:
+            with self._copies.temporary_folder() as folder:
+                local = folder / "object"
+                with explained("write", str(local)), open(local, "wb", opener=private_opener) as stream:
+                    yield stream
+                self.put(local, path)
+            return
         with explained("write", path):
-            if not self.is_local:
-                with tempfile.NamedTemporaryFile() as local:  # elsewhere a whole file is put in place at once
-                    yield cast(BinaryIO, local)
-                    local.flush()
-                    self.before_write()
-                    self.filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-                    self.filesystem.put_file(local.name, path)
-                return
             target = Path(path)
             make_private_folder(target.parent)
             temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -128,22 +172,23 @@ class Files:
                 temporary.unlink(missing_ok=True)
 
     @contextmanager
-    def atomic_folder(self, path: str) -> Iterator[str]:
-        """A temporary folder that becomes `path` when the block ends without an exception.
+    def new_folder(self, path: str, last: str) -> Iterator[Files]:
+        """Local files that become the folder `path` when the block ends without an exception.
 
-        If `path` exists by then (another process was faster), the existing folder stays.
+        If it is there by then (another process was faster), that one stays. Elsewhere it is there as soon as its file
+        `last` is: readers look for that, and a writer that is killed leaves nothing that they find.
         """
+        if not self.is_local:
+            with self._copies.temporary_folder() as folder:
+                yield Files(folder)
+                if not self.exists(f"{path}/{last}"):
+                    self.put_folder(folder, path, last)
+            return
         temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
         with explained("write", path):
             try:
-                if not self.is_local:
-                    yield temporary
-                    self.before_write()
-                    if not self.filesystem.exists(path):
-                        self.filesystem.mv(temporary, path, recursive=True)
-                    return
                 make_private_folder(Path(temporary))
-                yield temporary
+                yield Files(temporary)
                 tighten(Path(temporary))  # also what libraries wrote into it
                 self.before_write()
                 if not Path(path).exists():
@@ -152,6 +197,29 @@ class Files:
             finally:
                 self.remove_folder(temporary)
 
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """A local folder for what is put elsewhere at the end of the block; gone after it."""
+        with self._copies.temporary_folder() as folder:
+            yield folder
+
+    def put_folder(self, folder: Path, path: str, last: str) -> None:
+        """Put all files of a local folder elsewhere, the one named `last` after the others."""
+        files = sorted(entry for entry in folder.rglob("*") if entry.is_file())
+        for file in sorted(files, key=lambda entry: entry == folder / last):
+            self.put(file, f"{path}/{file.relative_to(folder).as_posix()}")
+
+    def put(self, local: Path, path: str) -> None:
+        """Put a local file elsewhere, whole."""
+
+        def send() -> None:
+            self.before_write()
+            if has_folders(self.root):
+                self.filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            self.filesystem.put_file(str(local), path)
+
+        self._changed("write", path, send)
+
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small file in one go, atomically."""
         with self.atomic_writer(path) as stream:
@@ -159,32 +227,36 @@ class Files:
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a small file that is not there, and whether that was done; of several who try at once one does."""
-        with explained("write", path):
+        try:
             if not self.is_local:
-                try:
-                    self.filesystem.pipe_file(path, data, mode="create")
-                except FileExistsError:
-                    return False
+                self._changed("write", path, lambda: self.filesystem.pipe_file(path, data, mode="create"))
                 return True
-            target = Path(path)
-            make_private_folder(target.parent)
-            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-            try:
-                with open(temporary, "wb", opener=private_opener) as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
-            finally:
-                temporary.unlink(missing_ok=True)
-            return True
+            with explained("write", path), suppress(FileExistsError):
+                target = Path(path)
+                make_private_folder(target.parent)
+                temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+                try:
+                    with open(temporary, "wb", opener=private_opener) as stream:
+                        stream.write(data)
+                        stream.flush()
+                        os.fsync(stream.fileno())
+                    os.link(temporary, target)
+                    return True
+                finally:
+                    temporary.unlink(missing_ok=True)
+        except FileExistsError:
+            pass
+        return False
 
     def read_bytes(self, path: str) -> bytes:
-        """The whole file."""
-        with self.open_read(path) as stream:
-            return stream.read()
+        """The whole file; NotFoundError where there is none."""
+        if self.is_local:
+            with self.open_read(path) as stream:
+                return stream.read()
+        try:
+            return bytes(self._asked("read", path, lambda: self.filesystem.cat_file(path)))
+        except FileNotFoundError as error:
+            raise _missing(path) from error
 
     def write_json(self, path: str, value: object) -> None:
         """Write a JSON document atomically."""
@@ -202,39 +274,57 @@ class Files:
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
-        return bool(self.filesystem.exists(path))
+        return Path(path).exists() if self.is_local else self._facts(path) is not None
 
     def list(self, path: str) -> list[str]:
         """Sorted names of what is in a folder, temporary things left out; empty where there is no folder."""
         try:
-            entries = self.filesystem.ls(path, detail=False)
+            if self.is_local:
+                names = [entry.name for entry in Path(path).iterdir()]
+            else:
+                entries = self._asked("list", path, lambda: self.filesystem.ls(path, detail=False))
+                names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        names = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in entries)
         return sorted(name for name in names if not name.endswith(".tmp"))
 
+    def all_below(self, path: str) -> dict[str, dict[str, Any]]:
+        """All files below a folder by their paths in it, with what is known of each, such as its ``size``."""
+        start = len(self.filesystem._strip_protocol(path)) + 1
+        with suppress(FileNotFoundError):
+            found = self._asked("list", path, lambda: self.filesystem.find(path, detail=True))
+            return {name[start:]: facts for name, facts in found.items()}
+        return {}
+
     def make_folder(self, path: str) -> None:
-        """Create a folder and its parents."""
-        with explained("create", path):
-            if self.is_local:
+        """Create a folder and its parents; stores of objects have none."""
+        if self.is_local:
+            with explained("create", path):
                 make_private_folder(Path(path))
-            else:
-                self.filesystem.makedirs(path, exist_ok=True)
+        elif has_folders(self.root):
+            self._changed("create", path, lambda: self.filesystem.makedirs(path, exist_ok=True))
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder and all below it, if it is there."""
+        """Remove a folder and all below it, if it is there; elsewhere its files in the order in which they hide it."""
         if self.is_local:
             with suppress(FileNotFoundError):
                 shutil.rmtree(path)
-        elif self.filesystem.exists(path):
-            self.filesystem.rm(path, recursive=True)
+            return
+        with suppress(FileNotFoundError):
+            found = self._asked("list", path, lambda: self.filesystem.find(path))
+            marks = [name for name in found if name.endswith("/manifest.json")]
+            for names in (marks, [name for name in found if name not in marks]):
+                if names:
+                    self._removed(path, names)
+            if has_folders(self.root) and self._facts(path) is not None:
+                self._changed("remove", path, lambda: self.filesystem.rm(path, recursive=True))
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder and all below it, if it is there; also while others remove parts of it."""
+        if not self.is_local:
+            self.remove_folder(path)
+            return
         with explained("remove", path):
-            if not self.is_local:
-                self.remove_folder(path)
-                return
             local = Path(path)
             while local.is_symlink() or local.exists():
                 with suppress(FileNotFoundError):
@@ -248,13 +338,49 @@ class Files:
         if self.is_local:
             return local_size(Path(path))
         with suppress(FileNotFoundError):
-            return int(self.filesystem.du(path))
+            return int(self._asked("list", path, lambda: self.filesystem.du(path)))
         return 0
 
     def remove_file(self, path: str) -> None:
         """Remove a file, if it is there."""
         with suppress(FileNotFoundError):
-            self.filesystem.rm_file(path)
+            if self.is_local:
+                Path(path).unlink()
+            else:
+                self._removed(path, [path])
+
+    def _facts(self, path: str) -> dict[str, Any] | None:
+        """What a store says of a file or folder; None where there is none."""
+        with suppress(FileNotFoundError):
+            facts: dict[str, Any] = self._asked("read", path, lambda: self.filesystem.info(path))
+            return facts
+        return None
+
+    def _removed(self, path: str, names: Sequence[str]) -> None:
+        self._asked("remove", path, lambda: self.filesystem.rm([*names]))
+
+    def _changed(self, action: str, path: str, work: Callable[[], object]) -> None:
+        try:
+            self._asked(action, path, work)
+        except FileNotFoundError as error:  # the bucket
+            raise store_error(self.root, action, path, error) from error
+
+    def _asked(self, action: str, path: str, work: Callable[[], T]) -> T:
+        """The answer of a store; FileNotFoundError, or a WorkspaceError that says what is wrong with the store."""
+
+        def ask() -> T:
+            with store_errors(self.root, action, path):
+                return work()
+
+        return patiently(ask, self.patience)
+
+
+def _nothing() -> None:
+    """What is called where nothing is to be done."""
+
+
+def _missing(path: str) -> NotFoundError:
+    return NotFoundError(f"There is no file {path}.", "Check the name, or create it again.")
 
 
 def local_size(path: Path) -> int:
@@ -285,62 +411,6 @@ def file_sha256(path: str | Path) -> str:
     """SHA-256 of a local file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def reaching(root: str) -> Iterator[None]:
-    """Turn whatever keeps a remote root from being reached in the block into a WorkspaceError.
-
-    Each kind of fsspec URL has errors of its own: for missing credentials, an unknown bucket, no network.
-    """
-    try:
-        yield
-    except DietExplorerError:
-        raise
-    except Exception as error:
-        if local_path(root) is not None:
-            raise
-        happened("store_errors")
-        raise WorkspaceError(
-            f"The workspace {root} cannot be reached: {_in_one_line(error)}.",
-            "Check the address, the credentials and the network, or choose another workspace with --workspace or "
-            "DIET_EXPLORER_HOME.",
-        ) from error
-
-
-def _nothing() -> None:
-    """What is called where nothing is to be done."""
-
-
-def _remote_filesystem(root: str) -> Any:
-    scheme = root.partition("://")[0]
-    try:
-        with reaching(root):
-            return fsspec.core.url_to_fs(root)[0]
-    except WorkspaceError as error:
-        cause = error.__cause__
-        if scheme not in fsspec.available_protocols():
-            raise BadInputError(
-                f"The workspace {root} cannot be used: there is no kind of address {scheme}://.",
-                "Give a folder, or the address of a store, such as s3://, gs:// or az://.",
-            ) from cause
-        if not isinstance(cause, ImportError):
-            raise
-        extra = EXTRAS.get(scheme)
-        install = f"Install it: pip install 'diet-explorer[{extra}]'." if extra else f"{_in_one_line(cause)}."
-        raise WorkspaceError(
-            f"A workspace at {scheme}:// needs a package that is not installed{_named(cause)}.", install
-        ) from cause
-
-
-def _named(error: ImportError) -> str:
-    origin = error.__cause__ or error.__context__ or error
-    name = getattr(origin, "name", None)
-    return f" ({name})" if name else ""
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,7 +6,6 @@ Layout::
     datasets/<dataset id>/                see `DatasetPaths`
     runs/<run id>/                        see `RunPaths`
     exports/<export id>/                  see `ExportPaths`
-    pushes/<export id>/                   see `PushPaths`
     proofs/<proof id>.json                what a proof is made of
     proofs/trainings/<key>.json           a training of proofs: the run that it is, and its result
     measurements/<dataset id>-<key>.json  seconds per example of a model on this machine
@@ -21,6 +20,7 @@ from diet_explorer.store.names import checked_id, is_id
 
 KEPT = ("datasets", "runs", "exports", "pushes", "proofs")
 """Folders that a backup is made of: all but what belongs to one machine."""
+MANIFEST_NAME = "manifest.json"
 MEAN = "mean"
 """What stands for the seed in the paths of what is made of all seeds."""
 
@@ -30,7 +30,7 @@ class DatasetPaths:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.manifest = f"{folder}/manifest.json"
+        self.manifest = f"{folder}/{MANIFEST_NAME}"  # comes last: without it there is no dataset
         self.examples = f"{folder}/examples.parquet"
         self.order = f"{folder}/order.arrow"  # each example's split and its position in id order
         self.rows = f"{folder}/by_row.arrow"  # texts, numbers and times to be read by row
@@ -45,17 +45,11 @@ class RunPaths:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.config = f"{folder}/config.json"  # name and settings
-        self.log = f"{folder}/log.jsonl"  # a line per event
-        self.log_folder = f"{folder}/log"  # the log's lines, a file each, where files cannot be appended to
         self.scores_folder = f"{folder}/scores"  # has a folder per seed
         self.scored_rows = f"{folder}/rows/scored.parquet"  # row: what is scored where that is not all
         self.held_out_rows = f"{folder}/rows/held_out.parquet"  # row: training rows kept for a proof
         self.policies = f"{folder}/policies"
         self.training = f"{folder}/training"  # what seeds go on from, where the workspace is not local
-
-    def progress(self, seed: int) -> str:
-        """How far a seed is, JSON."""
-        return f"{self.folder}/progress/seed={seed}.json"
 
     def scores(self, seed: int, checkpoint: float) -> str:
         """Scores and logits of one seed at one checkpoint (in epochs), Parquet."""
@@ -101,14 +95,6 @@ class RunPaths:
         """What the map was drawn with, JSON."""
         return f"{self.folder}/maps/{_which(which)}.json"
 
-    def map_request(self, which: str) -> str:
-        """Which map was asked for last, JSON."""
-        return f"{self.folder}/progress/map-{_which(which)}-request.json"
-
-    def map_status(self, which: str) -> str:
-        """How far the drawing of a map is, JSON."""
-        return f"{self.folder}/progress/map-{_which(which)}.json"
-
     def suspects(self, key: str) -> str:
         """A table of suspects, kept by what it depends on, Arrow."""
         return f"{self.folder}/suspects/{key}.arrow"
@@ -123,18 +109,7 @@ class ExportPaths:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.request = f"{folder}/request.json"  # what was asked for
-        self.status = f"{folder}/status.json"  # how far it is
         self.data = f"{folder}/data"  # the exported files, where no other folder was named
-
-
-class PushPaths:
-    """Paths of what is known of the last push of one export, in ``pushes/<export id>``."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.request = f"{folder}/request.json"  # what was asked for but the token
-        self.status = f"{folder}/status.json"  # how far it is
 
 
 class Layout:
@@ -162,10 +137,6 @@ class Layout:
     def export(self, export_id: str) -> ExportPaths:
         """Paths of an export."""
         return ExportPaths(self._files.path("exports", checked_id("export", export_id)))
-
-    def push(self, export_id: str) -> PushPaths:
-        """Paths of the last push of an export."""
-        return PushPaths(self._files.path("pushes", checked_id("export", export_id)))
 
     def proof(self, proof_id: str) -> str:
         """What a proof is made of, JSON."""

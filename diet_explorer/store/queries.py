@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.files import Files
+from diet_explorer.store.remote import CopiedStore
 
 
 class Queries:
@@ -25,7 +26,7 @@ class Queries:
             }
         )
         if not files.is_local:
-            self._connection.register_filesystem(files.filesystem)
+            self._connection.register_filesystem(CopiedStore(files.filesystem, files.local_copy))
         self._lock = threading.Lock()
 
     def table(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:

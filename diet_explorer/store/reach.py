@@ -11,9 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from diet_explorer.config import Settings
+from diet_explorer.config import STORES, Settings
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import EXTRAS
 
 _WEB = ("http", "https")
 _REMEDY = "Upload the file, or ask the operator to name its folder in DIET_EXPLORER_DATA_ROOTS."
@@ -63,7 +62,7 @@ class Reach:
     def check_address(self, url: str) -> None:
         """BadInputError for an address that is none of the web where only that may be read."""
         scheme = url.partition("://")[0].lower()
-        if self.is_limited and scheme not in _WEB and not (self.private and scheme in EXTRAS):
+        if self.is_limited and scheme not in _WEB and not (self.private and scheme in STORES):
             raise BadInputError(
                 f"Addresses that begin with {scheme}:// are not read here.",
                 "Give one that begins with https://, upload the file, or ask the operator to allow private sources "

@@ -15,6 +15,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import marks_of
 from diet_explorer.store.database import database_now, in_utc, time_of, transaction, writing
+from diet_explorer.store.reports import ReportRecords
 from diet_explorer.store.tables import BinRow, RunRow
 
 Status = Literal["queued", "running", "interrupted", "succeeded", "failed", "cancelled"]
@@ -138,10 +139,11 @@ class RunRecords:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(parent_id=parent_id))
 
     def remove(self, run_ids: Iterable[str]) -> None:
-        """Forget runs for good."""
+        """Forget runs for good, and all that was reported of them."""
+        chosen = list(run_ids)
+        ReportRecords(self._engine).forget(chosen)
         with transaction(self._engine) as session:
-            for run_id in run_ids:
-                session.execute(delete(RunRow).where(RunRow.id == run_id))
+            session.execute(delete(RunRow).where(RunRow.id.in_(chosen)))
 
     def now(self) -> datetime:
         """The time by the database's clock, in UTC."""

@@ -151,3 +151,37 @@ class WorkspaceRow(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     moved_to: Mapped[str | None] = mapped_column(Text)
+
+
+class SeedRow(Base):
+    """How far one seed of a run is; written about once a second while it is trained."""
+
+    __tablename__ = "seed_progress"
+
+    run_id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    seed: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LogRow(Base):
+    """One line of a run's log."""
+
+    __tablename__ = "run_log"
+    __table_args__ = (Index("run_log_by_run", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    line: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class JobRow(Base):
+    """The last job of one kind for one thing, such as the map of a run: what was asked for, and how far it is."""
+
+    __tablename__ = "jobs"
+
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    about: Mapped[str] = mapped_column(String(300), primary_key=True)
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    status: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

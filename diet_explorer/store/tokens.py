@@ -93,10 +93,10 @@ class StoredTokens:
         return f"{self._folder}/{name}.npy"
 
     def _mapped(self, name: str, digest: str) -> Any:
-        path = self._files.local_path(self._array(name))
-        values = np.asarray(np.load(path, mmap_mode="r"))
-        if file_sha256(path) != digest:
-            raise ValueError(f"{path} is damaged")
+        with self._files.local_copy(self._array(name)) as path:
+            values = np.asarray(np.load(path, mmap_mode="r"))
+            if file_sha256(path) != digest:
+                raise ValueError(f"{path} is damaged")
         return values
 
 

@@ -21,7 +21,7 @@ from diet_explorer.store.backup.writing import write_backup
 from diet_explorer.store.belonging import BEING_RESTORED, write_version
 from diet_explorer.store.database import connected
 from diet_explorer.store.embeddings import Representation
-from diet_explorer.store.files import Files, reaching
+from diet_explorer.store.files import Files
 from diet_explorer.store.layout import KEPT
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.store.tables import RunRow, WorkspaceRow
@@ -70,7 +70,7 @@ def back_up(context: Context, target: str, progress: Progress | None, by: Identi
     check_apart(context.files.root, address)
     _check_archive(address, context.id)
     context.note("backup", who, f"backs up the workspace to {address}")
-    with reaching(address), writing_to(address) as place:
+    with writing_to(address) as place:
         manifest, copied = write_backup(context.files, context.database, context.id, place, progress or _silent)
     return BackupResult(
         address,
@@ -85,7 +85,7 @@ def back_up(context: Context, target: str, progress: Progress | None, by: Identi
 def restore_backup(settings: Settings, source: str, progress: Progress | None, moved: str | None = None) -> None:
     """Put a backup in place as a workspace of its own, or as that of the id `moved`; see `Workspace.from_backup`."""
     report, address = progress or _silent, place_of(source)
-    with reaching(address), opened_backup(address) as backup:
+    with opened_backup(address) as backup:
         files = _empty_home(settings)
         backup.check(lambda share, words: report(share * _CHECKED, words))
         with _cleared_on_failure(settings, files):
@@ -151,9 +151,8 @@ def _cleared_on_failure(settings: Settings, files: Files) -> Iterator[None]:
 
 def _empty_home(settings: Settings) -> Files:
     """The files of a home that has nothing yet."""
-    files = Files(settings.home)
-    with reaching(files.root):
-        there = files.list(files.root)
+    files = Files.of(settings)
+    there = files.list(files.root)
     if there:
         raise BadInputError(
             f"{files.root} is not empty: it has {there[0]!r}.",

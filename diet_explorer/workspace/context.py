@@ -18,7 +18,7 @@ from diet_explorer.store.audit_log import AuditKind, AuditLog
 from diet_explorer.store.belonging import Belonging, belonging, check_not_moved, check_version
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.database import make_tables, shared_database
-from diet_explorer.store.files import Files, reaching
+from diet_explorer.store.files import Files
 from diet_explorer.store.private import tighten_workspace
 from diet_explorer.store.queries import Queries
 from diet_explorer.store.reach import EVERYWHERE, Reach
@@ -75,14 +75,12 @@ class Context:
             It cannot be read or written, a newer version of this program made it, or its files and its database are
             of two workspaces.
         """
-        files = Files(settings.home)
+        files = Files.of(settings)
         tighten_workspace(settings.home_folder)
-        with reaching(files.root):
-            check_version(files, being_restored=being_restored)
+        check_version(files, being_restored=being_restored)
         database = shared_database(settings)
         make_tables(database, settings.home)  # it may be open since before somebody else changed them
-        with reaching(files.root):
-            it = belonging(files, database, own_database=has_own_database(settings))
+        it = belonging(files, database, own_database=has_own_database(settings))
         records, bin = RunRecords(database), BinRecords(database)
         return cls(settings, files, database, records, Queries(files), JobQueue(settings), bin, it)
 

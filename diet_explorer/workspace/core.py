@@ -27,8 +27,8 @@ from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import (
-    ProgressFiles,
     RunProgress,
+    RunReports,
     SeedProgress,
     WorkerName,
     at_once_in_words,
@@ -101,7 +101,7 @@ class RunCore:
         self.id = checked_id("run", run_id)
         self.record = settled(context, record or context.records.get(run_id))
         self.store = ScoreFiles(context.files, run_id)
-        self._progress = ProgressFiles(context.files, run_id)
+        self._progress = RunReports(context.database, run_id)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r}, {self.status})"
@@ -448,7 +448,8 @@ class RunCore:
 
     def _seeds(self) -> list[SeedProgress]:
         """How far each seed is; one whose worker is seen not to work on it any more waits for another."""
-        seeds = [self._progress.load(seed) for seed in self.config.seed_numbers]
+        known = self._progress.load_all()
+        seeds = [known.get(seed, SeedProgress(seed)) for seed in self.config.seed_numbers]
         if any(seed.is_busy and seed.slot is not None for seed in seeds):
             workers = living_workers(self.context.settings)
             at_work = {WorkerName(worker.host, worker.slot) for worker in workers if worker.run_id == self.id}

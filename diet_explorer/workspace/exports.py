@@ -23,7 +23,7 @@ from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.export.card_text import CardProof, card_proof
-from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target, zip_export
+from diet_explorer.pruning.export.folder import check_target, zip_export
 from diet_explorer.pruning.export.manifest import read_manifest, scores_sha256
 from diet_explorer.pruning.export.reading import reading_code
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
@@ -31,7 +31,8 @@ from diet_explorer.pruning.export.writing import Report, write_export
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
-from diet_explorer.store.layout import Layout
+from diet_explorer.store.jobs import JobRecords
+from diet_explorer.store.layout import MANIFEST_NAME, Layout
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.workspace.context import Context
@@ -52,7 +53,7 @@ class Export:
     def __init__(self, context: Context, export_id: str) -> None:
         self._context = context
         self.id = export_id
-        self._job = ExportJob(context.settings, context.files, export_id)
+        self._job = ExportJob(context.settings, context.files, context.database, export_id)
 
     def __repr__(self) -> str:
         return f"Export({self.id!r}, {self.status})"
@@ -61,11 +62,6 @@ class Export:
     def request(self) -> ExportJobRequest:
         """What was asked for."""
         return self._job.asked()
-
-    @property
-    def exists(self) -> bool:
-        """Whether it was asked for in full; one that is written without a job is there when it is done."""
-        return self._job.request() is not None
 
     @property
     def run_id(self) -> str:
@@ -125,11 +121,11 @@ class Export:
         NotFoundError
             It is not done, or its folder was moved.
         """
-        path = f"{self.folder}/{MANIFEST_NAME}"
-        if not self._context.files.exists(path):
+        files, path = self._context.files.at(self.folder), f"{self.folder}/{MANIFEST_NAME}"
+        if not files.exists(path):
             remedy = "Export again." if self.status == "succeeded" else "Wait until it is done."
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
-        manifest: dict[str, Any] = self._context.files.read_json(path)
+        manifest: dict[str, Any] = files.read_json(path)
         return manifest
 
     @property
@@ -238,7 +234,7 @@ class Export:
         return CardProof()
 
     def _push_job(self) -> PushJob:
-        return PushJob(self._context.settings, self._context.files, self.id)
+        return PushJob(self._context.settings, self._context.files, self._context.database, self.id)
 
 
 class Exports:
@@ -254,16 +250,16 @@ class Exports:
 
     def list(self, run_id: str | None = None, *, deleted: bool = False) -> list[Export]:
         """Exports of all runs, or of one run, newest first; those of whichever state, on demand deleted ones too."""
-        layout = Layout(self._context.files)
-        exports = [Export(self._context, name) for name in layout.ids(layout.exports)]
-        chosen = [export for export in exports if export.exists and run_id in (None, export.run_id)]
+        names = JobRecords(self._context.database).requested(ExportJob.kind)
+        chosen = [
+            export for export in (Export(self._context, name) for name in names) if run_id in (None, export.run_id)
+        ]
         marks = set() if deleted else self._context.bin.keys()
         chosen = [export for export in chosen if marks.isdisjoint(export.marks)]
         return sorted(chosen, key=lambda export: export.created_at, reverse=True)
 
     def get(self, export_id: str) -> Export:
         """An export by its id; NotFoundError where there is none, DeletedError where it is in the bin."""
-        ExportJob(self._context.settings, self._context.files, export_id).asked()
         export = Export(self._context, export_id)
         self._context.bin.check(*export.marks)
         return export
@@ -309,7 +305,7 @@ class Exports:
         request = self._request(ExportRequest.of(run.id, plan, options), folder, by)
         report = progress or (lambda share, words: None)
         write_export(files, run, plan, options, request.folder, request.id, report=report, expected=expected)
-        job = ExportJob(self._context.settings, files, request.id)
+        job = self._job(request.id)
         job.end(request.id, "succeeded")
         job.save_request(request)
         return Export(self._context, request.id)
@@ -333,7 +329,7 @@ class Exports:
             The jobs database cannot be reached or written.
         """
         request = self._request(ExportRequest.of(run.id, plan, options), folder, by)
-        job = ExportJob(self._context.settings, self._context.files, request.id)
+        job = self._job(request.id)
         job.save_request(request)
         try:
             self._context.jobs.submit(ExportJob.route, request.id, request.id)
@@ -362,6 +358,9 @@ class Exports:
                 raise BadInputError(f"The run {run.id} has other scores than the manifest says.", _OTHER_WORKSPACE)
         plan = request.plan(self._context.files, dataset.ledger)
         return self.write(run, plan, request.options, folder, by=by, expected=expected)
+
+    def _job(self, export_id: str) -> ExportJob:
+        return ExportJob(self._context.settings, self._context.files, self._context.database, export_id)
 
     def _request(self, what: ExportRequest, folder: str | Path | None, by: Identity | str | None) -> ExportJobRequest:
         """What is asked of a new export; says now if its folder cannot be used, or if who asks may not."""

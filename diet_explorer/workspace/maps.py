@@ -133,7 +133,8 @@ class Maps:
     def _job(self, which: Representation) -> MapJob:
         if which not in get_args(Representation):
             raise NotFoundError(f"There are no {which!r} embeddings.", "Choose tuned or initial.")
-        return MapJob(self._run.context.settings, self._run.context.files, self._run.id, which)
+        context = self._run.context
+        return MapJob(context.settings, context.files, context.database, self._run.id, which)
 
     def _check_embeddings(self, which: Representation) -> None:
         if EmbeddingFiles(self._run.context.files, self._run.id).has_vectors(which):

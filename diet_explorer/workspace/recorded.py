@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.scoring.recorded_run import RecordedOutputs, write_recorded
 from diet_explorer.store.runs import Origin
 from diet_explorer.training.config import RunConfig
@@ -28,6 +29,6 @@ def record_run(
     record = create_record(context, config, name=name, origin=origin)
     run = Run(context, record.id, record)
     context.records.set_status(run.id, "running")
-    write_recorded(run.store, dataset.manifest, outputs, words)
+    write_recorded(run.store, RunReports(context.database, run.id), dataset.manifest, outputs, words)
     context.records.set_status(run.id, "succeeded")
     return run.refresh()

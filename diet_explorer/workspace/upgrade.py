@@ -15,7 +15,7 @@ from diet_explorer.store.backup.places import writing_to
 from diet_explorer.store.backup.writing import write_backup
 from diet_explorer.store.belonging import belonging, check_version, workspace_id
 from diet_explorer.store.database import connected, database_errors
-from diet_explorer.store.files import Files, reaching
+from diet_explorer.store.files import Files
 from diet_explorer.store.locks import is_locked
 from diet_explorer.store.migrating import known_revisions, latest_revision, migrate, revision_of, take_turn
 from diet_explorer.workspace.backup import check_apart, place_of
@@ -51,10 +51,9 @@ class UpgradePlan:
 
 def plan_upgrade(settings: Settings, backup: str | None = None) -> UpgradePlan:
     """What is to be done; WorkspaceError where there is no workspace, or a newer version made it."""
-    files = Files(settings.home)
-    with reaching(files.root):
-        check_version(files, being_restored=False)
-        there = files.exists(files.root)
+    files = Files.of(settings)
+    check_version(files, being_restored=False)
+    there = files.exists(files.root)
     engine = connected(settings) if there or settings.database_url is not None else None
     current = None
     if engine is not None:
@@ -77,10 +76,10 @@ def upgrade(settings: Settings, plan: UpgradePlan, progress: Progress) -> None:
     WorkspaceError where an app or a worker works on it, or the backup cannot be made; nothing is
     changed then.
     """
-    files, engine = Files(settings.home), connected(settings)
+    files, engine = Files.of(settings), connected(settings)
     _check_idle(settings, engine)
     check_apart(plan.home, plan.backup)
-    with reaching(plan.backup), writing_to(plan.backup) as place:
+    with writing_to(plan.backup) as place:
         write_backup(files, engine, workspace_id(files), place, progress)
     with database_errors(engine), engine.begin() as connection:
         take_turn(connection)

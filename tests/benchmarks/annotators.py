@@ -22,7 +22,7 @@ import numpy as np
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.review.decisions import Ledger
-from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecord, RunRecords
@@ -52,13 +52,13 @@ def annotate(home: str, who: str, decisions: int) -> None:
 
 
 def write_progress(home: str) -> None:
-    """What a training run writes while it works: its progress file and its status, many times a second."""
+    """What a training run writes while it works: its progress and its status, many times a second."""
     settings = load_settings(home=home)
-    records, files = RunRecords(open_database(settings)), ProgressFiles(Files(home), RUN)
+    database = open_database(settings)
+    records, reports = RunRecords(database), RunReports(database, RUN)
     records.create(RunRecord(RUN, DATASET, RUN, "job", "queued", {}, datetime.now(UTC)))
     for number in range(10**9):
-        progress = files.load(0)
-        files.save(progress)
+        reports.save(reports.load(0), force=True)
         if number % 20 == 0:
             records.set_status(RUN, "running")
         time.sleep(0.05)

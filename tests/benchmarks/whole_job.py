@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from diet_explorer import Workspace
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.training.backbone import load_classifier, load_tokenizer
 from diet_explorer.training.config import RunConfig
@@ -87,7 +88,8 @@ def plain(config: RunConfig, frame, classes: list[str], folder: str) -> float:
 
 def ours(workspace: Workspace, config: RunConfig, dataset, folder: Path, name: str) -> float:
     started = time.perf_counter()
-    run_seed(workspace.context.files, folder, name, config, dataset.manifest, 0, should_stop=lambda: False)
+    reports = RunReports(workspace.context.database, name)
+    run_seed(workspace.context.files, folder, reports, config, dataset.manifest, 0, should_stop=lambda: False)
     return time.perf_counter() - started
 
 

@@ -21,7 +21,7 @@ from diet_explorer.jobs.health import HealthChecks, JobInSight, SignOfLife, data
 from diet_explorer.jobs.metrics import MOST_LABELS, Metrics
 from diet_explorer.jobs.observation import Observation
 from diet_explorer.review.decisions import Ledger
-from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
+from diet_explorer.scoring.progress import CheckpointProgress, RunReports, SeedProgress
 from diet_explorer.store.happenings import happened
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
@@ -123,7 +123,7 @@ def test_decisions_and_trainings_are_counted(workspace: Workspace, dataset: Data
         ledger.decide([1], "keep", annotator="ann", uid="a")  # sent again
         ledger.undo("ann")
         progress = SeedProgress(0, state="training", examples_per_second=12.5, scoring_total=60, training_seconds=4.0)
-        files = ProgressFiles(workspace.context.files, "run-1")
+        files = RunReports(workspace.context.database, "run-1")
         files.save(progress)
         progress.training_seconds, progress.state = 6.0, "scoring"
         progress.checkpoints.append(CheckpointProgress(1.0, "", None, None, None, 0.5))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from diet_explorer.jobs.protocol import seed_job
 from diet_explorer.jobs.slots import living_workers
-from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
@@ -87,7 +87,7 @@ def test_a_run_that_kills_its_worker_again_and_again_is_given_up_until_it_is_res
     run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.LONG)
     workflow = run.refresh().record.workflow_id
     for _ in range(10):
-        ProgressFiles(workspace.context.files, run.id).log("taken", "Taken up.", job=seed_job(workflow, 0))
+        RunReports(workspace.context.database, run.id).log("taken", "Taken up.", job=seed_job(workflow, 0))
     home = workspace.settings.home_folder
     worker = launch("worker", home=home)
     assert tiny_runs.ended(run) == "failed"

@@ -6,7 +6,7 @@ import pytest
 
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.scoring.progress import (
-    ProgressFiles,
+    RunReports,
     SeedProgress,
     at_once_in_words,
     seconds_left,
@@ -49,7 +49,7 @@ def test_a_seed_whose_worker_does_something_else_waits(workspace: Workspace, dat
     for number, held in enumerate(workers):
         held.set_task(run.id)
         name = held.worker
-        ProgressFiles(workspace.context.files, run.id).save(seed(number, host=name.host, slot=name.slot), force=True)
+        RunReports(workspace.context.database, run.id).save(seed(number, host=name.host, slot=name.slot), force=True)
     progress = run.progress()
     host = workers[0].worker.host
     assert progress.describe() == f"seeds 0 and 1 train at once, on {host} (workers 0 and 1)"

@@ -137,7 +137,7 @@ def test_manifests(facts: Any) -> None:
 def test_ids(identifier: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(Files(folder))
-        for find in (layout.dataset, layout.run, layout.export, layout.push):
+        for find in (layout.dataset, layout.run, layout.export):
             try:
                 paths = find(identifier)
             except DietExplorerError:

@@ -19,9 +19,10 @@ from diet_explorer.jobs.kinds.map import MapJob
 from diet_explorer.jobs.kinds.push import PushJob
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.shelf import PolicyShelf
-from diet_explorer.scoring.progress import ProgressFiles
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.embeddings import EmbeddingFiles
+from diet_explorer.store.jobs import JobRecords
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.names import is_hub_id, is_id
 from diet_explorer.store.presence import forget_presence
@@ -77,12 +78,12 @@ def test_an_id_is_a_plain_name(text: str) -> None:
 @Ids
 def test_no_path_is_made_of_what_is_no_id(made: Filled, crafted: str) -> None:
     files, settings = made.workspace.context.files, made.workspace.settings
+    database = made.workspace.context.database
     layout = Layout(files)
     makers = [
         layout.dataset,
         layout.run,
         layout.export,
-        layout.push,
         layout.proof,
         layout.proof_training,
         lambda id: layout.measurement(id, "key"),
@@ -91,16 +92,14 @@ def test_no_path_is_made_of_what_is_no_id(made: Filled, crafted: str) -> None:
         layout.run("run-1").neighbours,
         layout.run("run-1").map,
         layout.run("run-1").map_parameters,
-        layout.run("run-1").map_request,
-        layout.run("run-1").map_status,
         lambda id: ScoreFiles(files, id),
-        lambda id: ProgressFiles(files, id),
+        lambda id: RunReports(database, id),
         lambda id: EmbeddingFiles(files, id).has_vectors("tuned"),
         lambda id: PolicyShelf(files, id),
-        lambda id: ExportJob(settings, files, id),
-        lambda id: PushJob(settings, files, id),
-        lambda id: MapJob(settings, files, id, "tuned"),
-        lambda id: MapJob(settings, files, "run-1", id),
+        lambda id: ExportJob(settings, files, database, id),
+        lambda id: PushJob(settings, files, database, id),
+        lambda id: MapJob(settings, files, database, id, "tuned"),
+        lambda id: MapJob(settings, files, database, "run-1", id),
         lambda id: forget_presence(settings, id),
         lambda id: DatasetManifest.load(files, id),
         lambda id: made.workspace.context.bin.add(BinEntry("dataset", id, "x", "eve", datetime.now(UTC), 0)),
@@ -206,16 +205,19 @@ def test_files_of_other_ids_are_no_proofs_and_no_exports(made: Filled) -> None:
     finally:
         files.remove_file(layout.proof("proof-1"))
     export = made.run.pruning.plan(Policy(kind="decisions")).export()
+    jobs = JobRecords(made.workspace.context.database)
     try:
         shutil.copytree(Path(layout.export(export.id).folder), Path(layout.export("export-copy").folder))
         with pytest.raises(NotFoundError):
             made.workspace.export("export-copy")
-        request = files.read_json(layout.export(export.id).request)
+        request = jobs.get("export", export.id).request
+        assert request is not None
         for key in ("run_id", "dataset_id"):
-            files.write_json(layout.export(export.id).request, {**request, key: "../../outside"})
+            jobs.save_request("export", export.id, {**request, key: "../../outside"})
             with pytest.raises(NotFoundError):
                 made.workspace.export(export.id)
     finally:
+        jobs.forget("export", export.id)
         for name in (export.id, "export-copy"):
             shutil.rmtree(Path(layout.export(name).folder))
 

@@ -55,16 +55,16 @@ def test_two_files_may_be_open_at_once(files):
 
 def test_an_interrupted_folder_is_gone(files):
     path = files.path("set")
-    with pytest.raises(ZeroDivisionError), files.atomic_folder(path) as folder:
-        files.write_bytes(f"{folder}/part", b"1")
+    with pytest.raises(ZeroDivisionError), files.new_folder(path, "part") as folder:
+        folder.write_bytes(folder.path("part"), b"1")
         raise ZeroDivisionError
     assert files.list(files.root) == [] and not files.exists(path)
-    with files.atomic_folder(path) as folder:
-        files.write_bytes(f"{folder}/part", b"1")
+    with files.new_folder(path, "part") as folder:
+        folder.write_bytes(folder.path("part"), b"1")
         assert not files.exists(path)
     assert files.list(path) == ["part"]
-    with files.atomic_folder(path) as folder:
-        files.write_bytes(f"{folder}/part", b"2")
+    with files.new_folder(path, "part") as folder:
+        folder.write_bytes(folder.path("part"), b"2")
     assert files.read_bytes(f"{path}/part") == b"1", "who comes second leaves the first one's folder"
 
 
@@ -156,6 +156,6 @@ def test_a_store_that_cannot_be_reached_is_told(monkeypatch):
         raise NoCredentialsError("Unable to locate credentials")
 
     files = Files("memory://bucket/folder")
-    monkeypatch.setattr(type(files.filesystem), "exists", refuse)
+    monkeypatch.setattr(type(files.filesystem), "info", refuse)
     with pytest.raises(WorkspaceError, match="memory://bucket/folder cannot be reached: Unable to locate credentials"):
         Workspace("memory://bucket/folder")

@@ -8,12 +8,12 @@ import pytest
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
-from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.store.files import Files
 from diet_explorer.store.rows import RunRows
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
+from tests import tiny_runs
 from tests.synthetic import write_dataset
 from tests.tiny_runs import BAD, GOOD, NEUTRAL
 
@@ -40,9 +40,10 @@ def scores(folder, model, texts, labels, splits, *, rows=None, learned=None, sco
         lists.write_training(0, rows, learned)
     if scored is not None:
         lists.write_scored(scored)
-    run_seed(files, folder / "scratch", "run", config, manifest, 0, should_stop=lambda: False)
+    reports = tiny_runs.reports_in(folder, "run")
+    run_seed(files, folder / "scratch", reports, config, manifest, 0, should_stop=lambda: False)
     found = pq.read_table(ScoreFiles(files, "run").paths.scores(0, 2.0)).to_pandas()
-    return found, ProgressFiles(files, "run").load(0), ScoreFiles(files, "run")
+    return found, reports.load(0), ScoreFiles(files, "run")
 
 
 def test_own_rows_and_labels(tmp_path, model, texts):

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from diet_explorer.errors import JobCancelledError, JobFailedError
-from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.scoring.recorder import check_finite
 from diet_explorer.scoring.scorer import ScoredExamples
 from diet_explorer.scoring.seed_run import run_seed
@@ -17,6 +16,7 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
+from tests import tiny_runs
 from tests.synthetic import write_dataset
 from tests.tiny_runs import BAD, GOOD, NEUTRAL
 
@@ -57,7 +57,8 @@ def go(made, run_id: str, stop_after: int | None = None, seed: int = 0, diet: fl
         asked += 1
         return stop_after is not None and asked > stop_after
 
-    run_seed(files, folder / "scratch", run_id, config, manifest, seed, should_stop=should_stop)
+    reports = tiny_runs.reports_in(folder, run_id)
+    run_seed(files, folder / "scratch", reports, config, manifest, seed, should_stop=should_stop)
     return asked
 
 
@@ -74,7 +75,8 @@ def test_any_interruption_leaves_the_same_files(made):
         go(made, run_id)
         assert hashes(files, run_id) == whole, f"stopped at question {stop}"
         assert not (folder / "scratch" / run_id / "seed=0").exists()
-        assert [entry.checkpoint for entry in ProgressFiles(files, run_id).load(0).checkpoints] == list(CHECKPOINTS)
+        landed = tiny_runs.reports_in(folder, run_id).load(0).checkpoints
+        assert [entry.checkpoint for entry in landed] == list(CHECKPOINTS)
 
 
 def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(made, tmp_path):
@@ -88,30 +90,33 @@ def test_another_machine_goes_on_from_the_checkpoint_in_a_workspace_elsewhere(ma
     go(made, "here")
     whole = {name: Path(local.path("runs", "here", name)).read_bytes() for name in hashes(local, "here")}
 
+    reports = tiny_runs.reports_in(tmp_path / "once", "far")
+
     def go_on(machine: str, stop_after: float = 9.0) -> None:
         def should_stop() -> bool:
             return stop_after in ScoreFiles(files, "far").landed().get(0, [])
 
-        run_seed(files, tmp_path / machine, "far", config, manifest, 0, should_stop=should_stop)
+        run_seed(files, tmp_path / machine, reports, config, manifest, 0, should_stop=should_stop)
 
     with pytest.raises(JobCancelledError):
         go_on("first", stop_after=1.0)
     stored = Layout(files).run("far").training_checkpoints(0)
     assert sorted(files.list(stored))[-1] == "newest.json" and len(files.list(stored)) == 2, "one checkpoint is kept"
     go_on("second")
-    log = ProgressFiles(files, "far").read_log()
+    log = reports.read_log()
     assert [line["message"] for line in log if line["event"] == "continued"] == ["Goes on after step 7."]
     assert {name: files.read_bytes(files.path("runs", "far", name)) for name in whole} == whole
     assert files.list(stored) == [] and not (tmp_path / "second" / "far").exists()
 
     # one that is damaged counts for nothing: the training begins anew, to the same end
     files.remove_folder(files.path("runs", "far"))
+    reports = tiny_runs.reports_in(tmp_path / "again", "far")
     with pytest.raises(JobCancelledError):
         go_on("third", stop_after=1.0)
     (name,) = (name for name in files.list(stored) if name != "newest.json")
     files.write_bytes(f"{stored}/{name}/optimizer.pt", b"damaged")
     go_on("fourth")
-    assert not [line for line in ProgressFiles(files, "far").read_log() if line["event"] == "continued"]
+    assert not [line for line in reports.read_log() if line["event"] == "continued"]
     assert {name: files.read_bytes(files.path("runs", "far", name)) for name in whole} == whole
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diet_explorer.scoring.progress import CheckpointProgress, ProgressFiles, SeedProgress
+from diet_explorer.scoring.progress import CheckpointProgress, RunReports, SeedProgress
 from diet_explorer.training.config import RunConfig
 from tests.ui.conftest import assert_calm, control, parameter, words_on
 
@@ -81,7 +81,7 @@ def test_a_running_run_shows_what_it_does_and_can_be_cancelled_and_resumed(own, 
     own.workspace.context.records.set_status(run.id, "running")
     seed = SeedProgress(0, "training", step=7, total_steps=20, epoch=0.7, examples_per_second=123.0, loss=0.4321)
     seed.checkpoints = [CheckpointProgress(0.0, "2026-01-01T00:00:00+00:00", 0.69, 0.5, 0.45, 1.0)]
-    ProgressFiles(own.workspace.context.files, run.id).save(seed, force=True)
+    RunReports(own.workspace.context.database, run.id).save(seed, force=True)
     app = open_page("score", run=run.id)
     assert_calm(app)
     text = words_on(app)

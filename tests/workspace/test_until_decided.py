@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,9 @@ def finish(run: Run, proof: Proof, accuracies: np.ndarray, seeds: range) -> None
 def needless(run: Run, proof: Proof, variant: int, seed: int) -> set[tuple[int, int]]:
     """Variants and seeds of a proof that a worker leaves out when it comes to one training."""
     context = run.context
-    worker = WorkerContext(context.settings, context.files, context.records, context.bin, lambda *_: None, WorkerName())
+    files, database, records, bin = context.files, context.database, context.records, context.bin
+    holds: Any = None  # nothing is worked on
+    worker = WorkerContext(context.settings, database, files, records, bin, WorkerName(), holds, lambda *_: None)
     (asked,) = (entry.run_id for entry in proof.trainings if (entry.variant, entry.seed) == (variant, seed))
     ids = needless_trainings(worker, asked)
     return {(entry.variant, entry.seed) for entry in proof.trainings if entry.run_id in ids}

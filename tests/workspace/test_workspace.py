@@ -10,6 +10,7 @@ import pytest
 from diet_explorer import Workspace
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.scoring.catalogue import PAPER_NAMES
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.scoring.seed_run import run_seed
 from diet_explorer.store.scores import learning_rate_of
 from diet_explorer.training.config import RunConfig
@@ -35,7 +36,7 @@ def made(tmp_path_factory, model):
         run_seed(
             workspace.context.files,
             folder / "scratch",
-            run.id,
+            RunReports(workspace.context.database, run.id),
             config,
             dataset.manifest,
             seed,
@@ -173,7 +174,8 @@ def test_files_may_lie_elsewhere(tmp_path, model, monkeypatch):
         dataset.id, model=str(model), epochs=1, checkpoints=(1,), max_length=16, grand="head"
     ).validated()
     run = workspace.create_run(config, name="far", origin="job")
-    run_seed(workspace.context.files, tmp_path / "s", run.id, config, dataset.manifest, 0, should_stop=lambda: False)
+    reports = RunReports(workspace.context.database, run.id)
+    run_seed(workspace.context.files, tmp_path / "s", reports, config, dataset.manifest, 0, should_stop=lambda: False)
     assert len(run.ranked(limit=None)) == 60
     assert [entry["event"] for entry in run.log()].count("checkpoint") == 1
     assert not Path("memory:").exists()

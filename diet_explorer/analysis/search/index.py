@@ -115,8 +115,8 @@ class TextSearch:
 
     def _make(self, progress: Callable[[float, str], None] | None) -> None:
         self._local.remove_folder(str(self._folder))
-        with self._local.atomic_folder(str(self._folder)) as folder:
-            self._write(folder, progress)
+        with self._local.new_folder(str(self._folder), _FORMAT_NAME) as building:
+            self._write(building.root, progress)
 
     def _write(self, folder: str, progress: Callable[[float, str], None] | None) -> None:
         from tantivy import Index, SchemaBuilder

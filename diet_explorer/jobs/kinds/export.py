@@ -8,20 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Engine
+
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.jobs.protocol import Route
-from diet_explorer.pruning.export.folder import MANIFEST_NAME, temporary_folder
+from diet_explorer.pruning.export.folder import temporary_folder
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.decisions import Ledger
-from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
-from diet_explorer.store.layout import Layout
+from diet_explorer.store.layout import MANIFEST_NAME, Layout
 from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import RunRecords
 
@@ -55,15 +56,14 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
     poll_seconds = 0.2
     progress_type = JobProgress
 
-    def __init__(self, settings: Settings, files: Files, export_id: str) -> None:
-        paths = Layout(files).export(export_id)
-        super().__init__(settings, files, (export_id,), paths.request, paths.status)
+    def __init__(self, settings: Settings, files: Files, database: Engine, export_id: str) -> None:
+        super().__init__(settings, files, database, (checked_id("export", export_id),))
         self._export_id = export_id
-        self._own_folder = paths.data
+        self._own_folder = Layout(files).export(export_id).data
 
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> ExportJobRequest:
-        """Rebuild a request from its file."""
+        """Rebuild a request from its record."""
         checked_id("run", value["run_id"])
         checked_id("dataset", value["dataset_id"])
         policy, options = Policy.from_json(value["policy"]), ExportOptions(**value["options"])
@@ -92,7 +92,8 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
 
     def is_complete(self) -> bool:
         """Whether the manifest is there, which is written last."""
-        return self.files.exists(f"{self.asked().folder}/{MANIFEST_NAME}")
+        folder = self.asked().folder
+        return self.files.at(folder).exists(f"{folder}/{MANIFEST_NAME}")
 
     def clean_up(self) -> None:
         """Remove the folder of a temporary name."""
@@ -100,7 +101,7 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
 
     def work(self, report: JobReporter[JobProgress], stop: Callable[[], bool]) -> dict[str, Any]:
         """Write the export."""
-        request, engine = self.asked(), open_database(self.settings)
+        request, engine = self.asked(), self.database
         ledger = Ledger(engine, DatasetManifest.load(self.files, request.dataset_id))
         report(0.0, "Reading scores and decisions")
         plan, run = request.plan(self.files, ledger), RunRecords(engine).get(request.run_id)

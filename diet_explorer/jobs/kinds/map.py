@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Engine
+
 from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
 from diet_explorer.analysis.projection import FIT_ROWS, MapParameters, store_map
 from diet_explorer.config import Settings
@@ -16,11 +18,10 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.jobs.protocol import Route
-from diet_explorer.scoring.progress import ProgressFiles
-from diet_explorer.store.database import open_database
+from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
-from diet_explorer.store.layout import Layout
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
 
@@ -56,16 +57,15 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
     niceness = 10  # a run that is being scored beside it goes first
     progress_type = MapProgress
 
-    def __init__(self, settings: Settings, files: Files, run_id: str, which: Representation) -> None:
-        paths = Layout(files).run(run_id)
-        super().__init__(settings, files, (run_id, which), paths.map_request(which), paths.map_status(which))
+    def __init__(self, settings: Settings, files: Files, database: Engine, run_id: str, which: Representation) -> None:
+        super().__init__(settings, files, database, (checked_id("run", run_id), checked_id("map", which)))
         self._run_id = run_id
         self._which: Representation = which
         self._embeddings = EmbeddingFiles(files, run_id)
 
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> MapRequest:
-        """Rebuild a request from its file."""
+        """Rebuild a request from its record."""
         return MapRequest(**{**value, "parameters": MapParameters(**value["parameters"])})
 
     def progress(self) -> MapProgress:
@@ -84,13 +84,13 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
     def note_unforeseen(self, error: Exception) -> None:
         """Write the details into the run's log."""
         details = "".join(traceback.format_exception(error))
-        ProgressFiles(self.files, self._run_id).log("error", str(error), level="error", traceback=details)
+        RunReports(self.database, self._run_id).log("error", str(error), level="error", traceback=details)
 
     def work(self, report: JobReporter[MapProgress], stop: Callable[[], bool]) -> dict[str, Any]:
         """Do what is missing: embeddings, neighbours, and the map itself."""
         request = self.request()
         assert request is not None
-        config = RunConfig.from_json(RunRecords(open_database(self.settings)).get(self._run_id).config)
+        config = RunConfig.from_json(RunRecords(self.database).get(self._run_id).config)
         manifest = DatasetManifest.load(self.files, config.dataset_id)
         store, which = self._embeddings, self._which
         embed, find_neighbours = not store.has_vectors(which), not store.has_neighbours(which)

@@ -2,8 +2,8 @@
 
 Not a job of the durable queue: that would keep its arguments, and a token must be kept nowhere. Whoever asks for a push
 starts a process of its own, hands it the token through a pipe, and may go: a page that is drawn anew, or another one,
-reads the progress from a file. If the process that asked ends, so does the push, and the dataset on the Hub is as it
-was; to push again is to go on, since large files that are there are not sent again.
+reads the progress from the database. If the process that asked ends, so does the push, and the dataset on the Hub is as
+it was; to push again is to go on, since large files that are there are not sent again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from sqlalchemy import Engine
 
 import diet_explorer.errors as errors
 from diet_explorer.config import Settings
@@ -42,10 +43,9 @@ from diet_explorer.pruning.export.loading import check_loading
 from diet_explorer.pruning.export.request import ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.review.decisions import Ledger
-from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files, explained
-from diet_explorer.store.layout import Layout
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.names import checked_id
 from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.runs import RunRecords
 
@@ -87,9 +87,8 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
     )
     progress_type = PushProgress
 
-    def __init__(self, settings: Settings, files: Files, export_id: str) -> None:
-        paths = Layout(files).push(export_id)
-        super().__init__(settings, files, (export_id,), paths.request, paths.status)
+    def __init__(self, settings: Settings, files: Files, database: Engine, export_id: str) -> None:
+        super().__init__(settings, files, database, (checked_id("export", export_id),))
         self._export_id = export_id
         self._folder = settings.home_folder / "pushes" / export_id
         self._lock_path = self._folder / "lock"
@@ -98,7 +97,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
 
     @classmethod
     def read_request(cls, value: dict[str, Any]) -> PushRequest:
-        """Rebuild a request from its file."""
+        """Rebuild a request from its record."""
         return PushRequest(**{**value, "proof": CardProof(**value["proof"])})
 
     def start(
@@ -237,9 +236,8 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         asked = ExportRequest.from_manifest(manifest)
         options = replace(asked.options, format="parquet", neutralise_formulas=False)
         try:
-            engine = open_database(self.settings)
-            plan = asked.plan(self.files, Ledger(engine, DatasetManifest.load(self.files, asked.dataset_id)))
-            run = RunRecords(engine).get(asked.run_id)
+            ledger = Ledger(self.database, DatasetManifest.load(self.files, asked.dataset_id))
+            plan, run = asked.plan(self.files, ledger), RunRecords(self.database).get(asked.run_id)
             written = write_export(self.files, run, plan, options, str(folder), self._export_id)
         except DietExplorerError as error:
             raise change from error

@@ -24,7 +24,6 @@ from diet_explorer.jobs.holding import STOP_POLL_SECONDS, Left, said_of
 from diet_explorer.jobs.needless import needless_trainings
 from diet_explorer.jobs.protocol import EARLIER, JOB_FORMAT, RUN, SCORE, jobs_of_run, seed_job
 from diet_explorer.jobs.queue import JobQueue
-from diet_explorer.scoring.progress import ProgressFiles
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.names import checked_id
@@ -217,7 +216,7 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
     """Train a seed, and say how that ended."""
     from diet_explorer.scoring.seed_run import EMBEDDED_SEED, run_seed
 
-    log = ProgressFiles(context.files, run_id).log
+    log = context.reports(run_id).log
     should_stop = StopSignal(context, run_id, job, number)
     scratch, seed, several = context.settings.training_folder, None, False
     try:
@@ -226,8 +225,9 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
         seed, several = config.seed_numbers[number], config.seeds > 1
         manifest = DatasetManifest.load(context.files, config.dataset_id)
         with marked_as_used(scratch / run_id / f"seed={seed}"):
+            reports = context.reports(run_id)
             run_seed(
-                context.files, scratch, run_id, config, manifest, seed, should_stop=should_stop, worker=context.worker
+                context.files, scratch, reports, config, manifest, seed, should_stop=should_stop, worker=context.worker
             )
             if seed == EMBEDDED_SEED:
                 _store_neighbours(context, run_id, manifest)
@@ -254,7 +254,7 @@ def _is_last(context: WorkerContext, run_id: str, job: str, number: int) -> bool
     record = _record(context.runs, run_id)
     if record is None:
         return False
-    seeds, progress = RunConfig.from_json(record.config).seed_numbers, ProgressFiles(context.files, run_id)
+    seeds, progress = RunConfig.from_json(record.config).seed_numbers, context.reports(run_id)
     others = [other for other in range(len(seeds)) if other != number]
     if any(progress.load(seeds[other]).state != "done" for other in others):
         return False
@@ -270,7 +270,7 @@ def _failed(error: str, remedy: str, seed: int | None) -> Outcome:
 def _log_stop(context: WorkerContext, run_id: str, seed: int | None) -> None:
     record = _record(context.runs, run_id)
     why = "has failed" if record is not None and record.status == "failed" else "was cancelled"
-    log = ProgressFiles(context.files, run_id).log
+    log = context.reports(run_id).log
     log("stopped", f"Stopped, since the run {why}; it can be resumed from its last checkpoint.", seed=seed)
 
 
@@ -299,7 +299,7 @@ def _outcome_of(handle: Any) -> Outcome:
 
 
 def _finish(context: WorkerContext, run_id: str, outcome: Outcome) -> None:
-    log = ProgressFiles(context.files, run_id).log
+    log = context.reports(run_id).log
     if outcome["state"] == "failed":
         changed = context.runs.set_status(
             run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from=ACTIVE
@@ -327,7 +327,7 @@ def _hand_on(context: WorkerContext, run_id: str, earlier: str) -> str:
 
 def _note_start(context: WorkerContext, run_id: str, job: str, number: int) -> int:
     """Write into the run's log who takes up a seed, and count how often that was so in this job."""
-    progress, own = ProgressFiles(context.files, run_id), seed_job(job, number)
+    progress, own = context.reports(run_id), seed_job(job, number)
     earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == own]
     again = " again, from its last checkpoint" if earlier else ""
     seed = RunConfig.from_json(context.runs.get(run_id).config).seed_numbers[number]
@@ -349,7 +349,7 @@ def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
     for other in sorted(needless):
         # this one may have been begun by a worker that was killed
         if context.runs.set_status(other, "cancelled", only_from=ACTIVE if other == run_id else {"queued"}):
-            ProgressFiles(context.files, other).log("cancelled", "Its proof has decided without it.")
+            context.reports(other).log("cancelled", "Its proof has decided without it.")
             record = context.runs.get(other)
             if other != run_id and record.workflow_id is not None:
                 # so that what waits behind it need not wait until it is looked at

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +14,8 @@ from typing import Any
 
 from diet_explorer.errors import BadInputError, HubError, JobLeftError, NotFoundError
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.layout import MANIFEST_NAME
 from diet_explorer.store.private import make_private_folder, tighten
-
-MANIFEST_NAME = "manifest.json"
-"""What is written last: a folder without it is no finished export."""
 
 
 def is_remote(folder: str) -> bool:
@@ -35,7 +32,10 @@ def check_target(files: Files, folder: str) -> None:
         It is a file, or has something in it.
     """
     path = Path(folder)
-    taken = files.exists(folder) if is_remote(folder) else path.exists() and (path.is_file() or any(path.iterdir()))
+    if is_remote(folder):
+        taken = files.at(folder).exists(folder)
+    else:
+        taken = path.exists() and (path.is_file() or any(path.iterdir()))
     if taken:
         raise BadInputError(f"{folder} is there already and not empty.", "Name a new folder, or empty it first.")
 
@@ -59,13 +59,10 @@ def new_folder(files: Files, folder: str, export_id: str) -> Iterator[Path]:
         Names the temporary folder, so that a job that starts again removes what it left before.
     """
     if is_remote(folder):
-        with tempfile.TemporaryDirectory(prefix="diet-explorer-") as local:
-            yield Path(local)
-            paths = [entry for entry in Path(local).rglob("*") if entry.is_file()]
-            for path in sorted(paths, key=lambda entry: entry.name == MANIFEST_NAME):
-                target = f"{folder}/{path.relative_to(local).as_posix()}"
-                with files.atomic_writer(target) as stream, path.open("rb") as own:
-                    shutil.copyfileobj(own, stream)
+        store = files.at(folder)
+        with store.temporary_folder() as local:
+            yield local
+            store.put_folder(local, folder, MANIFEST_NAME)
         return
     temporary = temporary_folder(folder, export_id)
     shutil.rmtree(temporary, ignore_errors=True)
@@ -132,7 +129,7 @@ def check_finished(files: Files, folder: str) -> None:
     ------
     NotFoundError
     """
-    if not files.exists(f"{folder}/{MANIFEST_NAME}"):
+    if not files.at(folder).exists(f"{folder}/{MANIFEST_NAME}"):
         raise NotFoundError(f"{folder} is not a finished export: it has no {MANIFEST_NAME}.", "Export first.")
 
 
@@ -145,6 +142,7 @@ def fetch_export(files: Files, folder: str, target: Path) -> Path:
         It is no finished export, or a file of it is gone.
     """
     check_finished(files, folder)
+    files = files.at(folder)
     names = [entry["path"] for entry in files.read_json(f"{folder}/{MANIFEST_NAME}")["files"]]
     with explained("write", str(target)):
         for name in [*names, MANIFEST_NAME]:

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 from diet_explorer.errors import BadInputError, HubNameClashError, HubTokenError
 from diet_explorer.pruning.export.card import CARD_NAME, has_configs, merged_card
 from diet_explorer.pruning.export.card_text import CardProof
-from diet_explorer.pruning.export.folder import MANIFEST_NAME, checked_export
+from diet_explorer.pruning.export.folder import checked_export
 from diet_explorer.pruning.export.hub_errors import LOG_IN, RateLimited, in_plain_words
 from diet_explorer.redaction import hide
+from diet_explorer.store.layout import MANIFEST_NAME
 from diet_explorer.store.network import chain, status_of
 
 if TYPE_CHECKING:

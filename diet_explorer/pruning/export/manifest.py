@@ -20,7 +20,6 @@ import numpy as np
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
-from diet_explorer.pruning.export.folder import MANIFEST_NAME
 from diet_explorer.pruning.export.request import ExportRequest
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
@@ -28,6 +27,7 @@ from diet_explorer.pruning.selection import REASONS
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files, file_sha256
+from diet_explorer.store.layout import MANIFEST_NAME
 from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.scores import ScoreFiles

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.errors import JobCancelledError, JobFailedError
 from diet_explorer.pruning.export.columns import ExportColumns
-from diet_explorer.pruning.export.folder import MANIFEST_NAME, check_target, new_folder
+from diet_explorer.pruning.export.folder import check_target, new_folder
 from diet_explorer.pruning.export.formats import (
     CsvWriter,
     DatasetsSplitWriter,
@@ -42,7 +42,7 @@ from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.selection import REASONS
 from diet_explorer.store.files import Files, explained
-from diet_explorer.store.layout import Layout
+from diet_explorer.store.layout import MANIFEST_NAME, Layout
 from diet_explorer.store.runs import RunRecord
 
 BATCH_ROWS = 32_768

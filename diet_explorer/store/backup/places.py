@@ -59,9 +59,7 @@ class FolderPlace(Place):
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each content that is there."""
-        root, system = self._files.path("contents"), self._files.filesystem
-        system.invalidate_cache()
-        found = system.find(root, detail=True) if system.exists(root) else {}
+        found = self._files.all_below(self._files.path("contents"))
         named = ((path.rsplit("/", 1)[-1], facts["size"]) for path, facts in found.items())
         return {name: int(size) for name, size in named if len(name) == _HASH_LENGTH}
 

@@ -129,15 +129,8 @@ class _Writer:
 
     def _found(self, begun: set[tuple[str, str]], runs: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The files that belong to the backup, each with what the file system says of it."""
-        system = self._files.filesystem
-        system.invalidate_cache()
         for folder in KEPT:
-            root = self._path(folder)
-            if not system.exists(root):
-                continue
-            stem = len(system._strip_protocol(root)) + 1
-            for path, facts in system.find(root, detail=True).items():
-                inside = path[stem:]
+            for inside, facts in self._files.all_below(self._path(folder)).items():
                 thing = _thing(inside)
                 known = thing in runs if folder == "runs" else folder == "datasets" or (folder, thing) in begun
                 if known and not _is_passing(inside):
@@ -145,7 +138,6 @@ class _Writer:
 
     def _things(self) -> set[tuple[str, str]]:
         """What there is in each folder, now."""
-        self._files.filesystem.invalidate_cache()
         things = {(folder, name) for folder in KEPT for name in self._files.list(self._path(folder))}
         return things | {("proofs", f"trainings/{name}") for name in self._files.list(self._path("proofs/trainings"))}
 

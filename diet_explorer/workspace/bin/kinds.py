@@ -13,7 +13,9 @@ from sqlalchemy import delete
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.kinds.map import MapJob
+from diet_explorer.jobs.kinds.push import PushJob
 from diet_explorer.pruning.shelf import PolicyShelf, SavedPolicy
 from diet_explorer.store.bin import BinEntry, Key, checked_key
 from diet_explorer.store.database import transaction
@@ -182,8 +184,7 @@ class RunKind(Kind):
     def parts(self, id: str) -> list[Key]:
         """Its further trainings, proofs, exports, maps and saved policies."""
         context, files = self.context, self.context.files
-        drawings = {which: MapJob(context.settings, files, id, which) for which in get_args(Representation)}
-        states = {which: job.progress() for which, job in drawings.items()}
+        states = {which: map_job(context, id, which).progress() for which in get_args(Representation)}
         maps = [which for which, state in states.items() if state.is_active or state.drawn is not None]
         return [
             *(("run", record.id) for record in context.records.list(parent_id=id, deleted=True)),
@@ -225,6 +226,8 @@ class RunKind(Kind):
             training = files.read_json(path)
             if training["run_id"] == id and training["figures"] is None:
                 files.remove_file(layout.proof_training(name.removesuffix(".json")))
+        for which in get_args(Representation):
+            map_job(self.context, id, which).forget()
         self.context.records.remove([id])
 
 
@@ -296,17 +299,27 @@ class ExportKind(Kind):
         """A folder outside of the workspace is its owner's."""
         folder = Export(self.context, id).folder
         inside = folder.startswith(f"{self.layout.export(id).folder}/")
-        return [] if inside or not self.context.files.exists(folder) else [f"The exported files in {folder} stay."]
+        return (
+            []
+            if inside or not self.context.files.at(folder).exists(folder)
+            else [f"The exported files in {folder} stay."]
+        )
 
     def paths(self, id: str) -> list[str]:
-        """What is known of it and of its push, and its files where no other folder was named."""
-        return [self.layout.export(id).folder, self.layout.push(id).folder]
+        """Its files where no other folder was named."""
+        return [self.layout.export(id).folder]
 
     def local_paths(self, id: str) -> list[Path]:
         """What its writing and its push left on this machine."""
         settings = self.context.settings
         scratch = settings.scratch_folder
         return [scratch / f"export-{id}", scratch / "fetched" / id, settings.home_folder / "pushes" / id]
+
+    def forget(self, id: str) -> None:
+        """Forget what was asked for, and how it and its push went."""
+        context = self.context
+        for kind in (ExportJob, PushJob):
+            kind(context.settings, context.files, context.database, id).forget()
 
 
 class MapKind(Kind):
@@ -334,7 +347,7 @@ class MapKind(Kind):
     def work(self, id: str) -> list[Work]:
         """Its drawing."""
         run_id, which = _map(id)
-        job = MapJob(self.context.settings, self.context.files, run_id, which)
+        job = map_job(self.context, run_id, which)
         if not job.progress().is_active:
             return []
         return [Work(f"the {which} map is being drawn", job.cancel, lambda: job.progress().is_active)]
@@ -344,11 +357,14 @@ class MapKind(Kind):
         return ["Embeddings and neighbours stay with the run; the map can be drawn again from them."]
 
     def paths(self, id: str) -> list[str]:
-        """The map, and what is known of its drawing."""
+        """The map, and what it was drawn with."""
         run_id, which = _map(id)
         paths = self.layout.run(run_id)
-        known = (paths.map_parameters, paths.map_request, paths.map_status)
-        return [paths.map(which), *(path(which) for path in known)]
+        return [paths.map(which), paths.map_parameters(which)]
+
+    def forget(self, id: str) -> None:
+        """Forget how its drawing went."""
+        map_job(self.context, *_map(id)).forget()
 
 
 class PolicyKind(Kind):
@@ -385,6 +401,11 @@ class PolicyKind(Kind):
     def _split(self, id: str) -> tuple[Run, str]:
         run_id, _, name = id.partition("/")
         return Run(self.context, run_id), name
+
+
+def map_job(context: Context, run_id: str, which: Representation) -> MapJob:
+    """The drawing of one map of a run."""
+    return MapJob(context.settings, context.files, context.database, run_id, which)
 
 
 def _map(id: str) -> tuple[str, Representation]:

@@ -114,6 +114,9 @@ class Leftovers:
             pushing = is_locked(self._context.settings.home_folder / "pushes" / path.name / "lock")
             if not pushing and _is_quiet(path):
                 yield Leftover("scratch", str(path), local_size(path), "of a push that was cut off")
+        for path in _entries(self._context.settings.home_folder / "pushes"):
+            if path.name not in self._exports and _is_old(path.name) and not is_locked(path / "lock"):
+                yield Leftover("scratch", str(path), local_size(path), "of an export that is gone")
         for path in _entries(folder / "search"):
             if path.name not in self._datasets and _is_quiet(path):
                 yield Leftover("scratch", str(path), local_size(path), "of a dataset that is gone")
@@ -168,9 +171,6 @@ class Leftovers:
         for name in layout.ids(layout.exports):
             if name not in self._exports and _is_old(name):
                 folders.append((layout.export(name).folder, "of an export that was cut off"))
-        for name in layout.ids(files.path("pushes")):
-            if name not in self._exports and _is_old(name):
-                folders.append((layout.push(name).folder, "of an export that is gone"))
         for name in files.list(files.path("measurements")):
             if not any(name.startswith(f"{dataset}-") for dataset in self._datasets):
                 folders.append((files.path("measurements", name), "of a dataset that is gone"))

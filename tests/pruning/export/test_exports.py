@@ -245,7 +245,7 @@ def test_a_killed_export_never_looks_complete(workspace, tmp_path, delay):
 def submitted(run, workspace, folder):
     """A queued export, its job, and the work that a worker would do; there is no worker that would take it up."""
     export = run.pruning.plan(Policy(drop_hardest=5)).submit_export(folder, format="parquet")
-    job = ExportJob(workspace.settings, workspace.context.files, export.id)
+    job = ExportJob(workspace.settings, workspace.context.files, workspace.context.database, export.id)
 
     def work():
         slot = WorkerSlot(workspace.settings)

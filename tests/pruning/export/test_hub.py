@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from diet_explorer.config import load_settings
+from diet_explorer.config import Settings, load_settings
 from diet_explorer.errors import BadInputError, HubError, HubTokenError, JobCancelledError, NotFoundError
 from diet_explorer.jobs.kinds.push import PushJob, PushProgress
 from diet_explorer.pruning.export.formats import (
@@ -31,6 +31,7 @@ from diet_explorer.pruning.export.formats import (
     with_features,
 )
 from diet_explorer.pruning.export.hub import check_repo_name
+from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from tests.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
 from tests.pruning.export.pushing import hub_environment, load_from_hub, push_all, write_export
@@ -65,7 +66,12 @@ def job(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pu
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     home = str(tmp_path / "workspace")
-    return PushJob(load_settings(home=home), Files(home), "export-1")
+    return push_job(load_settings(home=home), "export-1")
+
+
+def push_job(settings: Settings, export_id: str) -> PushJob:
+    """The push of an export."""
+    return PushJob(settings, Files(settings.home), open_database(settings), export_id)
 
 
 def push_process() -> int:
@@ -240,7 +246,7 @@ def test_folder_that_is_no_export(job: PushJob, tmp_path: Path) -> None:
 
 def test_export_of_a_remote_workspace(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> None:
     home, scratch = f"local://{tmp_path}/elsewhere", tmp_path / "scratch"  # fsspec's: to the program not a local folder
-    remote = PushJob(load_settings(home=home, scratch=str(scratch)), Files(home), "export-2")
+    remote = push_job(load_settings(home=home, scratch=str(scratch)), "export-2")
     with pytest.raises(NotFoundError, match="is not a finished export"):
         remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
     (tmp_path / "elsewhere" / "exports").mkdir(parents=True)
