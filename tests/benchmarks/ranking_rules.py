@@ -124,7 +124,7 @@ def rankings(models: dict[str, Model], drawn: LabelledSet, embeddings: Floats | 
     if embeddings is not None:
         found["cleanlab's recipe"] = ([cleanlab_recipe(embeddings, labels)], RULE)
     folds = [model for name, model in models.items() if name.startswith("fold")]
-    if sum(~fold.trained for fold in folds).sum() == len(labels):  # each held out once
+    if sum(int((~fold.trained).sum()) for fold in folds) == len(labels):  # each held out once
         late = [point for point in ENDS if point >= UNSEEN_FROM * ENDS[-1]]
         seen = mean_of([(fold, ENDS) for fold in folds], labels, metrics.trailing, EPOCH_WEIGHT, trained_on)
         unseen = mean_of([(fold, late) for fold in folds], labels, metrics.trailing, 1.0, held_out)
