@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,12 @@ IN_SHORT = ("kill", "freeze", "database-restart", "store-refused")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Two hosts, a database and a store, with short leases and outages."""
-    with stage(SHORT, "s3", tmp_path_factory.mktemp("stage")) as made:
+def made() -> Iterator[Stage]:
+    """Two hosts, a database and a store, with short leases and outages.
+
+    In no folder of pytest's: another session of it takes the rights to their parent from a database of another user.
+    """
+    with tempfile.TemporaryDirectory() as folder, stage(SHORT, "s3", Path(folder)) as made:
         made.start_workers()
         yield made
 
