@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from diet_explorer import Workspace
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.logs import OncePerMinute
@@ -134,6 +135,8 @@ def test_a_workspace_below_a_file_cannot_be_used(tmp_path: Path) -> None:
 
 def test_workspaces_share_a_jobs_database_but_no_queue(tmp_path: Path) -> None:
     shared = "postgresql://somewhere/jobs"
+    for name in ("one", "two"):
+        Workspace(tmp_path / name)  # makes its id
     one = Settings(home=str(tmp_path / "one"), jobs_url=shared)
     two = Settings(home=str(tmp_path / "two"), jobs_url=shared)
     assert application_name(one) != application_name(two)
