@@ -135,7 +135,9 @@ def write_version(files: Files, workspace: str | None, **further: object) -> Non
 def _facts(files: Files) -> dict[str, Any]:
     path = Layout(files).version
     facts = files.read_json(path) if files.exists(path) else {}
-    return facts if isinstance(facts, dict) else {}
+    if not isinstance(facts, dict):
+        raise WorkspaceError(f"The file {path} is damaged: it holds no object.", "Restore it from a backup.")
+    return facts
 
 
 def _make(files: Files) -> None:

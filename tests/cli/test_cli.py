@@ -15,8 +15,8 @@ from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace.workspace import Workspace
 
 VERBS = [
-    *("app", "import", "score", "runs", "status", "cancel", "resume", "scores", "rank", "stability", "compare"),
-    *("export-cartography", "import-cartography", "map", "worker", "workers"),
+    *("app", "import", "score", "runs", "status", "workers", "cancel", "resume", "scores", "rank", "stability"),
+    *("compare", "export-cartography", "import-cartography", "map", "backup", "move", "upgrade", "worker"),
 ]
 
 
@@ -212,14 +212,24 @@ def test_settings_of_the_environment(
 def test_the_unforeseen_is_one_line_that_names_a_file(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call(capsys, "runs")
-    (home / "workspace.json").write_text('["not what belongs here"]', encoding="utf-8")
+    def fault(_workspace: Workspace) -> None:
+        raise AttributeError("not what belongs here")
+
+    monkeypatch.setattr(Workspace, "runs", fault)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     message, remedy = refused(capsys, "runs", code=1)
     assert message == "Something unforeseen went wrong: AttributeError."
     details = Path(remedy.removeprefix("The details are in ").removesuffix("."))
     assert details.is_relative_to(tmp_path / "user")
     assert details.read_text(encoding="utf-8").startswith("Traceback")
+
+
+def test_a_damaged_workspace_is_refused_and_stays_as_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "runs")
+    (home / "workspace.json").write_text('["not what belongs here"]', encoding="utf-8")
+    message, _ = refused(capsys, "runs", code=1)
+    assert "workspace.json is damaged" in message
+    assert (home / "workspace.json").read_text(encoding="utf-8") == '["not what belongs here"]'
 
 
 def test_a_closed_pipe_is_no_error(home: Path) -> None:
