@@ -96,7 +96,7 @@ NEEDED = {
     "decisions rules": ["reviews"],
 }
 """What each command needs besides; those that are not listed take a run, or nothing."""
-FLAGS = ("--no-wait", "--until-decided", "--preview", "--dry-run", "--report")
+FLAGS = ("--no-wait", "--until-decided", "--preview", "--dry-run", "--report", "--back", "--yes")
 OF_ALL = "--workspace"
 """This option is the same one everywhere and is tried with one command."""
 
