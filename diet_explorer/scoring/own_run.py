@@ -155,7 +155,7 @@ class OwnRun:
     def release(self) -> None:
         """Let go of the run."""
         if self._report is not None:
-            with suppress(WorkspaceError):  # a database that is away finds out by the lock, or by the silence
+            with suppress(WorkspaceError, OSError):  # a database that is away finds out by the lock, or by silence
                 self._workers.leave(self._report)
             self._report = None
         if self._presence is not None:

@@ -88,7 +88,7 @@ SUPPORTED: tuple[Support, ...] = (
     Support(
         "SetFit, sentence-transformers",
         "refused",
-        "they embed texts",
+        "they embed texts; their outputs can be recorded, see below",
         "test_setfit_and_shared_weights_are_refused_in_one_line",
     ),
     Support(

@@ -88,8 +88,8 @@ def test_a_workspace_that_is_gone_ends_no_training(script, monkeypatch):
     recorder = script.recorder("gone")
 
     def away():
-        for name in ("transaction", "writing"):
-            monkeypatch.setattr(f"diet_explorer.store.runs.{name}", raising(OSError("the database is gone")))
+        for name in ("runs.transaction", "runs.writing", "workers.transaction", "workers.writing"):
+            monkeypatch.setattr(f"diet_explorer.store.{name}", raising(OSError("the database is gone")))
         monkeypatch.setattr("diet_explorer.store.files.Files.write_json", raising(OSError("the disk is gone")))
 
     trainer = script.trainer([recorder, After(2, away)])

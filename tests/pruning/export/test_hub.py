@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +35,7 @@ from diet_explorer.pruning.export.hub import check_repo_name
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from tests.loopback_hub import TOKEN, Account, LoopbackHub, Refusal, loopback_hub
+from tests.object_store import s3_store
 from tests.pruning.export.pushing import hub_environment, load_from_hub, push_all, write_export
 
 ROWS = {"train": [{"text": "one\r\ntwo", "label": 0}, {"text": "NA", "label": 1}], "test": [{"text": "", "label": 1}]}
@@ -245,14 +247,17 @@ def test_folder_that_is_no_export(job: PushJob, tmp_path: Path) -> None:
 
 
 def test_export_of_a_remote_workspace(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> None:
-    home, scratch = f"local://{tmp_path}/elsewhere", tmp_path / "scratch"  # fsspec's: to the program not a local folder
-    remote = push_job(load_settings(home=home, scratch=str(scratch)), "export-2")
-    with pytest.raises(NotFoundError, match="is not a finished export"):
+    with s3_store() as store:
+        home, scratch = f"s3://{store.bucket()}/elsewhere", tmp_path / "scratch"
+        remote = push_job(load_settings(home=home, scratch=str(scratch)), "export-2")
+        with pytest.raises(NotFoundError, match="is not a finished export"):
+            remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
+        folder = exported(tmp_path / "export-2")
+        s3 = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+        for path in folder.iterdir():
+            s3.put_file(str(path), f"{home}/exports/export-2/{path.name}")
         remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
-    (tmp_path / "elsewhere" / "exports").mkdir(parents=True)
-    folder = exported(tmp_path / "elsewhere" / "exports" / "export-2")
-    remote.start(f"{home}/exports/export-2", "ann/far", token=TOKEN)
-    assert remote.wait().state == "succeeded"
+        assert remote.wait().state == "succeeded"
     found = hub.files("ann/far")
     assert {name: found[name] for name in found.keys() - {"README.md", ".gitattributes"}} == {
         path.name: path.read_bytes() for path in folder.iterdir()
