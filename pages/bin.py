@@ -59,7 +59,7 @@ def body() -> None:
 def _draw_line(number: int, entry: BinEntry) -> None:
     bin_ = open_workspace().bin
     with st.container(key=f"bin-{number}", horizontal=True, vertical_alignment="center", gap="small"):
-        left = max(ceil((bin_.ends(entry) - open_workspace().context.records.now()) / timedelta(days=1)), 0)
+        left = max(ceil((bin_.ends(entry) - entry.at - bin_.age(entry)) / timedelta(days=1)), 0)
         kept = f"kept for {words.counted(left, 'more day')}" if left else "its time is over"
         facts = (
             bin_.noun(entry.kind),

@@ -95,21 +95,21 @@ TABLE: dict[str, dict[Role, str]] = {
     "Proofs": {"viewer": "list estimate", "lead": "start hold_out"},
     "Proof": {"viewer": "progress table verdicts results comparisons intervals wait", "lead": "cancel resume"},
     "Export": {
-        "viewer": "request exists run_id marks name policy options folder created_at by status progress manifest "
+        "viewer": "request run_id marks name policy options folder created_at by status progress manifest "
         "reading_code archive wait push_progress wait_for_push",
         "lead": "cancel rename push cancel_push",
     },
     "Bin": {
-        "viewer": "key plan entries size leftovers cautions noun is_expired ends",
+        "viewer": "key plan entries size leftovers cautions noun is_expired ends age",
         "lead": "rename delete restore empty clean",
     },
     "Ledger": {
-        "viewer": "acting_as rules replay position events event history last_event standing table votes counts "
-        "annotators conflicts agreement review_yield errors_left advice",
+        "viewer": "acting_as rules replay position events event history last_event standing table table_of votes "
+        "counts annotators conflicts agreement review_yield errors_left advice",
         "annotator": "who decide undo sent_by_filter",
         "lead": "adjudicate set_rules",
     },
-    "ReviewQueue": {"annotator": "current coming progress show forward back is_random decide undo release"},
+    "ReviewQueue": {"annotator": "current coming progress errors_left show forward back is_random decide undo release"},
 }
 
 _DECISIONS = Policy(kind="decisions")
@@ -197,7 +197,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Bin.size": lambda it: it.size("run:a run"),
     "Bin.noun": lambda it: [it.noun("run"), it.entries()],
     "Bin.is_expired": lambda it: [it.is_expired(_ENTRY), it.entries()],
+    "Ledger.table_of": lambda it: it.table_of(np.array([0])),
     "Bin.ends": lambda it: [it.ends(_ENTRY), it.entries()],
+    "Bin.age": lambda it: [it.age(_ENTRY), it.entries()],
     "Bin.rename": lambda it: it.rename("run:a run", "a run"),
     "Bin.delete": lambda it: it.delete("policy:a run/kept"),
     "Bin.restore": lambda it: it.restore(_ENTRY),

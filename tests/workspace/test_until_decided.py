@@ -69,7 +69,10 @@ def needless(run: Run, proof: Proof, variant: int, seed: int) -> set[tuple[int, 
     context = run.context
     files, database, records, bin = context.files, context.database, context.records, context.bin
     holds: Any = None  # nothing is worked on
-    worker = WorkerContext(context.settings, database, files, records, bin, WorkerName(), holds, lambda *_: None)
+    fitness: Any = None
+    worker = WorkerContext(
+        context.settings, database, files, records, bin, WorkerName(), holds, fitness, lambda *_: None
+    )
     (asked,) = (entry.run_id for entry in proof.trainings if (entry.variant, entry.seed) == (variant, seed))
     ids = needless_trainings(worker, asked)
     return {(entry.variant, entry.seed) for entry in proof.trainings if entry.run_id in ids}

@@ -118,7 +118,7 @@ def draw_undo() -> None:
     if trouble is not None:
         show_error(trouble, key="bin-error")
     entry: BinEntry | None = st.session_state.get(_DELETED)
-    if entry is None or open_workspace().context.records.now() - entry.at > _OFFERED:
+    if entry is None or open_workspace().bin.age(entry) > _OFFERED:
         return
     with st.container(key="undo-bar", horizontal=True, vertical_alignment="center", gap="small"):
         noun = open_workspace().bin.noun(entry.kind)

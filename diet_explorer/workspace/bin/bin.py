@@ -303,6 +303,10 @@ class Bin:
         """When its files are removed."""
         return entry.at + timedelta(days=self._context.settings.bin_days)
 
+    def age(self, entry: BinEntry) -> timedelta:
+        """How long ago it was deleted, by the database's clock."""
+        return self._context.records.now() - entry.at
+
     def _size(self, family: Sequence[Key]) -> int:
         return sum(map(self._context.files.size, self._paths(family))) + sum(map(local_size, self._local(family)))
 
