@@ -49,7 +49,7 @@ class Scale:
 
 
 LONG = Scale(lease=30, step=1.2, freeze=75, silence=60, restart=30, refused=60, hanging=30)
-SHORT = Scale(lease=2, step=0.03, freeze=5, silence=5, restart=3, refused=4, hanging=3, review_rows=500)
+SHORT = Scale(lease=2, step=0.03, freeze=5, silence=5, restart=3, refused=4, hanging=3, review_rows=20_000)
 
 
 @dataclass(frozen=True)
