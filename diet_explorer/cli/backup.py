@@ -54,9 +54,12 @@ def move_command(
     as_json: JsonOption = False,
 ) -> None:
     """Move the workspace to another home and database; the old one can only be read then, and says where it went."""
+    if back and (target or database_url):
+        given = f"The target {target}" if target else "--database-url"
+        raise BadInputError(f"{given} and --back exclude each other.", "Give one of them.")
+    if not back and not target:
+        raise BadInputError("The target is missing: the new home.", "Give a folder or URL, or --back.")
     workspace = open_workspace(home)
-    if back == bool(target):
-        raise BadInputError("Give the new home, or --back without one.", "See diet-explorer move --help.")
     if back:
         workspace.move_back()
         out.print_result(
