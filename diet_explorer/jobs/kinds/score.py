@@ -142,8 +142,8 @@ class StopSignal:
     """Whether a seed should stop, asked at every batch and looked up at most twice a second.
 
     It stops when its run is not running any more by its record, because it was cancelled, or has failed by another
-    seed; when the run was resumed since and belongs to another job; or when its own job was cancelled. Where another
-    worker has taken it over, or this one is to end, a JobLeftError is raised.
+    seed; or when the run was resumed since and belongs to another job. Where another worker has taken it over, or this
+    one is to end, a JobLeftError is raised. The record is all that is asked: who cancels a run writes there first.
     """
 
     def __init__(self, context: WorkerContext, run_id: str, job: str, number: int) -> None:
@@ -172,10 +172,7 @@ class StopSignal:
         except DietExplorerError as error:  # a database that is away for a moment is no reason to stop
             logger.warning("Cannot look whether run %s was cancelled: %s", self._run_id, error)
             return False
-        if record.status != "running" or not _is_of(record, self._job):
-            return True
-        status = DBOS.get_workflow_status(seed_job(self._job, self._number))
-        return status is not None and status.status == "CANCELLED"
+        return record.status != "running" or not _is_of(record, self._job)
 
 
 def _record(runs: RunRecords, run_id: str) -> RunRecord | None:
