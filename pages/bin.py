@@ -8,7 +8,7 @@ from math import ceil
 import streamlit as st
 
 from diet_explorer.store.bin import BinEntry
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words, counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import cut_name, escape
@@ -48,7 +48,7 @@ def body() -> None:
             )
         )
         st.html(
-            f'<p class="de-quiet">What lies here for {words.counted(days, "day")} is removed for good by itself. '
+            f'<p class="de-quiet">What lies here for {counted(days, "day")} is removed for good by itself. '
             "Decisions about examples are never removed: they stay in the ledger.</p>"
         )
         with st.popover("Empty the bin", icon=":material/delete_forever:", key="empty-bin", disabled=not entries):
@@ -60,7 +60,7 @@ def _draw_line(number: int, entry: BinEntry) -> None:
     bin_ = open_workspace().bin
     with st.container(key=f"bin-{number}", horizontal=True, vertical_alignment="center", gap="small"):
         left = max(ceil((bin_.ends(entry) - entry.at - bin_.age(entry)) / timedelta(days=1)), 0)
-        kept = f"kept for {words.counted(left, 'more day')}" if left else "its time is over"
+        kept = f"kept for {counted(left, 'more day')}" if left else "its time is over"
         facts = (
             bin_.noun(entry.kind),
             bytes_in_words(entry.size),

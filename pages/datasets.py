@@ -8,6 +8,7 @@ import streamlit as st
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.validation import preview_votes
 from diet_explorer.errors import ReadingError
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.datasets.reading_form import (
     draw_encoding_question,
     draw_header_question,
@@ -35,7 +36,6 @@ from diet_explorer.ui.datasets.source_form import (
     import_source,
     opened,
 )
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.plain import cut_name, escape, visible
@@ -234,8 +234,8 @@ def _line(entry: Dataset, *, chosen: bool) -> None:
                 query_params=View(dataset=entry.id, tab="list").to_query(),
             )
             st.html(
-                f'<p class="de-quiet de-under">{words.counted(entry.rows, "example")}, '
-                f"{words.counted(len(entry.classes), 'class', 'classes')} · {entry.manifest.created_at[:10]} · "
+                f'<p class="de-quiet de-under">{counted(entry.rows, "example")}, '
+                f"{counted(len(entry.classes), 'class', 'classes')} · {entry.manifest.created_at[:10]} · "
                 f"{disk_use(what, '')}</p>"
             )
         draw_menu(what, entry.name, key=f"dataset-{entry.id}")

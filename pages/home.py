@@ -7,6 +7,7 @@ import streamlit as st
 from diet_explorer.jobs.slots import NO_WORKER, all_workers, can_work, workers_in_words
 from diet_explorer.jobs.waiting import START_ONE
 from diet_explorer.redaction import redacted
+from diet_explorer.store.in_words import noun
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -100,9 +101,9 @@ def _state(selection: Selection) -> None:
     workspace = open_workspace()
     runs = len(workspace.runs())
     entries = [
-        (words.whole(len(selection.datasets)), words.noun(len(selection.datasets), "dataset")),
-        (words.whole(examples), words.noun(examples, "example")),
-        (words.whole(runs), words.noun(runs, "run")),
+        (words.whole(len(selection.datasets)), noun(len(selection.datasets), "dataset")),
+        (words.whole(examples), noun(examples, "example")),
+        (words.whole(runs), noun(runs, "run")),
     ]
     st.html(f'{figures(entries)}<p class="de-quiet de-path">{escape(redacted(workspace.context.files.root))}</p>')
     st.subheader("Where the scores come from", anchor=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
@@ -81,7 +82,7 @@ def _draw_proof(selection: Selection, proofs: list[Proof]) -> None:
 
 def _title(proof: Proof) -> str:
     policies = sum(variant.kind == "policy" for variant in proof.variants)
-    number = words.counted(policies, "choice")
+    number = counted(policies, "choice")
     when = proof.given_name or f"{proof.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
     until = "" if proof.until_decided is None else "until decided, at most "
     return f"{when} · {number} × {until}{proof.seeds} seeds"

@@ -14,7 +14,7 @@ import typer
 from diet_explorer.cli import output as out
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from diet_explorer.workspace.backup import Progress
@@ -123,8 +123,7 @@ def restore_backup(sources: list[str], home: str | None, as_json: bool) -> None:
     facts = {"workspace": workspace.settings.home, "datasets": datasets, "runs": runs}
     out.print_result(
         facts,
-        f"Restored to {workspace.settings.home}: {datasets:,} dataset{'' if datasets == 1 else 's'}, "
-        f"{runs:,} run{'' if runs == 1 else 's'}.",
+        f"Restored to {workspace.settings.home}: {counted(datasets, 'dataset')}, {counted(runs, 'run')}.",
         as_json=as_json,
     )
 

@@ -12,7 +12,7 @@ from diet_explorer.cli import output as out
 from diet_explorer.cli.finding import find_run
 from diet_explorer.cli.options import JsonOption, RunArgument, WorkspaceOption, open_workspace
 from diet_explorer.scoring import catalogue
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words
 
 if TYPE_CHECKING:
     from datetime import datetime

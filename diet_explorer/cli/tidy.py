@@ -13,7 +13,7 @@ from diet_explorer.cli.backup import is_backup, restore_backup
 from diet_explorer.cli.finding import LAST, find_dataset, find_export, find_proof, find_run
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from diet_explorer.store.bin import BinEntry
@@ -162,7 +162,7 @@ def clean_command(
         [(bytes_in_words(entry.size), f"{entry.kind} {entry.why}", entry.path) for entry in found],
     )
     verb = "Would remove" if dry_run else "Removed"
-    out.print_line(f"{verb} {len(found):,} leftover{'' if len(found) == 1 else 's'}, {bytes_in_words(size)}.")
+    out.print_line(f"{verb} {counted(len(found), 'leftover')}, {bytes_in_words(size)}.")
 
 
 def _thing(workspace: Workspace, text: str) -> str:

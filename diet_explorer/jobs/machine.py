@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from contextlib import suppress
 from pathlib import Path
 
-from diet_explorer.store.presence import this_machine
+from diet_explorer.store.in_words import counted
 from diet_explorer.training.config import BUNDLED
 from diet_explorer.training.models import lacking
 
@@ -18,13 +17,6 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 _MEMORY = Path("/proc/meminfo")
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 _USED = Path("/sys/fs/cgroup/memory.current")
-
-__all__ = ["device_in_words", "gpu_name", "has_bundled_model", "host_name", "memory", "this_machine"]
-
-
-def host_name() -> str:
-    """The host's name."""
-    return socket.gethostname()[:255]
 
 
 def gpu_name() -> str | None:
@@ -46,7 +38,7 @@ def device_in_words() -> str:
         return name
     asked = os.environ.get("OMP_NUM_THREADS", "")
     threads = int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
-    return f"{threads} processor thread{'' if threads == 1 else 's'}"
+    return counted(threads, "processor thread")
 
 
 def memory() -> tuple[int | None, int | None]:

@@ -29,7 +29,9 @@ from diet_explorer.redaction import redacted
 from diet_explorer.scoring.progress import WorkerName
 from diet_explorer.store.database import shared_database
 from diet_explorer.store.files import Files, explained
+from diet_explorer.store.in_words import counted
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.presence import host_name, this_machine
 from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.workers import WorkerInfo, WorkerRecords
 
@@ -73,10 +75,10 @@ class WorkerSlot:
         total, free = machine.memory()
         self._info = WorkerInfo(
             id=self.executor_id,
-            host=machine.host_name(),
+            host=host_name(),
             slot=self.slot,
             pid=os.getpid(),
-            machine=machine.this_machine(),
+            machine=this_machine(),
             version=version("diet-explorer"),
             device=machine.device_in_words(),
             lease_seconds=settings.lease_seconds,
@@ -213,7 +215,7 @@ class WorkerSlot:
     def _is_used_elsewhere(self, number: int) -> bool:
         """Whether another machine, whose locks are not seen here although it shares the folder, has the slot."""
         info, now = self._records.get(_executor_id(self._machine, number))
-        return info is not None and info.machine != machine.this_machine() and not info.is_silent(now)
+        return info is not None and info.machine != this_machine() and not info.is_silent(now)
 
 
 def all_workers(settings: Settings) -> tuple[list[WorkerInfo], datetime]:
@@ -245,7 +247,7 @@ def workers_at(settings: Settings) -> tuple[list[WorkerInfo], datetime]:
 def _is_dead(folder: Path, info: WorkerInfo) -> bool:
     """Whether a worker is one of this machine and of this folder, and its process has ended."""
     name = folder / "machine"
-    if info.machine != machine.this_machine() or not name.exists():
+    if info.machine != this_machine() or not name.exists():
         return False
     mine = info.id == _executor_id(name.read_text(encoding="utf-8"), info.slot)
     return mine and not is_locked(folder / f"slot-{info.slot}.lock")
@@ -257,7 +259,7 @@ def workers_in_words(settings: Settings) -> str:
     if not workers:
         failure = failure_at_start(settings)
         return NO_WORKER if failure is None else f"No worker is running: it does not start. {failure}"
-    count = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
+    count = counted(len(workers), "worker")
     busy = list(dict.fromkeys(task for worker in workers for _, task in sorted(worker.tasks.items())))
     if busy:
         return f"{count}, busy with {', '.join(busy)}"

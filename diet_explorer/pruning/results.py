@@ -18,6 +18,7 @@ from diet_explorer.pruning.proof import (
     mean_interval,
     paired_difference,
 )
+from diet_explorer.store.in_words import counted
 
 _TITLES: dict[Against, str] = {"random": "random of the same size", "full": "full data"}
 _NOTHING = Interval(nan, nan, nan, 0)
@@ -135,7 +136,7 @@ def verdict(
         compared.append("full")
     open_yet = decisions is not None and any(decisions[other] == "undecided" for other in compared)
     if accuracy.seeds == seeds or (decisions is not None and not open_yet):
-        over = f"over {accuracy.seeds} seed{'' if accuracy.seeds == 1 else 's'}"
+        over = f"over {counted(accuracy.seeds, 'seed')}"
     else:
         over = f"over {accuracy.seeds} of {'' if decisions is None else 'at most '}{seeds} seeds so far"
     parts: list[str] = []

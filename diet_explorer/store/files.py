@@ -34,7 +34,6 @@ _REMEDIES = {
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
 PATIENCE = 2.0
 """So many seconds a store may be away before people are told."""
-_KILO = 1000
 T = TypeVar("T")
 
 
@@ -87,7 +86,7 @@ class Files:
         self._filesystem: tuple[int, Any] = (os.getpid(), found)
         if not self.is_local:
             folder = (cache or home_cache(self.root)) / "copies"
-            self._copies = LocalCopies(folder, copies_mb * _KILO * _KILO)
+            self._copies = LocalCopies(folder, copies_mb * 1_000_000)
 
     @classmethod
     def of(cls, settings: Settings, *, patience: float = PATIENCE) -> Files:
@@ -158,18 +157,12 @@ class Files:
             return
         with explained("write", path):
             target = Path(path)
-            make_private_folder(target.parent)
-            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-            try:
-                with open(temporary, "wb", opener=private_opener) as stream:
-                    yield stream
-                    stream.flush()
-                    os.fsync(stream.fileno())
+            with _beside(target) as (temporary, stream):
+                yield stream
+                _sync(stream)
                 self.before_write()
                 temporary.replace(target)
                 _sync_folder(target.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
 
     @contextmanager
     def new_folder(self, path: str, last: str) -> Iterator[Files]:
@@ -231,19 +224,11 @@ class Files:
             if not self.is_local:
                 self._changed("write", path, lambda: self.filesystem.pipe_file(path, data, mode="create"))
                 return True
-            with explained("write", path), suppress(FileExistsError):
-                target = Path(path)
-                make_private_folder(target.parent)
-                temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-                try:
-                    with open(temporary, "wb", opener=private_opener) as stream:
-                        stream.write(data)
-                        stream.flush()
-                        os.fsync(stream.fileno())
-                    os.link(temporary, target)
-                    return True
-                finally:
-                    temporary.unlink(missing_ok=True)
+            with explained("write", path), suppress(FileExistsError), _beside(Path(path)) as (temporary, stream):
+                stream.write(data)
+                _sync(stream)
+                os.link(temporary, path)
+                return True
         except FileExistsError:
             pass
         return False
@@ -397,20 +382,27 @@ def local_size(path: Path) -> int:
     return total
 
 
-def bytes_in_words(size: int) -> str:
-    """A size, such as "12.3 MB"."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < _KILO:
-            break
-        value, unit = value / _KILO, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def file_sha256(path: str | Path) -> str:
     """SHA-256 of a local file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file beside another one, which may take its place; gone after the block."""
+    make_private_folder(target.parent)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with open(temporary, "wb", opener=private_opener) as stream:
+            yield temporary, stream
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

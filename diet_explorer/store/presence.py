@@ -25,6 +25,11 @@ SILENT_SECONDS = 600.0
 """A script on another machine that has not reported for so long counts as ended; it is taken back when it reports."""
 
 
+def host_name() -> str:
+    """The host's name."""
+    return socket.gethostname()[:255]
+
+
 def this_machine() -> str:
     """A name for what runs under one kernel, which containers share."""
     boot = Path("/proc/sys/kernel/random/boot_id")
@@ -46,7 +51,7 @@ def report_presence(records: WorkerRecords, run_id: str, before: WorkerInfo | No
         WorkerInfo(
             id=_id(run_id),
             kind="script",
-            host=socket.gethostname()[:255],
+            host=host_name(),
             slot=0,
             pid=os.getpid(),
             machine=this_machine(),
@@ -66,7 +71,7 @@ def last_report(engine: Engine, run_id: str) -> tuple[WorkerInfo | None, datetim
 def is_present(settings: Settings, script: WorkerInfo, run_id: str, now: datetime) -> bool:
     """Whether a run's training script is alive, at a time by the database's clock."""
     path = _lock_path(settings, run_id)
-    here = script.host == socket.gethostname()  # and not another container, which may have folders of its own
+    here = script.host == host_name()  # and not another container, which may have folders of its own
     if script.machine == this_machine() and (here or path.exists()):
         return is_locked(path)
     return not script.is_silent(now)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from diet_explorer.store.database import in_utc, time_of, transaction, writing
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words
 from diet_explorer.store.tables import LeaseRow, WorkerRow
 
 Kind = Literal["worker", "script"]

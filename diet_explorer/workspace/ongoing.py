@@ -6,6 +6,7 @@ from typing import get_args
 
 from diet_explorer.jobs.progress import JobProgress, JobState
 from diet_explorer.store.embeddings import Representation
+from diet_explorer.store.in_words import counted
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.workspace.run import Run
 from diet_explorer.workspace.workspace import Workspace
@@ -22,7 +23,7 @@ def ongoing_work(workspace: Workspace, run: Run) -> list[tuple[str, JobProgress]
         progress = first.progress()
         is_bound = any(proof.until_decided is not None for proof in run.proofs.list())
         bound = "at most " if first.record.origin == "proof" and is_bound else ""
-        left = f"{bound}{len(trainings)} training{'' if len(trainings) == 1 else 's'} left"
+        left = f"{bound}{counted(len(trainings), 'training')} left"
         state: JobState = "queued" if first.status == "queued" else "running"
         title = f"{_TRAININGS[first.record.origin]}: {left}"
         work.append((title, JobProgress(state=state, stage=first.name, share=progress.share, delay=progress.delay)))

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from diet_explorer.store.in_words import counted
+
 _TAIL = 0.025  # of 95 %, on each side
 _LEAST_DOUBT = 0.0025
 _EDGE = math.log(1.0 / _LEAST_DOUBT - 1.0)
@@ -100,7 +102,7 @@ class ExpectedErrors:
             return f"{line}. Judged by the models and neighbours alone; decisions will make it narrower."
         return (
             f"{line}. Of these suspects {errors.decided:,} are decided, {errors.counted:,} as wrong; the others are "
-            f"judged by the evidence and by {errors.informed:,} decision{'' if errors.informed == 1 else 's'}."
+            f"judged by the evidence and by {counted(errors.informed, 'decision')}."
         )
 
 

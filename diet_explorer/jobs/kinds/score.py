@@ -27,6 +27,7 @@ from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.names import checked_id
+from diet_explorer.store.patience import patiently
 from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
 from diet_explorer.training.config import RunConfig
 
@@ -182,6 +183,11 @@ def _record(runs: RunRecords, run_id: str) -> RunRecord | None:
     return None
 
 
+def _config(context: WorkerContext, run_id: str) -> RunConfig:
+    """The settings of a run; a database that is away for a moment is waited for."""
+    return RunConfig.from_json(patiently(lambda: context.runs.get(run_id), context.files.patience).config)
+
+
 def _is_of(record: RunRecord | None, job: str) -> bool:
     """Whether a run belongs to a job; whoever queues a run may not have noted yet to which."""
     return record is not None and record.workflow_id in (None, job)
@@ -218,7 +224,7 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
     scratch, seed, several = context.settings.training_folder, None, False
     try:
         context.holds.wait_for_database(seed_job(job, number))
-        config = RunConfig.from_json(context.runs.get(run_id).config)
+        config = _config(context, run_id)
         seed, several = config.seed_numbers[number], config.seeds > 1
         manifest = DatasetManifest.load(context.files, config.dataset_id)
         with marked_as_used(scratch / run_id / f"seed={seed}"):
@@ -327,7 +333,7 @@ def _note_start(context: WorkerContext, run_id: str, job: str, number: int) -> i
     progress, own = context.reports(run_id), seed_job(job, number)
     earlier = [line for line in progress.read_log(ALL_LINES) if line["event"] == _TAKEN and line["job"] == own]
     again = " again, from its last checkpoint" if earlier else ""
-    seed = RunConfig.from_json(context.runs.get(run_id).config).seed_numbers[number]
+    seed = _config(context, run_id).seed_numbers[number]
     worker = context.worker
     progress.log(
         _TAKEN,
@@ -355,7 +361,7 @@ def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
 
 
 def _given_up(context: WorkerContext, run_id: str, number: int) -> Outcome:
-    config = RunConfig.from_json(context.runs.get(run_id).config)
+    config = _config(context, run_id)
     return _failed(
         f"The worker was killed {MAX_STARTS} times during this run.",
         "Most often the machine is short of memory: start a new run with a smaller batch size or max length, "

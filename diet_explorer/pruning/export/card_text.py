@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from diet_explorer.data.notices import describe_ties, describe_votes
 from diet_explorer.data.report import VoteSummary
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,13 +73,13 @@ def _pruned(manifest: Mapping[str, Any]) -> str:
     lines = [
         "## How this dataset was pruned",
         "",
-        f"**{_plain(manifest['policy_words'])}** {_count(kept, 'training example')} of {before:,} are kept "
+        f"**{_plain(manifest['policy_words'])}** {counted(kept, 'training example')} of {before:,} are kept "
         f"({_share(kept, before)}).",
     ]
     if others:
         lines.append(f"The other splits ({_plain(', '.join(others))}) are as they were.")
     if manifest["relabelled"]:
-        relabelled = _count(manifest["relabelled"], "label")
+        relabelled = counted(manifest["relabelled"], "label")
         lines.append(f"People corrected {relabelled}; the column `original_label` has what stood there before.")
     if manifest["options"]["all_rows"]:
         lines.append("All examples are in the files; the columns `keep` and `reason` say which are meant.")
@@ -215,7 +216,3 @@ def _code(command: str) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

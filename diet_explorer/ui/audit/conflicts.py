@@ -12,6 +12,7 @@ from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.replay import FLAGS
 from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.drawing import words
@@ -178,7 +179,7 @@ def agreement_html(agreement: Agreement) -> str:
     )
     return (
         '<div class="de-read"><h4 class="de-chart-title">How far do people agree?</h4>'
-        f"<p>{words.counted(agreement.rows, 'example')} with two opinions or more, "
+        f"<p>{counted(agreement.rows, 'example')} with two opinions or more, "
         f"of {agreement.annotators} people.</p>"
         f"<p><b>Same verdict</b> {_percent(agreement.raw)}<br><b>Krippendorff’s α</b> {_figure(agreement.alpha)} "
         "<span class='de-quiet'>1 = always, 0 = as by chance</span></p>"

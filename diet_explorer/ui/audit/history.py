@@ -9,6 +9,7 @@ import streamlit as st
 
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import jump_to
 from diet_explorer.ui.drawing import words
@@ -50,7 +51,7 @@ def draw_history(dataset: Dataset, run: Run, who: Identity) -> None:
                 "Decisions", _HEAD, _lines(events, run), TableState(shown, above=_ABOVE), _open, key="history-table"
             )
             most = f", the last {_SHOWN}" if len(events) == _SHOWN else ""
-            st.html(f'<span class="de-quiet" role="status">{words.counted(len(events), "event")}{most}</span>')
+            st.html(f'<span class="de-quiet" role="status">{counted(len(events), "event")}{most}</span>')
     with right, st.container(key="history-side", gap="small"):
         _figures(dataset)
         st.html(
@@ -95,7 +96,7 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
             "when": f"{event.at.astimezone():%Y-%m-%d\n%H:%M:%S}",
             "who": visible(event.annotator),
             "why": visible(done_words(event) + (f" “{event.note}”" if event.note else "")),
-            "texts": [[words.counted(len(event.rows), "example") if event.is_bulk else text]],
+            "texts": [[counted(len(event.rows), "example") if event.is_bulk else text]],
         }
         for event, text in zip(events, texts, strict=True)
     ]
@@ -122,9 +123,7 @@ def _load(dataset: Dataset, who: Identity) -> None:
         if st.button("Import", key="history-load", type="primary", disabled=file is None) and file is not None:
             with error_boundary("history-load-error"):
                 count = dataset.import_decisions(io.TextIOWrapper(file, encoding="utf-8"), by=who)
-                st.session_state[_LOADED] = (
-                    f"{words.counted(count.added, 'event')} added, {count.known:,} known already."
-                )
+                st.session_state[_LOADED] = f"{counted(count.added, 'event')} added, {count.known:,} known already."
                 st.rerun()
     if _LOADED in st.session_state:
         st.html(f'<p role="status">{st.session_state[_LOADED]}</p>')

@@ -8,6 +8,7 @@ from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import ErrorsLeft, ReviewYield, stop_advice
 from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import Review, jump_to
 from diet_explorer.ui.drawing import words
@@ -89,7 +90,7 @@ def _lines(events: list[DecisionEvent], run: Run) -> list[dict[str, object]]:
         {
             "row": int(event.rows[0]),
             "when": f"{event.at.astimezone():%H:%M:%S}",
-            "texts": [[words.counted(len(event.rows), "example") if event.is_bulk else text]],
+            "texts": [[counted(len(event.rows), "example") if event.is_bulk else text]],
             "what": _what(event),
         }
         for event, text in zip(events, texts, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from diet_explorer.ui.drawing import words
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
 from diet_explorer.ui.drawing.charts import draw_bar_chart
 from diet_explorer.ui.drawing.colours import ACCENT, OTHERS
@@ -84,7 +84,7 @@ def _balance_words(
 ) -> str:
     counts = [classes[name].get(split, 0) for name in names]
     if len(names) == 1:
-        return f"{cut_name(title)}, {shown}: {words.counted(counts[0], 'example')}"
+        return f"{cut_name(title)}, {shown}: {counted(counts[0], 'example')}"
     return f"{title}, {shown}: {min(counts):,} to {max(counts):,} examples, {sum(counts) / len(counts):,.1f} on average"
 
 
@@ -100,8 +100,7 @@ def length_histogram(edges: Sequence[int], counts: Sequence[int], unit: str, *, 
         list(counts[:last]),
         colour=[ACCENT] * last,
         words=[
-            f"{name} {unit}\n{words.counted(number, 'example')}"
-            for name, number in zip(names, counts[:last], strict=True)
+            f"{name} {unit}\n{counted(number, 'example')}" for name, number in zip(names, counts[:last], strict=True)
         ],
         opacity=[1.0] * last,
     )

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.report import ValidationReport, VoteSummary
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.datasets import charts
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -123,6 +124,6 @@ def _describe_lengths(report: ValidationReport) -> str:
         if share == 0.0:
             break
     return (
-        f"Median {words.counted(report.words.median, 'word')}, longest {report.words.longest:,}. "
+        f"Median {counted(report.words.median, 'word')}, longest {report.words.longest:,}. "
         f"Cut off at a max length in tokens (estimated): {', '.join(cuts)}."
     )

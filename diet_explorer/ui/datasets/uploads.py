@@ -15,7 +15,8 @@ from typing import BinaryIO
 from diet_explorer.config import Settings
 from diet_explorer.data.limits import current_limits
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.store.files import bytes_in_words, explained, local_size
+from diet_explorer.store.files import explained, local_size
+from diet_explorer.store.in_words import bytes_in_words
 from diet_explorer.store.private import make_private_folder, private_opener
 
 STALE_SECONDS = 24 * 3600.0

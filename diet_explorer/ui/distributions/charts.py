@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.region import Box
 from diet_explorer.scoring.catalogue import Score
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OTHERS, SECOND, THIRD, cividis, count_scale
@@ -85,7 +86,7 @@ def violins(drawn: Sequence[Violin], score: Score, *, title: str, note: str, log
         low, median, high = entry.quartiles
         text = (
             f"{name_in_chart(entry.label)}, {_checkpoint_words(entry.checkpoint)}<br>"
-            f"{words.counted(total, 'example')}<br>"
+            f"{counted(total, 'example')}<br>"
             f"median {words.three(median)}, middle half {words.three(low)} to {words.three(high)}<extra></extra>"
         )
         figure.add_scatter(

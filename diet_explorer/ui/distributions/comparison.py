@@ -10,6 +10,7 @@ import streamlit as st
 from diet_explorer.analysis.comparison import ComparisonSummary
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, noted, safe_csv
 from diet_explorer.ui.drawing.markup import figures
@@ -170,7 +171,7 @@ def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: Comparis
     st.html(
         f'<h4 class="de-chart-title">Do the two runs name the same examples?</h4>'
         f"{figures(entries, two=True)}"
-        f'<div class="de-read"><p class="de-quiet">{words.counted(summary.examples, "training example")}; this run '
+        f'<div class="de-read"><p class="de-quiet">{counted(summary.examples, "training example")}; this run '
         f"{here}, the other {there}.</p>"
         "<p><b>How to read it.</b> “Moved” compares the places in the two rankings: +40 means that the other run finds "
         "the example more suspicious than 40 % more of its split. An example that is among the worst in every run is "

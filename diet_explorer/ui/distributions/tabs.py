@@ -8,6 +8,7 @@ import streamlit as st
 
 from diet_explorer.analysis.statistics import CheckpointStatistics, ScoreStatistics
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.distributions import charts
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import ACCENT, is_dark
@@ -294,7 +295,7 @@ def _pair_words(pairs: pd.DataFrame, own: catalogue.Score, other: catalogue.Scor
     correlations = _with(pairs, own.name).set_index("other")["spearman"]
     value = float(correlations[other.name])
     how = "hardly agree" if value < 0.5 else "agree in part" if value < 0.9 else "agree"
-    return f"{own.title} and {other.title} {how}: rank correlation {value:.2f} · {words.counted(count, 'example')}"
+    return f"{own.title} and {other.title} {how}: rank correlation {value:.2f} · {counted(count, 'example')}"
 
 
 def _with(pairs: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -13,16 +13,6 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def counted(value: int, singular: str, plural: str | None = None) -> str:
-    """A count with its noun: "1 example", "8,467 examples"."""
-    return f"{value:,} {noun(value, singular, plural)}"
-
-
-def noun(value: int, singular: str, plural: str | None = None) -> str:
-    """The noun that belongs to a count: "example" to 1, "examples" to 8,467."""
-    return singular if value == 1 else plural or singular + "s"
-
-
 def percent(share: float | None) -> str:
     """A share (0..1) as a percentage with one decimal; a dash for None."""
     return NOT_THERE if share is None else f"{100 * share:.1f} %"

@@ -8,6 +8,7 @@ from datetime import datetime
 import streamlit as st
 
 from diet_explorer.review.annotators import Identity
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
@@ -54,11 +55,11 @@ def draw_bulk(
         with st.popover(f"Relabel {words.whole(total)} …", key="bulk-relabel", disabled=off):
             label = st.selectbox("New label", dataset.classes, key="bulk-label", format_func=visible)
             if st.button(
-                f"Relabel {words.counted(total, 'example')} as {as_text(label)}", key="bulk-relabel-do", type="primary"
+                f"Relabel {counted(total, 'example')} as {as_text(label)}", key="bulk-relabel-do", type="primary"
             ):
                 _decide(selection, run, checkpoint, who, "relabel", label)
         if suggested is not None and st.button(
-            f"Accept {words.counted(suggested, 'suggestion')}",
+            f"Accept {counted(suggested, 'suggestion')}",
             key="bulk-accept",
             disabled=off or not suggested or blind,
             help="A blind review hides suggestions." if blind else _ACCEPT_HELP,
@@ -85,7 +86,7 @@ def _decide(
             seed=selection.seed,
             uid=_uid(run, selection, action, label),
         )
-        _say(f"{words.counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
+        _say(f"{counted(len(event.rows), 'example')} {_DONE[action]}", undoable=True)
         st.rerun()
 
 
@@ -93,7 +94,7 @@ def _accept(selection: Selection, run: Run, checkpoint: float, who: Identity) ->
     with error_boundary("bulk-error"):
         uid = _uid(run, selection, "accept", None)
         event = run.review.accept_suggestions(selection.where, annotator=who, checkpoint=checkpoint, uid=uid)
-        _say(f"{words.counted(len(event.rows), 'example')} relabelled as suggested", undoable=True)
+        _say(f"{counted(len(event.rows), 'example')} relabelled as suggested", undoable=True)
         st.rerun()
 
 

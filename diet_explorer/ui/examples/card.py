@@ -9,6 +9,7 @@ import pandas as pd
 from diet_explorer.analysis.card import ExampleCard
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORY_RULE
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, help_mark, highlighted, score_name, sparkline
@@ -119,7 +120,7 @@ def _bars(probabilities: Mapping[str, float], label: str, colours: Mapping[str, 
         for name in shown
     ]
     rest = len(ordered) - len(shown)
-    more = f'<p class="de-quiet">and {words.counted(rest, "less likely class", "less likely classes")}</p>'
+    more = f'<p class="de-quiet">and {counted(rest, "less likely class", "less likely classes")}</p>'
     return f'<div class="de-classes">{"".join(rows)}{more if rest else ""}</div>'
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 
@@ -32,7 +33,7 @@ def done_words(event: DecisionEvent, given: str | None = None) -> str:
         done = _DONE.get(event.action, event.action)
     if event.adjudicates:
         done = f"settled it: {done}"
-    return f"{done} ({words.counted(len(event.rows), 'example')} at once)" if event.is_bulk else done
+    return f"{done} ({counted(len(event.rows), 'example')} at once)" if event.is_bulk else done
 
 
 def event_words(event: DecisionEvent) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 
@@ -24,7 +25,7 @@ def _shown(text: str | None) -> str:
     text = _cut_list(text)
     if len(text) <= _MOST_CHARACTERS:
         return escape(text)
-    more = words.counted(len(text) - _SHOWN_CHARACTERS, "more character")
+    more = counted(len(text) - _SHOWN_CHARACTERS, "more character")
     return (
         f'<details><summary><span class="de-start">{escape(text[:_SHOWN_CHARACTERS])}… </span>'
         f'<span class="de-quiet">{more}</span></summary>{escape(text)}</details>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OKABE_ITO, cividis
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
@@ -40,7 +41,7 @@ def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
             icon=":material/download:",
             on_click="ignore",
             disabled=total == 0,
-            help=f"All {words.counted(total, 'matching example')}, worst first. {SAFETY_NOTE}",
+            help=f"All {counted(total, 'matching example')}, worst first. {SAFETY_NOTE}",
         )
     return total
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.ui.drawing import words
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
 from diet_explorer.ui.drawing.charts import draw_bar_chart
 from diet_explorer.ui.drawing.colours import cividis
@@ -44,7 +44,7 @@ def score_histogram(
         height=counts["count"].tolist(),
         colour=[cividis((x - left.iloc[0]) / reach) for x in middle],
         words=[
-            f"{first:.3f} to {last:.3f}\n{words.counted(number, 'example')}"
+            f"{first:.3f} to {last:.3f}\n{counted(number, 'example')}"
             for first, last, number in counts[["left", "right", "count"]].itertuples(index=False)
         ],
         opacity=[1.0 if lowest <= x <= highest else 0.3 for x in middle],

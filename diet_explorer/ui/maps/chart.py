@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from diet_explorer.analysis.region import Box, Region
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
 from diet_explorer.ui.drawing.colours import NEUTRAL, OTHERS, score_scale
@@ -248,4 +249,4 @@ def counted_words(total: int, drawn: int) -> str:
     """How many examples a map is about, and how many of them are drawn as points."""
     if drawn < total:
         return f"{words.whole(total)} examples, shaded by number; {words.whole(drawn)} of them as points"
-    return words.counted(total, "example")
+    return counted(total, "example")

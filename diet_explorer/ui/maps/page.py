@@ -12,6 +12,7 @@ from diet_explorer.analysis.region import Box, MapName, Region
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv, noted
@@ -92,7 +93,7 @@ def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: 
     share = f" · {words.percent(total / whole)} of {words.whole(whole)}" if whole else ""
     with st.container(key="selection-head", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
-            f'<p class="de-selected" role="status"><b>{words.counted(total, "example")}</b> selected'
+            f'<p class="de-selected" role="status"><b>{counted(total, "example")}</b> selected'
             f'<span class="de-quiet">{share}</span></p>',
             width="stretch",
         )
@@ -116,7 +117,7 @@ def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: 
             icon=":material/download:",
             on_click="ignore",
             disabled=total == 0,
-            help=f"All {words.counted(total, 'selected example')}, worst first. {SAFETY_NOTE}",
+            help=f"All {counted(total, 'selected example')}, worst first. {SAFETY_NOTE}",
         )
     draw_bulk(selection, dataset, run, checkpoint, total)
     draw_list(selection, run, checkpoint, total, narrow=True, above=_ABOVE)

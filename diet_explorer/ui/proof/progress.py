@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.pruning.proof import Variant
+from diet_explorer.store.in_words import counted
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, job_bar
@@ -103,7 +104,7 @@ def _draw_line(proof: Proof, variant: Variant, trainings: list[TrainingProgress]
     if start == 0:
         share = variant.size / proof.variants[0].size
         columns[0].html(
-            f'{escape(variant.title)}<br><span class="de-quiet">{words.counted(variant.size, "example")} · '
+            f'{escape(variant.title)}<br><span class="de-quiet">{counted(variant.size, "example")} · '
             f"{words.percent(share)}</span>"
         )
     for column, entry in zip(columns[1:], trainings, strict=False):

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.pruning.proof import MEASURES, Measure
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.chart import MEASURE_TITLES, proof_chart
@@ -22,7 +23,7 @@ _TABLE_HEIGHT = 520
 def evaluated_words(proof: Proof) -> str:
     """What its results are taken over."""
     where = "held-out" if proof.evaluated_on == "held out" else proof.evaluated_on
-    return words.counted(proof.evaluated, f"{where} example")
+    return counted(proof.evaluated, f"{where} example")
 
 
 def draw_results(proof: Proof, table: pd.DataFrame) -> None:

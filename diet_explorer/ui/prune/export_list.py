@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words, counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.plain import cut_name, escape
@@ -100,7 +100,7 @@ def _draw_details(export: Export) -> None:
     size = sum(entry["bytes"] for entry in manifest["files"])
     rows = sum(entry["rows"] for entry in manifest["files"] if entry["split"] is not None)
     entries = [
-        (words.whole(rows), "rows in " + words.counted(len([e for e in manifest["files"] if e["split"]]), "file")),
+        (words.whole(rows), "rows in " + counted(len([e for e in manifest["files"] if e["split"]]), "file")),
         (bytes_in_words(size), "in all"),
         (words.whole(manifest["relabelled"]), "with a new label"),
         (words.whole(sum(manifest["decisions"]["counts"].values())), "decisions taken into account"),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from diet_explorer.pruning.preview import LengthShift, Preview
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, figures, help_mark
@@ -112,7 +113,7 @@ def _classes_html(preview: Preview, colours: dict[str, str]) -> str:
     note = f'<p class="de-quiet">and {words.whole(rest)} smaller classes</p>' if rest > 0 else ""
     if preview.ignored_decisions:
         note += (
-            f'<p class="de-quiet">{words.counted(preview.ignored_decisions, "decision")} about other splits: '
+            f'<p class="de-quiet">{counted(preview.ignored_decisions, "decision")} about other splits: '
             "not applied, those stay as they are.</p>"
         )
     heads = ("before", "go", *(("relabelled",) if relabelled else ()), "stay")

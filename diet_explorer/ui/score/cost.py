@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.store.in_words import counted
 from diet_explorer.training.config import GradientMode, RunConfig
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
@@ -19,7 +20,7 @@ def draw_estimate(dataset: Dataset, config: RunConfig) -> None:
     """Draw the expected time, what each choice of gradient norms costs, and the button that measures it."""
     choices = open_workspace().estimates(dataset, config)
     cost = choices[config.grand]
-    scorings = f"{len(config.checkpoints)} × {words.counted(config.seeds, 'seed')}"
+    scorings = f"{len(config.checkpoints)} × {counted(config.seeds, 'seed')}"
     entries = [
         (words.duration(cost.seconds_total), "expected in all"),
         (words.duration(cost.seconds_training), f"training, {cost.steps:,} steps"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.config import RunConfig
 from diet_explorer.ui.drawing import words
@@ -67,14 +68,14 @@ def settings_words(run: Run) -> str:
     grand = {"all": "GraNd over all parameters", "head": "GraNd of the classifier", "off": "no GraNd"}[config.grand]
     return (
         f"{model_title(config.model)} · {epochs_words(config)} · "
-        f"{words.counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
+        f"{counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
         + (f" · on a diet of {100 * config.diet:g} %" if config.diet < 1 else "")
     )
 
 
 def epochs_words(config: RunConfig) -> str:
     """How long a run trains."""
-    return f"{config.ends_at:g} epochs" if config.ends_at is not None else words.counted(config.epochs, "epoch")
+    return f"{config.ends_at:g} epochs" if config.ends_at is not None else counted(config.epochs, "epoch")
 
 
 def _line(run: Run, with_dataset: bool, selected: bool) -> str:

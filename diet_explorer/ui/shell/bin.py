@@ -9,7 +9,7 @@ import streamlit as st
 
 from diet_explorer.errors import DeletedError, DietExplorerError
 from diet_explorer.store.bin import BinEntry
-from diet_explorer.store.files import bytes_in_words
+from diet_explorer.store.in_words import bytes_in_words, counted
 from diet_explorer.store.names import NAME_LENGTH
 from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import cut_name, escape
@@ -88,7 +88,7 @@ def _plan_html(plan: Deletion, noun: str, days: int) -> str:
     work = "".join(f"<li>{escape(sentence)}</li>" for sentence in plan.work)
     stays = "".join(f"<p>{escape(sentence)}</p>" for sentence in plan.stays)
     until = (
-        f"It can be brought back for {words.counted(days, 'day')}; then {bytes_in_words(plan.size)} are freed."
+        f"It can be brought back for {counted(days, 'day')}; then {bytes_in_words(plan.size)} are freed."
         if days
         else f"It cannot be brought back: the bin keeps nothing here. {bytes_in_words(plan.size)} are freed."
     )

@@ -8,8 +8,8 @@ from itertools import chain, count
 import streamlit as st
 
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.in_words import counted
 from diet_explorer.training.config import BUNDLED
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import cut_name
 from diet_explorer.ui.shell.controls import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
@@ -72,7 +72,7 @@ def short_title(run: Run) -> str:
     """A run in a line of other things: the name that a person gave it, else model and seeds."""
     if run.given_name is not None:
         return cut_name(run.given_name)
-    return f"{model_title(run.config.model)} · {words.counted(run.config.seeds, 'seed')}"
+    return f"{model_title(run.config.model)} · {counted(run.config.seeds, 'seed')}"
 
 
 def run_title(run: Run) -> str:

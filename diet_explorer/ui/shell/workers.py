@@ -7,8 +7,8 @@ from datetime import datetime
 
 import streamlit as st
 
+from diet_explorer.store.in_words import counted
 from diet_explorer.store.workers import WorkerInfo
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.plain import escape
 
 
@@ -16,7 +16,7 @@ def draw_workers(workers: Sequence[WorkerInfo], now: datetime) -> None:
     """Draw them, folded in; nothing where there are none. `now` is the time by the database's clock."""
     if not workers:
         return
-    with st.expander(f"{words.counted(len(workers), 'worker')} in detail", key="workers", icon=":material/dns:"):
+    with st.expander(f"{counted(len(workers), 'worker')} in detail", key="workers", icon=":material/dns:"):
         st.html(
             f'<div class="de-scroll"><table class="de-list">{_HEAD}<tbody>{_rows(workers, now)}</tbody></table></div>'
         )

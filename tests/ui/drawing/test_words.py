@@ -38,9 +38,6 @@ def test_numbers():
     assert words.percent(0.0294) == "2.9 %"
     assert words.three(1.23456) == "1.235"
     assert words.three(float("nan")) == "–"
-    assert words.counted(1, "class", "classes") == "1 class"
-    assert words.counted(1000, "class", "classes") == "1,000 classes"
-    assert [words.noun(count, "dataset") for count in (0, 1, 2)] == ["datasets", "dataset", "datasets"]
 
 
 def test_class_colours_are_fixed_and_grey_beyond_eight():
