@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from diet_explorer.config import home_cache
+from diet_explorer.store.files import Files
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
@@ -44,6 +48,15 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace."""
     return Workspace(tmp_path / "home")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Address of a workspace that is not on this machine's disk; what it leaves there is removed."""
+    address = f"memory://{uuid.uuid4().hex}"
+    yield address
+    Files(address).remove_folder(address)
+    shutil.rmtree(home_cache(address), ignore_errors=True)
 
 
 @pytest.fixture

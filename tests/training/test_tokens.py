@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,15 +100,8 @@ def test_a_maker_that_is_cut_off_leaves_nothing_that_counts(dataset: Dataset, mo
     assert again.calls == 1
 
 
-@pytest.fixture
-def far() -> Iterator[Workspace]:
-    workspace = Workspace("memory://far-tokens")
-    yield workspace
-    workspace.context.files.remove_folder("memory://far-tokens")
-
-
-def test_a_workspace_elsewhere_keeps_them_too(far: Workspace, sentences: Path, model: Path) -> None:
-    dataset = far.import_dataset(sentences, text="sentence", label="mood", id="key")
+def test_a_workspace_elsewhere_keeps_them_too(elsewhere: str, sentences: Path, model: Path) -> None:
+    dataset = Workspace(elsewhere).import_dataset(sentences, text="sentence", label="mood", id="key")
     before = encoded(dataset, Counting(model))
-    assert same(encoded(dataset, again := Counting(model), files=Files("memory://far-tokens")), before)
+    assert same(encoded(dataset, again := Counting(model), files=Files(elsewhere)), before)
     assert again.calls == 0
