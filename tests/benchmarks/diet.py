@@ -30,7 +30,7 @@ import torch
 from diet_explorer.pruning.proof import CONFIDENCE
 from diet_explorer.scoring.diet import DietCallback
 from diet_explorer.scoring.diet_choice import DietChoice, hardest, sizes
-from tests.benchmarks.filling import show
+from tests.benchmarks.filling import DOCS, show
 from tests.benchmarks.film_trainings import FilmTrainings, ResultsFile, add_options
 from tests.benchmarks.proof_claims import Labels, interval
 from tests.benchmarks.proof_report import points
@@ -78,7 +78,7 @@ def main() -> None:
     if not options.report:
         carry_out(options)
     results = pd.read_csv(options.accuracies or options.folder / "diet.csv")
-    show(report(results), in_docs=options.pages)
+    show(report(results), page=DOCS if options.pages else None)
     if options.pages:
         results.to_csv(ACCURACIES, index=False)
 

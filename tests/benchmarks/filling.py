@@ -8,12 +8,12 @@ from pathlib import Path
 DOCS, README = Path("docs/does-pruning-help.md"), Path("README.md")
 
 
-def show(tables: Mapping[str, Sequence[str]], *, in_docs: bool) -> None:
-    """Print tables by their names, and put them into the docs too."""
+def show(tables: Mapping[str, Sequence[str]], *, page: Path | None) -> None:
+    """Print tables by their names, and put them into a page too."""
     for name, lines in tables.items():
         print("\n".join([f"\n{name}\n", *lines]))
-        if in_docs:
-            fill(DOCS, name, lines)
+        if page:
+            fill(page, name, lines)
 
 
 def fill(page: Path, name: str, lines: Sequence[str]) -> None:

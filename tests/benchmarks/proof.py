@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material, hardest_first, select, share_of
-from tests.benchmarks.filling import README, fill, show
+from tests.benchmarks.filling import DOCS, README, fill, show
 from tests.benchmarks.film_trainings import CLASSES, FilmTrainings, ResultsFile, ScoresOnTheWay, add_options
 from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval_of
 from tests.benchmarks.proof_report import draw, in_short, report
@@ -68,7 +68,7 @@ def main() -> None:
     if not options.report:
         Benchmark(options).carry_out()
     results = pd.read_csv(options.accuracies or options.folder / "accuracies.csv")
-    show(report(results), in_docs=options.pages)
+    show(report(results), page=DOCS if options.pages else None)
     if options.pages:
         results.to_csv(ACCURACIES, index=False)
         fill(README, "headline claims", in_short(results))

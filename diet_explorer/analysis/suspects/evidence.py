@@ -58,6 +58,7 @@ class Evidence:
     rows: NDArray[np.int32]  # ascending
     labels: NDArray[np.int32]  # class codes given
     seen: Opinion  # of the run's own models: every seed at those of its checkpoints that `heard` gives
+    seeds: int  # of the run, that `seen` is of
     # Of the models of the folds that were trained on the example, at all of their checkpoints, which are the ends of
     # epochs; None where there are no folds.
     folds_seen: Opinion | None
@@ -124,6 +125,7 @@ def read_evidence(
         rows=rows,
         labels=labels,
         seen=seen.opinion(),
+        seeds=len(landed),
         folds_seen=folds_seen.opinion() if folds is not None else None,
         unseen=unseen.opinion() if folds is not None else None,
         el2n=single["el2n"].values(),

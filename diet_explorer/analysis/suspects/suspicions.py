@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.suspects.evidence import Evidence, Floats
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
 
-FOLDS_WEIGHT = 0.25
-"""Of each of the two groups of fold models, beside the run's own models."""
+TRAINED_WEIGHT, HELD_OUT_WEIGHT = 0.5, 0.25
+"""Of all fold models together about what they were trained on, and about what was held out of them, beside one seed."""
 
 
 def suspicions(evidence: Evidence) -> dict[str, Floats]:
@@ -41,7 +41,7 @@ def combined(evidence: Evidence) -> Floats:
     """How far the label trails another class, as a mean of three groups of models: the run's own, which count most, and
     two that folds bring.
 
-    ``(own + w · trained + w · held_out) / (1 + 2 w)`` with ``w = FOLDS_WEIGHT``, where each part is the mean of
+    ``(S · own + ½ · trained + ¼ · held_out) / (S + ¾)`` for a run of S seeds, where each part is the mean of
     ``½ (1 − p_y + max_{k≠y} p_k)`` over a group's models and checkpoints: the run's seeds at the ends of epochs (see
     `evidence.heard`), each of which counts half as much as the one before; the fold models that were trained on the
     example, likewise; those that it was held out of, from half of their training on, all alike. A group that was not
@@ -49,21 +49,22 @@ def combined(evidence: Evidence) -> Floats:
 
     Means over checkpoints find wrong labels better than single ones, as AUM's do (Pleiss et al. 2020); the later ones
     have learned wrong labels by heart. With two classes a model's order is that of EL2N (Paul et al. 2021); with more,
-    EL2N mixes in how many classes share the rest. The weights do not depend on how many models there are: more seeds or
-    folds make each part surer and drown no other. Measured in docs/finding-wrong-labels.md with
-    `tests/benchmarks/ranking_rules.py`.
+    EL2N mixes in how many classes share the rest. Fold models learn fewer examples, and all of them together count less
+    than a seed, so that they help where there are few seeds and do no harm where there are more. Measured in
+    docs/finding-wrong-labels.md with `tests/benchmarks/ranking_rules.py`.
 
     Returns
     -------
     float32 array (N,)
         In [0, 1], high = suspicious.
     """
-    total, weights = evidence.seen.trailing.astype(np.float64), np.ones(len(evidence.rows))
-    for opinion in (evidence.folds_seen, evidence.unseen):
+    total = evidence.seeds * evidence.seen.trailing.astype(np.float64)
+    weights = np.full(len(evidence.rows), float(evidence.seeds))
+    for opinion, weight in ((evidence.folds_seen, TRAINED_WEIGHT), (evidence.unseen, HELD_OUT_WEIGHT)):
         if opinion is not None:
             asked = ~np.isnan(opinion.trailing)
-            total[asked] += FOLDS_WEIGHT * opinion.trailing[asked]
-            weights[asked] += FOLDS_WEIGHT
+            total[asked] += weight * opinion.trailing[asked]
+            weights[asked] += weight
     return np.asarray(total / weights, dtype=np.float32)
 
 

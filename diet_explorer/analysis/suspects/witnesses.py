@@ -27,8 +27,8 @@ WITNESSES: tuple[Witness, ...] = (
         COMBINED,
         "All models together",
         "How far the label trails another class, as the mean of the seeds at the ends of epochs, each of which counts "
-        "half as much as the one before; where there are folds, their models count a quarter as much about examples "
-        "that they were trained on, and a quarter about those that they never saw.",
+        "half as much as the one before; where there are folds, their models together count half as much as a seed "
+        "about examples that they were trained on, and a quarter about those that they never saw.",
     ),
     Witness("el2n", "EL2N", "Mean over the seeds at the chosen checkpoint: how far the models are from the label."),
     Witness(

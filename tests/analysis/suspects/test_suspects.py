@@ -100,7 +100,9 @@ def believed_unseen(made, row):
 def test_the_combination_is_the_mean_of_three_groups_of_models(made):
     run = made[0]
     found = run.audit.suspects(limit=None).set_index("row")
-    expected = pd.Series({row: np.average(opinions(made, row), weights=[1, 0.25, 0.25]) for row in range(TRAIN)})
+    expected = pd.Series(
+        {row: np.average(opinions(made, row), weights=[len(SEEDS), 0.5, 0.25]) for row in range(TRAIN)}
+    )
     np.testing.assert_allclose(found["suspicion"][expected.index], expected, rtol=1e-5)
     assert found.index.tolist() == expected.sort_values(ascending=False).index.tolist()
     assert found["place"].tolist() == list(range(1, TRAIN + 1))
@@ -119,21 +121,21 @@ def evidence(made):
     return made[0].audit.evidence()
 
 
-@given(seed=st.integers(0, 99), count=st.integers(2, 30), times=st.integers(1, 9))
-def test_more_of_the_same_evidence_changes_nothing(evidence, seed, count, times):
+@given(seed=st.integers(0, 99), count=st.integers(2, 30), times=st.integers(1, 9), seeds=st.integers(1, 9))
+def test_more_of_the_same_evidence_changes_nothing(evidence, seed, count, times, seeds):
     random = np.random.default_rng(seed)
     own, seen, unseen = random.uniform(0, 1, (3, count))
     unseen[0] = np.nan  # of an example that no fold was asked about
-    base = replace(evidence, rows=np.arange(count), seen=opinion(own), folds_seen=None, unseen=None)
+    base = replace(evidence, rows=np.arange(count), seen=opinion(own), folds_seen=None, unseen=None, seeds=seeds)
     folds = replace(base, folds_seen=opinion(seen), unseen=opinion(unseen))
     assert np.array_equal(combined(base), own.astype(np.float32))
     repeated = replace(folds, seen=opinion(own, times), folds_seen=opinion(seen, times), unseen=opinion(unseen, times))
     assert np.array_equal(combined(repeated), combined(folds))
     agreeing = replace(base, folds_seen=opinion(own), unseen=opinion(np.where(np.isnan(unseen), np.nan, own)))
     np.testing.assert_allclose(combined(agreeing), own, rtol=1e-5)
-    assert combined(folds)[0] == pytest.approx((own[0] + seen[0] / 4) / 1.25, rel=1e-5)
-    # folds can move nothing farther than a third of the scale, however wrong they are
-    assert np.abs(combined(folds) - combined(base)).max() <= 1 / 3
+    assert combined(folds)[0] == pytest.approx((seeds * own[0] + seen[0] / 2) / (seeds + 0.5), rel=1e-5)
+    # however wrong they are, all folds together weigh less than a seed
+    assert np.abs(combined(folds) - combined(base)).max() < 1 / (seeds + 1)
 
 
 @pytest.mark.parametrize(
