@@ -109,10 +109,13 @@ def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
     with left:
         draw_progress(run)
     with right:
-        st.html(
-            f'<p class="de-quiet">{settings_words(run)} · max length {run.config.max_length} · '
-            f"learning rate {run.config.learning_rate:g} · {disk_use(f'run:{run.id}', run.store.stamp())} on disk</p>"
+        further = (
+            ""
+            if run.is_imported
+            else f" · max length {run.config.max_length} · learning rate {run.config.learning_rate:g}"
         )
+        use = disk_use(f"run:{run.id}", run.store.stamp())
+        st.html(f'<p class="de-quiet">{settings_words(run)}{further} · {use} on disk</p>')
         with st.container(key="run-actions", horizontal=True, gap="small"):
             _actions(run)
         st.subheader("Runs of this dataset", anchor=False)
@@ -131,14 +134,10 @@ def _actions(run: Run) -> None:
             if st.button("Resume run", key="resume-run", type="primary", icon=":material/replay:"):
                 run.resume()
                 st.rerun()
-    st.button(
-        "Run again with changes",
-        key="run-again",
-        icon=":material/tune:",
-        on_click=_again,
-        args=(run.config,),
-        disabled=run.record.origin == "cartography",
-    )
+    if not run.is_imported:
+        st.button(
+            "Run again with changes", key="run-again", icon=":material/tune:", on_click=_again, args=(run.config,)
+        )
     st.page_link(
         "pages/browse.py",
         label="Browse examples",

@@ -115,8 +115,7 @@ class RunCore:
     def given_name(self) -> str | None:
         """The name that a person gave it; None where it has the one that it got by itself."""
         endings = (f" · {Path(self.config.model).name}", "% held out", " · own training")
-        imported = self.record.origin in ("cartography", "record")
-        by_itself = self.name.endswith(endings) or (imported and " · " in self.name)
+        by_itself = self.name.endswith(endings) or (self.is_imported and " · " in self.name)
         return None if by_itself else self.name
 
     @cached_property
@@ -149,6 +148,11 @@ class RunCore:
     def status(self) -> str:
         """queued, running, interrupted, succeeded, failed or cancelled, as last read."""
         return self.record.status
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its scores were made from outputs that another program recorded; its settings say nothing then."""
+        return self.record.origin in ("cartography", "record")
 
     @property
     def is_own_training(self) -> bool:
@@ -443,7 +447,7 @@ class RunCore:
     def _check_is_job(self, verb: str) -> None:
         if self.is_own_training:
             raise BadInputError(f"The run {self.id} cannot be {verb} here: it belongs to a training script.", GOES_ON)
-        if self.record.origin in ("cartography", "record"):
+        if self.is_imported:
             raise BadInputError(f"The run {self.id} cannot be {verb}: it was imported.", "Import it again instead.")
 
     def _seeds(self) -> list[SeedProgress]:

@@ -1,5 +1,6 @@
 """Score: settings, cost, progress, cancel, resume, run again."""
 
+import numpy as np
 import pytest
 
 from diet_explorer.scoring.progress import CheckpointProgress, RunReports, SeedProgress
@@ -122,3 +123,15 @@ def test_a_running_job_is_one_line_on_every_page(own, open_page):
         app = open_page(page, run=own.run.id)
         assert_calm(app)
         assert sum('class="de-job"' in element.body for element in app.html) == 1
+
+
+def test_a_run_of_recorded_outputs_claims_no_settings_and_cannot_be_run_again(own, open_page):
+    outputs = np.full((own.dataset.rows, len(own.dataset.classes)), 1 / len(own.dataset.classes))
+    run = own.workspace.record(own.dataset, {1: outputs, 2: outputs}, kind="probabilities", model="a forest")
+    app = open_page("score", dataset=own.dataset.id, run=run.id)
+    assert_calm(app)
+    said = words_on(app)
+    assert "a forest · 2 epochs · 1 seed · outputs recorded by another program" in said
+    assert not any(word in said for word in ("learning rate", "batch", "max length"))
+    assert "run-again" not in [button.key for button in app.button]
+    assert "run-again" in [button.key for button in open_page("score", run=own.run.id).button]

@@ -12,7 +12,7 @@ from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.replay import FLAGS
 from diet_explorer.store.decisions import DecisionEvent
-from diet_explorer.store.in_words import counted
+from diet_explorer.store.in_words import counted, noun
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.drawing import words
@@ -98,7 +98,7 @@ def _deck(
             overlap = dataset.ledger.rules().overlap
             st.html(
                 f'<div class="de-figures de-two"><div><b>{words.whole(len(rows))}</b><span>to be settled</span></div>'
-                f"<div><b>{words.whole(overlap)}</b><span>opinions per example</span></div></div>"
+                f"<div><b>{words.whole(overlap)}</b><span>{noun(overlap, 'opinion')} per example</span></div></div>"
             )
             if not who.may("lead"):
                 st.html('<p class="de-quiet">Disagreements are settled by a lead; you can read them.</p>')
@@ -183,7 +183,8 @@ def agreement_html(agreement: Agreement) -> str:
         f"of {agreement.annotators} people.</p>"
         f"<p><b>Same verdict</b> {_percent(agreement.raw)}<br><b>Krippendorff’s α</b> {_figure(agreement.alpha)} "
         "<span class='de-quiet'>1 = always, 0 = as by chance</span></p>"
-        f'<table class="de-list"><thead><tr><th>Pair</th><th>Both</th><th>Same</th><th>Cohen’s κ</th></tr></thead>'
+        '<table class="de-list"><thead><tr><th>Pair</th><th class="de-whole">Both</th><th>Same</th><th>Cohen’s κ</th>'
+        "</tr></thead>"
         f"<tbody>{pairs}</tbody></table>"
         '<p class="de-quiet">In brackets: 95 % intervals from the examples drawn again.</p></div>'
     )

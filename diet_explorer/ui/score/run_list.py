@@ -66,10 +66,11 @@ def settings_words(run: Run) -> str:
     """A run's settings in one line."""
     config = run.config
     grand = {"all": "GraNd over all parameters", "head": "GraNd of the classifier", "off": "no GraNd"}[config.grand]
-    return (
-        f"{model_title(config.model)} · {epochs_words(config)} · "
-        f"{counted(config.seeds, 'seed')} · batch {config.batch_size} · {grand}"
-        + (f" · on a diet of {100 * config.diet:g} %" if config.diet < 1 else "")
+    trained = f"{model_title(config.model)} · {epochs_words(config)} · {counted(config.seeds, 'seed')}"
+    if run.is_imported:
+        return f"{trained} · outputs recorded by another program"
+    return f"{trained} · batch {config.batch_size} · {grand}" + (
+        f" · on a diet of {100 * config.diet:g} %" if config.diet < 1 else ""
     )
 
 
