@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import NoReturn
@@ -60,11 +60,11 @@ class Fitness:
         outside(partial(DBOS.resume_workflow, job, queue_name=self._aside))
         raise Left
 
-    def look_aside(self, one_at_a_time: AbstractContextManager[None]) -> None:
-        """If this worker is idle, take the first job that another one could not do."""
+    def look_aside(self, one_at_a_time: AbstractContextManager[None], filled: Collection[str]) -> None:
+        """If it is idle, take the first job that another worker could not do. Jobs wait in the queues `filled`."""
         for model in self._slot.info.can.get("lacks", {}):
             self._slot.set_lack(model, lacking(model))
-        if self._in_hand.locked() or self._waiting([self.own_queue]):
+        if self._aside not in filled or self._in_hand.locked() or self._waiting([self.own_queue]):
             return
         chosen = next((job for job, run_id in self._waiting([self._aside]) if self._can(run_id)), None)
         if chosen is None:

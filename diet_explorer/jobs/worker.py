@@ -43,6 +43,7 @@ from diet_explorer.store.monotonic import steady_seconds
 from diet_explorer.store.runs import RunRecords
 
 if TYPE_CHECKING:
+    from diet_explorer.jobs.empty_queues import JobsInSight
     from diet_explorer.jobs.fitness import Fitness
     from diet_explorer.jobs.holding import Holds
 
@@ -54,6 +55,8 @@ GRACE_SECONDS = 7.0
 """So long the current batch may take when the worker is to end: container engines kill after ten seconds."""
 END_POLL_SECONDS = 0.05
 TIDY_SECONDS = 600.0
+NO_SCHEDULES_SECONDS = 300.0
+"""How often the job library looks for schedules, of which there are none."""
 
 logger = logging.getLogger("diet_explorer.jobs")
 
@@ -72,7 +75,7 @@ def run_worker(
     the first free one is taken. `tidy` is done now and then.
     """
     with noting_failure(settings):
-        held, holds, fitness = _started(settings, slot, announce)
+        held, holds, fitness, jobs = _started(settings, slot, announce)
     holds.ending = ending = listen_for_the_end()
     logger.info("ready as %s", held.executor_id)
     announce(f"Worker {held.slot} is waiting for runs in {redacted(settings.home)}. Stop it with Ctrl-C.")
@@ -89,7 +92,7 @@ def run_worker(
                 tidy()
             except DietExplorerError as error:
                 logger.warning("Could not tidy up: %s", error)
-        _take_over(settings, held, holds, watch, fitness)
+        _take_over(settings, held, holds, watch, fitness, jobs)
     last = steady_seconds() + GRACE_SECONDS
     while holds.jobs and steady_seconds() < last:
         time.sleep(END_POLL_SECONDS)
@@ -103,7 +106,7 @@ def run_worker(
 
 def _started(
     settings: Settings, slot: int | None, announce: Callable[[str], None]
-) -> tuple[WorkerSlot, Holds, Fitness]:
+) -> tuple[WorkerSlot, Holds, Fitness, JobsInSight]:
     """A worker that takes up jobs from now on, in its slot."""
     url = checked_jobs_url(settings)
     database = shared_database(settings)
@@ -115,6 +118,7 @@ def _started(
 
     from diet_explorer.jobs import workflow
     from diet_explorer.jobs.context import WorkerContext
+    from diet_explorer.jobs.empty_queues import look_into_filled_queues_only
     from diet_explorer.jobs.fitness import Fitness
     from diet_explorer.jobs.holding import Holds
     from diet_explorer.jobs.kinds import score
@@ -138,7 +142,7 @@ def _started(
         workflow.declare(context, kind)
     with jobs_database_errors(settings):
         name = application_name(settings)
-        DBOS(
+        library = DBOS(
             config={
                 "name": name,
                 "system_database_url": url,
@@ -149,6 +153,7 @@ def _started(
                 "sys_db_pool_size": CONNECTIONS,
                 "db_engine_kwargs": {"connect_args": {"application_name": connection_name()}},
                 "use_listen_notify": False,  # it would keep a connection, and nobody waits for messages
+                "scheduler_polling_interval_sec": NO_SCHEDULES_SECONDS,
             }
         )
         queues = {route.queue(settings): 1 for route in (SCORE, EARLIER, *(kind.route for kind in kinds))}
@@ -157,8 +162,9 @@ def _started(
         DBOS.launch()
         for queue, at_once in queues.items():
             DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=QUEUE_POLL_SECONDS)
+    jobs = look_into_filled_queues_only(library)
     watch_worker(settings, database, context.files, held.slot)
-    return held, holds, fitness
+    return held, holds, fitness, jobs
 
 
 def _keep_beating(held: WorkerSlot, holds: Holds) -> None:
@@ -189,7 +195,9 @@ def _key(info: WorkerInfo) -> tuple[str, str, datetime]:
     return info.id, info.token, info.seen_at
 
 
-def _take_over(settings: Settings, held: WorkerSlot, holds: Holds, watch: _Watch, fitness: Fitness) -> None:
+def _take_over(
+    settings: Settings, held: WorkerSlot, holds: Holds, watch: _Watch, fitness: Fitness, jobs: JobsInSight
+) -> None:
     """Queue again what workers left behind that are gone, on whichever machine they were, and what this one left."""
     from dbos import DBOS
 
@@ -200,7 +208,8 @@ def _take_over(settings: Settings, held: WorkerSlot, holds: Holds, watch: _Watch
                 logger.info("%s on %s is gone; its work is taken over", info.id, info.host)
                 fitness.give_up(info.id)
         pending = partial(DBOS.list_workflows, status="PENDING", application_name=name, load_output=False)
-        if holds.left or {job.executor_id for job in pending()} - held.known():
+        working = jobs().workers
+        if holds.left or (working and working - held.known()):
             with held.taking_over():  # one at a time, so that nobody queues again what another has begun meanwhile
                 known, left = held.known(), set(holds.left)
                 for job in pending():
@@ -208,7 +217,7 @@ def _take_over(settings: Settings, held: WorkerSlot, holds: Holds, watch: _Watch
                     if mine or job.executor_id not in known:
                         DBOS.resume_workflow(job.workflow_id, queue_name=job.queue_name or name)
                 holds.left -= left
-        fitness.look_aside(held.taking_over())
+        fitness.look_aside(held.taking_over(), jobs().queues)
     except DBAPIError as error:  # it may be there again in a moment; until then the worker says so
         logging.getLogger("dbos").warning("%s", error.orig)
     except WorkspaceError as error:
