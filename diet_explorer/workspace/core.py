@@ -54,6 +54,15 @@ def create_record(
 
     DeletedError where its dataset or parent is in the bin.
     """
+    record = planned_record(context, config, name=name, origin=origin, parent_id=parent_id)
+    enter_record(context, record)
+    return record
+
+
+def planned_record(
+    context: Context, config: RunConfig, *, name: str, origin: Origin, parent_id: str | None = None
+) -> RunRecord:
+    """What is to be recorded of a run; its folder has its settings, and the database knows nothing of it."""
     context.allow("lead", "start jobs")
     if context.reach.is_limited and origin not in ("callback", "cartography", "record"):
         context.model(config.model)
@@ -70,13 +79,17 @@ def create_record(
         parent_id=parent_id,
     )
     context.files.write_json(Layout(context.files).run(record.id).config, {"name": name, **record.config})
+    return record
+
+
+def enter_record(context: Context, record: RunRecord) -> None:
+    """Put a run into the database: from now on people see it. DeletedError where what it is of is in the bin."""
     context.records.create(record)
     try:
         context.records.get(record.id)
     except DeletedError:  # whoever deletes stops what there is by then; this came later
         context.records.set_status(record.id, "cancelled", only_from=ACTIVE)
         raise
-    return record
 
 
 AnyRun = TypeVar("AnyRun", bound="RunCore")

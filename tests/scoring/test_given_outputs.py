@@ -134,3 +134,23 @@ def test_nothing_is_recorded_of_what_is_refused(workspace, dataset):
     with pytest.raises(BadInputError):
         workspace.record(dataset, np.ones((6, 3)), kind="probabilities")
     assert len(workspace.runs()) == before
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_is_cut_off_is_no_run_and_leaves_nothing(workspace, dataset, monkeypatch, error):
+    def runs():
+        return [run.id for run in workspace.runs()]
+
+    before, tables = runs(), GivenOutputs.tables
+    folders = list(workspace.context.files.list(workspace.context.files.path("runs")))
+
+    def cut_off(self):
+        yield next(tables(self))
+        assert runs() == before, "nobody sees it before it is whole"
+        raise error
+
+    monkeypatch.setattr(GivenOutputs, "tables", cut_off)
+    with pytest.raises(type(error)):
+        workspace.record(dataset, random_probabilities(2, 6), kind="probabilities")
+    assert runs() == before
+    assert workspace.context.files.list(workspace.context.files.path("runs")) == folders
