@@ -66,5 +66,7 @@ def _work(arguments: list[str], environment: dict[str, str], log: str, module: s
     os.environ.clear()
     os.environ.update(environment)
     sys.modules["sitecustomize"].take_name()
+    if "TEST_GATE" in environment:
+        sys.modules["sitecustomize"].fail_once()
     sys.argv = ["diet-explorer", *arguments] if module else ["diet-explorer", "worker", *arguments]
     runpy.run_module(module or "diet_explorer.cli", run_name="__main__")

@@ -40,3 +40,11 @@ class Gate:
     def open(self, name: str) -> None:
         """Let what is held go on, and hold nothing more."""
         (self._folder / f"{name}.closed").unlink()
+
+    def fail_once(self) -> None:
+        """Let every question to the explorer database fail once from now on; see `gate_site/sitecustomize.py`."""
+        (self._folder / "away").touch()
+
+    def failed(self) -> list[str]:
+        """What has failed so: the innermost places in the program, and the question."""
+        return (self._folder / "away.said").read_text().splitlines()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -16,11 +17,14 @@ from diet_explorer.scoring.progress import RunReports, WorkerName
 from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import try_lock
+from diet_explorer.store.patience import patiently
 from diet_explorer.store.private import make_private_folder
 from diet_explorer.store.runs import RunRecords
 
 MAX_STARTS = 10
 """After so many starts of one job the worker is taken to be killed by the job itself, mostly for want of memory."""
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -70,6 +74,10 @@ class WorkerContext:
     def reports(self, run_id: str) -> RunReports:
         """Where it says how far a run is."""
         return RunReports(self.database, run_id, self.files.patience, self.files.before_write)
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Ask the database for something that may be asked more than once, and wait while it is away."""
+        return patiently(work, self.files.patience)
 
     def of(self, job: str) -> WorkerContext:
         """The same for one job, whose files and records nobody can write any more who has lost the job."""

@@ -27,7 +27,7 @@ from diet_explorer.redaction import redacted
 from diet_explorer.store.files import Files
 from diet_explorer.store.jobs import JobRecord, JobRecords
 from diet_explorer.store.patience import patiently
-from diet_explorer.store.runs import RunRecords
+from diet_explorer.store.runs import RunRecord, RunRecords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +97,9 @@ class BackgroundJob(ABC, Generic[R, P]):
 
     def save_request(self, request: R) -> None:
         """Write down what is asked for."""
-        queued_at = request.queued_at or self._patiently(RunRecords(self.database).now).isoformat()
+        queued_at = request.queued_at or self.patiently(RunRecords(self.database).now).isoformat()
         asked = asdict(replace(request, queued_at=queued_at))
-        self._patiently(lambda: self._records.save_request(self.kind, self._about, asked))
+        self.patiently(lambda: self._records.save_request(self.kind, self._about, asked))
 
     def cancel(self) -> P:
         """Ask the job to stop, if it is active, and give how far it is."""
@@ -123,7 +123,11 @@ class BackgroundJob(ABC, Generic[R, P]):
     def save(self, progress: P) -> None:
         """Write down how far it is."""
         self.files.before_write()
-        self._patiently(lambda: self._records.save_status(self.kind, self._about, asdict(progress)))
+        self.patiently(lambda: self._records.save_status(self.kind, self._about, asdict(progress)))
+
+    def record_of(self, run_id: str) -> RunRecord:
+        """The record of a run that it is about."""
+        return self.patiently(lambda: RunRecords(self.database).get(run_id))
 
     def forget(self) -> None:
         """Remove what is known of it."""
@@ -146,7 +150,7 @@ class BackgroundJob(ABC, Generic[R, P]):
         return status
 
     def _record(self) -> JobRecord:
-        return self._patiently(lambda: self._records.get(self.kind, self._about))
+        return self.patiently(lambda: self._records.get(self.kind, self._about))
 
     def _requested(self, record: JobRecord) -> R | None:
         return None if record.request is None else self.read_request(record.request)
@@ -154,7 +158,8 @@ class BackgroundJob(ABC, Generic[R, P]):
     def _reported(self, record: JobRecord) -> P:
         return self.progress_type(**(record.status or {}))
 
-    def _patiently(self, work: Callable[[], T]) -> T:
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Ask the database or the store for something that may be asked more than once, and wait while it is away."""
         return patiently(work, self.files.patience)
 
 

@@ -24,6 +24,7 @@ from diet_explorer.redaction import hide, redacted
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.leases import Lease, LeaseKey
+from diet_explorer.store.patience import patiently
 
 LOOK_SECONDS = 0.5
 
@@ -35,7 +36,7 @@ def main() -> None:
     os.nice(kind.niceness)
     settings = load_settings(**task["settings"])
     make: Callable[..., BackgroundJob[Any, Any]] = kind
-    database, look = open_database(settings), _nothing
+    database, look = patiently(lambda: open_database(settings), settings.store_patience), _nothing
     files = Files.of(settings, patience=settings.store_patience)
     if task["lease"] is not None:
         lease = Lease(database, LeaseKey(**task["lease"]))

@@ -8,6 +8,9 @@ Where they stand for another machine, `TEST_HOST` is its name and `TEST_NETWORK`
 of a training takes `TEST_STEP_SECONDS` longer, and is written into the file `TEST_STEPS` as ``time by the monotonic
 clock, host, process, seed, step``.
 
+While there is a file `away` in the folder `TEST_GATE`, every question to the explorer database and to a store fails
+once, each time that it is asked from another place in the program; `away.said` names what failed.
+
 And they have no `peft`, as with most users: transformers would load it for every training, which takes nearly as long
 as torch itself.
 """
@@ -15,7 +18,9 @@ as torch itself.
 import os
 import socket
 import sys
+import threading
 import time
+import traceback
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -53,6 +58,8 @@ class Imports(MetaPathFinder):
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         hold(name)
+        if name == "diet_explorer.store.database" and "TEST_GATE" in os.environ:
+            fail_once()
         if name == "transformers.trainer":
             from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -91,6 +98,43 @@ def write_step(optimizer: object) -> None:
     with Path(path).open("a") as stream:
         stream.write(" ".join(map(str, facts)) + "\n")
     time.sleep(float(os.environ.get("TEST_STEP_SECONDS", "0")))
+
+
+_answered: set[str] = set()
+_answering = threading.Lock()
+
+
+def is_away(question: str) -> bool:
+    """Whether a question from this place in the program is to fail: the first time."""
+    if not note("away").exists():
+        return False
+    here = [frame for frame in traceback.extract_stack() if "/diet_explorer/" in frame.filename]
+    places = [f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in here]
+    with _answering:
+        known = len(_answered)
+        _answered.add(" ".join([*places, question]))
+        if len(_answered) == known:
+            return False
+    with note("away.said").open("a") as stream:
+        stream.write(f"{' '.join([*places[-4:], question])}\n")
+    return True
+
+
+def fail_once() -> None:
+    """Let questions to the explorer database and to S3 fail where it is said so; see `is_away`."""
+    from sqlalchemy import Engine, event
+    from sqlalchemy.exc import OperationalError
+
+    def ask(connection: object, question: str) -> None:
+        name = str(connection.engine.url.database)  # type: ignore[attr-defined]
+        if "explorer" in Path(name).name and is_away(question):
+            raise OperationalError(question, None, Exception("the server is away for a moment"))
+
+    def ask_statement(connection: object, _cursor: object, statement: str, *_: object) -> None:
+        ask(connection, " ".join(statement.split()[:3]))
+
+    event.listen(Engine, "before_cursor_execute", ask_statement)
+    event.listen(Engine, "commit", lambda connection: ask(connection, "COMMIT"))
 
 
 _true_name = socket.gethostname

@@ -24,7 +24,6 @@ from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import MANIFEST_NAME, Layout
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.runs import RunRecords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +100,9 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
 
     def work(self, report: JobReporter[JobProgress], stop: Callable[[], bool]) -> dict[str, Any]:
         """Write the export."""
-        request, engine = self.asked(), self.database
-        ledger = Ledger(engine, DatasetManifest.load(self.files, request.dataset_id))
+        request = self.asked()
+        ledger = Ledger(self.database, DatasetManifest.load(self.files, request.dataset_id))
         report(0.0, "Reading scores and decisions")
-        plan, run = request.plan(self.files, ledger), RunRecords(engine).get(request.run_id)
+        plan, run = self.patiently(lambda: request.plan(self.files, ledger)), self.record_of(request.run_id)
         write_export(self.files, run, plan, request.options, request.folder, request.id, report=report, stopped=stop)
         return {}

@@ -22,7 +22,6 @@ from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.runs import RunRecords
 from diet_explorer.training.config import RunConfig
 
 
@@ -90,7 +89,7 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
         """Do what is missing: embeddings, neighbours, and the map itself."""
         request = self.request()
         assert request is not None
-        config = RunConfig.from_json(RunRecords(self.database).get(self._run_id).config)
+        config = RunConfig.from_json(self.record_of(self._run_id).config)
         manifest = DatasetManifest.load(self.files, config.dataset_id)
         store, which = self._embeddings, self._which
         embed, find_neighbours = not store.has_vectors(which), not store.has_neighbours(which)

@@ -31,6 +31,7 @@ from diet_explorer.errors import (
     DietExplorerError,
     HubError,
     JobCancelledError,
+    StoreAwayError,
 )
 from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
 from diet_explorer.jobs.processes import OwnProcess
@@ -47,7 +48,6 @@ from diet_explorer.store.files import Files, explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
 from diet_explorer.store.names import checked_id
 from diet_explorer.store.private import make_private_folder
-from diet_explorer.store.runs import RunRecords
 
 POLL_SECONDS = 0.2
 STOP_POLL_SECONDS = 0.25
@@ -237,8 +237,10 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         options = replace(asked.options, format="parquet", neutralise_formulas=False)
         try:
             ledger = Ledger(self.database, DatasetManifest.load(self.files, asked.dataset_id))
-            plan, run = asked.plan(self.files, ledger), RunRecords(self.database).get(asked.run_id)
+            plan, run = self.patiently(lambda: asked.plan(self.files, ledger)), self.record_of(asked.run_id)
             written = write_export(self.files, run, plan, options, str(folder), self._export_id)
+        except StoreAwayError:  # the rows may be had when it is there again
+            raise
         except DietExplorerError as error:
             raise change from error
         if written["counts"] != manifest["counts"]:

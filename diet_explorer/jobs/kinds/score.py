@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from functools import partial
 from typing import Any, TypedDict, cast
 
 from dbos import DBOS
@@ -27,8 +29,7 @@ from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.patience import patiently
-from diet_explorer.store.runs import ACTIVE, RunRecord, RunRecords
+from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.training.config import RunConfig
 
 ALL_LINES = 1_000_000
@@ -62,7 +63,7 @@ def declare(context: WorkerContext) -> None:
 
     @record_step
     def begin(run_id: str, job: str) -> bool:
-        return not _leave_out_needless(context, run_id) and _take_up(own().runs, run_id, job)
+        return not _leave_out_needless(context, run_id) and _take_up(own(), run_id, job)
 
     @DBOS.step()
     def train_and_score(run_id: str, job: str, number: int) -> Outcome:
@@ -74,7 +75,7 @@ def declare(context: WorkerContext) -> None:
 
     @record_step
     def finish(run_id: str, job: str, outcome: Outcome) -> str:
-        if _is_of(_record(context.runs, run_id), job):
+        if _is_of(_record(context, run_id), job):
             _finish(own(), run_id, outcome)
         return outcome["state"]
 
@@ -176,16 +177,29 @@ class StopSignal:
         return record.status != "running" or not _is_of(record, self._job)
 
 
-def _record(runs: RunRecords, run_id: str) -> RunRecord | None:
+def _record(context: WorkerContext, run_id: str) -> RunRecord | None:
     """The record of a run; None where it was deleted."""
     with suppress(NotFoundError):
-        return runs.get(run_id)
+        return context.patiently(lambda: context.runs.get(run_id))
     return None
 
 
 def _config(context: WorkerContext, run_id: str) -> RunConfig:
-    """The settings of a run; a database that is away for a moment is waited for."""
-    return RunConfig.from_json(patiently(lambda: context.runs.get(run_id), context.files.patience).config)
+    """The settings of a run."""
+    return RunConfig.from_json(context.patiently(lambda: context.runs.get(run_id)).config)
+
+
+def _set_status(
+    context: WorkerContext,
+    run_id: str,
+    status: Status,
+    only_from: Iterable[Status],
+    error: str | None = None,
+    remedy: str | None = None,
+) -> bool:
+    """Change the status of a run, if it is one of some, and whether that was done now."""
+    set_status = partial(context.runs.set_status, error=error, remedy=remedy, only_from=only_from)
+    return context.patiently(lambda: set_status(run_id, status))
 
 
 def _is_of(record: RunRecord | None, job: str) -> bool:
@@ -196,22 +210,24 @@ def _is_of(record: RunRecord | None, job: str) -> bool:
 def _is_asked_for(context: WorkerContext, run_id: str, job: str) -> bool:
     """Whether a seed that waits is still to be trained."""
     try:
-        record = _record(context.runs, run_id)
+        record = context.runs.get(run_id)
+    except NotFoundError:
+        return False
     except DietExplorerError:  # a database that is away for a moment is no reason to give up
         return True
-    return record is not None and record.is_active and _is_of(record, job)
+    return record.is_active and _is_of(record, job)
 
 
-def _take_up(runs: RunRecords, run_id: str, job: str) -> bool:
+def _take_up(context: WorkerContext, run_id: str, job: str) -> bool:
     """Note that a run's first seed has begun, and whether this seed is still asked for."""
-    record = _record(runs, run_id)
+    record = _record(context, run_id)
     if record is None or not _is_of(record, job):
         return False
     if record.workflow_id is None:
-        runs.set_workflow(run_id, job)
-    if runs.set_status(run_id, "running", only_from={"queued"}):
+        context.patiently(lambda: context.runs.set_workflow(run_id, job))
+    if _set_status(context, run_id, "running", {"queued"}):
         return True
-    record = _record(runs, run_id)
+    record = _record(context, run_id)
     return record is not None and record.status == "running"
 
 
@@ -254,7 +270,7 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
 
 def _is_last(context: WorkerContext, run_id: str, job: str, number: int) -> bool:
     """Whether all other seeds of the run are done, and their jobs have ended too."""
-    record = _record(context.runs, run_id)
+    record = _record(context, run_id)
     if record is None:
         return False
     seeds, progress = RunConfig.from_json(record.config).seed_numbers, context.reports(run_id)
@@ -271,7 +287,7 @@ def _failed(error: str, remedy: str, seed: int | None) -> Outcome:
 
 
 def _log_stop(context: WorkerContext, run_id: str, seed: int | None) -> None:
-    record = _record(context.runs, run_id)
+    record = _record(context, run_id)
     why = "has failed" if record is not None and record.status == "failed" else "was cancelled"
     log = context.reports(run_id).log
     log("stopped", f"Stopped, since the run {why}; it can be resumed from its last checkpoint.", seed=seed)
@@ -304,27 +320,22 @@ def _outcome_of(handle: Any) -> Outcome:
 def _finish(context: WorkerContext, run_id: str, outcome: Outcome) -> None:
     log = context.reports(run_id).log
     if outcome["state"] == "failed":
-        changed = context.runs.set_status(
-            run_id, "failed", error=outcome["error"], remedy=outcome["remedy"], only_from=ACTIVE
-        )
-        if changed:
+        if _set_status(context, run_id, "failed", ACTIVE, outcome["error"], outcome["remedy"]):
             log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
-    elif context.runs.set_status(run_id, "succeeded", only_from={"running"}):
+    elif _set_status(context, run_id, "succeeded", {"running"}):
         log("succeeded", "The run has ended well.")
 
 
 def _hand_on(context: WorkerContext, run_id: str, earlier: str) -> str:
     """Queue a run anew that an earlier version had queued or begun; what has landed stays."""
-    record = _record(context.runs, run_id)
+    record = _record(context, run_id)
     if record is None or not record.is_active or not _is_of(record, earlier):
         return "stopped"
     job = f"{earlier}-seeds"
-    queue = JobQueue(context.settings)
-    try:
-        queue.submit_run(job, run_id, RunConfig.from_json(record.config).seeds)
-    finally:
-        queue.close()
-    context.runs.set_workflow(run_id, job)
+    seeds = RunConfig.from_json(record.config).seeds
+    with closing(JobQueue(context.settings)) as queue:
+        context.patiently(lambda: queue.submit_run(job, run_id, seeds))
+    context.patiently(lambda: context.runs.set_workflow(run_id, job))
     return "handed on"
 
 
@@ -351,10 +362,10 @@ def _leave_out_needless(context: WorkerContext, run_id: str) -> bool:
     needless = needless_trainings(context, run_id)
     for other in sorted(needless):
         # this one may have been begun by a worker that was killed
-        if context.runs.set_status(other, "cancelled", only_from=ACTIVE if other == run_id else {"queued"}):
+        if _set_status(context, other, "cancelled", ACTIVE if other == run_id else {"queued"}):
             context.reports(other).log("cancelled", "Its proof has decided without it.")
-            record = context.runs.get(other)
-            if other != run_id and record.workflow_id is not None:
+            record = _record(context, other)
+            if other != run_id and record is not None and record.workflow_id is not None:
                 # so that what waits behind it need not wait until it is looked at
                 DBOS.cancel_workflows(jobs_of_run(record.workflow_id, RunConfig.from_json(record.config).seeds))
     return bool(needless)
