@@ -104,3 +104,15 @@ def take_lease(engine: Engine, thing: str, worker: str, token: str, job: str) ->
 def lease_holder(session: Session, thing: str) -> str | None:
     """Name of the worker that works on a thing."""
     return session.scalar(select(LeaseRow.worker).where(LeaseRow.thing == thing))
+
+
+def held_things(engine: Engine) -> set[str]:
+    """All that somebody who gives signs of life works on."""
+    query = select(LeaseRow.thing, WorkerRow).join(WorkerRow, WorkerRow.id == LeaseRow.worker)
+    with transaction(engine) as session:
+        now = time_of(session)
+        return {
+            thing
+            for thing, worker in session.execute(query)
+            if (now - in_utc(worker.seen_at)).total_seconds() <= worker.lease_seconds
+        }

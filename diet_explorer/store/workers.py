@@ -1,4 +1,4 @@
-"""Who is alive: each worker and each training script has a row, with its last sign of life by the database's clock.
+"""Who is alive: each worker, training script and push has a row, with its last sign of life by the database's clock.
 
 A worker has its jobs for as long as its sign of life is younger than the lease. Whoever finds one silent for longer, or
 on the same machine dead, declares it gone: its row goes, and with it its hold on all that it works on.
@@ -20,7 +20,7 @@ from diet_explorer.store.database import in_utc, time_of, transaction, writing
 from diet_explorer.store.in_words import bytes_in_words
 from diet_explorer.store.tables import LeaseRow, WorkerRow
 
-Kind = Literal["worker", "script"]
+Kind = Literal["worker", "script", "push"]
 SEEDS = "seeds"
 """The line of what trains: a worker's task of it is the run."""
 

@@ -31,7 +31,7 @@ def test_every_question_to_the_database_may_fail_once(
     assert tiny_runs.ended(run) == "succeeded", f"{run.error} {run.remedy}"
     assert tiny_runs.score_bytes(run) == tiny_runs.score_bytes(undisturbed)
     run.maps.draw()
-    export = run.pruning.plan(Policy(keep=50)).submit_export(tmp_path / "export")
+    export = run.pruning.plan(Policy(drop_hardest=25)).submit_export(tmp_path / "export")
     until(lambda: not (run.maps.progress().is_active or export.progress().is_active), "map and export have ended")
     assert run.maps.progress().state == "succeeded", run.maps.progress()
     assert export.progress().state == "succeeded", export.progress()

@@ -1,9 +1,13 @@
-"""Writing an export. A job that was cut off starts anew: what it had written lies in a folder of a temporary name."""
+"""Writing an export. A job that was cut off starts anew.
+
+What it had written lies in a folder of a temporary name, or elsewhere without the manifest, which comes last.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,11 +16,11 @@ from sqlalchemy import Engine
 
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import NotFoundError, WorkspaceError
 from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.jobs.protocol import Route
-from diet_explorer.pruning.export.folder import temporary_folder
+from diet_explorer.pruning.export.folder import is_remote, temporary_folder
 from diet_explorer.pruning.export.request import ExportOptions, ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.pruning.policies import Policy
@@ -95,8 +99,14 @@ class ExportJob(QueuedJob[ExportJobRequest, JobProgress]):
         return self.files.at(folder).exists(f"{folder}/{MANIFEST_NAME}")
 
     def clean_up(self) -> None:
-        """Remove the folder of a temporary name."""
-        shutil.rmtree(temporary_folder(self.asked().folder, self._export_id), ignore_errors=True)
+        """Remove the folder of a temporary name, or what lies elsewhere without a manifest."""
+        folder = self.asked().folder
+        if not is_remote(folder):
+            shutil.rmtree(temporary_folder(folder, self._export_id), ignore_errors=True)
+            return
+        with suppress(WorkspaceError):  # a store that is away; `clean` finds it later
+            if not self.is_complete():
+                self.files.at(folder).remove_folder(folder)
 
     def work(self, report: JobReporter[JobProgress], stop: Callable[[], bool]) -> dict[str, Any]:
         """Write the export."""

@@ -14,12 +14,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from sqlalchemy import Engine
 
 import diet_explorer.errors as errors
@@ -31,11 +30,13 @@ from diet_explorer.errors import (
     DietExplorerError,
     HubError,
     JobCancelledError,
+    JobLeftError,
     StoreAwayError,
 )
 from diet_explorer.jobs.job import BackgroundJob, JobRequest, JobWords
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.progress import JobProgress, JobReporter
+from diet_explorer.jobs.pushing import PushHold, hold_push, is_pushed
 from diet_explorer.pruning.export.card import TEXT_FORMATS
 from diet_explorer.pruning.export.card_text import CardProof
 from diet_explorer.pruning.export.folder import check_finished, checked_export, fetch_export, is_remote
@@ -45,7 +46,7 @@ from diet_explorer.pruning.export.request import ExportRequest
 from diet_explorer.pruning.export.writing import write_export
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.store.files import Files, explained
-from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
+from diet_explorer.store.locks import ONLOOKER_TRIES
 from diet_explorer.store.names import checked_id
 from diet_explorer.store.private import make_private_folder
 
@@ -123,7 +124,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         else:
             path = str(Path(path.removeprefix("file://")).absolute())
             checked_export(Path(path))
-        lock = self._locked()
+        hold = self._held()
         try:
             request = PushRequest(
                 id=f"push-{uuid.uuid4().hex[:8]}", folder=path, repo=repo, private=private, proof=proof
@@ -131,17 +132,17 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             begun = PushProgress(job=request.id, state="running", stage="Starting", repo=repo, private=private)
             self.save_request(request)
             self.save(begun)
-            process = OwnProcess(self, request.id, self.log_path, secret=token)
+            process = OwnProcess(self, request.id, self.log_path, secret=token, lease=hold.lease.key)
         except BaseException:
-            lock.release()
+            hold.release()
             raise
-        threading.Thread(target=_hold, args=(lock, process), daemon=True).start()
+        threading.Thread(target=hold.keep, args=(process,), daemon=True).start()
         return begun
 
     def progress(self) -> PushProgress:
         """How far the last push is."""
         status = self.status()
-        if status.is_active and not is_locked(self._lock_path):
+        if status.is_active and not self._goes_on():
             status = self.status()  # it may have ended between the two looks
             if status.is_active:
                 return replace(status, state="interrupted", seconds_left=None)
@@ -164,14 +165,18 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             )
         return progress
 
-    def _locked(self) -> FileLock:
-        """The lock that says that a push goes on."""
+    def _goes_on(self) -> bool:
+        return self.patiently(lambda: is_pushed(self.database, self._export_id, self._lock_path))
+
+    def _held(self) -> PushHold:
+        """The hold on the push, which says on all machines that it goes on."""
         with explained("write", str(self._folder)):
-            make_private_folder(self._folder)
-            lock = try_lock(self._lock_path, ONLOOKER_TRIES if self.progress().is_active else _ENDING_TRIES)
-        if lock is None:
+            tries = ONLOOKER_TRIES if self.progress().is_active else _ENDING_TRIES
+            seconds = self.settings.lease_seconds
+            hold = hold_push(self.database, self._export_id, self._lock_path, seconds, tries)
+        if hold is None:
             raise BadInputError("This export is being pushed already.", "Wait for its end, or cancel that push.")
-        return lock
+        return hold
 
     def work(self, report: JobReporter[PushProgress], stop: Callable[[], bool]) -> dict[str, Any]:
         """Push; a commit that has begun comes to its end, also when somebody cancels."""
@@ -198,7 +203,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
                 token=self.secret,
                 proof=request.proof,
                 report=sent,
-                committing=_Committing(committing),
+                committing=_Committing(committing, self.files.before_write),
             ).run()
         return {"url": pushed.url, "commit": pushed.commit, "private": pushed.private, "note": note}
 
@@ -262,13 +267,22 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
 
 
 class _Committing:
-    """Holds off the end of the process from the commit on; given back only if the commit was refused."""
+    """Holds off the end of the process from the commit on; given back only if the commit was refused.
 
-    def __init__(self, lock: threading.Lock) -> None:
+    Whoever has lost the push meanwhile commits nothing: JobLeftError by `check`.
+    """
+
+    def __init__(self, lock: threading.Lock, check: Callable[[], None]) -> None:
         self._lock = lock
+        self._check = check
 
     def __enter__(self) -> None:
         self._lock.acquire()
+        try:
+            self._check()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
@@ -278,17 +292,17 @@ class _Committing:
 def _end_when_cancelled(
     stop: Callable[[], bool], report: JobReporter[PushProgress], committing: threading.Lock
 ) -> None:
-    """End the process when somebody cancels. At once is safe: until the commit nothing on the Hub is changed."""
-    while not stop():
-        time.sleep(STOP_POLL_SECONDS)
+    """End the process when somebody cancels, or has taken the push over.
+
+    At once is safe: until the commit nothing on the Hub is changed.
+    """
+    with suppress(JobLeftError):
+        while not stop():
+            time.sleep(STOP_POLL_SECONDS)
     with committing:
-        report.end("cancelled")
+        with suppress(JobLeftError):
+            report.end("cancelled")
         os._exit(0)
-
-
-def _hold(lock: FileLock, process: OwnProcess) -> None:
-    process.wait()
-    lock.release()
 
 
 def _typed(progress: PushProgress) -> DietExplorerError:

@@ -15,7 +15,8 @@ from diet_explorer.store.bin import BinEntry, Key
 from diet_explorer.store.files import local_size
 from diet_explorer.store.locks import is_locked
 from diet_explorer.workspace.bin.kinds import KINDS, Kind, PolicyKind, Work, family_of
-from diet_explorer.workspace.bin.leftovers import Leftover, Leftovers
+from diet_explorer.workspace.bin.leftover import Leftover
+from diet_explorer.workspace.bin.leftovers import Leftovers
 from diet_explorer.workspace.bin.names import checked_name, entry_called
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.dataset import Dataset

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +12,11 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.pruning.export.folder import is_remote, temporary_folder
 from diet_explorer.store.files import Files, local_size
 from diet_explorer.store.layout import Layout
+from diet_explorer.store.leases import held_things
 from diet_explorer.store.locks import is_locked, try_lock
 from diet_explorer.store.runs import RunRecord
+from diet_explorer.workspace.bin.in_stores import StoreLeftovers
+from diet_explorer.workspace.bin.leftover import Leftover
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.exports import Exports
 from diet_explorer.workspace.proof import list_proofs
@@ -23,30 +25,6 @@ _QUIET_SECONDS = 3600.0
 """What was written to within this time may be in use by somebody who holds no lock."""
 _UPLOAD_SECONDS = 24 * 3600.0
 _STAMP = "%Y%m%d-%H%M%S"
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """One file or folder that nobody needs.
-
-    Attributes
-    ----------
-    kind : str
-        Such as ``training files``.
-    path : str
-    size : int
-        Bytes.
-    why : str
-        Why nobody needs it, as a sentence's end ("of a run that has ended").
-    is_local : bool
-        Whether it lies on this machine, beside the workspace's own files.
-    """
-
-    kind: str
-    path: str
-    size: int
-    why: str
-    is_local: bool = True
 
 
 class Leftovers:
@@ -65,6 +43,8 @@ class Leftovers:
         self._checkpoints = checkpoints
         self._runs = {record.id: record for record in context.records.list(deleted=True)}
         self._exports = {export.id: export for export in Exports(context).list(deleted=True)}
+        self._held = held_things(context.database)
+        self._now = context.records.now()
         self._datasets = {manifest.id for manifest in DatasetManifest.all(context.files)}
 
     def find(self) -> list[Leftover]:
@@ -73,6 +53,7 @@ class Leftovers:
             *self._scratch(),
             *self._uploads(),
             *self._unfinished(),
+            *self._in_store().find(),
             *self._orphans(),
             *self._stored_checkpoints(),
             *self._tokens(),
@@ -89,8 +70,11 @@ class Leftovers:
 
     def remove(self, leftover: Leftover) -> bool:
         """Remove one, and whether that was done: not where somebody works there by now."""
+        if leftover.sending:
+            self._in_store().take_back(leftover)
+            return True
         if not leftover.is_local:
-            self._context.files.remove(leftover.path)
+            self._context.files.at(leftover.path).remove(leftover.path)
             return True
         path = Path(leftover.path)
         with ExitStack() as held:
@@ -101,6 +85,9 @@ class Leftovers:
                 held.callback(lock.release)
             Files(path.parent).remove(str(path))
         return True
+
+    def _in_store(self) -> StoreLeftovers:
+        return StoreLeftovers(self._context.files, list(self._exports.values()), self._held)
 
     def _scratch(self) -> Iterator[Leftover]:
         settings = self._context.settings
@@ -115,7 +102,7 @@ class Leftovers:
             if not pushing and _is_quiet(path):
                 yield Leftover("scratch", str(path), local_size(path), "of a push that was cut off")
         for path in _entries(self._context.settings.home_folder / "pushes"):
-            if path.name not in self._exports and _is_old(path.name) and not is_locked(path / "lock"):
+            if path.name not in self._exports and self._is_old(path.name) and not is_locked(path / "lock"):
                 yield Leftover("scratch", str(path), local_size(path), "of an export that is gone")
         for path in _entries(folder / "search"):
             if path.name not in self._datasets and _is_quiet(path):
@@ -167,9 +154,10 @@ class Leftovers:
         folders: list[tuple[str, str]] = []
         if not self._foreign():
             names = [name for name in files.list(files.path("runs")) if name not in self._runs]
-            folders += [(files.path("runs", name), "of a run that is gone") for name in names if _is_old(name)]
+            names = [name for name in names if self._is_old(name) and not self._is_held(name)]
+            folders += [(files.path("runs", name), "of a run that is gone") for name in names]
         for name in layout.ids(layout.exports):
-            if name not in self._exports and _is_old(name):
+            if name not in self._exports and self._is_old(name):
                 folders.append((layout.export(name).folder, "of an export that was cut off"))
         for name in files.list(files.path("measurements")):
             if not any(name.startswith(f"{dataset}-") for dataset in self._datasets):
@@ -183,7 +171,7 @@ class Leftovers:
         files = self._context.files
         for record in self._runs.values() if not files.is_local else []:
             path, why = self._layout.run(record.id).training, self._why_training(record)
-            if why is not None and files.exists(path):
+            if why is not None and not self._is_held(record.id) and files.exists(path):
                 yield Leftover("training files", path, files.size(path), why, is_local=False)
 
     def _tokens(self) -> Iterator[Leftover]:
@@ -206,6 +194,18 @@ class Leftovers:
             (path, "of a proof that is gone") for path in paths if files.read_json(path)["run_id"] not in self._runs
         ]
 
+    def _is_held(self, run_id: str) -> bool:
+        """Whether a worker trains for a run: one that was cancelled goes on until the end of its batch."""
+        return any(thing.startswith(f"{run_id}/") for thing in self._held)
+
+    def _is_old(self, name: str) -> bool:
+        """Whether the time in an id was long ago by the database's clock; an id without one is never old."""
+        try:
+            made = datetime.strptime("-".join(name.split("-")[1:3]), _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            return False
+        return self._now - made > timedelta(seconds=_UPLOAD_SECONDS)
+
     def _foreign(self) -> bool:
         """Whether the database is another workspace's: it knows none of the runs that there are."""
         folders = self._context.files.list(self._context.files.path("runs"))
@@ -225,12 +225,3 @@ def _is_quiet(path: Path, seconds: float = _QUIET_SECONDS) -> bool:
     """Whether nothing in it was written for so long."""
     times = [entry.lstat().st_mtime for entry in (path, *path.rglob("*")) if entry.is_symlink() or entry.exists()]
     return time.time() - max(times, default=0.0) > seconds
-
-
-def _is_old(name: str) -> bool:
-    """Whether the time in an id was long ago; an id without one is never old."""
-    try:
-        made = datetime.strptime("-".join(name.split("-")[1:3]), _STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return datetime.now(UTC) - made > timedelta(seconds=_UPLOAD_SECONDS)
