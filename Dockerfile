@@ -23,10 +23,11 @@ RUN case "$TORCH" in \
     esac; \
     pip install --no-deps --require-hashes -r requirements/app.txt
 
-COPY pyproject.toml README.md LICENSE app.py ./
+COPY pyproject.toml README.md CHANGELOG.md SECURITY.md LICENSE app.py ./
 COPY .streamlit/config.toml .streamlit/config.toml
 COPY pages pages
 COPY sample_data sample_data
+COPY docs docs
 COPY diet_explorer diet_explorer
 RUN pip install -c constraints.txt ".[$EXTRAS]"
 

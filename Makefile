@@ -2,6 +2,7 @@
 # make test   everything that tests need installed, then lint, types and tests
 # make bench  the benchmarks, which take a while
 # make audit  what is known of weaknesses in the packages that the app takes
+# make docs   fills the tables of docs/ by the code, and builds the site: dist/site/index.html
 # make lock   writes requirements/ again, after a change of pyproject.toml or constraints.txt; takes uv
 # make env    writes .env for compose.yaml from .env.example, with fresh secrets; one that is there stays
 # make clean  removes the environment and caches; the workspace stays
@@ -22,7 +23,7 @@ HASHES ?= yes
 AUDIT_SECONDS := 120
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app test bench audit lock env clean chromium chromium-package
+.PHONY: app test bench docs audit lock env clean chromium chromium-package
 
 app: $(VENV)/.app
 	$(BIN)/diet-explorer app $(ARGS)
@@ -41,6 +42,10 @@ test:
 bench: $(VENV)/.bench
 	@for name in gradient_norms whole_job app_start import_rows browse_queries; do \
 	  echo; echo "== $$name"; $(BIN)/python -W ignore -m tests.benchmarks.$$name || exit 1; done
+
+docs: $(VENV)/.test
+	$(BIN)/python -m mkdocs_build.tables
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # A report, not a gate: what is found is printed, and where the list of weaknesses cannot be had that is said.
 audit: $(VENV)/.python

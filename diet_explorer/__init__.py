@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from diet_explorer.workspace.run import Run
     from diet_explorer.workspace.workspace import Workspace
 
+__version__ = "0.2.0"
+"""Of the package; everything else reads it from here or from the installed package."""
 __all__ = ["Dataset", "DietCallback", "ExampleFilter", "Run", "ScoreRecorder", "Workspace"]
 _HOMES = {
     "Dataset": "diet_explorer.workspace.dataset",

@@ -82,6 +82,11 @@ def home_cache(home: str) -> Path:
     return Path.home() / ".cache" / "diet-explorer" / home_key(home)
 
 
+def _setting(description: str, default: Any = None, **limits: Any) -> Any:
+    """A setting with the words that the documentation has for it."""
+    return Field(default=default, description=description, **limits)
+
+
 class Settings(BaseSettings):
     """What an operator may set; an empty variable counts as one that is not set."""
 
@@ -89,43 +94,99 @@ class Settings(BaseSettings):
         env_prefix="DIET_EXPLORER_", extra="ignore", env_ignore_empty=True, str_strip_whitespace=True
     )
 
-    home: str = Field(default="workspace", validate_default=True)  # a local folder or any fsspec URL
-    database_url: str | None = None  # SQLAlchemy URLs of the two databases; by default SQLite files in the workspace
-    jobs_url: str | None = None
-    scratch: str | None = None  # local folder for training checkpoints when the workspace is not local
-    trust_remote_code: bool = False  # whether models from a hub may run their own Python code
-    host: str = "127.0.0.1"  # where the browser app listens
-    port: int = Field(default=8501, ge=0, le=65535)
-    upload_limit_mb: int = Field(default=2048, ge=1)  # largest file that the app accepts as an upload
-    copies_mb: int = Field(default=COPIES_MB, ge=1)  # so much of a remote workspace each process keeps as local copies
-    store_patience: int = Field(default=600, ge=0)  # so many seconds jobs wait for a store or database that is away
-    bin_days: int = Field(default=7, ge=0, le=3650)  # so long what was deleted can be brought back; 0: not at all
-    lease_seconds: float = Field(default=30, ge=1, le=3600)  # a worker silent for so long loses its jobs to another
-    share_with_group: bool = False  # whether the group of the workspace's folders may read and write what is in them
-    bundled_model: str | None = None  # folder of a small model that stands in for the bundled one in tests
-    # E-mail addresses, with commas between them, of who may lead and who may annotate where the app has a sign-in;
-    # everybody else who signs in may look.
-    leads: str = ""
-    annotators: str = ""
-    # Folders, separated as in PATH, whose files may be read through the app; by default none beyond uploads where it is
-    # shared (it has a sign-in, or listens beyond this machine), else the home folder.
-    data_roots: str = ""
-    private_sources: bool = False  # whether a shared app may read addresses of private networks, and stores such as s3
-    secrets: str | None = None  # the file that describes the sign-in, where it is not .streamlit/secrets.toml
-    require_sign_in: bool = False  # whether the app refuses to start, and to go on, without a sign-in
-    trust_email_without_verified_claim: bool = False  # of a provider that does not say whether an address is verified
-    public_url: str | None = None  # the address that people type, where a proxy stands before the app
-    open_without_sign_in: bool = False  # whether people from elsewhere get in without a sign-in
-    join_code: str | None = None  # makes whoever gives it a lead where there is no sign-in
-    guests: Literal["viewer", "annotator"] = "viewer"  # what whoever does not give it is
-    log: Literal["text", "json"] = "text"  # form of the logs: lines for people, or one JSON object per line
-    log_to: Literal["files", "stdout"] = "files"  # into the workspace's folder logs, or to standard output
-    # Ports for metrics in Prometheus's form and /healthz, of the app and of this machine's first worker (the second
-    # takes the next one, and so on); none by default. Who can reach them needs no sign-in.
-    metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    metrics_host: str = "127.0.0.1"
-    push_with_server_token: bool = False  # whether people's pushes may go out with the server's own token of the Hub
+    home: str = _setting(
+        "workspace: a folder (`~` and `file://` too), or any fsspec URL; the extras `s3`, `gcs` and `azure` bring what "
+        "`s3://`, `gs://` and `az://` need",
+        default="workspace",
+        validate_default=True,
+    )
+    database_url: str | None = _setting(
+        "runs and decisions: SQLite or PostgreSQL, as a SQLAlchemy URL; by default SQLite in the workspace"
+    )
+    jobs_url: str | None = _setting(
+        "the job queue, likewise; PostgreSQL for workers on several machines; by default SQLite in the workspace"
+    )
+    lease_seconds: float = _setting(
+        "a worker that has given no sign of life for so many seconds loses its jobs to another one; the same for all "
+        "of a workspace",
+        default=30,
+        ge=1,
+        le=3600,
+    )
+    scratch: str | None = _setting(
+        "local folder for temporary files, and for training checkpoints before they are sent to a workspace that lies "
+        "elsewhere; each workspace has its own folder in it; by default in the workspace, or `~/.cache/diet-explorer`"
+    )
+    copies_mb: int = _setting(
+        "so much of a workspace in a store each process keeps as local copies, which are gone when it ends",
+        default=COPIES_MB,
+        ge=1,
+    )
+    store_patience: int = _setting(
+        "so many seconds jobs wait for a store or a database that is away before they fail", default=600, ge=0
+    )
+    trust_remote_code: bool = _setting("let models from a hub run their own Python code", default=False)
+    host: str = _setting("where the app listens", default="127.0.0.1")
+    port: int = _setting("at which port it listens", default=8501, ge=0, le=65535)
+    upload_limit_mb: int = _setting("largest upload", default=2048, ge=1)
+    bin_days: int = _setting(
+        "so many days what was deleted can be brought back; 0: not at all", default=7, ge=0, le=3650
+    )
+    share_with_group: bool = _setting(
+        "let the group of the workspace's folder read and write it (folders 2770, files 660); else only the owner may "
+        "(700, 600)",
+        default=False,
+    )
+    bundled_model: str | None = _setting("folder of a model that stands in for the bundled one: tests, demonstrations")
+    leads: str = _setting(
+        "e-mail addresses, with commas between them, of who may lead where there is a sign-in; everybody else who "
+        "signs in may look",
+        default="",
+    )
+    annotators: str = _setting("the same of who may annotate", default="")
+    data_roots: str = _setting(
+        "folders, separated as in `PATH`, whose files are read and written through the app; the command line and "
+        "Python are not limited; by default none but uploads where the app has a sign-in or listens beyond this "
+        "machine, else the home folder",
+        default="",
+    )
+    private_sources: bool = _setting(
+        "let a shared app read addresses of private networks, stores such as `s3://`, and datasets of the Hub with "
+        "the server's token",
+        default=False,
+    )
+    secrets: str | None = _setting(
+        "the file that describes the sign-in; by default `.streamlit/secrets.toml` where the app is started, or at home"
+    )
+    require_sign_in: bool = _setting("refuse to start, and to go on, without a sign-in", default=False)
+    trust_email_without_verified_claim: bool = _setting(
+        "count an e-mail address of a provider that does not say whether it is verified", default=False
+    )
+    public_url: str | None = _setting(
+        "the address that people type, such as `https://diet.example.org`, where a proxy stands before the app; by "
+        "default that of `DIET_EXPLORER_HOST`"
+    )
+    open_without_sign_in: bool = _setting("let people from elsewhere in without a sign-in", default=False)
+    join_code: str | None = _setting(
+        "where there is no sign-in, whoever gives it leads and everybody else does not; at least 12 characters"
+    )
+    guests: Literal["viewer", "annotator"] = _setting(
+        "what these others are: `viewer` or `annotator`", default="viewer"
+    )
+    log: Literal["text", "json"] = _setting("logs as `text` or `json`, one object per line", default="text")
+    log_to: Literal["files", "stdout"] = _setting(
+        "into the workspace's `files` (its folder `logs`) or to `stdout`", default="files"
+    )
+    metrics_port: int | None = _setting(
+        "port for Prometheus' metrics and `/healthz` of the app; who can reach it needs no sign-in", ge=1, le=65535
+    )
+    worker_metrics_port: int | None = _setting(
+        "the same of a machine's first worker; the next has the next port", ge=1, le=65535
+    )
+    metrics_host: str = _setting("where both listen", default="127.0.0.1")
+    push_with_server_token: bool = _setting(
+        "people's pushes may go out with the server's token of the Hub, not only with their own", default=False
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""README and docs show what the benchmark's results say, and nothing else."""
+"""The docs show what the benchmark's results say, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_the_docs_show_the_results(results: pd.DataFrame) -> None:
         assert shown("docs/does-pruning-help.md", name) == "\n".join(lines).strip(), name
 
 
-def test_the_readme_shows_the_headline_claims(results: pd.DataFrame) -> None:
-    assert shown("README.md", "headline claims") == "\n".join(in_short(results)).strip()
+def test_the_evidence_shows_the_headline_claims(results: pd.DataFrame) -> None:
+    assert shown("docs/evidence/index.md", "headline claims") == "\n".join(in_short(results)).strip()
 
 
 def shown(page: str, name: str) -> str:

@@ -25,20 +25,35 @@ class Limits(BaseSettings):
         env_prefix=_PREFIX, extra="ignore", env_ignore_empty=True, str_strip_whitespace=True, frozen=True
     )
 
-    row_mb: int = Field(default=16, ge=1, le=1024)  # of one row as it is written
-    cell_mb: int = Field(default=8, ge=1, le=1024)  # of one value
-    rows: int = Field(default=50_000_000, ge=1)  # each takes about 60 bytes of memory while a source is read
-    columns: int = Field(default=10_000, ge=2)
-    classes: int = Field(default=50_000, ge=2)
-    class_characters: int = Field(default=1_000, ge=1)  # of one class's name
-    depth: int = Field(default=64, ge=2, le=200)  # of lists and objects in one another
-    parts: int = Field(default=100_000, ge=100)  # lists and objects in one row
-    ratio: int = Field(default=200, ge=1)  # of unpacked bytes to packed ones
-    unpacked_gb: int = Field(default=64, ge=1)  # of one compressed file or member of an archive
-    document_mb: int = Field(default=128, ge=1, le=2048)  # of what has to be read whole, such as one JSON object
-    files: int = Field(default=200_000, ge=1)  # in a folder or an archive
-    sheet_cells: int = Field(default=100_000_000, ge=1)  # of an Excel sheet, empty ones between others included
-    uploads_mb: int = Field(default=8_192, ge=1)  # that one person keeps in the app at a time
+    row_mb: int = Field(default=16, ge=1, le=1024, description="megabytes of one row as it is written")
+    cell_mb: int = Field(default=8, ge=1, le=1024, description="megabytes of one value")
+    rows: int = Field(
+        default=50_000_000, ge=1, description="rows; each takes about 60 bytes of memory while a source is read"
+    )
+    columns: int = Field(default=10_000, ge=2, description="columns")
+    classes: int = Field(default=50_000, ge=2, description="classes")
+    class_characters: int = Field(default=1_000, ge=1, description="characters of one class's name")
+    depth: int = Field(default=64, ge=2, le=200, description="lists and objects in one another")
+    parts: int = Field(default=100_000, ge=100, description="lists and objects in one row")
+    ratio: int = Field(
+        default=200, ge=1, description="times its size that a compressed source may unpack to (from 64 MB on)"
+    )
+    unpacked_gb: int = Field(
+        default=64, ge=1, description="gigabytes that one compressed file or member of an archive may unpack to"
+    )
+    document_mb: int = Field(
+        default=128,
+        ge=1,
+        le=2048,
+        description="megabytes of what has to be read whole: a JSON object, the strings of a workbook",
+    )
+    files: int = Field(default=200_000, ge=1, description="files in a folder or an archive")
+    sheet_cells: int = Field(
+        default=100_000_000, ge=1, description="cells of an Excel sheet, empty ones between others included"
+    )
+    uploads_mb: int = Field(
+        default=8_192, ge=1, description="megabytes of uploads that one person keeps in the app at a time"
+    )
 
     @property
     def row_bytes(self) -> int:

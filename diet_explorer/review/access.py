@@ -127,7 +127,7 @@ def _check_without_sign_in(settings: Settings, files: Sequence[str], near: bool)
         place = settings.public_url or settings.host
         raise BadInputError(
             f"The app would be open to everybody who can reach {place}, without a sign-in.",
-            "Set up a sign-in (README, Several people), listen on 127.0.0.1, or say that it is meant: "
+            "Set up a sign-in (docs, Reviewing labels), listen on 127.0.0.1, or say that it is meant: "
             "DIET_EXPLORER_OPEN_WITHOUT_SIGN_IN=1.",
         )
     if settings.join_code is not None and len(settings.join_code) < SHORTEST_CODE:

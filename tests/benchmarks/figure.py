@@ -1,7 +1,7 @@
 """A bar chart of the gradient-norm benchmark's first table, as PNG.
 
 python -m tests.benchmarks.gradient_norms | tee table.md
-python -m tests.benchmarks.figure table.md tests/browser/screenshots/gradient_norms.png
+python -m tests.benchmarks.figure table.md docs/images/gradient_norms.png
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-DOCS, README = Path("docs/does-pruning-help.md"), Path("README.md")
+DOCS, EVIDENCE = Path("docs/does-pruning-help.md"), Path("docs/evidence/index.md")
+WRONG_LABELS = Path("docs/evidence/wrong-labels.md")
 
 
 def show(tables: Mapping[str, Sequence[str]], *, page: Path | None) -> None:

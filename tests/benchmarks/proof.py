@@ -21,7 +21,7 @@ to a limit. It may be killed at any time and started again: what is in the folde
 python -m tests.benchmarks.proof --folder proofs                        # the upper layer alone: for two processor cores
 python -m tests.benchmarks.proof --folder whole --upper-layers 0 --learning-rate 5e-5       # the whole model: for a GPU
 python -m tests.benchmarks.proof --folder proofs --report                      # only what is there by now
-python -m tests.benchmarks.proof --folder proofs --report --pages              # the same into README and docs
+python -m tests.benchmarks.proof --folder proofs --report --pages              # the same into the docs
 python -m tests.benchmarks.proof --folder proofs --report --accuracies tests/benchmarks/proof_accuracies.csv
 """
 
@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import NO_GROUP, NO_LABEL, Material, hardest_first, select, share_of
-from tests.benchmarks.filling import DOCS, README, fill, show
+from tests.benchmarks.filling import DOCS, EVIDENCE, fill, show
 from tests.benchmarks.film_trainings import CLASSES, FilmTrainings, ResultsFile, ScoresOnTheWay, add_options
 from tests.benchmarks.proof_claims import AIM, CHECKPOINTS, SKEWED, STAGES, Claim, Training, interval_of
 from tests.benchmarks.proof_report import draw, in_short, report
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="train nothing, print what is there")
     parser.add_argument("--accuracies", type=Path, help="another CSV of results to report on")
     parser.add_argument("--figure", type=Path, help="write a figure as PNG")
-    parser.add_argument("--pages", action="store_true", help="write tables, figure and results into README and docs")
+    parser.add_argument("--pages", action="store_true", help="write tables, figure and results into the docs")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -71,7 +71,7 @@ def main() -> None:
     show(report(results), page=DOCS if options.pages else None)
     if options.pages:
         results.to_csv(ACCURACIES, index=False)
-        fill(README, "headline claims", in_short(results))
+        fill(EVIDENCE, "headline claims", in_short(results))
     if options.figure or options.pages:
         draw(results, options.figure or FIGURE)
 

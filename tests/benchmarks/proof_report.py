@@ -40,7 +40,7 @@ def report(results: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def in_short(results: pd.DataFrame) -> list[str]:
-    """The headline claims with one sentence on what was measured: the README's section."""
+    """The headline claims with one sentence on what was measured: the section of docs/evidence."""
     seeds = [len(values_of(results, claim)) for claim in HEADLINE]
     return [
         "The papers' headline claims on film snippets: 2,500 of them train, 5,944 test by what the majority of",

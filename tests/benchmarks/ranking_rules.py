@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.suspects.evidence import EPOCH_WEIGHT, UNSEEN_FROM
 from diet_explorer.analysis.suspects.suspicions import HELD_OUT_WEIGHT, TRAINED_WEIGHT
 from diet_explorer.scoring import metrics
-from tests.benchmarks.filling import README, fill, show
+from tests.benchmarks.filling import WRONG_LABELS, fill, show
 from tests.benchmarks.film_trainings import add_options
 from tests.benchmarks.label_errors import cleanlab_recipe
 from tests.benchmarks.ranking_calibration import calibration
@@ -78,7 +78,7 @@ def main() -> None:
     show({"ranking rules": table(found), "calibration": calibration(asked)}, page=PAGE if options.pages else None)
     if options.pages:
         found.round(5).to_csv(PRECISIONS, index=False)
-        fill(README, "ranking in short", in_short(found))
+        fill(WRONG_LABELS, "ranking in short", in_short(found))
 
 
 def precisions(trainings: Trainings, which: str) -> Iterator[dict[str, object]]:

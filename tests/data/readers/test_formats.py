@@ -12,7 +12,7 @@ from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import BadInputError
 from tests.data.importer import Importer
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "own-data.md"
 READER = """
 import pyarrow as pa
 from diet_explorer.data.readers.formats import Format
@@ -70,8 +70,8 @@ def test_a_reader_that_cannot_be_loaded_is_named(package: Path, importer: Import
         importer.open("a.csv", "text,label\n")
 
 
-def test_the_readme_shows_the_table() -> None:
-    assert formats.table_of_formats() in README.read_text(encoding="utf-8")
+def test_the_docs_show_the_table() -> None:
+    assert formats.table_of_formats() in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("ending", formats.all_endings())

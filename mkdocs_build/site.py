@@ -1,0 +1,102 @@
+"""What mkdocs is asked to do beyond its own: the command line's page, formulas without scripts, files of the root."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+REPOSITORY = "https://github.com/diet-explorer/diet-explorer/blob/main"
+FROM_ROOT = {"SECURITY.md": "security.md", "CONTRIBUTING.md": "house.md", "CHANGELOG.md": "changelog.md"}
+"""Files of the checkout's root that are pages of the site too."""
+_LINK = re.compile(r"(\]\()((?:\.\./)*[\w./-]+)((?:#[\w-]*)?\))")
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Take the files of the root in."""
+    for source, page in FROM_ROOT.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=_LINK.sub(_from_root, text)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_others: Any) -> str:
+    """Fill in the commands, and let links that lead out of the docs lead somewhere."""
+    folder = posixpath.dirname(page.file.src_uri)
+    text = markdown.replace("<!-- the commands -->", _commands()) if "<!-- the commands -->" in markdown else markdown
+    return _LINK.sub(lambda found: _outward(found, folder), text)
+
+
+def on_page_content(html: str, **_others: Any) -> str:
+    """Formulas as MathML, which browsers draw by themselves: no script, no fonts, nothing to fetch."""
+    return _FORMULA.sub(_drawn, html)
+
+
+def _from_root(found: re.Match[str]) -> str:
+    """A link of a file of the root, seen from the docs."""
+    path = found[2].removeprefix("docs/")
+    inside = found[2].startswith("docs/") or found[2] in FROM_ROOT
+    return f"{found[1]}{FROM_ROOT.get(path, path) if inside else f'../{path}'}{found[3]}"
+
+
+def _outward(found: re.Match[str], folder: str) -> str:
+    """A link as it is, or where it leads out of the docs the site's page or the repository's file."""
+    path = posixpath.normpath(posixpath.join("docs", folder, found[2]))
+    if path.startswith("docs/") or not (ROOT / path).exists():
+        return found[0]
+    if path in FROM_ROOT:
+        return found[1] + posixpath.relpath(FROM_ROOT[path], folder or ".") + found[3]
+    return f"{found[1]}{REPOSITORY}/{path}{found[3]}"
+
+
+def _drawn(found: re.Match[str]) -> str:
+    display = "block" if found[2] == "[" else "inline"
+    plain = found[3].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").strip()
+    return f"<{found[1]}>{convert(plain, display=display)}</{found[1]}>"
+
+
+def _commands() -> str:
+    """A section for each command of the command line, with its arguments and options."""
+    from diet_explorer.cli.app import app
+
+    group: Any = typer.main.get_command(app)
+    return "\n\n".join(_sections(group, "diet-explorer"))
+
+
+def _sections(group: Any, prefix: str) -> list[str]:
+    sections = []
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            sections += _sections(command, f"{prefix} {name}")
+            continue
+        rows = [_row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
+        table = "| argument or option | |\n|---|---|\n" + "\n".join(rows) if rows else ""
+        sections.append(f"### {prefix} {name}\n\n{_plain(command.help or '')}\n\n{table}")
+    return sections
+
+
+def _row(parameter: Any) -> str:
+    names = [*parameter.opts, *parameter.secondary_opts]
+    written = ", ".join(f"`{name}`" for name in names) if names[0].startswith("-") else f"`{names[0].upper()}`"
+    words = _plain(getattr(parameter, "help", None) or "")
+    choices = typing.get_args(parameter.type_descriptor.annotation)
+    named = [f"`{choice}`" for choice in choices if isinstance(choice, str) and choice not in words]
+    ways = f" One of {', '.join(named)}." if named else ""
+    known = parameter.default if isinstance(parameter.default, str | int | float) else None
+    default = f" Default: `{known}`." if known not in (None, False, True, "") and "Default" not in words else ""
+    return f"| {written} | {words}{ways}{default} |"
+
+
+def _plain(text: str) -> str:
+    """A help text in one line of a table."""
+    return " ".join(text.replace("\b", "").split()).replace("|", "\\|").replace("<", "&lt;")
