@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/diet-explorer/diet-explorer/blob/main"
 FROM_ROOT = {"SECURITY.md": "security.md", "CONTRIBUTING.md": "house.md", "CHANGELOG.md": "changelog.md"}
 """Files of the checkout's root that are pages of the site too."""
+_SHIM = "https://unpkg.com/iframe-worker/shim"
 _LINK = re.compile(r"(\]\()((?:\.\./)*[\w./-]+)((?:#[\w-]*)?\))")
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
@@ -40,6 +41,18 @@ def on_page_markdown(markdown: str, page: Page, **_others: Any) -> str:
 def on_page_content(html: str, **_others: Any) -> str:
     """Formulas as MathML, which browsers draw by themselves: no script, no fonts, nothing to fetch."""
     return _FORMULA.sub(_drawn, html)
+
+
+def on_post_page(output: str, page: Page, **_others: Any) -> str:
+    """The theme's search in files that no server serves takes a script from elsewhere; ours lies among the docs."""
+    return output.replace(
+        _SHIM, posixpath.relpath("assets/iframe-worker.js", posixpath.dirname(page.file.dest_uri) or ".")
+    )
+
+
+def on_post_template(output_content: str, **_others: Any) -> str:
+    """The same for pages that are none, such as that of status 404."""
+    return output_content.replace(_SHIM, "/assets/iframe-worker.js")
 
 
 def _from_root(found: re.Match[str]) -> str:
