@@ -38,7 +38,6 @@ from diet_explorer.store.private import keep_new_files_private
 app = typer.Typer(
     name="diet-explorer",
     help="Score every example of a text-classification set while a transformer learns it.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

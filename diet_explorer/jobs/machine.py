@@ -37,8 +37,12 @@ def device_in_words() -> str:
     if name is not None:
         return name
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    threads = int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
-    return counted(threads, "processor thread")
+    return counted(int(asked) if asked.isdecimal() and int(asked) else _processors(), "processor thread")
+
+
+def _processors() -> int:
+    """Processors that this process may use; all of the machine's where the system keeps none from it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> tuple[int | None, int | None]:

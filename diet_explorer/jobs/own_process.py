@@ -33,7 +33,8 @@ def main() -> None:
     """Read what to do, do it, and write down how it ended."""
     task: dict[str, Any] = json.loads(sys.stdin.readline())
     kind = kind_named(sys.argv[1])
-    os.nice(kind.niceness)
+    if hasattr(os, "nice"):
+        os.nice(kind.niceness)
     settings = load_settings(**task["settings"])
     make: Callable[..., BackgroundJob[Any, Any]] = kind
     database, look = patiently(lambda: open_database(settings), settings.store_patience), _nothing

@@ -154,6 +154,8 @@ def fetch_export(files: Files, folder: str, target: Path) -> Path:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt":
+        return  # neither can a folder be opened there, nor what is open for reading be synced
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
