@@ -1,4 +1,4 @@
-"""From nothing to the first ranked rows of the sample: builds the wheel, installs it into an empty environment, starts it.
+"""From nothing to the first ranked rows of the sample: the wheel, an empty environment, the start.
 
 python tests/benchmarks/first_minute.py    (any Python 3.11 or newer, on any system; needs nothing but pip)
 
