@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "diet_explorer").rglob("*.py"), ROOT / "app.py", *(ROOT / "pages").glob("*.py")]
 POSIX_MODULES = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 POSIX_ONLY = {
-    "os": """sched_getaffinity sched_setaffinity nice fork forkpty getuid geteuid getgid getegid getgroups setsid setpgid
-        getpgid getpgrp killpg chown fchown lchown fchmod mkfifo mknod uname statvfs fstatvfs getpriority setpriority
-        wait wait3 wait4 waitid openpty sync pread pwrite posix_fallocate posix_fadvise getloadavg O_DIRECTORY
-        O_NOFOLLOW O_NONBLOCK O_CLOEXEC WNOHANG""",
+    "os": """sched_getaffinity sched_setaffinity nice fork forkpty getuid geteuid getgid getegid getgroups setsid
+        setpgid getpgid getpgrp killpg chown fchown lchown fchmod mkfifo mknod uname statvfs fstatvfs getpriority
+        setpriority wait wait3 wait4 waitid openpty sync pread pwrite posix_fallocate posix_fadvise getloadavg
+        O_DIRECTORY O_NOFOLLOW O_NONBLOCK O_CLOEXEC WNOHANG""",
     "signal": """SIGKILL SIGHUP SIGUSR1 SIGUSR2 SIGALRM SIGCHLD SIGQUIT SIGSTOP SIGCONT alarm setitimer pthread_kill
         pthread_sigmask sigwait""",
     "socket": "AF_UNIX",
