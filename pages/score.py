@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.training.config import RunConfig
+from diet_explorer.training.config import NEEDS, RunConfig
 from diet_explorer.ui.score.cost import draw_estimate
 from diet_explorer.ui.score.run_form import draw_form, fill_form
 from diet_explorer.ui.score.run_list import draw_run_list, settings_words
@@ -97,6 +97,7 @@ def _start(dataset: Dataset, config: RunConfig) -> None:
             "max_length",
             "learning_rate",
             "diet",
+            *NEEDS,
         )
     }
     run = open_workspace().score(dataset, **settings)

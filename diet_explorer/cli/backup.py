@@ -66,6 +66,9 @@ def move_command(
             {"home": workspace.settings.home}, f"{workspace.settings.home} is open again.", as_json=as_json
         )
         return
+    from diet_explorer.workspace.moving import space_for_move
+
+    out.note(f"The move {space_for_move(workspace.context, target).describe()}; half of it is given back at the end.")
     with _live() as progress:
         moved = workspace.move(target, database_url=database_url, progress=progress)
     facts = {"from": workspace.settings.home, "to": moved.settings.home}
@@ -78,14 +81,21 @@ def upgrade_command(
     backup: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="Where the backup goes. Default: beside the workspace.")
     ] = None,
+    own_id: Annotated[
+        bool, typer.Option("--own-id", help="Give a copy of a workspace's folder an id of its own, and do no more.")
+    ] = False,
     home: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a workspace of an older version into the form of this one; a backup is made first."""
     from diet_explorer.config import load_settings
-    from diet_explorer.workspace.upgrade import plan_upgrade, upgrade
+    from diet_explorer.workspace.upgrade import plan_upgrade, take_own_id, upgrade
 
     settings = load_settings(home=home)
+    if own_id:
+        facts = {"home": settings.home, "id": take_own_id(settings)}
+        out.print_result(facts, f"{settings.home} has an id of its own now: {facts['id']}.", as_json=as_json)
+        return
     plan = plan_upgrade(settings, backup)
     if not plan.is_needed:
         out.print_result(asdict(plan), f"{plan.home} has the form of this version already.", as_json=as_json)

@@ -49,6 +49,10 @@ def score_command(
         float,
         typer.Option(metavar="SHARE", help="Epochs after the first train on this share: the highest EL2N; 1: on all."),
     ] = _DEFAULTS.diet,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only on a worker with a GPU.")] = _DEFAULTS.gpu,
+    memory_gb: Annotated[
+        int, typer.Option(metavar="GB", help="Only on a worker with so much memory; 0: any.")
+    ] = _DEFAULTS.memory_gb,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or only queue the run.")] = True,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the long table: .parquet, .csv or .jsonl.")
@@ -72,6 +76,8 @@ def score_command(
         "max_length": max_length,
         "learning_rate": learning_rate,
         "diet": diet,
+        "gpu": gpu,
+        "memory_gb": memory_gb,
     }
     config = RunConfig(dataset_id="", **settings).validated()
     workspace = open_workspace(home)

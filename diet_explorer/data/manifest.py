@@ -69,9 +69,9 @@ class DatasetManifest:
         damaged, or a newer version of diet-explorer wrote it.
         """
         path = Layout(files).dataset(dataset_id).manifest
-        if not files.exists(path):
+        value = files.find_json(path)
+        if value is None:
             raise NotFoundError(f"There is no dataset {dataset_id!r}.", "Import it first, or check the id.")
-        value = files.read_json(path)
         version = value.get("format_version") if isinstance(value, dict) else None
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise WorkspaceError(

@@ -28,6 +28,7 @@ from diet_explorer.store.files import Files
 from diet_explorer.store.jobs import JobRecord, JobRecords
 from diet_explorer.store.patience import patiently
 from diet_explorer.store.runs import RunRecord, RunRecords
+from diet_explorer.training.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,13 @@ class QueuedJob(BackgroundJob[R, P]):
         if progress.state != "queued" or request is None:
             return progress
         queued_at = datetime.fromisoformat(request.queued_at)
-        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line))
+        model = self.model()
+        needs = None if model is None else RunConfig(dataset_id="", model=model)
+        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line, needs))
+
+    def model(self) -> str | None:
+        """The model that its worker must have, if any."""
+        return None
 
     @property
     def thing(self) -> str:

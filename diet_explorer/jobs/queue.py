@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from diet_explorer.config import Settings
+from diet_explorer.jobs.copied import check_no_copy
 from diet_explorer.jobs.health import JobInSight
 from diet_explorer.jobs.protocol import (
     JOB_FORMAT,
@@ -112,6 +113,7 @@ class JobQueue:
 
             with jobs_database_errors(self._settings):
                 DBOS.migrate(url)  # 3 ms when it is up to date; a job may be queued before the first worker starts
+                check_no_copy(self._settings, url)
                 self._open_client = DBOSClient(
                     system_database_url=url,
                     serializer=DBOSPortableJSONSerializer(),

@@ -11,10 +11,12 @@ from typing import Protocol, TypeVar
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
+from diet_explorer.jobs.needs import lack_of
 from diet_explorer.jobs.protocol import FORMAT, JOB_FORMAT, SCORE
 from diet_explorer.jobs.slots import failure_at_start, workers_at
 from diet_explorer.store.delay import Delay, DelayReason
 from diet_explorer.store.workers import WorkerInfo
+from diet_explorer.training.config import RunConfig
 
 POLL_SECONDS = 0.5
 NOTICE_SECONDS = 3.0
@@ -26,10 +28,13 @@ BRING_IT = "Start a worker on a machine that has it, or put it there: it is take
 logger = logging.getLogger("diet_explorer.waiting")
 
 
-def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, model: str | None = None) -> Delay | None:
+def delay_of(
+    settings: Settings, queued_at: datetime, line: str = SCORE.line, needs: RunConfig | None = None
+) -> Delay | None:
     """Why a job is not taken up that waits in a line since `queued_at`, by the database's clock.
 
-    None where a worker, on whichever machine, is about to do it. `model` is what it trains, which not all may have.
+    None where a worker, on whichever machine, is about to do it. `needs` is the run that it trains,
+    for which not all may have what it takes.
     """
     workers, now = workers_at(settings)
     if not workers:
@@ -40,9 +45,11 @@ def delay_of(settings: Settings, queued_at: datetime, line: str = SCORE.line, mo
     if not knowing:
         return _of_another_version(workers[0])
     workers = knowing
-    lacks = [worker.can.get("lacks", {}).get(model) for worker in workers]
-    if all(lacks):
-        return Delay("no able worker", f"No worker has {lacks[0]}, so that it waits.", BRING_IT)
+    lacks = {worker.id: None if needs is None else lack_of(worker, needs) for worker in workers}
+    if all(lacks.values()):
+        what = " and ".join(dict.fromkeys(filter(None, lacks.values())))
+        return Delay("no able worker", f"No worker has {what}, so that it waits.", BRING_IT)
+    workers = [worker for worker in workers if lacks[worker.id] is None]
     free = [worker for worker in workers if line not in worker.tasks]
     if not free:
         tasks = ", ".join(dict.fromkeys(worker.tasks[line] for worker in workers))

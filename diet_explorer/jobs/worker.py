@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from diet_explorer.config import Settings, sharing_cores
 from diet_explorer.errors import DietExplorerError, WorkspaceError
+from diet_explorer.jobs.copied import check_no_copy
 from diet_explorer.jobs.logs import OncePerMinute, guard_output, log_handler, note_facts
 from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
@@ -37,6 +38,7 @@ from diet_explorer.jobs.protocol import (
 from diet_explorer.jobs.slots import WorkerInfo, WorkerSlot, noting_failure, pause_of
 from diet_explorer.redaction import redacted
 from diet_explorer.store.bin import BinRecords
+from diet_explorer.store.copies import remove_copies
 from diet_explorer.store.database import CONNECTIONS, connection_name, shared_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.monotonic import steady_seconds
@@ -99,6 +101,7 @@ def run_worker(
     with suppress(DBAPIError):
         fitness.give_up(held.executor_id)
     held.release()
+    remove_copies()
     sys.stdout.flush()
     # no clean end: it would wait for a batch that takes minutes, which loses nothing by being cut off
     os._exit(0)
@@ -142,6 +145,8 @@ def _started(
         workflow.declare(context, kind)
     with jobs_database_errors(settings):
         name = application_name(settings)
+        DBOS.migrate(url)
+        check_no_copy(settings, url)
         library = DBOS(
             config={
                 "name": name,

@@ -37,6 +37,9 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
     @DBOS.workflow(name=kind.route.workflow, max_recovery_attempts=None)
     def run(*arguments: str) -> str:
         job_id, asked = str(DBOS.workflow_id), make(context.settings, context.files, context.database, *arguments)
+        model = asked.model()
+        if model is not None:
+            context.fitness.check_model(model, arguments[0], job_id)
         context.busy(kind.route.line, f"the {kind.words.noun} {'/'.join(arguments)}")
         try:
             with context.holds.holding(asked.thing, job_id, partial(asked.is_stopped, job_id)):

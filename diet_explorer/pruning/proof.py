@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.scoring import catalogue
-from diet_explorer.training.config import MAX_SEEDS, RunConfig
+from diet_explorer.training.config import MAX_SEEDS, NEEDS, RunConfig
 
 VariantKind = Literal["full", "random", "policy"]
 Measure = Literal["accuracy", "macro_f1", "loss"]
@@ -215,7 +215,8 @@ def training_key(
     evaluated : int array (m,)
         Rows that the result is taken over.
     """
-    settings = {name: value for name, value in config.to_json().items() if name not in ("dataset_id", "diet")}
+    left_out = ("dataset_id", "diet", *NEEDS)
+    settings = {name: value for name, value in config.to_json().items() if name not in left_out}
     digest = hashlib.sha256(json.dumps([content_hash, settings], sort_keys=True).encode())
     for values in (rows, labels, evaluated):
         digest.update(hashlib.sha256(np.ascontiguousarray(values, dtype="<i4").tobytes()).digest())

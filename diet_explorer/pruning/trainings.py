@@ -105,8 +105,8 @@ class TrainingResults:
 
     def run_id(self, key: str) -> str | None:
         """The run that a training is; None where it was never asked for."""
-        path = self._path(key)
-        return str(self._files.read_json(path)["run_id"]) if self._files.exists(path) else None
+        record = self._files.find_json(self._path(key))
+        return None if record is None else str(record["run_id"])
 
     def figures(self, key: str) -> Figures | None:
         """The result of a training; None as long as it is not done."""

@@ -39,8 +39,8 @@ class DatasetCosts:
         )
         tokens = self._queries.frame(sql)
         train = tokens[tokens["train"]]
-        path = self._rates_path(config)
-        rates = MeasuredRates(**self._files.read_json(path)) if self._files.exists(path) else None
+        measured = self._files.find_json(self._rates_path(config))
+        rates = None if measured is None else MeasuredRates(**measured)
         counts = (int(train["rows"].sum()), float(train["tokens"].sum()), float(tokens["tokens"].sum()))
         modes: tuple[GradientMode, ...] = get_args(GradientMode)
         return {mode: estimate_cost(replace(config, grand=mode), *counts, rates) for mode in modes}

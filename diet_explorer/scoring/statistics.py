@@ -53,9 +53,8 @@ def write_statistics(store: ScoreFiles, order: ExampleOrder, seed: int | None, c
 
 def read_statistics(store: ScoreFiles, dataset_id: str, seed: int | None, checkpoint: float) -> dict[str, Any]:
     """The statistics of a ranking, counted now where they are missing; NotFoundError where there is no ranking."""
-    path = store.paths.statistics(seed, checkpoint)
-    if store.files.exists(path):
-        statistics: dict[str, Any] = store.files.read_json(path)
+    statistics: dict[str, Any] | None = store.files.find_json(store.paths.statistics(seed, checkpoint))
+    if statistics is not None:
         return statistics
     order = read_example_order(store.files, dataset_id)
     return write_statistics(store, order, seed, checkpoint)

@@ -21,6 +21,8 @@ WORKSPACE_VERSION = 1
 _OPEN_TABLES = frozenset({"workspace", "audit_log", "workers", "leases"})
 BEING_RESTORED = "restoring"
 """Key in `workspace.json` of what is only being put in place."""
+MOVED = "moved"
+"""Key in `workspace.json` of what lies elsewhere now."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,11 @@ def workspace_id(files: Files) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def is_moved(files: Files) -> bool:
+    """Whether a workspace was moved to another home, by its files."""
+    return bool(_facts(files).get(MOVED))
+
+
 def write_version(files: Files, workspace: str | None, **further: object) -> None:
     """Write down of which form and which workspace the files are."""
     facts = {"version": WORKSPACE_VERSION, "id": workspace, **further}
@@ -134,7 +141,9 @@ def write_version(files: Files, workspace: str | None, **further: object) -> Non
 
 def _facts(files: Files) -> dict[str, Any]:
     path = Layout(files).version
-    facts = files.read_json(path) if files.exists(path) else {}
+    facts = files.find_json(path)
+    if facts is None:
+        return {}
     if not isinstance(facts, dict):
         raise WorkspaceError(f"The file {path} is damaged: it holds no object.", "Restore it from a backup.")
     return facts

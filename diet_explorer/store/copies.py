@@ -15,6 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -23,6 +24,15 @@ from diet_explorer.store.private import make_private_folder
 
 MOST_FILES = 256
 _LOCK = "lock"
+
+
+_removals: list[weakref.finalize[..., Any]] = []
+
+
+def remove_copies() -> None:
+    """Remove all copies of this process, which is about to end in a way that the interpreter does not see."""
+    for removal in _removals:
+        removal()
 
 
 class LocalCopies:
@@ -89,7 +99,7 @@ class LocalCopies:
         folder = self._base / uuid.uuid4().hex
         make_private_folder(folder)
         self._lock = try_lock(folder / _LOCK)
-        weakref.finalize(self, _remove, folder, self._lock, os.getpid())
+        _removals.append(weakref.finalize(self, _remove, folder, self._lock, os.getpid()))
         return folder
 
     def _pinned(self, key: str) -> Path | None:

@@ -40,8 +40,8 @@ class EmbeddingFiles:
 
     def stamp(self) -> str:
         """Changes whenever a map is drawn with other parameters; a key for caches."""
-        paths = [self.paths.map_parameters(which) for which in get_args(Representation)]
-        return " ".join(json.dumps(self.files.read_json(path)) for path in paths if self.files.exists(path))
+        known = [self.files.find_json(self.paths.map_parameters(which)) for which in get_args(Representation)]
+        return " ".join(json.dumps(value) for value in known if value is not None)
 
     def write_vectors(self, which: Representation, vectors: NDArray[np.float16]) -> None:
         """Write vectors (N, d) of all examples in row order, atomically; a memory-mapped array is read in parts."""

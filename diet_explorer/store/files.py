@@ -257,6 +257,13 @@ class Files:
                 f"The file {path} is damaged: {error}.", "Restore it from a backup, or remove the folder it is in."
             ) from error
 
+    def find_json(self, path: str) -> Any:
+        """A JSON document, None where there is none; to look first whether it is there would ask a store twice."""
+        try:
+            return self.read_json(path)
+        except NotFoundError:
+            return None
+
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
         return Path(path).exists() if self.is_local else self._facts(path) is not None

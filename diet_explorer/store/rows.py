@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
+from diet_explorer.errors import NotFoundError
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 
@@ -47,9 +48,10 @@ class RunRows:
         return self._read_rows(self._paths.held_out_rows)
 
     def _read_rows(self, path: str) -> NDArray[np.int64] | None:
-        if not self._files.exists(path):
+        try:
+            rows: NDArray[np.int64] = self._read(path)["row"].to_numpy().astype(np.int64)
+        except NotFoundError:
             return None
-        rows: NDArray[np.int64] = self._read(path)["row"].to_numpy().astype(np.int64)
         return rows
 
     def _read(self, path: str) -> pa.Table:

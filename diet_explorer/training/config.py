@@ -15,6 +15,9 @@ GradientMode = Literal["all", "head", "off"]
 MAX_SEEDS = 100
 MAX_EPOCHS = 1000
 MAX_STEPS = 1_000_000_000
+MAX_MEMORY_GB = 100_000
+NEEDS = ("gpu", "memory_gb")
+"""Settings that say where a run may be trained; its results do not depend on them."""
 CHECKPOINT_DIGITS = 4
 
 
@@ -59,6 +62,10 @@ class RunConfig:
     diet : float
         Share of the training rows, those with the highest EL2N but for the very highest, that each epoch after the
         first trains on; 1 for all (see `scoring.diet.DietCallback`).
+    gpu : bool
+        Whether only a worker that has a GPU may train it.
+    memory_gb : int
+        So many gigabytes of memory its worker must have; 0 for any.
     """
 
     dataset_id: str
@@ -78,6 +85,8 @@ class RunConfig:
     first_seed: int = 0
     ends_at: float | None = None
     diet: float = 1.0
+    gpu: bool = False
+    memory_gb: int = 0
 
     @property
     def end(self) -> float:
@@ -106,6 +115,7 @@ class RunConfig:
             _whole("steps", self.max_steps, self.epochs, MAX_STEPS)
         _real("weight decay", self.weight_decay, 0.0, 1.0)
         _real("warm-up share", self.warmup_share, 0.0, 1.0)
+        _whole("memory in GB", self.memory_gb, 0, MAX_MEMORY_GB)
         if self.grand not in get_args(GradientMode):
             raise BadInputError(f"The GraNd mode {self.grand!r} does not exist.", "Choose all, head or off.")
         points = checked_checkpoints(self.checkpoints, float(self.epochs))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -113,6 +113,11 @@ def end_jobs(context: Context) -> None:
             export.cancel()
 
 
+def interrupted(why: str, at: datetime) -> dict[str, Any]:
+    """What the record of a run becomes that was in work in the workspace that was copied."""
+    return {"status": "interrupted", "error": why, "remedy": _GO_ON, "finished_at": at, "workflow_id": None}
+
+
 def _put_in_place(settings: Settings, files: Files, backup: Backup, workspace: str, report: Progress) -> None:
     write_version(files, workspace, **{BEING_RESTORED: True})
     backup.put_files(files, lambda share, words: report(_CHECKED + share * (_COPIED - _CHECKED), words))
@@ -122,11 +127,7 @@ def _put_in_place(settings: Settings, files: Files, backup: Backup, workspace: s
         connection.execute(delete(WorkspaceRow))
         connection.execute(insert(WorkspaceRow).values(id=workspace, made_at=datetime.now(UTC)))
         active = update(RunRow).where(RunRow.status.in_(ACTIVE))
-        connection.execute(
-            active.values(
-                status="interrupted", error=_CUT_OFF, remedy=_GO_ON, finished_at=backup.made_at, workflow_id=None
-            )
-        )
+        connection.execute(active.values(**interrupted(_CUT_OFF, backup.made_at)))
 
     engine = connected(settings)
     try:

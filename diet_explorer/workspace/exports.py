@@ -122,10 +122,10 @@ class Export:
             It is not done, or its folder was moved.
         """
         files, path = self._context.files.at(self.folder), f"{self.folder}/{MANIFEST_NAME}"
-        if not files.exists(path):
+        manifest: dict[str, Any] | None = files.find_json(path)
+        if manifest is None:
             remedy = "Export again." if self.status == "succeeded" else "Wait until it is done."
             raise NotFoundError(f"The export {self.id} has no manifest in {self.folder}.", remedy)
-        manifest: dict[str, Any] = files.read_json(path)
         return manifest
 
     @property

@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from diet_explorer.config import Settings
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.review.annotators import allowed
-from diet_explorer.store.belonging import close_for_move, open_after_move
+from diet_explorer.store.backup.space import Space, size_of_workspace, space_at
+from diet_explorer.store.belonging import MOVED, close_for_move, open_after_move, write_version
 from diet_explorer.store.files import Files
 from diet_explorer.workspace.backup import back_up, check_apart, place_of, restore_backup
 from diet_explorer.workspace.context import Context
 
 Progress = Callable[[float, str], None]
 _COPIED_OUT = 0.5
+_COPIES = 2  # one that is checked, and the new home
+
+
+def space_for_move(context: Context, home: str) -> Space:
+    """What a move to a home takes there while it lasts: a copy that is checked, and the workspace itself."""
+    context.allow("lead", "move the workspace")
+    return space_at(place_of(home), _COPIES * size_of_workspace(context.files, context.database))
 
 
 def move(context: Context, target: Settings, progress: Progress) -> None:
     """Copy all of a workspace to another home, under the same id, and close it here.
 
     It is closed first, so that nothing is decided here that would be missing there; where the copy fails it is opened
-    again. BadInputError where a run waits or is in work, or the new home is in the old one.
+    again. BadInputError where a run waits or is in work, or the new home is in the old one; WorkspaceError where there
+    is no room for it.
     """
     who = context.allow("lead", "move the workspace")
     active = [record for record in context.records.list() if record.is_active]
@@ -32,6 +41,9 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
     where = place_of(target.home)
     check_apart(context.files.root, where)
     check_apart(where, context.files.root)
+    space = space_for_move(context, where)
+    if not space.is_enough:
+        raise WorkspaceError(f"The move {space.describe()}.", "Free some space there, or choose another disk.")
     context.note("move", who, f"moves the workspace to {where}")
     between = f"{where}-moving"
     close_for_move(context.database, where)
@@ -45,6 +57,7 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
         raise
     finally:
         Files(between).remove_folder(between)
+    write_version(context.files, context.id, **{MOVED: True})
 
 
 def move_back(context: Context) -> None:
@@ -54,3 +67,4 @@ def move_back(context: Context) -> None:
         raise BadInputError("The workspace was not moved.", "There is nothing to take back.")
     context.note("move", who, f"opens the workspace again that was moved to {context.it.moved_to}")
     open_after_move(context.database)
+    write_version(context.files, context.id)

@@ -304,10 +304,10 @@ def list_proofs(context: Context, *, deleted: bool = False) -> list[Proof]:
 
 def load_proof(context: Context, proof_id: str) -> Proof:
     """A proof by its id; NotFoundError where there is none, DeletedError where it is in the bin."""
-    path = Layout(context.files).proof(proof_id)
-    if not context.files.exists(path):
+    record = context.files.find_json(Layout(context.files).proof(proof_id))
+    if record is None:
         raise NotFoundError(f"There is no proof {proof_id!r}.", "List them with `diet-explorer proofs`.")
-    proof = Proof(context, context.files.read_json(path))
+    proof = Proof(context, record)
     if proof.id != proof_id:
         raise NotFoundError(f"There is no proof {proof_id!r}: its file is of another one.", "Restore it from a backup.")
     context.bin.check(("proof", proof_id))

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, text, update
 
 from diet_explorer.config import Settings
-from diet_explorer.errors import WorkspaceError
+from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.review.annotators import allowed
 from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.store.backup.places import writing_to
 from diet_explorer.store.backup.writing import write_backup
-from diet_explorer.store.belonging import belonging, check_version, workspace_id
-from diet_explorer.store.database import connected, database_errors
+from diet_explorer.store.belonging import belonging, check_version, workspace_id, write_version
+from diet_explorer.store.database import connected, database_errors, time_of, transaction
 from diet_explorer.store.files import Files
 from diet_explorer.store.locks import is_locked
 from diet_explorer.store.migrating import known_revisions, latest_revision, migrate, revision_of, take_turn
-from diet_explorer.workspace.backup import check_apart, place_of
-from diet_explorer.workspace.context import has_own_database
+from diet_explorer.store.runs import ACTIVE
+from diet_explorer.store.tables import RunRow, WorkspaceRow
+from diet_explorer.workspace.backup import check_apart, end_jobs, interrupted, place_of
+from diet_explorer.workspace.context import Context, has_own_database
 
 Progress = Callable[[float, str], None]
 
@@ -90,6 +93,37 @@ def upgrade(settings: Settings, plan: UpgradePlan, progress: Progress) -> None:
     log = AuditLog(engine)
     who = allowed(None, None, "lead", "upgrade a workspace", log)
     log.add("upgrade", who.name, words, role=who.role)
+
+
+def take_own_id(settings: Settings) -> str:
+    """Give a copied workspace an id of its own, and return it.
+
+    BadInputError where its database does not lie in it, which may be the original's too; WorkspaceError where an app or
+    a worker works on it.
+    """
+    files = Files.of(settings)
+    check_version(files, being_restored=False)
+    if not has_own_database(settings):
+        raise BadInputError(
+            f"The database of {files.root} does not lie in it: it may be that of the original too.",
+            "Make the copy by `diet-explorer backup` and `diet-explorer restore`, which give it an id of its own.",
+        )
+    if not files.exists(files.root):
+        raise BadInputError(f"There is no workspace in {files.root}.", "Name it with --workspace.")
+    engine = connected(settings)
+    _check_idle(settings, engine)
+    context = Context.opened(settings)
+    who = context.allow("lead", "give the workspace an id of its own")
+    end_jobs(context)
+    own, before = str(uuid.uuid4()), context.id
+    write_version(files, None)  # cut off here, the files get the database's id again
+    with transaction(engine) as session:
+        session.execute(update(WorkspaceRow).values(id=own))
+        cut_off = update(RunRow).where(RunRow.status.in_(ACTIVE))
+        session.execute(cut_off.values(**interrupted("It is the original's run.", time_of(session))))
+    write_version(files, own)
+    context.note("upgrade", who, f"gives this copy of {before} the id {own}")
+    return own
 
 
 def _check_idle(settings: Settings, engine: Engine) -> None:

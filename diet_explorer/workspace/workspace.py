@@ -282,6 +282,8 @@ class Workspace:
         max_length: int = 128,
         learning_rate: float = 5e-5,
         diet: float = 1.0,
+        gpu: bool = False,
+        memory_gb: int = 0,
         name: str | None = None,
     ) -> Run:
         """Queue the training of a model during which every example is scored; returns at once.
@@ -302,6 +304,11 @@ class Workspace:
         diet : float
             Epochs after the first train on this share of the examples, those with the highest EL2N but for the very
             highest; 1 for all. Every example is scored in any case.
+        gpu : bool
+            Whether only a worker that has a GPU may train it.
+        memory_gb : int
+            So many gigabytes of memory its worker must have; 0 for any. Where no worker has what is asked for, the run
+            waits and says so.
         name : str, optional
             What to call the run.
 
@@ -323,6 +330,8 @@ class Workspace:
             max_length=max_length,
             learning_rate=learning_rate,
             diet=diet,
+            gpu=gpu,
+            memory_gb=memory_gb,
         ).validated()
         config = self._located(config)
         run = self.create_run(config, name=name_or(name, f"{chosen.name} · {Path(config.model).name}"), origin="job")
@@ -663,6 +672,8 @@ class Workspace:
         ------
         BadInputError
             A run waits or is in work, or the new home or database is not empty.
+        WorkspaceError
+            There is no room for it: while it lasts it takes twice the workspace's size in the new place.
         PermissionDeniedError
             Only a lead may.
         """

@@ -11,6 +11,7 @@ from diet_explorer.jobs import waiting
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.jobs.waiting import TakeUp, delay_of, wait_while_active
+from diet_explorer.training.config import RunConfig
 
 NOW = datetime.now(UTC)
 
@@ -43,6 +44,28 @@ def test_what_is_worked_on_is_waited_for_without_a_word(caplog):
     with caplog.at_level(logging.WARNING):
         ended = wait_while_active(lambda: JobProgress(state=next(states)), None, str)
     assert ended.state == "succeeded" and not caplog.text
+
+
+def test_a_run_that_asks_for_more_than_any_worker_has_waits_and_says_for_what(settings, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    slot = WorkerSlot(settings)
+    wants = {"a GPU": RunConfig("d", gpu=True), "100,000 GB of memory": RunConfig("d", memory_gb=100_000)}
+    for what, config in wants.items():
+        delay = delay_of(settings, NOW, needs=config)
+        assert delay is not None and delay.reason == "no able worker"
+        assert delay.words == f"No worker has {what}, so that it waits."
+    assert delay_of(settings, NOW, needs=RunConfig("d", memory_gb=1)) is None
+    slot.release()
+
+
+def test_the_busy_ones_are_those_that_could_do_it(settings):
+    able, other = WorkerSlot(settings), WorkerSlot(settings)
+    other.set_lack("/models/a", "the folder /models/a")
+    able.set_task("another")
+    delay = delay_of(settings, NOW, needs=RunConfig("d", model="/models/a"))
+    assert delay is not None and delay.reason == "workers busy" and "another" in delay.words
+    for slot in (able, other):
+        slot.release()
 
 
 def test_a_worker_that_takes_nothing_up_for_a_minute_is_said(settings, worker, monkeypatch):

@@ -73,6 +73,19 @@ def test_what_is_restored_is_the_original_and_goes_on(rich, tmp_path, name):
         connection.execute(text("DELETE FROM audit_log"))
 
 
+def test_token_ids_are_left_out_for_they_are_made_anew(workspace, dataset, tmp_path):
+    files, folder = workspace.context.files, f"datasets/{dataset.id}/tokens/key"
+    workspace.backup(tmp_path / "backup")
+    files.make_folder(files.path(folder))
+    for name in ("offsets.npy", "manifest.json"):
+        files.write_bytes(files.path(folder, name), bytes(1_000_000))
+    again = workspace.backup(tmp_path / "backup")
+    assert again.new_bytes < 1_000_000
+    restored = Workspace.from_backup(tmp_path / "backup", tmp_path / "new")
+    assert restored.datasets()[0].id == dataset.id
+    assert not (tmp_path / "new" / "datasets" / dataset.id / "tokens").exists()
+
+
 def test_from_sqlite_to_postgresql_and_back(kept, rich, postgres, tmp_path):
     there = Workspace.from_backup(kept, tmp_path / "there", database_url=new_database(postgres, tmp_path))
     assert_same(there, rich)

@@ -1,6 +1,7 @@
 """Which workspace a database is of; upgrading after a backup; moving to another home and database."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,28 @@ def test_one_jobs_database_serves_workspaces_apart_however_they_are_spelt(tmp_pa
     first.context.jobs.close()
 
 
+def test_a_copied_folder_is_told_from_its_original_and_gets_an_id_of_its_own(tmp_path):
+    jobs = f"sqlite:///{tmp_path}/jobs.sqlite"
+    original, copied = tmp_path / "original", tmp_path / "copied"
+    first = Workspace(original, jobs_url=jobs)
+    first.context.jobs.check()
+    shutil.copytree(original, copied)
+    (tmp_path / "the-mount").symlink_to(original)
+    Workspace(tmp_path / "the-mount", jobs_url=jobs).context.jobs.check()
+    with pytest.raises(WorkspaceError, match="one is a copy of the other's folder") as caught:
+        Workspace(copied, jobs_url=jobs).context.jobs.check()
+    assert str(original) in caught.value.message and "diet-explorer upgrade --own-id" in caught.value.remedy
+    Workspace(original, jobs_url=jobs).context.jobs.check()
+
+    assert inside("upgrade", "--own-id", home=copied).returncode == 0
+    again = Workspace(copied, jobs_url=jobs)
+    assert again.context.id != first.context.id
+    again.context.jobs.check()
+    moved = first.move(tmp_path / "elsewhere", jobs_url=jobs)
+    moved.context.jobs.check()
+    Workspace(original, jobs_url=jobs).context.jobs.check()
+
+
 def test_two_stores_on_one_machine_share_no_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     homes = [load_settings(home=f"memory://{name}").home_folder for name in ("a", "b", "a/")]
@@ -105,6 +128,22 @@ def test_an_older_workspace_is_upgraded_when_asked_and_backed_up_first(sentences
 
     old = Workspace.from_backup(tmp_path / "home-before-upgrade", tmp_path / "old")
     assert rich_workspace.tables(old)["decisions"] == before
+
+
+def test_a_move_says_what_room_it_takes_and_does_not_begin_without(sentences, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    workspace = Workspace(home)
+    dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
+    size = sum(path.stat().st_size for path in (home / "datasets").rglob("*") if path.is_file())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, size))
+    with pytest.raises(WorkspaceError, match=r"The move needs about .* are free") as caught:
+        workspace.move(tmp_path / "new" / "home")
+    assert str(tmp_path / "new" / "home") in caught.value.message and "another disk" in caught.value.remedy
+    assert dataset.decide([1], "keep", annotator="ann") is not None, "it is open still"
+    monkeypatch.undo()
+    moved = inside("move", str(tmp_path / "new"), home=home)
+    assert moved.returncode == 0 and "The move needs about" in moved.stderr, moved.stderr
+    assert "are free" in moved.stderr
 
 
 def test_a_workspace_moves_to_another_home_and_database_and_the_old_one_says_so(sentences, postgres, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from diet_explorer.analysis.neighbours import EXACT_ROWS, store_neighbours
 from diet_explorer.analysis.projection import FIT_ROWS, MapParameters, store_map
 from diet_explorer.config import Settings
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.errors import NotFoundError
+from diet_explorer.errors import DietExplorerError, NotFoundError
 from diet_explorer.jobs.job import JobRequest, JobWords, QueuedJob
 from diet_explorer.jobs.progress import JobProgress, JobReporter
 from diet_explorer.jobs.protocol import Route
@@ -75,6 +76,12 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
             return replace(last, parameters=request.parameters)
         return last if drawn is None else replace(last, state="succeeded", share=1.0)
 
+    def model(self) -> str | None:
+        """The run's, unless its embeddings are there; what cannot be looked up the job itself deals with."""
+        with suppress(DietExplorerError):
+            return None if self._embeddings.has_vectors(self._which) else self._config().model
+        return None
+
     def is_complete(self) -> bool:
         """Whether the map is there with the parameters that were asked for."""
         request = self.request()
@@ -89,7 +96,7 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
         """Do what is missing: embeddings, neighbours, and the map itself."""
         request = self.request()
         assert request is not None
-        config = RunConfig.from_json(self.record_of(self._run_id).config)
+        config = self._config()
         manifest = DatasetManifest.load(self.files, config.dataset_id)
         store, which = self._embeddings, self._which
         embed, find_neighbours = not store.has_vectors(which), not store.has_neighbours(which)
@@ -114,6 +121,9 @@ class MapJob(QueuedJob[MapRequest, MapProgress]):
             store_neighbours(store, manifest, which)
         store_map(store, which, request.parameters, partial(report_stage, "layout"))
         return {}
+
+    def _config(self) -> RunConfig:
+        return RunConfig.from_json(self.record_of(self._run_id).config)
 
     def _drawn(self) -> MapParameters | None:
         try:

@@ -25,7 +25,7 @@ from diet_explorer.store.backup.manifest import BackupFile, BackupManifest, Back
 from diet_explorer.store.backup.places import Place
 from diet_explorer.store.backup.tables import KEPT_IN_MEMORY, described_tables, parts_of, snapshot
 from diet_explorer.store.files import Files
-from diet_explorer.store.layout import KEPT
+from diet_explorer.store.layout import KEPT, DatasetPaths
 from diet_explorer.store.migrating import revision_of
 
 TRIES = 5
@@ -133,7 +133,7 @@ class _Writer:
             for inside, facts in self._files.all_below(self._path(folder)).items():
                 thing = _thing(inside)
                 known = thing in runs if folder == "runs" else folder == "datasets" or (folder, thing) in begun
-                if known and not _is_passing(inside):
+                if known and not _is_passing(inside) and not (folder == "datasets" and can_be_remade(inside)):
                     yield f"{folder}/{inside}", facts
 
     def _things(self) -> set[tuple[str, str]]:
@@ -207,6 +207,12 @@ def _is_passing(path: str) -> bool:
     """Whether a file is a lock or half written."""
     parts = path.split("/")
     return any(part.endswith((".tmp", ".lock")) for part in parts) or parts[-1] == "lock"
+
+
+def can_be_remade(path: str) -> bool:
+    """Whether a dataset's file is made anew where it is missing: token ids are, by the next training."""
+    folder = DatasetPaths("").tokens.strip("/")
+    return path.split("/")[1:2] == [folder]
 
 
 def _says(path: str) -> bool:

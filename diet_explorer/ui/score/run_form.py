@@ -11,6 +11,7 @@ from diet_explorer.errors import DietExplorerError
 from diet_explorer.training.config import (
     BUNDLED,
     MAX_EPOCHS,
+    MAX_MEMORY_GB,
     MAX_SEEDS,
     GradientMode,
     RunConfig,
@@ -59,6 +60,8 @@ def fill_form(config: RunConfig) -> None:
         "learning-rate": f"{config.learning_rate:g}",
         "grand": config.grand,
         "diet": round(100 * config.diet),
+        "memory": config.memory_gb,
+        "gpu": config.gpu,
     }
 
 
@@ -122,6 +125,17 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
         )
     with right:
         _gradient_mode(values)
+    left, middle, _ = st.columns(3, gap="medium", vertical_alignment="bottom")
+    with left:
+        _whole(
+            "memory",
+            "Worker's memory, at least (GB)",
+            (0, MAX_MEMORY_GB),
+            values,
+            "The run waits for a worker that has it; 0 is any.",
+        )
+    with middle:
+        _gpu(values)
     st.html(f'<p class="de-quiet">{_GRAND_MEANING[values["grand"]]}</p>')
     try:
         return _config(dataset, values)
@@ -193,6 +207,18 @@ def _checkpoints(values: _Values) -> None:
         )
 
 
+def _gpu(values: _Values) -> None:
+    with mirrored("run-gpu", values["gpu"]) as (key, default):
+        st.checkbox(
+            "Only on a worker with a GPU",
+            default,
+            key=key,
+            help="The run waits for such a worker.",
+            on_change=_keep,
+            args=("gpu", key),
+        )
+
+
 def _gradient_mode(values: _Values) -> None:
     with mirrored("run-grand", values["grand"]) as (key, default):
         st.selectbox(
@@ -219,6 +245,8 @@ def _config(dataset: Dataset, values: _Values) -> RunConfig:
         max_length=values["max-length"],
         learning_rate=_learning_rate(values["learning-rate"]),
         diet=values["diet"] / 100,
+        gpu=values["gpu"],
+        memory_gb=values["memory"],
     ).validated()
     open_workspace().model(config.model)
     return config
