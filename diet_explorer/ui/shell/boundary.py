@@ -10,11 +10,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from diet_explorer.errors import DietExplorerError
+from diet_explorer.errors import DietExplorerError, StoreAwayError
 from diet_explorer.store.happenings import happened
 from diet_explorer.ui.drawing.plain import visible
 
 logger = logging.getLogger(__name__)
+LOOK_AGAIN_SECONDS = 5
+_PAGE = "error"
 
 
 def show_error(error: DietExplorerError, *, key: str = "error") -> None:
@@ -36,6 +38,12 @@ def as_text(text: str) -> str:
     return text.replace("\n", " ")
 
 
+def _look_again(drawn: float) -> None:
+    """Draw the page again, unless that was done a moment ago."""
+    if time.monotonic() - drawn >= LOOK_AGAIN_SECONDS / 2:
+        st.rerun()
+
+
 @contextmanager
 def timed(page: str) -> Iterator[None]:
     """Tell the metrics how long the block took that draws a page."""
@@ -47,16 +55,19 @@ def timed(page: str) -> Iterator[None]:
 
 
 @contextmanager
-def error_boundary(key: str = "error") -> Iterator[None]:
+def error_boundary(key: str = _PAGE) -> Iterator[None]:
     """Turn every exception of the block into a message on the page.
 
-    A `DietExplorerError` shows its message and remedy. Anything else is written to the log with its
+    A `DietExplorerError` shows its message and remedy; a whole page whose database or store is away is drawn again by
+    itself until it is back. Anything else is written to the log with its
     traceback under a short reference, and the page names that reference.
     """
     try:
         yield
     except DietExplorerError as error:
         show_error(error, key=key)
+        if key == _PAGE and isinstance(error, StoreAwayError):
+            st.fragment(_look_again, run_every=LOOK_AGAIN_SECONDS)(time.monotonic())
     except Exception:
         reference = uuid.uuid4().hex[:8]
         logger.exception("Unexpected error on a page, reference %s", reference)
