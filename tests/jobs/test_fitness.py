@@ -33,6 +33,7 @@ def test_a_run_waits_for_a_worker_that_has_its_model(
     bundled = workspace.score(dataset.id, model="bundled", **tiny_runs.SHORT)
     large = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT, memory_gb=100_000)
     known = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    absent.maps.draw("initial")
     elsewhere.rename(tmp_path / "not here")
 
     launch("worker", home=home, DIET_EXPLORER_BUNDLED_MODEL=str(tmp_path / "not installed"))
@@ -42,6 +43,9 @@ def test_a_run_waits_for_a_worker_that_has_its_model(
     assert f"No worker has the folder {elsewhere}" in delay.words and "put it there" in delay.remedy
     short_of = large.progress().delay
     assert short_of is not None and "100,000 GB of memory" in short_of.words and large.refresh().status == "queued"
+    drawing = until(lambda: absent.maps.progress("initial").delay, "the map waits for its model")
+    assert f"No worker has the folder {elsewhere}" in drawing.words
+    absent.maps.cancel("initial")
     waits = bundled.progress().delay
     assert waits is not None and "not installed" in waits.words
 
@@ -52,9 +56,3 @@ def test_a_run_waits_for_a_worker_that_has_its_model(
     assert tiny_runs.ended(absent) == "succeeded"
     until(lambda: not any(worker.tasks for worker in living_workers(workspace.settings)), "the workers are free")
     assert tiny_runs.score_bytes(absent) == tiny_runs.score_bytes(known) == tiny_runs.score_bytes(bundled)
-
-    elsewhere.rename(tmp_path / "not here")
-    absent.maps.draw("initial")
-    delay = until(lambda: absent.maps.progress("initial").delay, "the map waits for its model")
-    assert f"No worker has the folder {elsewhere}" in delay.words
-    absent.maps.cancel("initial")

@@ -16,6 +16,7 @@ from diet_explorer.ui.drawing.plain import visible
 
 logger = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 5
+MOMENT_SECONDS = 2.5
 _PAGE = "error"
 
 
@@ -40,7 +41,7 @@ def as_text(text: str) -> str:
 
 def _look_again(drawn: float) -> None:
     """Draw the page again, unless that was done a moment ago."""
-    if time.monotonic() - drawn >= LOOK_AGAIN_SECONDS / 2:
+    if time.monotonic() - drawn >= MOMENT_SECONDS:
         st.rerun()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from diet_explorer.errors import DeletedError, DietExplorerError
+from diet_explorer.errors import DeletedError, DietExplorerError, StoreAwayError
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.bin import draw_deleted, draw_undo
@@ -112,6 +112,8 @@ def _resolved() -> Selection | None:
         draw_undo()
         draw_deleted(error)
         return None
+    except StoreAwayError:  # no fault of the address either
+        raise
     except DietExplorerError as error:
         show_error(error, key="link-error")
         st.button("Start from a clean address", key="forget-link", on_click=forget, icon=":material/restart_alt:")
