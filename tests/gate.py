@@ -46,5 +46,5 @@ class Gate:
         (self._folder / "away").touch()
 
     def failed(self) -> list[str]:
-        """What has failed so: the innermost places in the program, and the question."""
+        """What has failed so: the places in the program, and the question."""
         return (self._folder / "away.said").read_text().splitlines()

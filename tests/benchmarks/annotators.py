@@ -1,6 +1,9 @@
 """Several annotator processes decide at once while a run writes its progress: how long a write takes, and is it there.
 
 python -m tests.benchmarks.annotators [--annotators 8] [--decisions 5000] [--postgres] [--rows 1000000]
+python -m tests.benchmarks.annotators --apps 3 --annotators 20 --minutes 10 [--rows 100000]
+
+The second form is `several_apps`: people at several apps on one PostgreSQL server, beside a training.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecord, RunRecords
+from tests.benchmarks import several_apps
 from tests.synthetic import write_dataset
 
 DATASET, RUN = "made-up", "run-benchmark"
@@ -142,10 +146,18 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=5000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--apps", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--review", nargs=2, metavar=("HOME", "NAME"), help=argparse.SUPPRESS)
+    parser.add_argument("--written", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--annotate", nargs=2, metavar=("HOME", "NAME"), help=argparse.SUPPRESS)
     parser.add_argument("--progress", metavar="HOME", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.annotate:
+    if given.review:
+        several_apps.review(*given.review, given.minutes, given.written)
+    elif given.apps:
+        print(json.dumps(several_apps.measure(given.apps, given.annotators, given.minutes, given.rows), indent=1))
+    elif given.annotate:
         annotate(*given.annotate, given.decisions)
     elif given.progress:
         write_progress(given.progress)

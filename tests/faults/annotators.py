@@ -14,7 +14,8 @@ from typing import Any
 from tests.faults.hosts import Host
 from tests.forked import ForkedWorker
 
-PACE_SECONDS = 0.1
+PACE_SECONDS = 0.4
+"""Between two decisions: a page asks the store for each example, and the server shares the cores with the hosts."""
 _MODULE = "tests.faults.annotators"
 
 

@@ -78,6 +78,10 @@ def _restart_database(stage: Stage, run: Run) -> float:
     return stage.scale.restart
 
 
+def _both_away(stage: Stage, run: Run) -> float:
+    return _restart_database(stage, run) + _refuse_store(stage, run)
+
+
 def _cancel_and_resume(stage: Stage, run: Run) -> float:
     begun = time.monotonic()
     host = stage.victim(run)
@@ -93,15 +97,14 @@ def _nothing(stage: Stage, run: Run) -> float:
     return 0.0
 
 
+_refuse_store = _cut_all("refused", "store", lambda stage: stage.scale.refused)
 SITUATIONS = (
     Situation("kill", "worker killed (kill -9)", _kill),
     Situation("freeze", "worker frozen, then thawed", _freeze),
     Situation("database-silent", "packets to the database lost", _cut_one("silent", "database")),
     Situation("store-silent", "packets to the store lost", _cut_one("silent", "store"), "store"),
     Situation("database-restart", "database restarted", _restart_database),
-    Situation(
-        "store-refused", "store refuses all", _cut_all("refused", "store", lambda stage: stage.scale.refused), "store"
-    ),
+    Situation("store-refused", "store refuses all", _refuse_store, "store"),
     Situation(
         "store-hanging",
         "store does not answer",
@@ -112,3 +115,5 @@ SITUATIONS = (
     Situation("partition", "host cut off; cancelled and resumed meanwhile", _cancel_and_resume),
     Situation("removed", "worker and its disk gone for good", _remove),
 )
+BOTH_AWAY = Situation("both-away", "database restarted, then store refuses all", _both_away, "store")
+"""Two of them in one run, which spares the short form a run."""

@@ -116,7 +116,7 @@ def is_away(question: str) -> bool:
         if len(_answered) == known:
             return False
     with note("away.said").open("a") as stream:
-        stream.write(f"{' '.join([*places[-4:], question])}\n")
+        stream.write(f"{' '.join([*places, question])}\n")
     return True
 
 
