@@ -79,7 +79,17 @@ def _restart_database(stage: Stage, run: Run) -> float:
 
 
 def _both_away(stage: Stage, run: Run) -> float:
-    return _restart_database(stage, run) + _refuse_store(stage, run)
+    begun = time.monotonic()
+    stage.victim(run)
+    for host in stage.hosts:
+        host.cut("refused", "store")  # so that the run cannot end before the database is away too
+    stage.database.stop()
+    time.sleep(stage.scale.restart)
+    stage.database.start()
+    time.sleep(stage.scale.refused)
+    for host in stage.hosts:
+        host.cut("open")
+    return time.monotonic() - begun
 
 
 def _cancel_and_resume(stage: Stage, run: Run) -> float:
@@ -97,14 +107,15 @@ def _nothing(stage: Stage, run: Run) -> float:
     return 0.0
 
 
-_refuse_store = _cut_all("refused", "store", lambda stage: stage.scale.refused)
 SITUATIONS = (
     Situation("kill", "worker killed (kill -9)", _kill),
     Situation("freeze", "worker frozen, then thawed", _freeze),
     Situation("database-silent", "packets to the database lost", _cut_one("silent", "database")),
     Situation("store-silent", "packets to the store lost", _cut_one("silent", "store"), "store"),
     Situation("database-restart", "database restarted", _restart_database),
-    Situation("store-refused", "store refuses all", _refuse_store, "store"),
+    Situation(
+        "store-refused", "store refuses all", _cut_all("refused", "store", lambda stage: stage.scale.refused), "store"
+    ),
     Situation(
         "store-hanging",
         "store does not answer",
@@ -115,5 +126,5 @@ SITUATIONS = (
     Situation("partition", "host cut off; cancelled and resumed meanwhile", _cancel_and_resume),
     Situation("removed", "worker and its disk gone for good", _remove),
 )
-BOTH_AWAY = Situation("both-away", "database restarted, then store refuses all", _both_away, "store")
+BOTH_AWAY = Situation("both-away", "database restarted while the store refuses all", _both_away, "store")
 """Two of them in one run, which spares the short form a run."""

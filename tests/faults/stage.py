@@ -50,7 +50,7 @@ class Scale:
 
 
 LONG = Scale(lease=30, step=1.2, freeze=75, silence=60, restart=30, refused=60, hanging=30)
-SHORT = Scale(lease=2, step=0.03, freeze=5, silence=4, restart=2, refused=3, hanging=3, epochs=2)
+SHORT = Scale(lease=2, step=0.15, freeze=5, silence=4, restart=2, refused=3, hanging=3, epochs=2)
 
 
 @dataclass(frozen=True)
