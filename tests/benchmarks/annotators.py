@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+import tests.benchmarks.several_apps as several_apps
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.review.decisions import Ledger
@@ -29,7 +30,6 @@ from diet_explorer.scoring.progress import RunReports
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.runs import RunRecord, RunRecords
-from tests.benchmarks import several_apps
 from tests.synthetic import write_dataset
 
 DATASET, RUN = "made-up", "run-benchmark"
