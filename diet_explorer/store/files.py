@@ -122,7 +122,7 @@ class Files:
         with self.local_copy(path) as local:
             try:
                 return Path(local).open("rb")
-            except FileNotFoundError as error:
+            except (FileNotFoundError, NotADirectoryError) as error:
                 raise _missing(path) from error
 
     @contextmanager
