@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
 from diet_explorer.jobs.needs import lack_of
+from diet_explorer.jobs.notebooks import is_in_notebook
 from diet_explorer.jobs.protocol import FORMAT, JOB_FORMAT, SCORE
 from diet_explorer.jobs.slots import failure_at_start, workers_at
 from diet_explorer.store.delay import Delay, DelayReason
 from diet_explorer.store.workers import WorkerInfo
 from diet_explorer.training.config import RunConfig
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 POLL_SECONDS = 0.5
 NOTICE_SECONDS = 3.0
@@ -84,6 +89,10 @@ class Activity(Protocol):
         """Whether it waits or runs."""
 
     @property
+    def share(self) -> float:
+        """How much of it is done, in [0, 1]."""
+
+    @property
     def delay(self) -> Delay | None:
         """Why it is not taken up, where it waits for a worker."""
 
@@ -121,13 +130,16 @@ class TakeUp:
 
 
 def wait_while_active(progress: Callable[[], A], timeout: float | None, describe: Callable[[A], str]) -> A:
-    """How something ended that waits or runs now.
+    """How something ended that waits or runs now; in a terminal or notebook a bar shows how far it is.
 
     TimeoutError, with its description, after so many seconds; NoWorkerError after a minute without any worker.
     """
     end = None if timeout is None else time.monotonic() + timeout
     taken_up = TakeUp()
+    bar: tqdm[Any] | None = None
     while (current := progress()).is_active:
+        bar = bar or _bar()
+        bar.update(current.share - bar.n)
         if end is not None and time.monotonic() > end:
             raise TimeoutError(f"{describe(current)}; it goes on.")
         words = taken_up.notice(current.delay)
@@ -139,4 +151,16 @@ def wait_while_active(progress: Callable[[], A], timeout: float | None, describe
                 "Start one with `diet-explorer worker` or `diet-explorer app`, then wait again: it keeps its place.",
             )
         time.sleep(POLL_SECONDS)
+    if bar is not None:
+        bar.update(current.share - bar.n)
+        bar.close()
     return current
+
+
+def _bar() -> tqdm[Any]:
+    """A bar from 0 to 1, which is silent where nobody looks, such as in a job or behind a pipe."""
+    from tqdm.auto import tqdm
+
+    watched = is_in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    form = "{percentage:3.0f} %|{bar}| {elapsed} < {remaining}"
+    return tqdm(total=1.0, bar_format=form, disable=not watched, leave=False)

@@ -22,6 +22,7 @@ from diet_explorer.errors import (
     JobFailedError,
     NotFoundError,
 )
+from diet_explorer.jobs.notebooks import FRAME_HEIGHT, as_table, show_view
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
@@ -92,6 +93,8 @@ def enter_record(context: Context, record: RunRecord) -> None:
         raise
 
 
+PAGES = ("browse", "distributions", "data_map", "embedding_map", "audit", "prune", "proof")
+"""The app's pages of a run, by their addresses."""
 AnyRun = TypeVar("AnyRun", bound="RunCore")
 """A run with or without its facets: facets hand out runs of the kind that they were made with."""
 
@@ -118,6 +121,45 @@ class RunCore:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it is, and how far."""
+        now, config = self.progress(), self.config
+        facts = {
+            "dataset": self.dataset.name,
+            "status": f"{now.status}, {now.share:.0%}" if now.is_active else now.status,
+            "model": config.model,
+            "epochs": f"{config.epochs:g}",
+            "seeds": config.seeds,
+            "scored after epochs": ", ".join(f"{point:g}" for point in self.checkpoints()) or "none yet",
+        }
+        return as_table(f"{self.name} ({self.id})", facts)
+
+    def show(self, page: str = "browse", *, height: int = FRAME_HEIGHT) -> Any:
+        """Its page of the app: in a notebook in a frame below the cell, elsewhere a printed link.
+
+        Parameters
+        ----------
+        page : str
+            Of the app: ``browse``, ``distributions``, ``data_map``, ``embedding_map``, ``audit``, ``prune`` or
+            ``proof``.
+        height : int
+            Of the frame, in pixels.
+
+        Returns
+        -------
+        IPython.display.IFrame or None
+            None outside a notebook, and where no app of this workspace is running.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such page.
+        """
+        if page not in PAGES:
+            raise NotFoundError(f"The app has no page {page!r} of a run.", f"Choose one of: {', '.join(PAGES)}.")
+        asked = {"dataset": self.record.dataset_id, "run": self.id}
+        return show_view(self.context.settings, page, asked, height)
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.row_numbers import checked_rows
 from diet_explorer.errors import NotFoundError
+from diet_explorer.jobs.notebooks import as_table
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
@@ -30,6 +31,8 @@ from diet_explorer.store.files import Files, explained
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.queries import parquet
 from diet_explorer.workspace.context import Context
+
+_SOME = 8
 
 
 class Dataset:
@@ -49,6 +52,12 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.id!r}, {self.rows:,} rows, {len(self.classes)} classes)"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it is."""
+        classes = ", ".join(self.classes[:_SOME]) + (", …" if len(self.classes) > _SOME else "")
+        facts = {"rows": f"{self.rows:,}", f"{len(self.classes)} classes": classes}
+        return as_table(f"{self.name} ({self.id})", facts)
 
     @property
     def rows(self) -> int:

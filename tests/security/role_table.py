@@ -70,7 +70,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "viewer": "name given_name config dataset children refresh status is_own_training is_imported error remedy "
         "wait progress log delay landed checkpoints default_checkpoint checkpoint_or_default ranking "
         "landed_checkpoints score_names recorded_names ranked count position histogram card percentiles scores "
-        "dynamics audit review maps pruning proofs",
+        "dynamics audit review maps pruning proofs show",
         "lead": "create cancel resume submit export_scores",
     },
     "Dynamics": {
