@@ -15,7 +15,7 @@ from mkdocs_build import tutorial
 from tests.tiny_runs import environment
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "movie_snippets.csv"
-ROWS = 240
+ROWS = 400
 
 
 @pytest.fixture
