@@ -14,9 +14,9 @@ in pairs. Training labels are, for the same texts:
 - flipped 10 %, flipped 20 %: the clean ones, so many of them flipped at random to the other class.
 
 Trained for as many steps as full data takes ("steps"), and once more for as many epochs ("epochs"). What a seed prunes
-by are the scores of its own training on full data. Headline claims go first, for each seed in turn; once every claim
-has its first seeds, more are drawn for the headline claims whose interval is wider than half a point to either side, up
-to a limit. It may be killed at any time and started again: what is in the folder's CSV is not trained again.
+by are the scores of its own training on full data. Headline claims go first, for each seed in turn; then more seeds are
+drawn for those of them whose interval is wider than half a point to either side, up to a limit; the other claims get
+their seeds last. It may be killed at any time and started again: what is in the folder's CSV is not trained again.
 
 python -m tests.benchmarks.proof --folder proofs                        # the upper layer alone: for two processor cores
 python -m tests.benchmarks.proof --folder whole --upper-layers 0 --learning-rate 5e-5       # the whole model: for a GPU
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -96,14 +96,19 @@ class Benchmark:
                 print(f"{time.strftime('%H:%M:%S')} {where}: {training.name} ({took:.0f} s)", flush=True)
 
     def _planned(self) -> Iterator[tuple[Training, int]]:
-        for stage in STAGES:
-            for seed in range(self._options.seeds):
-                for claim in stage:
-                    yield from ((training, seed) for training in claim.trainings)
+        headline, *others = STAGES
+        yield from self._first_seeds(headline)
         for seed in range(self._options.seeds, self._options.most_seeds):
-            for claim in STAGES[0]:
+            for claim in headline:
                 if self._is_wide(claim):
                     yield from ((training, seed) for training in claim.trainings)
+        for stage in others:
+            yield from self._first_seeds(stage)
+
+    def _first_seeds(self, stage: Sequence[Claim]) -> Iterator[tuple[Training, int]]:
+        for seed in range(self._options.seeds):
+            for claim in stage:
+                yield from ((training, seed) for training in claim.trainings)
 
     def _is_wide(self, claim: Claim) -> bool:
         found = interval_of(self._results.frame(), claim)
