@@ -44,7 +44,7 @@ bench: $(VENV)/.bench
 	  echo; echo "== $$name"; $(BIN)/python -W ignore -m tests.benchmarks.$$name || exit 1; done
 
 docs: $(VENV)/.test
-	$(BIN)/python -m mkdocs_build.tables
+	$(BIN)/python -m tests.docs.tables
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # A report, not a gate: what is found is printed, and where the list of weaknesses cannot be had that is said.

@@ -26,7 +26,7 @@ from diet_explorer.config import Settings
 from diet_explorer.jobs.health import HealthChecks
 from diet_explorer.jobs.metrics import Metrics
 from diet_explorer.workspace.run import Run
-from mkdocs_build import tables
+from tests.docs import tables
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -11,7 +11,7 @@ import pytest
 
 from diet_explorer.data.readers.opening import Source, open_source
 from diet_explorer.workspace import workspace as front
-from mkdocs_build import tutorial
+from tests.docs import tutorial
 from tests.tiny_runs import environment
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "movie_snippets.csv"

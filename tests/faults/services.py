@@ -73,7 +73,7 @@ class Store:
         return {"DIET_EXPLORER_HOME": self.home, "AWS_ENDPOINT_URL": f"http://{host}:{port}", **KEYS}
 
     def contents(self) -> dict[str, str]:
-        """Every file of the workspace, by its path in it, with the SHA-256 of its bytes; read as an operator would."""
+        """Every file of the workspace, by its path in it, with a digest of its bytes; read as an operator would."""
         if self.address is None:
             root = Path(self.home)
             return {
@@ -81,16 +81,10 @@ class Store:
                 for path in root.rglob("*")
                 if path.is_file()
             }
-        client = _client(self.address)
         root_key = self.home.partition(f"{BUCKET}/")[2] + "/"
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root_key)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        return {
-            key.removeprefix(root_key): hashlib.sha256(
-                client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-            ).hexdigest()
-            for key in keys
-        }
+        pages = _client(self.address).get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root_key)
+        entries = [entry for page in pages for entry in page.get("Contents", [])]
+        return {entry["Key"].removeprefix(root_key): entry["ETag"] for entry in entries}
 
 
 def _client(address: tuple[str, int]) -> Any:

@@ -78,6 +78,20 @@ def _restart_database(stage: Stage, run: Run) -> float:
     return stage.scale.restart
 
 
+def _both_away(stage: Stage, run: Run) -> float:
+    begun = time.monotonic()
+    stage.victim(run)
+    for host in stage.hosts:
+        host.cut("refused", "store")  # so that the run cannot end before the database is away too
+    stage.database.stop()
+    time.sleep(stage.scale.restart)
+    stage.database.start()
+    time.sleep(stage.scale.refused)
+    for host in stage.hosts:
+        host.cut("open")
+    return time.monotonic() - begun
+
+
 def _cancel_and_resume(stage: Stage, run: Run) -> float:
     begun = time.monotonic()
     host = stage.victim(run)
@@ -112,3 +126,5 @@ SITUATIONS = (
     Situation("partition", "host cut off; cancelled and resumed meanwhile", _cancel_and_resume),
     Situation("removed", "worker and its disk gone for good", _remove),
 )
+BOTH_AWAY = Situation("both-away", "database restarted while the store refuses all", _both_away, "store")
+"""Two of them in one run, which spares the short form a run."""

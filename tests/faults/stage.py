@@ -30,7 +30,7 @@ _PAUSE = 0.2
 HOSTS = ("north", "south")
 SETTINGS: dict[str, Any] = {**tiny_runs.LONG, "batch_size": 8, "seeds": 2}
 EARLY = 1.0
-"""The checkpoint, in epochs, after which things happen: a quarter of a seed's training is done, and kept."""
+"""The checkpoint, in epochs, after which things happen: a part of a seed's training is done, and kept."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,12 @@ class Scale:
     refused: float
     hanging: float
     patience: float = 600.0  # so long after a fault's end a run may need, which a busy machine can be slow to do
+    epochs: int = 4
     review_rows: int = 20_000
 
 
 LONG = Scale(lease=30, step=1.2, freeze=75, silence=60, restart=30, refused=60, hanging=30)
-SHORT = Scale(lease=2, step=0.03, freeze=5, silence=5, restart=3, refused=4, hanging=3, review_rows=20_000)
+SHORT = Scale(lease=2, step=0.15, freeze=5, silence=4, restart=2, refused=3, hanging=3, epochs=2)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ class Stage:
 
     def start_run(self) -> Run:
         """Queue a run; all are alike."""
-        return tiny_runs.queue(self.workspace, self.dataset.id, self.model, SETTINGS)
+        points = tuple(point for point in SETTINGS["checkpoints"] if point <= self.scale.epochs)
+        settings = {**SETTINGS, "epochs": self.scale.epochs, "checkpoints": points}
+        return tiny_runs.queue(self.workspace, self.dataset.id, self.model, settings)
 
     def victim(self, run: Run) -> Host:
         """A host that trains a seed of a run whose early checkpoint has landed, once there is one."""

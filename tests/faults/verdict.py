@@ -24,7 +24,7 @@ class Undisturbed:
     """A run to which nothing happened."""
 
     seconds: float
-    files: dict[str, str]  # by their place in the run's folder, with the SHA-256 of their bytes
+    files: dict[str, str]  # by their place in the run's folder, with a digest of their bytes
     around: set[str]  # files of the workspace that are of no run
     scores: Any  # the long table without the run's own id
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.situations import SITUATIONS
+from tests.faults.situations import BOTH_AWAY, SITUATIONS, Situation
 from tests.faults.stage import SHORT, Stage, stage
 from tests.faults.verdict import Undisturbed, play, undisturbed
 
-IN_SHORT = ("kill", "freeze", "database-restart", "store-refused")
+IN_SHORT = (*(entry for entry in SITUATIONS if entry.name in ("kill", "freeze")), BOTH_AWAY)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,8 @@ def expected(made: Stage) -> Undisturbed:
     return undisturbed(made)
 
 
-@pytest.mark.parametrize("name", IN_SHORT)
-def test_a_run_comes_through(made: Stage, expected: Undisturbed, name: str) -> None:
-    situation = next(entry for entry in SITUATIONS if entry.name == name)
+@pytest.mark.parametrize("situation", IN_SHORT, ids=lambda situation: situation.name)
+def test_a_run_comes_through(made: Stage, expected: Undisturbed, situation: Situation) -> None:
     verdict = play(made, situation, expected)
     assert verdict.faults == []
     assert verdict.decisions, "nobody could review meanwhile"

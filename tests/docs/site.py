@@ -14,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://github.com/diet-explorer/diet-explorer/blob/main"
 FROM_ROOT = {"SECURITY.md": "security.md", "CONTRIBUTING.md": "house.md", "CHANGELOG.md": "changelog.md"}
 """Files of the checkout's root that are pages of the site too."""

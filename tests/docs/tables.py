@@ -1,6 +1,6 @@
 """The tables that stand in the pages: the scores by the catalogue, the settings by their models.
 
-python -m mkdocs_build.tables
+python -m tests.docs.tables
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from diet_explorer.config import Settings
 from diet_explorer.data.limits import Limits
 from diet_explorer.scoring.catalogue import SCORES, Score
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def scores() -> str:
