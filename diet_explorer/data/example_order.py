@@ -46,10 +46,10 @@ class ExampleOrder:
         return ExampleOrder(self.tie[rows], renumbered[self.splits[rows]], names)
 
     @cached_property
-    def by_split(self) -> list[NDArray[np.int64]]:
+    def by_split(self) -> list[NDArray[np.int32]]:
         """Positions of each split's examples, in id order."""
-        positions = np.full(int(self.tie.max(initial=-1)) + 1, -1, dtype=np.int64)
-        positions[self.tie] = np.arange(len(self))
+        positions = np.full(int(self.tie.max(initial=-1)) + 1, -1, dtype=np.int32)
+        positions[self.tie] = np.arange(len(self), dtype=np.int32)
         by_id = positions[positions >= 0]
         return [by_id[self.splits[by_id] == code] for code in range(len(self.split_names))]
 

@@ -33,11 +33,23 @@ Mask = NDArray[np.bool_]
 
 def sort_keys(values: NDArray[np.float32], ties: NDArray[np.integer], worst: str) -> Keys:
     """Numbers that ascend as examples are ranked: from the `worst` end of the values, ties by id, NaN last."""
-    turned = (-values if worst == "high" else values) + np.float32(0)  # there is one zero only
+    keys = _value_keys(values, worst).astype(np.uint64)
+    keys <<= _HALF
+    keys |= ties.astype(np.uint32)
+    return keys
+
+
+def _value_keys(values: NDArray[np.float32], worst: str) -> NDArray[np.uint32]:
+    """The upper half of the keys, which the values alone decide."""
+    turned = np.negative(values) if worst == "high" else values.copy()
+    turned += np.float32(0)  # there is one zero only
+    missing = np.flatnonzero(np.isnan(turned))
     bits = turned.view(np.uint32)
-    bits = np.where(bits & _SIGN, ~bits, bits | _SIGN)
-    bits[np.isnan(turned)] = np.uint32(0xFFFFFFFF)
-    return (bits.astype(np.uint64) << _HALF) | ties.astype(np.uint64)
+    flips = (turned.view(np.int32) >> 31).view(np.uint32)  # all bits of what is negative, the sign of the others
+    flips |= _SIGN
+    bits ^= flips
+    bits[missing] = np.uint32(0xFFFFFFFF)
+    return bits
 
 
 def key_below(value: float, worst: str) -> np.uint64:
@@ -61,32 +73,102 @@ def orders_of(
 
     `columns` have the scores, ``label`` and ``predicted`` of the examples that `order` is about.
     """
-    by_tie = np.empty(int(order.tie.max(initial=-1)) + 1, dtype=np.int32)
-    by_tie[order.tie] = np.arange(len(order), dtype=np.int32)
-    cell_of = _cells(columns, classes) if classes <= MOST_CLASSES else None
-    lines: dict[str, list[object]] = {name: [] for name in ("score", "split", "count", "first", "rows")}
+    lines: dict[str, list[int]] = {name: [] for name in ("score", "split", "count", "first")}
     counts: list[NDArray[np.int64]] = []
-    members = [np.flatnonzero(order.splits == code) for code in range(len(order.split_names))]
+    packed, ends = pa.BufferOutputStream(), [0]
+    members = _Members(columns, order, classes)
     for number, name in enumerate(names):
         values, worst = np.asarray(columns[name], dtype=np.float32), catalogue.score(name).worst
-        for code, own in enumerate(members):
-            whole = len(own) == len(order)
-            keys = sort_keys(*((values, order.tie) if whole else (values[own], order.tie[own])), worst)
-            keys.sort()
-            for start in range(0, len(keys), BUCKET):
-                part = keys[start : start + BUCKET]
-                positions = np.sort(by_tie[part & _LOW])
-                entry = (number, code, len(part), int(part[0]), _packed(positions))
+        for code in range(len(order.split_names)):
+            for bucket in members.buckets(code, values, worst):
+                entry = (number, code, len(bucket.positions), bucket.first)
                 for column, value in zip(lines.values(), entry, strict=True):
                     column.append(value)
-                if cell_of is not None:
-                    counts.append(np.bincount(cell_of[positions], minlength=2 * classes))
-    kinds = (pa.int16(), pa.int8(), pa.int32(), pa.uint64(), pa.large_binary())
+                packed.write(_packed(bucket.positions))
+                ends.append(packed.tell())
+                if bucket.counts is not None:
+                    counts.append(bucket.counts)
+    kinds = (pa.int16(), pa.int8(), pa.int32(), pa.uint64())
     arrays = {name: pa.array(lines[name], kind) for name, kind in zip(lines, kinds, strict=True)}
-    if cell_of is not None:
+    buffers = [None, pa.py_buffer(np.array(ends, dtype=np.int64)), packed.getvalue()]
+    arrays["rows"] = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
+    if members.are_counted:
         flat = np.concatenate(counts).astype(np.uint16) if counts else np.empty(0, np.uint16)
         arrays["cells"] = pa.FixedSizeListArray.from_arrays(pa.array(flat), 2 * max(classes, 1))
     return pa.record_batch(arrays)
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    positions: Positions  # ascending
+    first: int  # key of the first example
+    counts: NDArray[np.int64] | None  # of each cell
+
+
+class _Members:
+    """The examples of each split, put into buckets by one score after another.
+
+    What is sorted are numbers of a value and a position, in which the example's cell has its place too where there is
+    room: nothing is looked up in arrays of all examples afterwards, which would cost more than the sorting. So examples
+    of equal values come by position at first; those on both sides of a bucket's end are put in order by their ties.
+    """
+
+    def __init__(self, columns: Mapping[str, NDArray[np.generic]], order: ExampleOrder, classes: int) -> None:
+        self.are_counted = classes <= MOST_CLASSES
+        self._ties, self._cell_number = order.tie, 2 * classes
+        self._own = [
+            None if len(order.split_names) == 1 else np.flatnonzero(order.splits == code).astype(np.int32)
+            for code in range(len(order.split_names))
+        ]
+        self._lows = np.arange(len(order), dtype=np.uint32)
+        self._cells = _cells(columns, classes) if self.are_counted else None
+        width = max(self._cell_number - 1, 0).bit_length()
+        self._width = width if self.are_counted and len(order).bit_length() + width <= 32 else 0
+        if self._width and self._cells is not None:
+            self._lows <<= np.uint32(self._width)
+            self._lows |= self._cells.view(np.uint16)
+            self._cells = None
+
+    def buckets(self, code: int, values: NDArray[np.float32], worst: str) -> Iterator[_Bucket]:
+        """The buckets of a split by a score, highest ranks first."""
+        own = self._own[code]
+        keys = _value_keys(values if own is None else values[own], worst).astype(np.uint64)
+        keys <<= _HALF
+        keys |= self._lows if own is None else self._lows[own]
+        keys.sort()
+        self._settle(keys)
+        for start in range(0, len(keys), BUCKET):
+            part = keys[start : start + BUCKET]
+            level = part[: np.searchsorted(part, part[0] | _LOW, side="right")]
+            first = int(part[0] & ~_LOW) | int(self._ties[self._positions(level)].min())
+            lows = np.sort((part & _LOW).astype(np.uint32))
+            positions = (lows >> np.uint32(self._width)).view(np.int32)
+            yield _Bucket(positions, first, self._counted(lows, positions))
+
+    def _positions(self, keys: Keys) -> NDArray[np.int64]:
+        return ((keys & _LOW) >> np.uint64(self._width)).astype(np.int64)
+
+    def _counted(self, lows: NDArray[np.uint32], positions: Positions) -> NDArray[np.int64] | None:
+        if not self.are_counted:
+            return None
+        cells = lows & np.uint32((1 << self._width) - 1) if self._cells is None else self._cells[positions]
+        return np.bincount(cells, minlength=self._cell_number)
+
+    def _settle(self, keys: Keys) -> None:
+        """Order by their ties the examples of equal values that lie on both sides of a bucket's end."""
+        settled = 0
+        for end in range(BUCKET, len(keys), BUCKET):
+            value = keys[end] & ~_LOW
+            if end < settled or keys[end - 1] & ~_LOW != value:
+                continue
+            start, settled = np.searchsorted(keys, value), int(np.searchsorted(keys, value | _LOW, side="right"))
+            level = keys[start:settled]
+            by_tie = self._ties[self._positions(level)].astype(np.uint64)
+            by_tie <<= _HALF
+            by_tie |= level & _LOW
+            by_tie.sort()
+            by_tie &= _LOW
+            np.bitwise_or(by_tie, value, out=level)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import NEVER_LEARNED, TrainingDynamics, most_common_trajectory
 from diet_explorer.scoring.rank_order import class_count, orders_of
 from diet_explorer.scoring.statistics import write_statistics
-from diet_explorer.store.ranking_files import Array
-from diet_explorer.store.scores import ROW_GROUP, ScoreFiles, learning_rate_of, logits_of
+from diet_explorer.store.ranking_files import Array, RankingFile
+from diet_explorer.store.scores import PART, ScoreFiles, learning_rate_of, logits_of
 
 Tables = Mapping[int, pa.Table]
 """Seed to its scores at the checkpoint that is ranked, of those that are at hand."""
@@ -65,10 +65,10 @@ def write_seed_ranking(store: ScoreFiles, order: ExampleOrder, seed: int, checkp
     columns: dict[str, Array] = {name: table[name].to_numpy() for name in ("row", "label", "predicted")}
     values = {name: table[name].to_numpy() for name in catalogue.RECORDED_NAMES if name in table.schema.names}
     if checkpoint > 0:
-        dynamics = _dynamics(store, seed, checkpoint, table)
-        columns["trajectory"] = dynamics.trajectory()
+        over = _over_training(store, seed, checkpoint, table)
+        columns["trajectory"] = over.pop("trajectory")
         columns["never_learned"] = np.asarray(columns["trajectory"] == NEVER_LEARNED)
-        values |= {name: value.astype(np.float32) for name, value in dynamics.scores().items()}
+        values |= over
     _write(store, order, seed, checkpoint, columns | _sorted_scores(values), ())
 
 
@@ -81,20 +81,23 @@ def write_mean_ranking(
     ``trajectory`` the type that most seeds have, ``never_learned`` whether at least half never learned it.
     """
     seeds = store.ranked_seeds(checkpoint)
-    rankings = [store.read_ranking(seed, checkpoint) for seed in seeds]
-    first = rankings[0]
-    present = set.intersection(*(set(ranking.names) for ranking in rankings))
+
+    def rankings() -> list[RankingFile]:  # anew for each column: what is mapped of the one before is let go
+        return [store.read_ranking(seed, checkpoint) for seed in seeds]
+
+    present = set.intersection(*(set(ranking.names) for ranking in rankings()))
+    first = rankings()[0]
     columns: dict[str, Array] = {
         "row": first.rows,
         "label": first.column("label"),
-        "predicted": _mean_prediction(store, seeds, checkpoint, tables or {}),
+        "predicted": _mean_prediction(store, seeds, checkpoint, tables or {}, len(first)),
     }
     if "trajectory" in present:
-        columns["trajectory"] = most_common_trajectory([ranking.column("trajectory") for ranking in rankings])
-        never = np.sum([ranking.column("never_learned") for ranking in rankings], axis=0, dtype=np.int32)
-        columns["never_learned"] = np.asarray(2 * never >= len(rankings))
+        columns["trajectory"] = most_common_trajectory([ranking.column("trajectory") for ranking in rankings()])
+        never = np.sum([ranking.column("never_learned") for ranking in rankings()], axis=0, dtype=np.int32)
+        columns["never_learned"] = np.asarray(2 * never >= len(seeds))
     means: dict[str, Array] = {
-        name: np.asarray(np.mean([ranking.column(name) for ranking in rankings], axis=0, dtype=np.float64), np.float32)
+        name: mean_over([ranking.column(name) for ranking in rankings()])
         for name in catalogue.SCORE_NAMES
         if name in present
     }
@@ -121,14 +124,34 @@ def _sorted_scores(values: Mapping[str, Array]) -> dict[str, Array]:
     return {name: values[name] for name in catalogue.SCORE_NAMES if name in values}
 
 
-def _dynamics(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Table) -> TrainingDynamics:
-    """Over the seed's checkpoints after the start up to this one, whose scores are at hand."""
-    dynamics = TrainingDynamics(len(table))
-    columns = ("label", "predicted", "p_label", "margin", "grand_head")
-    for point in (point for point in store.landed()[seed] if 0 < point < checkpoint):
-        _add(dynamics, point, store.read_scores(seed, point, columns))
-    _add(dynamics, checkpoint, table)
-    return dynamics
+def mean_over(seeds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of a score (N,) over some seeds; float64 is held of a part of the examples only."""
+    means = np.empty(len(seeds[0]), dtype=np.float32)
+    for start in range(0, len(means), PART):
+        parts = [values[start : start + PART] for values in seeds]
+        means[start : start + PART] = np.mean(parts, axis=0, dtype=np.float64)
+    return means
+
+
+def _over_training(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Table) -> dict[str, Array]:
+    """Trajectories and scores over the seed's checkpoints after the start up to this one, whose scores are at hand.
+
+    A part of the examples is followed through all checkpoints before the next one, since their files together are
+    larger than what is made of them.
+    """
+    names = ("label", "predicted", "p_label", "margin", "grand_head")
+    earlier = [point for point in store.landed()[seed] if 0 < point < checkpoint]
+    own = table.select([name for name in names if name in table.column_names])
+    latest = (own.slice(start, PART) for start in range(0, max(len(own), 1), PART))
+    parts: dict[str, list[Array]] = {}
+    for tables in zip(*(store.read_in_parts(seed, point, names) for point in earlier), latest, strict=True):
+        dynamics = TrainingDynamics(len(tables[-1]))
+        for point, part in zip((*earlier, checkpoint), tables, strict=True):
+            _add(dynamics, point, part)
+        parts.setdefault("trajectory", []).append(dynamics.trajectory())
+        for name, values in dynamics.scores().items():
+            parts.setdefault(name, []).append(values.astype(np.float32))
+    return {name: np.concatenate(parts.pop(name)) for name in list(parts)}
 
 
 def _add(dynamics: TrainingDynamics, point: float, table: pa.Table) -> None:
@@ -142,15 +165,19 @@ def _add(dynamics: TrainingDynamics, point: float, table: pa.Table) -> None:
     )
 
 
-def _mean_prediction(store: ScoreFiles, seeds: Sequence[int], checkpoint: float, tables: Tables) -> NDArray[np.int32]:
+def _mean_prediction(
+    store: ScoreFiles, seeds: Sequence[int], checkpoint: float, tables: Tables, rows: int
+) -> NDArray[np.int32]:
     streams = [_parts(tables[seed]) if seed in tables else store.read_logits(seed, checkpoint) for seed in seeds]
-    totals = (
-        sum(metrics.probabilities(part.astype(np.float64)) for part in parts) for parts in zip(*streams, strict=True)
-    )
-    return np.concatenate([np.asarray(total).argmax(1).astype(np.int32) for total in totals])
+    predicted, start = np.empty(rows, dtype=np.int32), 0
+    for parts in zip(*streams, strict=True):
+        total = sum(metrics.probabilities(part.astype(np.float64)) for part in parts)
+        chosen = np.asarray(total).argmax(1)
+        predicted[start : start + len(chosen)] = chosen
+        start += len(chosen)
+    return predicted
 
 
 def _parts(table: pa.Table) -> Iterator[NDArray[np.float32]]:
     """As `ScoreFiles.read_logits`."""
-    logits = logits_of(table)
-    return (logits[start : start + ROW_GROUP] for start in range(0, len(logits), ROW_GROUP))
+    return (logits_of(table.slice(start, PART)) for start in range(0, max(len(table), 1), PART))

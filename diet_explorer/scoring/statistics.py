@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -22,15 +22,15 @@ from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.splits import TRAIN
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.scoring.rank_order import RankOrder
+from diet_explorer.scoring.rank_order import RankOrder, class_count
 from diet_explorer.store.ranking_files import RankingFile
-from diet_explorer.store.scores import ScoreFiles
+from diet_explorer.store.scores import PART, ScoreFiles
 
 BINS = 60
 QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 SHARES = (0.01, 0.05, 0.10)
 LOG_DECADES = 6  # a logarithmic histogram reaches this many powers of ten below the greatest value
-_BLOCK = 65_536
+_BLOCK = 8_192  # short enough that no library shares a sum of products among threads, which would wait for one another
 Floats = NDArray[np.float64]
 
 
@@ -38,7 +38,7 @@ def write_statistics(store: ScoreFiles, order: ExampleOrder, seed: int | None, c
     """Count the statistics of a ranking that has landed (of the mean over seeds for None), write and return them."""
 
     def columns(number: int | None, point: float) -> RankingColumns:
-        return RankingColumns(store.read_ranking(number, point), order)
+        return RankingColumns(lambda: store.read_ranking(number, point), order)
 
     own = columns(seed, checkpoint)
     siblings = {seed: own}
@@ -98,7 +98,7 @@ def statistics_of(
         "seed": seed,
         "seeds": list(siblings),
         "splits": list(ranking.order.split_names),
-        "labels": ranking.counts(np.zeros(len(ranking.labels), dtype=np.int64), 1)[:, :, 0].tolist(),
+        "labels": ranking.counts(np.zeros(len(ranking.order), dtype=np.uint8), 1)[:, :, 0].tolist(),
         "train_accuracy": float(np.mean([sibling.train_accuracy() for sibling in siblings.values()])),
         "trajectories": _trajectories(ranking),
         "scores": scores,
@@ -116,7 +116,7 @@ class TrainOrder:
     highest: NDArray[np.uint8]  # a bit for each of `SHARES`: whether the example is among so many; ties go by id
 
     def centred(self) -> Iterator[Floats]:
-        """The averages minus their mean, in blocks: a float64 copy of a million of them would be much."""
+        """The averages minus their mean, in blocks: a float64 copy of ten million of them would be much."""
         middle = (len(self.averages) + 1) / 2
         for start in range(0, len(self.averages), _BLOCK):
             yield self.averages[start : start + _BLOCK].astype(np.float64) - middle
@@ -162,30 +162,37 @@ def worst_size(share: float, rows: int) -> int:
 
 
 class RankingColumns:
-    """Columns of one ranking of N examples, and the order of these."""
+    """Columns of one ranking of N examples, and the order of these.
 
-    def __init__(self, ranking: RankingFile, order: ExampleOrder) -> None:
+    The ranking is opened anew by whatever is asked: what was read of it before is then not held in memory.
+    """
+
+    def __init__(self, ranking: Callable[[], RankingFile], order: ExampleOrder) -> None:
         self._ranking = ranking
-        self.scores = ranking.scores
-        self.order = order if len(ranking) == len(order) else order.part(ranking.rows)
-        self.names = ranking.names
+        first = ranking()
+        self.scores = first.scores
+        self.order = order if len(first) == len(order) else order.part(first.rows)
+        self.names = first.names
 
     def column(self, name: str) -> NDArray[Any]:
         """One column as an array (N,)."""
-        return self._ranking.column(name)
+        return self._ranking().column(name)
 
     def ranks(self, name: str) -> NDArray[np.int32]:
         """Ranks by a score, from 1 on within each split."""
-        return RankOrder.of(self._ranking, name, self.order).ranks()
+        return RankOrder.of(self._ranking(), name, self.order).ranks()
 
     def deviations(self, name: str) -> NDArray[np.float32]:
         """Standard deviation of a score over the seeds."""
-        return self._ranking.deviations(name, slice(None))
+        ranking, parts = self._ranking(), []
+        for start in range(0, len(ranking), PART):
+            parts.append(ranking.deviations(name, slice(start, start + PART)))
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
-    @cached_property
-    def labels(self) -> NDArray[np.int64]:
+    @property
+    def labels(self) -> NDArray[np.integer]:
         """Code of each example's given class."""
-        return self.column("label").astype(np.int64)
+        return self.column("label")
 
     @cached_property
     def train(self) -> NDArray[np.bool_]:
@@ -195,13 +202,17 @@ class RankingColumns:
     @cached_property
     def class_count(self) -> int:
         """Number of classes."""
-        return int(self.labels.max(initial=-1)) + 1
+        return class_count(self.labels)
 
-    def counts(self, bins: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    def counts(self, bins: NDArray[np.integer], number: int) -> NDArray[np.int64]:
         """How many examples are in each bin, by split and class: shape (splits, classes, number)."""
-        shape = (len(self.order.split_names), self.class_count, number)
-        flat = (self.order.splits.astype(np.int64) * shape[1] + self.labels) * number + bins
-        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+        shape, labels = (len(self.order.split_names), self.class_count, number), self.labels
+        counts = np.zeros(int(np.prod(shape)), dtype=np.int64)
+        for start in range(0, len(bins), PART):
+            here = slice(start, start + PART)
+            flat = (self.order.splits[here].astype(np.int64) * shape[1] + labels[here]) * number + bins[here]
+            counts += np.bincount(flat, minlength=len(counts))
+        return counts.reshape(shape)
 
     def train_order(self, name: str) -> TrainOrder:
         """How a score orders the training split."""
@@ -224,7 +235,7 @@ def _trajectories(ranking: RankingColumns) -> list[list[int]] | None:
 
 
 def _score_statistics(ranking: RankingColumns, name: str, ranks: NDArray[np.int32]) -> dict[str, Any]:
-    values = ranking.column(name).astype(np.float64)
+    values = ranking.column(name).astype(np.float32, copy=False)
     low, high = float(values.min()), float(values.max())
     statistics: dict[str, Any] = {
         "edges": [low, high],
@@ -236,25 +247,33 @@ def _score_statistics(ranking: RankingColumns, name: str, ranks: NDArray[np.int3
     if catalogue.score(name).long_tailed and high > 0:
         smallest = max(float(values[values > 0].min()), high / 10**LOG_DECADES)
         ends = (math.log10(min(smallest, high / 10)), math.log10(high))
-        logarithms = np.log10(np.maximum(values, 10 ** ends[0]))
-        statistics["log"] = {"edges": ends, "counts": ranking.counts(_bins(logarithms, *ends), BINS).tolist()}
+        bins = _bins(values, *ends, lambda part: np.log10(np.maximum(part, 10 ** ends[0])))
+        statistics["log"] = {"edges": ends, "counts": ranking.counts(bins, BINS).tolist()}
     easy = ranking.train & (ranks > np.count_nonzero(ranking.train) / 2)
-    statistics["easy_spread"] = float(values[easy].std()) if easy.any() else None
+    statistics["easy_spread"] = float(values[easy].astype(np.float64).std()) if easy.any() else None
     deviations = ranking.deviations(name)[easy].astype(np.float64)
     statistics["easy_seed_spread"] = float(np.sqrt(np.square(deviations).mean())) if easy.any() else None
     return statistics
 
 
-def _bins(values: Floats, low: float, high: float) -> NDArray[np.int64]:
-    width = (high - low) / BINS or 1.0
-    return np.clip((values - low) / width, 0, BINS - 1).astype(np.int64)
+def _bins(
+    values: NDArray[np.float32], low: float, high: float, turned: Callable[[Floats], Floats] = lambda part: part
+) -> NDArray[np.uint8]:
+    """Of `BINS`, the one in which each value lies, or what it is turned into; a float64 copy of all would be much."""
+    width, bins = (high - low) / BINS or 1.0, np.empty(len(values), dtype=np.uint8)
+    for start in range(0, len(values), PART):
+        part = turned(values[start : start + PART].astype(np.float64))
+        bins[start : start + PART] = np.clip((part - low) / width, 0, BINS - 1)
+    return bins
 
 
-def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArray[np.int32]) -> dict[str, Any]:
+def _quantiles(
+    ranking: RankingColumns, name: str, values: NDArray[np.float32], ranks: NDArray[np.int32]
+) -> dict[str, Any]:
     """`QUANTILES` of each split, and of each class within it; null where there is no example."""
     whole, per_class = [], []
     for rows in ranking.order.by_split:
-        ordered = np.empty(len(rows), dtype=np.int64)
+        ordered = np.empty(len(rows), dtype=np.int32)
         ordered[ranks[rows] - 1] = rows  # sorted already, highest-ranked first
         if catalogue.score(name).worst == "high":
             ordered = ordered[::-1]
@@ -267,12 +286,13 @@ def _quantiles(ranking: RankingColumns, name: str, values: Floats, ranks: NDArra
     return {"split": whole, "class": per_class}
 
 
-def _of_sorted(values: Floats) -> list[float] | None:
+def _of_sorted(values: NDArray[np.float32]) -> list[float] | None:
     if not len(values):
         return None
     positions = np.array(QUANTILES) * (len(values) - 1)
     below, above = np.floor(positions).astype(np.int64), np.ceil(positions).astype(np.int64)
-    quantiles = values[below] + (values[above] - values[below]) * (positions - below)
+    lower, upper = (values[chosen].astype(np.float64) for chosen in (below, above))
+    quantiles = lower + (upper - lower) * (positions - below)
     return [float(f"{value:.7g}") for value in quantiles]
 
 

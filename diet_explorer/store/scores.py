@@ -19,6 +19,7 @@ from diet_explorer.store.layout import Layout
 from diet_explorer.store.ranking_files import Array, RankingFile, read_ranking, write_ranking
 
 ROW_GROUP = 16_384  # small enough that one example's scores do not cost a whole file's
+PART = 16 * ROW_GROUP  # of a file that is read from its beginning to its end
 _REPEATED = ("seed", "checkpoint", "label", "predicted")
 _LEARNING_RATE = b"learning_rate"
 _NAME = re.compile(r"checkpoint=(?P<checkpoint>[0-9.e+-]+)\.(parquet|arrow)")
@@ -41,13 +42,13 @@ def score_table(
     """
     table = pa.table(
         {
-            "row": rows.astype(np.int32),
+            "row": rows.astype(np.int32, copy=False),
             "seed": np.full(len(rows), seed, dtype=np.int32),
             "checkpoint": np.full(len(rows), checkpoint, dtype=np.float64),
-            "label": labels.astype(np.int32),
+            "label": labels.astype(np.int32, copy=False),
             "predicted": logits.argmax(1).astype(np.int32),
-            **{name: values.astype(np.float32) for name, values in scores.items()},
-            "logits": _side_by_side(logits.astype(np.float32)),
+            **{name: values.astype(np.float32, copy=False) for name, values in scores.items()},
+            "logits": _side_by_side(logits.astype(np.float32, copy=False)),
         }
     )
     return table if learning_rate is None else table.replace_schema_metadata({_LEARNING_RATE: repr(learning_rate)})
@@ -116,12 +117,25 @@ class ScoreFiles:
             reader = pq.ParquetFile(stream)
             return reader.read([name for name in columns if name in reader.schema_arrow.names])
 
-    def read_logits(self, seed: int, checkpoint: float) -> Iterator[NDArray[np.float32]]:
-        """Logits of one score file, (`ROW_GROUP`, K) at a time."""
+    def read_in_parts(
+        self, seed: int, checkpoint: float, columns: Sequence[str], size: int = PART
+    ) -> Iterator[pa.Table]:
+        """The same, `size` rows at a time; at least one table, which may be empty."""
         with self.files.open_read(self.paths.scores(seed, checkpoint)) as stream:
-            reader = pq.ParquetFile(stream)
+            reader = pq.ParquetFile(stream, pre_buffer=False)  # a buffer ahead would hold the whole file
+            names = [name for name in columns if name in reader.schema_arrow.names]
+            held, is_first = reader.schema_arrow.empty_table().select(names), True
             for number in range(reader.num_row_groups):
-                yield logits_of(reader.read_row_group(number, columns=["logits"]))
+                held = pa.concat_tables([held, reader.read_row_group(number, columns=names)])
+                while len(held) >= size:
+                    yield held.slice(0, size)
+                    held, is_first = held.slice(size), False
+            if len(held) or is_first:
+                yield held
+
+    def read_logits(self, seed: int, checkpoint: float) -> Iterator[NDArray[np.float32]]:
+        """Logits of one score file, (`PART`, K) at a time."""
+        return (logits_of(part) for part in self.read_in_parts(seed, checkpoint, ["logits"]))
 
     def write_ranking(
         self,

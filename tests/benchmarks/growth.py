@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,15 +28,18 @@ import pyarrow.parquet as pq
 
 from diet_explorer import ExampleFilter, Run, Workspace
 from diet_explorer.analysis.filters import ScoreRange
+from diet_explorer.analysis.neighbours import store_neighbours
+from diet_explorer.analysis.projection import MapParameters, store_map
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.example_order import read_example_order, write_example_order
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
-from diet_explorer.pruning.export.request import ExportOptions
+from diet_explorer.pruning.export.formats import EXPORT_FORMATS, ExportFormat
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.rankings import write_mean_ranking, write_seed_ranking
 from diet_explorer.scoring.statistics import write_statistics
+from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import local_size
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.scores import score_table
@@ -44,6 +47,7 @@ from diet_explorer.training.config import RunConfig
 
 CLASSES = ["bad", "good"]
 SEEDS, BATCH, PAGE = 3, 500_000, 50
+DIMENSIONS = 384
 CHECKPOINTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 DISTINCT_TEXTS = 20_000
 WHO = "ann"
@@ -198,53 +202,101 @@ def pages(run: Run, checkpoint: float) -> dict[str, Question]:
     }
 
 
-def jobs(run: Run, checkpoint: float, folder: Path) -> dict[str, Question]:
-    """Steps of background jobs, and what pages compute once."""
-    store, rows = run.store, run.dataset.rows
-    order = read_example_order(run.context.files, run.record.dataset_id)
+def steps(run: Run, checkpoint: float, scratch: Path) -> dict[str, Question]:
+    """Steps of background jobs, and what pages compute once. Each is measured in a process of its own."""
+    store, files = run.store, run.context.files
+    order = read_example_order(files, run.record.dataset_id)
     policy = Policy(drop_hardest=2, drop_easiest=10, checkpoint=checkpoint)
+    embeddings = EmbeddingFiles(files, run.id)
 
-    def export(form: str) -> Question:
+    def export(form: ExportFormat) -> Question:
         def ask() -> object:
-            from diet_explorer.pruning.export.request import ExportRequest
-            from diet_explorer.pruning.export.writing import write_export
-
-            options = ExportOptions(form, False, neutralise_formulas=form == "csv")  # type: ignore[arg-type]
-            request = ExportRequest(
-                run_id=run.id,
-                dataset_id=run.dataset.id,
-                policy=policy,
-                checkpoint=checkpoint,
-                decisions_at=run.dataset.ledger.position(),
-                options=options,
-            )
-            plan = request.plan(run.context.files, run.dataset.ledger)
-            target = folder / f"export-{form}-{rows}-{time.time_ns()}"
-            return write_export(run.context.files, run.record, plan, options, str(target), "export-growth")
+            plan = run.pruning.plan(policy)
+            return plan.export(scratch / f"export-{form}", format=form)
 
         return ask
 
-    def rank(seed: int | None) -> Question:
-        if seed is None:
-            return lambda: write_mean_ranking(store, order, checkpoint)
+    def landed_and_listed() -> object:
+        """From a score file that has just been written to the first page of the mean over the seeds."""
+        with files.open_read(store.paths.scores(0, checkpoint)) as stream:
+            table = pq.read_table(stream)
+        at, used = time.perf_counter(), time.process_time()
+        write_seed_ranking(store, order, 0, checkpoint, table)
+        write_mean_ranking(store, order, checkpoint, {0: table})
+        page = run.ranked("el2n", checkpoint, limit=PAGE)
+        print(f"{time.process_time() - used:.1f} s computing, {time.perf_counter() - at:.1f} s", file=sys.stderr)
+        return page
 
-        def ask() -> object:
-            with run.context.files.open_read(store.paths.scores(seed, checkpoint)) as stream:
-                return write_seed_ranking(store, order, seed, checkpoint, pq.read_table(stream))
+    def csv_of_list() -> object:
+        from diet_explorer.ui.drawing.csv_download import filtered_csv
 
-        return ask
+        where = ExampleFilter(scores=(ScoreRange("el2n", 0.5, None),))
+        return filtered_csv(run, "el2n", checkpoint, None, where)()
+
+    def imported() -> object:
+        return Workspace(scratch / "imported").import_dataset(
+            source_file(run, scratch), text="text", label="label", id="id", split="split", name="again"
+        )
+
+    def rank() -> None:
+        with files.open_read(store.paths.scores(0, checkpoint)) as stream:
+            write_seed_ranking(store, order, 0, checkpoint, pq.read_table(stream))
+
+    def suspects() -> object:
+        shutil.rmtree(Path(store.paths.folder) / "suspects", ignore_errors=True)
+        return run.audit.suspects(checkpoint=checkpoint)
 
     return {
-        "ranking of a seed": rank(0),
-        "ranking of the mean": rank(None),
+        "import and near-duplicates": imported,
+        "ranking of a seed": rank,
+        "ranking of the mean": lambda: write_mean_ranking(store, order, checkpoint),
+        "checkpoint to first page": landed_and_listed,
+        "statistics of a seed": lambda: write_statistics(store, order, 0, checkpoint),
         "statistics of the mean": lambda: write_statistics(store, order, None, checkpoint),
-        "plan of a policy": lambda: run.pruning.plan(policy),
-        "preview": lambda: run.pruning.plan(policy).preview(),
-        "table of suspects, first page": lambda: run.audit.suspects(checkpoint=checkpoint),
-        "first page of suspects again": lambda: run.audit.suspects(checkpoint=checkpoint),
-        **{f"export, {form}": export(form) for form in ("csv", "parquet")},
-        "long table, Parquet": lambda: run.export_scores(folder / f"long-{rows}.parquet"),
+        "evidence and list of suspects": suspects,
+        "list of suspects again": lambda: run.audit.suspects(checkpoint=checkpoint),
+        "expected errors": lambda: run.audit.expected_errors(checkpoint=checkpoint),
+        "review in the order of suspicion": lambda: run.dataset.queue(run.audit.order(checkpoint=checkpoint), WHO),
+        "plan and preview of a policy": lambda: run.pruning.plan(policy).preview(),
+        **{f"export, {form}": export(form) for form in EXPORT_FORMATS},
+        "long table, Parquet": lambda: run.export_scores(scratch / "long.parquet"),
+        "long table, CSV": lambda: run.export_scores(scratch / "long.csv"),
+        "CSV of a list": csv_of_list,
+        f"neighbours, {DIMENSIONS} dimensions": lambda: store_neighbours(embeddings, run.dataset.manifest, "initial"),
+        "map": lambda: store_map(embeddings, "initial", MapParameters(), lambda share, words: None),
     }
+
+
+def source_file(run: Run, scratch: Path) -> Path:
+    """The set as somebody would bring it; written before the clock runs."""
+    return scratch.parent / f"source-{run.dataset.rows}.parquet"
+
+
+def make_source(run: Run, folder: Path) -> None:
+    """The examples without what the import adds, and the embeddings that a map starts from."""
+    path = folder / f"source-{run.dataset.rows}.parquet"
+    files = run.context.files
+    if not path.exists():
+        with files.open_read(Layout(files).dataset(run.dataset.id).examples) as stream:
+            reader = pq.ParquetFile(stream)
+            columns, writer = ["id", "text", "label", "split"], None
+            for batch in reader.iter_batches(65_536, columns=columns):
+                writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
+                writer.write_batch(batch)
+            assert writer is not None
+            writer.close()
+    embeddings, rows = EmbeddingFiles(files, run.id), run.dataset.rows
+    if not embeddings.has_vectors("initial"):
+        random = np.random.default_rng(7)
+        centres = random.normal(size=(500, DIMENSIONS)).astype(np.float32)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            shape = (rows, DIMENSIONS)
+            vectors = np.memmap(Path(scratch) / "vectors", dtype=np.float16, mode="w+", shape=shape)
+            for start in range(0, rows, 20_000):
+                size = min(20_000, rows - start)
+                noise = random.normal(scale=0.5, size=(size, DIMENSIONS)).astype(np.float32)
+                vectors[start : start + size] = centres[random.integers(0, len(centres), size)] + noise
+            embeddings.write_vectors("initial", vectors)
 
 
 def measure(run: Run, questions: dict[str, Question], times: int) -> dict[str, dict[str, float]]:
@@ -263,17 +315,17 @@ def measure(run: Run, questions: dict[str, Question], times: int) -> dict[str, d
             "wall95": float(np.percentile(wall, 95)),
             "cpu50": float(np.median(cpu)),
             "cpu95": float(np.percentile(cpu, 95)),
-            "own": own_memory(),
-            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "own": memory("RssAnon"),
+            "peak": memory("VmHWM"),
         }
         print(name, results[name], file=sys.stderr, flush=True)
     return results
 
 
-def own_memory() -> float:
-    """Megabytes that only this process has now."""
+def memory(what: str) -> float:
+    """Megabytes of a line of the process' status; `ru_maxrss` would begin with the memory of whoever started it."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
 def sizes(run: Run) -> dict[str, float]:
@@ -283,14 +335,26 @@ def sizes(run: Run) -> dict[str, float]:
     return {"run": local_size(folder) / 1e6, **parts}
 
 
-def case(folder: Path, rows: int, checkpoints: tuple[float, ...], times: int, with_jobs: bool) -> dict[str, Any]:
-    """Everything about one size."""
+def case(folder: Path, rows: int, checkpoints: tuple[float, ...], times: int) -> dict[str, Any]:
+    """What pages cost at one size."""
     run = made(folder, rows, checkpoints)
-    results = measure(run, pages(run, 1.0), times)
-    if with_jobs:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            results |= measure(run, jobs(run, 1.0, Path(scratch)), 1)
-    return {"rows": rows, "sizes": sizes(run), "load": os.getloadavg()[0], "results": results}
+    return {"rows": rows, "load": os.getloadavg()[0], "results": measure(run, pages(run, 1.0), times), **sizes(run)}
+
+
+def step(folder: Path, rows: int, name: str) -> dict[str, float]:
+    """What one step of a job costs at one size: seconds, and the greatest memory of its process."""
+    run = Workspace(folder / f"growth-{rows}").runs()[0]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        question = steps(run, 1.0, Path(scratch))[name]
+        before, at, used = memory("RssAnon"), time.perf_counter(), time.process_time()
+        question()
+        return {
+            "wall": time.perf_counter() - at,
+            "cpu": time.process_time() - used,
+            "before": before,
+            "peak": memory("VmHWM"),
+            "load": os.getloadavg()[0],
+        }
 
 
 def show(cases: list[dict[str, Any]]) -> None:
@@ -313,10 +377,43 @@ def show(cases: list[dict[str, Any]]) -> None:
         most = [max(took[what] for took in entry["results"].values()) for entry in cases]
         print(f"| memory, MB: {what} | {' | '.join(f'{value:,.0f}' for value in most)} |")
     for part in ("run", "scores", "rankings", "statistics"):
-        values = [entry["sizes"][part] for entry in cases]
+        values = [entry[part] for entry in cases]
         print(f"| bytes on disk, MB: {part} | {' | '.join(f'{value:,.1f}' for value in values)} |")
     loads = [entry["load"] for entry in cases]
     print(f"| load of the machine | {' | '.join(f'{load:.1f}' for load in loads)} |")
+
+
+def show_steps(sizes: list[int], results: dict[str, list[dict[str, float] | None]]) -> None:
+    """Seconds of computing (by the clock), the peak of the process' memory and both one's growth."""
+    print("\nseconds of computing (by the clock); greatest memory in MB; ×growth of the seconds from size to size\n")
+    print(f"| | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---:|' * len(sizes)}")
+    for name, entries in results.items():
+        cells, before = [], None
+        for entry in entries:
+            if entry is None:
+                cells.append("–")
+                continue
+            growth = "" if before is None else f" ×{entry['cpu'] / max(before, 0.01):.1f}"
+            cells.append(f"{entry['cpu']:,.2f} ({entry['wall']:,.2f}); {entry['peak']:,.0f}{growth}")
+            before = entry["cpu"]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def show_jobs(folder: Path, sizes: list[int], only: list[str]) -> None:
+    """Measure every step at every size, each in a process of its own, and print the table."""
+    results: dict[str, list[dict[str, float] | None]] = {}
+    for rows in sizes:
+        run = Workspace(folder / f"growth-{rows}").runs()[0]
+        make_source(run, folder)
+        for name in steps(run, 1.0, folder):
+            if only and not any(part in name for part in only):
+                continue
+            command = [sys.executable, "-m", "tests.benchmarks.growth", "--step", name, "--folder", str(folder)]
+            done = subprocess.run([*command, "--rows", str(rows)], stdout=subprocess.PIPE)
+            entry = json.loads(done.stdout) if done.returncode == 0 else None
+            results.setdefault(name, [None] * len(sizes))[sizes.index(rows)] = entry
+            print(rows, name, entry, file=sys.stderr, flush=True)
+    show_steps(sizes, results)
 
 
 def main() -> None:
@@ -325,8 +422,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--checkpoints", type=float, nargs="+", default=list(CHECKPOINTS))
     parser.add_argument("--times", type=int, default=15)
-    parser.add_argument("--jobs", action="store_true")
+    parser.add_argument("--jobs", action="store_true", help="measure the steps of jobs, too")
+    parser.add_argument("--only", nargs="+", default=[], help="steps whose names contain one of these, no pages")
     parser.add_argument("--only-make", action="store_true")
+    parser.add_argument("--step", help="what a child process does for one step of a job")
     parser.add_argument("--case", action="store_true", help="what a child process does")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -335,15 +434,19 @@ def main() -> None:
         for rows in options.rows:
             made(options.folder, rows, points)
     elif options.case:
-        print(json.dumps(case(options.folder, options.rows[0], points, options.times, options.jobs)))
+        print(json.dumps(case(options.folder, options.rows[0], points, options.times)))
+    elif options.step:
+        print(json.dumps(step(options.folder, options.rows[0], options.step)))
     else:
         cases = []
-        for rows in options.rows:
+        for rows in options.rows if not options.only else []:
             command = [sys.executable, "-m", "tests.benchmarks.growth", "--case", "--folder", str(options.folder)]
-            command += ["--rows", str(rows), "--times", str(options.times), *(["--jobs"] if options.jobs else [])]
-            command += ["--checkpoints", *map(str, points)]
+            command += ["--rows", str(rows), "--times", str(options.times), "--checkpoints", *map(str, points)]
             cases.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
-        show(cases)
+        if cases:
+            show(cases)
+        if options.jobs or options.only:
+            show_jobs(options.folder, options.rows, options.only)
 
 
 def _say(what: str, work: Callable[..., object], *arguments: Any) -> None:
