@@ -144,7 +144,7 @@ def _over_training(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Ta
     own = table.select([name for name in names if name in table.column_names])
     latest = (own.slice(start, PART) for start in range(0, max(len(own), 1), PART))
     parts: dict[str, list[Array]] = {}
-    for tables in zip(*(store.read_in_parts(seed, point, names) for point in earlier), latest, strict=True):
+    for tables in zip(*(store.read_in_parts(seed, point, names, PART) for point in earlier), latest, strict=True):
         dynamics = TrainingDynamics(len(tables[-1]))
         for point, part in zip((*earlier, checkpoint), tables, strict=True):
             _add(dynamics, point, part)
