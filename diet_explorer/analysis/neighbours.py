@@ -49,16 +49,21 @@ def nearest_neighbours(vectors: NDArray[np.floating], k: int = NEIGHBOURS) -> tu
     return rows, similarities
 
 
-def label_agreement(rows: Indices, labels: NDArray[np.integer], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+def label_agreement(
+    rows: Indices, labels: NDArray[np.integer], train: NDArray[np.bool_], start: int = 0
+) -> NDArray[np.float32]:
     """Share of each row's training neighbours that have its given label.
 
     Parameters
     ----------
     rows : int32 array (N, k)
-        Neighbours, −1 for none.
-    labels : int array (N,)
-    train : bool array (N,)
-        Whose labels count as witnesses.
+        Neighbours, −1 for none; of all rows or of a part of them.
+    labels : int array
+        Of all rows.
+    train : bool array
+        Whose labels count as witnesses; likewise.
+    start : int
+        Where the part begins.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def label_agreement(rows: Indices, labels: NDArray[np.integer], train: NDArray[n
         In [0, 1], low = suspect; NaN where no neighbour is a training example.
     """
     counted = (rows >= 0) & train[rows]
-    agree = counted & (labels[rows] == labels[:, None])
+    agree = counted & (labels[rows] == labels[start : start + len(rows), None])
     witnesses = counted.sum(1)
     shares = np.full(len(rows), np.nan, dtype=np.float32)
     np.divide(agree.sum(1), witnesses, out=shares, where=witnesses > 0)

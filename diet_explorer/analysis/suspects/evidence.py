@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.rows import RunRows
-from diet_explorer.store.scores import ScoreFiles, logits_of
+from diet_explorer.store.scores import PART, ROW_GROUP, ScoreFiles, logits_of
 
 GROUP = "near_duplicate_group"
 REPRESENTATIONS: tuple[Representation, ...] = ("initial", "tuned")
@@ -31,6 +30,8 @@ FIRST_EPOCH = 1.0
 EPOCH_WEIGHT = 0.5
 """Of a model about an example that it was trained on, beside its own checkpoint an epoch before: it learns wrong labels
 by heart, so that each epoch more says less of them, and a training's length must not make the ranking worse."""
+_SINGLE = ("el2n", "grand")
+"""Scores of the chosen checkpoint alone."""
 _NEAR_END = 0.02
 """So far from a whole number of epochs a checkpoint may be to count as an end: trainings of one's own save by steps."""
 UNSEEN_FROM = 0.5
@@ -95,42 +96,21 @@ def read_evidence(
     first = store.read_scores(next(iter(landed)), checkpoint, ["row", "label"])
     train = read_example_order(files, manifest.id).in_split(TRAIN)[first["row"].to_numpy()]
     rows, labels = first["row"].to_numpy()[train], first["label"].to_numpy()[train]
-    seen, folds_seen, unseen = (_Votes(len(rows), len(manifest.classes)) for _ in range(3))
-    single = {name: _Mean(len(rows)) for name in ("el2n", "grand")}
-    over = {name: _Mean(len(rows)) for name in ("aum", "never_learned", "late", "variability")}
-    for seed, points in landed.items():
-        course = TrainingDynamics(len(rows))
-        counting = heard(points)
-        for point in points:
-            table = store.read_scores(seed, point, ["logits", "p_label", "margin", "predicted"])
-            logits = logits_of(table)[train]
-            if point in counting:
-                seen.add(np.arange(len(rows)), logits, labels, EPOCH_WEIGHT ** counting.index(point))
-            if point > 0:
-                p_label, margin, predicted = (
-                    table[name].to_numpy()[train] for name in ("p_label", "margin", "predicted")
-                )
-                course.add(point, p_label, margin, predicted == labels)
-        for name, values in _over_training(course, points).items():
-            over[name].add(values)
-        table = store.read_scores(seed, checkpoint, list(single))
-        for name in table.column_names:
-            single[name].add(table[name].to_numpy()[train])
+    seen, means = _own_models(store, landed, checkpoint, train, labels, len(manifest.classes))
+    del first, train
     examples = read_columns(files, manifest, ["label", GROUP, DISAGREEMENT])
     given = examples["label"].to_numpy().copy()
     given[rows] = labels  # a run may have labels of its own
-    if folds is not None:
-        _add_folds(folds, rows, labels, folds_seen, unseen)
+    folds_seen, unseen = (None, None) if folds is None else _of_folds(folds, rows, labels, len(manifest.classes))
     return Evidence(
         rows=rows,
         labels=labels,
-        seen=seen.opinion(),
+        seen=seen,
         seeds=len(landed),
-        folds_seen=folds_seen.opinion() if folds is not None else None,
-        unseen=unseen.opinion() if folds is not None else None,
-        el2n=single["el2n"].values(),
-        grand=single["grand"].values() if single["grand"].count else None,
-        **{name: mean.values() for name, mean in over.items()},
+        folds_seen=folds_seen,
+        unseen=unseen,
+        grand=means.pop("grand", None),
+        **means,
         agreement=_agreement(EmbeddingFiles(files, store.run_id), given, rows),
         duplicate=_contradicting_duplicates(examples, given)[rows],
         disagreement=_disagreement(examples, given, rows),
@@ -147,6 +127,72 @@ def heard(points: Sequence[float]) -> list[float]:
     late = [point for point in points if point >= FIRST_EPOCH - _NEAR_END]
     ends = [point for point in late if abs(point - round(point)) <= _NEAR_END]
     return ends or late or list(points[-1:])
+
+
+def _own_models(
+    store: ScoreFiles,
+    landed: Mapping[int, list[float]],
+    checkpoint: float,
+    train: NDArray[np.bool_],
+    labels: NDArray[np.int32],
+    classes: int,
+) -> tuple[Opinion, dict[str, Floats]]:
+    """What the run's own models say of its training examples, and means over the seeds by their names in `Evidence`.
+
+    A part of the examples is followed through all seeds and checkpoints before the next one: the files together are
+    many times what is made of them.
+    """
+    streams = {
+        (seed, point): store.read_in_parts(seed, point, columns, PART)
+        for seed, points in landed.items()
+        for point in points
+        if (columns := _columns(point, heard(points), checkpoint))
+    }
+    opinions, means, start, done = [], [], 0, 0
+    for tables in zip(*streams.values(), strict=True):
+        here = train[start : start + len(tables[0])]
+        own = labels[done : done + int(np.count_nonzero(here))]
+        start, done = start + len(here), done + len(own)
+        opinion, mean = _part_of_own_models(
+            dict(zip(streams, tables, strict=True)), landed, checkpoint, here, own, classes
+        )
+        opinions.append(opinion)
+        means.append(mean)
+    seen = Opinion(*(np.concatenate([getattr(part, entry.name) for part in opinions]) for entry in fields(Opinion)))
+    return seen, {name: np.concatenate([part[name] for part in means]) for name in means[0]}
+
+
+def _columns(point: float, counting: Sequence[float], checkpoint: float) -> list[str]:
+    over = ["p_label", "margin", "predicted"] if point > 0 else []
+    return [*over, *(["logits"] if point in counting else []), *(_SINGLE if point == checkpoint else [])]
+
+
+def _part_of_own_models(
+    tables: Mapping[tuple[int, float], pa.Table],
+    landed: Mapping[int, list[float]],
+    checkpoint: float,
+    here: NDArray[np.bool_],
+    labels: NDArray[np.int32],
+    classes: int,
+) -> tuple[Opinion, dict[str, Floats]]:
+    means: dict[str, _Mean] = {}
+    seen, own = _Votes(len(labels), classes), np.arange(len(labels))
+    for seed, points in landed.items():
+        course, counting = TrainingDynamics(len(labels)), heard(points)
+        for point in points:
+            if point in counting:
+                logits = logits_of(tables[seed, point])[here]
+                seen.add(own, logits, labels, EPOCH_WEIGHT ** counting.index(point))
+            if point > 0:
+                p_label, margin, predicted = (
+                    tables[seed, point][name].to_numpy()[here] for name in ("p_label", "margin", "predicted")
+                )
+                course.add(point, p_label, margin, predicted == labels)
+        single = tables[seed, checkpoint]
+        values = {name: single[name].to_numpy()[here] for name in _SINGLE if name in single.column_names}
+        for name, value in (values | _over_training(course)).items():
+            means.setdefault(name, _Mean(len(labels))).add(value)
+    return seen.opinion(), {name: mean.values() for name, mean in means.items()}
 
 
 class _Mean:
@@ -189,28 +235,33 @@ class _Votes:
             return Opinion(self._probabilities / votes[:, None], trailing, self._votes)
 
 
-def _add_folds(
-    folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], seen: _Votes, unseen: _Votes
-) -> None:
-    """Each fold's model has seen what it was trained on, and not the rest; folds that are not complete do not count."""
+def _of_folds(
+    folds: ScoreFiles, rows: NDArray[np.int32], labels: NDArray[np.int32], classes: int
+) -> tuple[Opinion, Opinion]:
+    """What the folds' models say of examples that they were trained on, and of those that they were not; folds that are
+    not complete do not count."""
+    seen, unseen = _Votes(len(rows), classes), _Votes(len(rows), classes)
     lists = RunRows(folds.files, folds.run_id)
     landed = folds.landed()
     last = max((points[-1] for points in landed.values() if points), default=0.0)
     for seed, points in landed.items():
         if not points or points[-1] < last:
             continue
-        trained = lists.read_training(seed)[0]
+        trained = np.isin(rows, lists.read_training(seed)[0], assume_unique=True)
         for place, point in enumerate(points):
-            table = folds.read_scores(seed, point, ["row", "logits"])
-            own, positions, at = np.intersect1d(table["row"].to_numpy(), rows, assume_unique=True, return_indices=True)
-            logits = logits_of(table)[positions]
-            known = np.isin(own, trained, assume_unique=True)
-            seen.add(at[known], logits[known], labels[at[known]], EPOCH_WEIGHT**place)
-            if point >= UNSEEN_FROM * last:
-                unseen.add(at[~known], logits[~known], labels[at[~known]])
+            for part in folds.read_in_parts(seed, point, ["row", "logits"], PART):
+                own = part["row"].to_numpy()
+                at = np.minimum(np.searchsorted(rows, own), len(rows) - 1)
+                there = rows[at] == own
+                at, logits = at[there], logits_of(part)[there]
+                known = trained[at]
+                seen.add(at[known], logits[known], labels[at[known]], EPOCH_WEIGHT**place)
+                if point >= UNSEEN_FROM * last:
+                    unseen.add(at[~known], logits[~known], labels[at[~known]])
+    return seen.opinion(), unseen.opinion()
 
 
-def _over_training(course: TrainingDynamics, points: list[float]) -> dict[str, NDArray[np.floating]]:
+def _over_training(course: TrainingDynamics) -> dict[str, NDArray[np.floating]]:
     """What one seed's checkpoints after the start say of each example."""
     scores, kinds = course.scores(), course.trajectory()
     return {
@@ -227,9 +278,14 @@ def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArr
     train[rows] = True
     for which in REPRESENTATIONS:
         if embeddings.has_neighbours(which):
+            parts, start = [], 0
             with embeddings.files.open_read(embeddings.paths.neighbours(which)) as stream:
-                flat = pq.read_table(stream, columns=["neighbours"])["neighbours"].combine_chunks().flatten().to_numpy()
-            return label_agreement(flat.reshape(len(given), -1), given, train)[rows]
+                reader = pq.ParquetFile(stream, pre_buffer=False)
+                for batch in reader.iter_batches(ROW_GROUP, columns=["neighbours"]):
+                    near = batch["neighbours"].flatten().to_numpy().reshape(batch.num_rows, -1)
+                    parts.append(label_agreement(near, given, train, start))
+                    start += batch.num_rows
+            return np.concatenate(parts)[rows]
     return None
 
 
@@ -247,11 +303,13 @@ def _contradicting_duplicates(examples: pa.Table, given: NDArray[np.int32]) -> N
         return contradicting
     groups = examples[GROUP].fill_null(-1).to_numpy()
     members = np.flatnonzero(groups >= 0)
-    frame = pd.DataFrame({"row": members, "group": groups[members], "label": given[members]})
-    firsts = frame.groupby(["group", "label"], as_index=False)["row"].min()
-    pairs = frame.merge(firsts, on="group", suffixes=("", "_other"))
-    others = pairs[pairs["label"] != pairs["label_other"]].groupby("row")["row_other"].min()
-    contradicting[others.index.to_numpy()] = others.to_numpy()
+    groups = groups[members]
+    first = np.full(int(groups.max(initial=-1)) + 1, -1, dtype=np.int32)
+    second = first.copy()  # the first whose label is not that of the first of all
+    first[groups[::-1]] = members[::-1]  # of several the last one counts
+    differs = given[members] != given[first[groups]]
+    second[groups[differs][::-1]] = members[differs][::-1]
+    contradicting[members] = np.where(differs, first[groups], second[groups])
     return contradicting
 
 

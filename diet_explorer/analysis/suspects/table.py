@@ -16,6 +16,7 @@ from diet_explorer.analysis.suspects.suspicions import suspicions
 from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
 from diet_explorer.data.short_names import cut_middle
 from diet_explorer.errors import NotFoundError
+from diet_explorer.scoring.rank_order import sort_keys
 
 KINDS = ("mislabelled?", "hard, maybe right", "ambiguous", "no sign")
 """What the evidence looks like; the code in column `kind` is the position here."""
@@ -85,12 +86,21 @@ def suspect_table(evidence: Evidence) -> pa.Table:
         columns["p_unseen"] = evidence.unseen.probabilities[own, evidence.labels]
     if evidence.agreement is not None:
         columns["p_near"] = evidence.agreement
+    by_combination = _order(values[COMBINED], np.arange(len(own), dtype=np.int32))
+    level = np.empty(len(own), dtype=np.int32)  # the place by the combination, which decides where a witness does not
+    level[by_combination] = np.arange(len(own), dtype=np.int32)
     for name, value in values.items():
-        order = np.lexsort((-values[COMBINED], -value))
         places = np.empty(len(own), dtype=np.int32)
-        places[order] = np.arange(1, len(own) + 1)
+        places[by_combination[_order(value, level)]] = np.arange(1, len(own) + 1, dtype=np.int32)
         columns[name], columns[f"place_{name}"] = value, places
     return pa.table(columns)
+
+
+def _order(values: Floats, ties: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The ties in the order of the values, highest first."""
+    keys = sort_keys(values, ties, "high")
+    keys.sort()
+    return keys.astype(np.uint32).view(np.int32)  # the lower half is the tie
 
 
 def doubts_of(table: pa.Table) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from typing import Any
 
 OF_DATASET = 64 << 20
 IN_ALL = 256 << 20
+_SHARED = 100_000  # bytes that a shared answer counts as: a card, or statistics; not each of them can be pickled
 _LARGEST = 4  # an answer of more than this part of a dataset's bytes would push out too many others
 
 
@@ -46,7 +47,7 @@ class Answers:
     Parameters
     ----------
     of_dataset, in_all : int
-        Bytes, as the answers are pickled.
+        Bytes, as answers are pickled that are given as copies.
     """
 
     def __init__(self, of_dataset: int = OF_DATASET, in_all: int = IN_ALL) -> None:
@@ -86,8 +87,8 @@ class Answers:
                 kept = self._find(dataset, key, stamp)
                 if kept is None:
                     value = answer()
-                    packed = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-                    kept = _Answer(stamp, value if shared else packed, len(packed))
+                    held = value if shared else pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+                    kept = _Answer(stamp, held, _SHARED if shared else len(held))
                     self._keep(dataset, key, kept, entries)
         finally:
             with self._lock:
