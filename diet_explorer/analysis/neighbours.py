@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.compiled import keep_compiled
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.splits import TRAIN
-from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.embeddings import CHUNK_ROWS, EmbeddingFiles, Representation, StoredVectors
 from diet_explorer.store.layout import Layout
 
 NEIGHBOURS = 10
 EXACT_ROWS = 20_000
 """Below so many examples every pair is compared; above, pynndescent's graph finds nearly all true neighbours."""
 
+INDEX_BYTES = 400 << 20
+"""Of vectors among which neighbours are looked for; of a larger set a sample of so many bytes."""
+
 _BLOCK_ROWS = 512
+_PART_ROWS = 2 * CHUNK_ROWS
 _GRAPH_NEIGHBOURS = 30  # a wider graph than is asked for loses fewer of the nearest
+
+_SCHEMA = pa.schema(
+    {
+        "row": pa.int32(),
+        "neighbours": pa.list_(pa.int32(), NEIGHBOURS),
+        "similarity": pa.list_(pa.float32(), NEIGHBOURS),
+        "agreement": pa.float32(),
+    }
+)
 
 Indices = NDArray[np.int32]
 Similarities = NDArray[np.float32]
@@ -80,19 +96,53 @@ def label_agreement(
 
 def store_neighbours(store: EmbeddingFiles, manifest: DatasetManifest, which: Representation) -> None:
     """Write the neighbours of all examples by their stored embeddings; NotFoundError where there are none."""
-    rows, similarities = nearest_neighbours(store.read_vectors(which))
     with store.files.open_read(Layout(store.files).dataset(manifest.id).examples) as stream:
-        examples = pq.read_table(stream, columns=["label", "split"])
-    train = np.asarray(examples["split"].to_numpy() == TRAIN)
-    table = pa.table(
-        {
-            "row": np.arange(len(rows), dtype=np.int32),
-            "neighbours": pa.FixedSizeListArray.from_arrays(rows.ravel(), NEIGHBOURS),
-            "similarity": pa.FixedSizeListArray.from_arrays(similarities.ravel(), NEIGHBOURS),
-            "agreement": label_agreement(rows, examples["label"].to_numpy(), train),
-        }
-    )
-    store.write_table(store.paths.neighbours(which), table)
+        labels = pq.read_table(stream, columns=["label"])["label"].to_numpy()
+    train, start = read_example_order(store.files, manifest.id).in_split(TRAIN), 0
+    with (
+        store.files.atomic_writer(store.paths.neighbours(which)) as target,
+        pq.ParquetWriter(target, _SCHEMA, compression="zstd") as writer,
+    ):
+        for rows, similarities in neighbours_in_parts(store.vectors(which)):
+            columns = [
+                np.arange(start, start + len(rows), dtype=np.int32),
+                pa.FixedSizeListArray.from_arrays(rows.ravel(), NEIGHBOURS),
+                pa.FixedSizeListArray.from_arrays(similarities.ravel(), NEIGHBOURS),
+                label_agreement(rows, labels, train, start),
+            ]
+            writer.write_table(pa.table(columns, schema=_SCHEMA), row_group_size=CHUNK_ROWS)
+            start += len(rows)
+
+
+def neighbours_in_parts(
+    vectors: StoredVectors, index_bytes: int = INDEX_BYTES
+) -> Iterator[tuple[Indices, Similarities]]:
+    """`nearest_neighbours` of stored vectors, a part of the rows at a time.
+
+    Where the vectors take more than `index_bytes` as float32, neighbours are looked for among a random sample that does
+    not: the nearest of every row among those, the row itself left out.
+    """
+    rows, most = len(vectors), max(EXACT_ROWS, index_bytes // (4 * vectors.shape[1]))
+    if rows <= most:
+        yield nearest_neighbours(vectors[np.arange(rows)])
+        return
+    sample = np.sort(np.random.default_rng(0).choice(rows, most, replace=False)).astype(np.int32)
+    known = _unit_length(vectors[sample])
+    find = _index_of(known)
+    for start in range(0, rows, _PART_ROWS):
+        own = np.arange(start, min(start + _PART_ROWS, rows), dtype=np.int32)
+        unit = _unit_length(vectors[own])
+        yield _nearest_of(unit, find(unit), NEIGHBOURS, own, known, sample)
+
+
+def _index_of(known: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], Indices]:
+    """What finds candidates among the rows of unit length that it is made of, for others."""
+    from pynndescent import NNDescent
+
+    keep_compiled("pynndescent")
+    index = NNDescent(known, metric="dot", n_neighbors=_GRAPH_NEIGHBOURS, random_state=0, low_memory=True)
+    index.prepare()
+    return lambda unit: index.query(unit, k=2 * NEIGHBOURS)[0].astype(np.int32)
 
 
 def _unit_length(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -127,17 +177,31 @@ def _search_graph(unit: NDArray[np.float32], k: int) -> tuple[Indices, Similarit
     return _nearest_of(unit, graph.neighbor_graph[0].astype(np.int32), k)
 
 
-def _nearest_of(unit: NDArray[np.float32], candidates: Indices, k: int) -> tuple[Indices, Similarities]:
-    """The k nearest of each row's candidates, compared exactly; the row itself and the filling (−1) do not count."""
+def _nearest_of(
+    unit: NDArray[np.float32],
+    candidates: Indices,
+    k: int,
+    own: Indices | None = None,
+    known: NDArray[np.float32] | None = None,
+    sample: Indices | None = None,
+) -> tuple[Indices, Similarities]:
+    """The k nearest of each row's candidates, compared exactly; the row itself and the filling (−1) do not count.
+
+    Candidates are rows of `unit`, or else of `known`, whose own numbers are in `sample` and those of `unit` in `own`.
+    """
+    known = unit if known is None else known
+    own = np.arange(len(unit), dtype=np.int32) if own is None else own
     rows = np.empty((len(unit), k), dtype=np.int32)
     similarities = np.empty((len(unit), k), dtype=np.float32)
     for start in range(0, len(unit), _BLOCK_ROWS):
-        here = candidates[start : start + _BLOCK_ROWS]
-        alike = np.einsum("nkd,nd->nk", unit[here], unit[start : start + _BLOCK_ROWS])
-        alike[(here == np.arange(start, start + len(here))[:, None]) | (here < 0)] = -np.inf
-        order = np.lexsort((here, -alike), axis=1)[:, :k]
-        rows[start : start + _BLOCK_ROWS] = np.take_along_axis(here, order, axis=1)
-        similarities[start : start + _BLOCK_ROWS] = np.take_along_axis(alike, order, axis=1)
+        stop = start + _BLOCK_ROWS
+        here = candidates[start:stop]
+        alike = np.einsum("nkd,nd->nk", known[here], unit[start:stop])
+        numbers = here if sample is None else np.where(here < 0, np.int32(-1), sample[here])
+        alike[(numbers == own[start:stop, None]) | (here < 0)] = -np.inf
+        order = np.lexsort((numbers, -alike), axis=1)[:, :k]
+        rows[start:stop] = np.take_along_axis(numbers, order, axis=1)
+        similarities[start:stop] = np.take_along_axis(alike, order, axis=1)
     missing = np.isneginf(similarities)
     rows[missing], similarities[missing] = -1, np.nan
     return rows, np.clip(similarities, -1.0, 1.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diet_explorer.analysis.compiled import keep_compiled
 from diet_explorer.analysis.neighbours import EXACT_ROWS, nearest_neighbours
 from diet_explorer.errors import BadInputError
-from diet_explorer.store.embeddings import EmbeddingFiles, Representation
+from diet_explorer.store.embeddings import EmbeddingFiles, Representation, StoredVectors
 
 FIT_ROWS = 50_000
 """UMAP learns its layout from at most so many examples, and puts each of the others into it."""
@@ -48,7 +48,7 @@ class MapParameters:
 
 
 def project(
-    vectors: NDArray[np.floating], parameters: MapParameters, report: Report, fit_rows: int = FIT_ROWS
+    vectors: NDArray[np.floating] | StoredVectors, parameters: MapParameters, report: Report, fit_rows: int = FIT_ROWS
 ) -> Positions:
     """Lay vectors (N, d) out on a plane by cosine distance: float32 (N, 2), in which only nearness has a meaning.
 
@@ -93,7 +93,7 @@ def project(
 
 def store_map(store: EmbeddingFiles, which: Representation, parameters: MapParameters, report: Report) -> None:
     """Draw the map of stored embeddings and write it with its parameters; NotFoundError without embeddings."""
-    positions = project(store.read_vectors(which), parameters, report)
+    positions = project(store.vectors(which), parameters, report)
     table = pa.table({"row": np.arange(len(positions), dtype=np.int32), "x": positions[:, 0], "y": positions[:, 1]})
     store.write_table(store.paths.map(which), table)
     facts = {**asdict(parameters), "method": "UMAP", "metric": "cosine", "fitted_rows": min(len(positions), FIT_ROWS)}

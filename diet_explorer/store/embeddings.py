@@ -22,6 +22,38 @@ Representation = Literal["initial", "tuned"]
 CHUNK_ROWS = 8_192
 
 
+class StoredVectors:
+    """The vectors (N, d) of a file, which may be many times what memory holds.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    """
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files, self._path = files, path
+        with files.open_read(path) as stream:
+            reader = pq.ParquetFile(stream)
+            groups = (reader.metadata.row_group(number).num_rows for number in range(reader.num_row_groups))
+            self._ends = np.cumsum([0, *groups])
+            self.shape = int(self._ends[-1]), int(reader.schema_arrow.field("vector").type.list_size)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.integer]) -> NDArray[np.float16]:
+        """The vectors of some rows, ascending; only the parts of the file that have them are unpacked."""
+        vectors = np.empty((len(rows), self.shape[1]), dtype=np.float16)
+        owners = np.searchsorted(self._ends, rows, side="right") - 1
+        with self._files.open_read(self._path) as stream:
+            reader = pq.ParquetFile(stream)
+            for owner in np.unique(owners).tolist():
+                here = slice(*np.searchsorted(owners, [owner, owner + 1]))
+                flat = reader.read_row_group(owner, columns=["vector"])["vector"].combine_chunks().flatten()
+                vectors[here] = flat.to_numpy().reshape(-1, self.shape[1])[rows[here] - self._ends[owner]]
+        return vectors
+
+
 class EmbeddingFiles:
     """Reads and writes the embeddings of one run."""
 
@@ -57,20 +89,18 @@ class EmbeddingFiles:
                 lists = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), width)
                 writer.write_table(pa.table([rows, lists], schema=schema))
 
-    def read_vectors(self, which: Representation) -> NDArray[np.float16]:
-        """All vectors, (N, d), in row order; NotFoundError where they have not been computed."""
+    def vectors(self, which: Representation) -> StoredVectors:
+        """All vectors, (N, d), in row order, of which as many are read as are asked for; NotFoundError where they have
+        not been computed."""
         path = self.paths.vectors(which)
         if not self.files.exists(path):
             raise NotFoundError(f"The run {self.run_id} has no {which} embeddings.", "Draw its embedding map first.")
-        with self.files.open_read(path) as stream:
-            reader = pq.ParquetFile(stream)
-            width = reader.schema_arrow.field("vector").type.list_size
-            vectors = np.empty((reader.metadata.num_rows, width), dtype=np.float16)
-            done = 0
-            for batch in reader.iter_batches(CHUNK_ROWS, columns=["vector"]):
-                vectors[done : done + batch.num_rows] = batch.column(0).flatten().to_numpy().reshape(-1, width)
-                done += batch.num_rows
-        return vectors
+        return StoredVectors(self.files, path)
+
+    def read_vectors(self, which: Representation) -> NDArray[np.float16]:
+        """The same as an array."""
+        vectors = self.vectors(which)
+        return vectors[np.arange(len(vectors))]
 
     def write_table(self, path: str, table: pa.Table) -> None:
         """Write a table that has one row per example, atomically."""

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from diet_explorer.analysis import neighbours
 from diet_explorer.analysis.neighbours import label_agreement, nearest_neighbours, store_neighbours
+from diet_explorer.store import embeddings
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.files import Files
 from tests.synthetic import write_dataset
@@ -86,3 +87,34 @@ def test_stored_neighbours_have_the_agreement_with_the_given_labels(tmp_path):
     assert [line[:3] for line in table["neighbours"].to_pylist()] == [[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]]
     assert [line[3:] for line in table["neighbours"].to_pylist()] == [[-1] * 7] * 4
     assert table["agreement"].to_pylist() == pytest.approx([1 / 2, 1 / 2, 0.0, 1 / 3])
+
+
+def test_of_a_set_larger_than_the_index_neighbours_are_the_nearest_of_a_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 30)
+    monkeypatch.setattr(neighbours, "_PART_ROWS", 50)
+    monkeypatch.setattr(embeddings, "CHUNK_ROWS", 64)
+    everyone = np.arange(40, dtype=np.int32)
+    monkeypatch.setattr(neighbours, "_index_of", lambda known: lambda unit: np.tile(everyone, (len(unit), 1)))
+    store = EmbeddingFiles(Files(tmp_path), "run")
+    vectors = np.random.default_rng(0).normal(size=(150, 3)).astype(np.float16)
+    store.write_vectors("tuned", vectors)
+    parts = list(neighbours.neighbours_in_parts(store.vectors("tuned"), 40 * 4 * 3))
+    assert [len(rows) for rows, _ in parts] == [50, 50, 50]
+    rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
+    sample = np.unique(rows)
+    assert len(sample) == 40 and (rows != np.arange(150)[:, None]).all()
+    for row in range(150):
+        slow = sorted((cosine(*vectors[[row, other]].astype(float)) for other in sample if other != row), reverse=True)
+        assert similarities[row] == pytest.approx(slow[:10], abs=1e-6)
+
+
+def test_of_stored_vectors_only_the_asked_ones_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(embeddings, "CHUNK_ROWS", 16)
+    store, read = EmbeddingFiles(Files(tmp_path), "run"), []
+    vectors = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float16)
+    store.write_vectors("tuned", vectors)
+    whole = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *args, **more: read.append(1) or whole(*args, **more))
+    rows = np.array([0, 3, 17, 98, 99])
+    np.testing.assert_array_equal(store.vectors("tuned")[rows], vectors[rows])
+    assert len(read) == 3 and store.vectors("tuned").shape == (100, 3)
