@@ -105,5 +105,5 @@ class TrainingDynamics:
 def most_common_trajectory(codes: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
     """The type (N,) that most seeds have; ties go to the worse one."""
     worst_first = range(NEVER_LEARNED, LEARNED_EARLY - 1, -1)
-    votes = np.stack([np.sum([seed == code for seed in codes], axis=0) for code in worst_first])
+    votes = np.stack([np.sum([seed == code for seed in codes], axis=0, dtype=np.int16) for code in worst_first])
     return np.asarray(NEVER_LEARNED - votes.argmax(0), dtype=np.int8)

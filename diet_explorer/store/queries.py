@@ -13,6 +13,8 @@ from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.files import Files
 from diet_explorer.store.remote import CopiedStore
 
+_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
+
 
 class Queries:
     """Read-only SQL over Parquet files; one in-memory DuckDB, a cursor per call, safe to share between threads."""
@@ -44,9 +46,15 @@ class Queries:
 
     def copy(self, sql: str, path: str, form: str, parameters: Sequence[object] = ()) -> None:
         """Stream the result of a SELECT into a local file; `form` is parquet, csv or json (lines)."""
-        options = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
         with self._cursor() as cursor:
-            cursor.execute(f"COPY ({sql}) TO {quote_text(path)} ({options[form]})", list(parameters))
+            cursor.execute(f"COPY ({sql}) TO {quote_text(path)} ({_OPTIONS[form]})", list(parameters))
+
+    def copy_batches(self, batches: pa.RecordBatchReader, path: str, form: str) -> None:
+        """Stream batches into a local file, in their order, as `copy` does."""
+        with self._cursor() as cursor:
+            cursor.register("batches", batches)
+            cursor.execute(f"COPY batches TO {quote_text(path)} ({_OPTIONS[form]})")
+            cursor.unregister("batches")
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:

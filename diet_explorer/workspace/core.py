@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import pandas as pd
+import pyarrow as pa
 
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
@@ -26,6 +27,7 @@ from diet_explorer.jobs.notebooks import FRAME_HEIGHT, as_table, show_view
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import delay_of, wait_while_active
 from diet_explorer.scoring import catalogue
+from diet_explorer.scoring.long_table import long_table
 from diet_explorer.scoring.own_run import GOES_ON
 from diet_explorer.scoring.progress import (
     RunProgress,
@@ -35,11 +37,11 @@ from diet_explorer.scoring.progress import (
     at_once_in_words,
     seconds_left,
 )
+from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.delay import Delay
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.names import checked_id
-from diet_explorer.store.queries import parquet, quote_text
 from diet_explorer.store.runs import ACTIVE, Origin, RunRecord
 from diet_explorer.store.scores import ScoreFiles
 from diet_explorer.training.config import RunConfig
@@ -464,7 +466,7 @@ class RunCore:
         pandas.DataFrame
             ``id, split, seed, checkpoint, label, predicted`` (class names) and every recorded score.
         """
-        return self.context.queries.frame(self._long_sql())
+        return exact_frame(self._long_table().read_all())
 
     def export_scores(self, path: str | Path) -> Path:
         """Write the long table; the name's ending decides: .parquet, .csv or .jsonl.
@@ -484,20 +486,11 @@ class RunCore:
                 f"The ending of {target.name!r} is not known.", "Name a file that ends in .parquet, .csv or .jsonl."
             )
         with Files(target.parent).atomic_writer(str(target)) as stream:
-            self.context.queries.copy(self._long_sql(), stream.name, forms[target.suffix])
+            self.context.queries.copy_batches(self._long_table(), stream.name, forms[target.suffix])
         return target
 
-    def _long_sql(self) -> str:
-        names = self.recorded_names()
-        paths = [self.store.paths.scores(seed, point) for seed, points in self.landed().items() for point in points]
-        examples = Layout(self.context.files).dataset(self.record.dataset_id).examples
-        classes = f"[{', '.join(quote_text(name) for name in self.dataset.classes)}]"
-        scores = "".join(f", s.{name}" for name in names)
-        return (
-            f"SELECT e.id, e.split, s.seed, s.checkpoint, {classes}[s.label + 1] AS label, "
-            f"{classes}[s.predicted + 1] AS predicted{scores} "
-            f"FROM {parquet(paths)} s JOIN {parquet(examples)} e ON e.row = s.row ORDER BY s.seed, s.checkpoint, s.row"
-        )
+    def _long_table(self) -> pa.RecordBatchReader:
+        return long_table(self.store, self.dataset.manifest, self.recorded_names())
 
     def _check_is_job(self, verb: str) -> None:
         if self.is_own_training:
