@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
 import pytest
 from dbos import DBOS
 from sqlalchemy import event
@@ -39,13 +42,13 @@ def test_a_database_that_is_away_is_asked_again_at_once() -> None:
     assert jobs() == InSight() and len(tries) == 2
 
 
-@pytest.fixture
-def library(tmp_path):
-    """The job library with a queue, launched; nothing takes from it by itself within an hour."""
+@contextmanager
+def launched(folder):
+    """The job library with a queue; nothing takes from it by itself within an hour."""
     library = DBOS(
         config={
             "name": "tests",
-            "system_database_url": f"sqlite:///{tmp_path / 'jobs.db'}",
+            "system_database_url": f"sqlite:///{folder / 'jobs.db'}",
             "application_version": "1",
             "executor_id": "one",
             "log_level": "ERROR",
@@ -54,11 +57,24 @@ def library(tmp_path):
     DBOS.listen_queues(["seeds"])
     DBOS.launch()
     DBOS.register_queue("seeds", polling_interval_sec=3600)
-    yield library
-    DBOS.destroy()
+    try:
+        yield library
+    finally:
+        DBOS.destroy()
 
 
-def test_the_library_looks_where_something_waits_alone(library) -> None:
+def test_the_library_looks_where_something_waits_alone(tmp_path) -> None:
+    """In a thread of its own: browser tests leave an event loop in the main one, where the library will not work."""
+
+    def check() -> None:
+        with launched(tmp_path) as library:
+            looks_where_something_waits_alone(library)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(check).result()
+
+
+def looks_where_something_waits_alone(library) -> None:
     statements, now = [], [0.0]
     database = library._sys_db
     looked = look_into_filled_queues_only(library, clock=lambda: now[0])
