@@ -13,7 +13,7 @@ from diet_explorer.scoring.supported import SUPPORTED, supported_table
 from tests.scoring.own_scripts import STEPS, Script, steps_of
 
 TESTS = Path(__file__).parent
-README = TESTS.parents[1] / "README.md"
+PAGE = TESTS.parents[1] / "docs" / "guides" / "own-training.md"
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def script(tmp_path_factory, model):
     return Script.make(tmp_path_factory.mktemp("supported"), model)
 
 
-def test_the_readme_has_the_table_and_every_line_has_its_test():
-    assert supported_table() in README.read_text(encoding="utf-8")
+def test_the_guide_has_the_table_and_every_line_has_its_test():
+    assert supported_table() in PAGE.read_text(encoding="utf-8")
     there = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, TESTS.glob("test_*.py"))), re.MULTILINE))
     assert {entry.test for entry in SUPPORTED} <= there
 
