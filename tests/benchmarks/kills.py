@@ -72,6 +72,8 @@ def kill_writers(parent: subprocess.Popen[str], rounds: int, draw: random.Random
         parent.stdin.write("go\n")
         child = int(parent.stdout.readline().split()[1])
         first = parent.stdout.readline()
+        if not first.startswith("saved"):
+            raise RuntimeError(f"A writer ended before it had saved anything: {first!r}")
         time.sleep(draw.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         for line in [first, *iter(parent.stdout.readline, "ended\n")]:
