@@ -125,18 +125,18 @@ def draw_form(dataset: Dataset) -> RunConfig | None:
         )
     with right:
         _gradient_mode(values)
+    st.html(f'<p class="de-quiet">{_GRAND_MEANING[values["grand"]]}</p>')
     left, middle, _ = st.columns(3, gap="medium", vertical_alignment="bottom")
     with left:
         _whole(
             "memory",
-            "Worker's memory, at least (GB)",
+            "Least memory (GB)",
             (0, MAX_MEMORY_GB),
             values,
-            "The run waits for a worker that has it; 0 is any.",
+            "The run waits for a worker whose machine has so much memory; 0 is any.",
         )
     with middle:
         _gpu(values)
-    st.html(f'<p class="de-quiet">{_GRAND_MEANING[values["grand"]]}</p>')
     try:
         return _config(dataset, values)
     except DietExplorerError as error:
@@ -210,7 +210,7 @@ def _checkpoints(values: _Values) -> None:
 def _gpu(values: _Values) -> None:
     with mirrored("run-gpu", values["gpu"]) as (key, default):
         st.checkbox(
-            "Only on a worker with a GPU",
+            "Only with a GPU",
             default,
             key=key,
             help="The run waits for such a worker.",

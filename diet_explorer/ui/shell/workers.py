@@ -1,4 +1,4 @@
-"""The workers of all machines as a table: where they are, what they have and what they do."""
+"""The workers of all machines: where they are, what they have and what they do."""
 
 from __future__ import annotations
 
@@ -17,24 +17,13 @@ def draw_workers(workers: Sequence[WorkerInfo], now: datetime) -> None:
     if not workers:
         return
     with st.expander(f"{counted(len(workers), 'worker')} in detail", key="workers", icon=":material/dns:"):
-        st.html(
-            f'<div class="de-scroll"><table class="de-list">{_HEAD}<tbody>{_rows(workers, now)}</tbody></table></div>'
-        )
+        st.html("".join(_entry(worker, now) for worker in workers))
 
 
-_HEAD = (
-    "<thead><tr><th>Host</th><th>Does</th><th>Last sign of life</th><th>Computes with</th><th>Memory</th>"
-    "<th>Version</th></tr></thead>"
-)
-
-
-def _rows(workers: Sequence[WorkerInfo], now: datetime) -> str:
-    return "".join(
-        "<tr>" + "".join(f"<td>{escape(value)}</td>" for value in _values(worker, now)) + "</tr>" for worker in workers
-    )
-
-
-def _values(worker: WorkerInfo, now: datetime) -> tuple[str, ...]:
-    silent = worker.is_silent(now)
-    seen = f"{worker.seconds_silent(now):.0f} s ago{' · silent' if silent else ''}"
-    return f"{worker.host} · {worker.slot}", worker.doing, seen, worker.device, worker.memory, worker.version
+def _entry(worker: WorkerInfo, now: datetime) -> str:
+    """A paragraph, since the column beside the runs is too narrow for a table."""
+    silent = " · silent" if worker.is_silent(now) else ""
+    seen = f"last sign of life {worker.seconds_silent(now):.0f} s ago{silent}"
+    facts = " · ".join([seen, worker.device, worker.memory, f"version {worker.version}"])
+    name = escape(f"{worker.host} · {worker.slot}")
+    return f'<p><b>{name}</b> {escape(worker.doing)}<br><span class="de-quiet">{escape(facts)}</span></p>'
