@@ -7,11 +7,11 @@ from math import ceil
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import cut_name, escape
 from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.in_words import bytes_in_words, counted
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.shell.audit_log import draw_audit_log
 from diet_explorer.ui.shell.bin import bring_back, remove_for_good
 from diet_explorer.ui.shell.frame import run_plain_page

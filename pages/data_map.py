@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import TRAJECTORY_COLOURS
+from diet_explorer.drawing.maps import DATA_MAP
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import TRAJECTORY_COLOURS
 from diet_explorer.ui.drawing.markup import chip, help_mark
-from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.frame import run_scored_page
@@ -23,7 +23,7 @@ _KIND = MapKind(
     name="data",
     x="variability",
     y="confidence",
-    axes=Axes("Variability · higher = the model changed its mind more", "Confidence · lower = harder to learn"),
+    axes=DATA_MAP,
     title="Easy, ambiguous or hard to learn?",
     colourings=("correctness", "trajectory", "label", "el2n", "forgetting", "aum", "decided"),
 )

@@ -7,6 +7,8 @@ import streamlit as st
 
 from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.validation import preview_votes
+from diet_explorer.drawing.colours import class_colours
+from diet_explorer.drawing.plain import cut_name, escape, visible
 from diet_explorer.errors import ReadingError
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.datasets.reading_form import (
@@ -36,9 +38,7 @@ from diet_explorer.ui.datasets.source_form import (
     import_source,
     opened,
 )
-from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.drawing.csv_download import safe_csv
-from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 from diet_explorer.ui.shell.bin import disk_use, draw_menu
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.controls import draw_tabs

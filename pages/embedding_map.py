@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.region import MapName
+from diet_explorer.drawing.maps import Axes
 from diet_explorer.store.embeddings import Representation
 from diet_explorer.ui.drawing.markup import chip
-from diet_explorer.ui.maps.chart import Axes
 from diet_explorer.ui.maps.job import draw_map_job, draw_settings
 from diet_explorer.ui.maps.page import MapKind, draw_map_page
 from diet_explorer.ui.shell.bin import draw_menu

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.jobs.slots import NO_WORKER, all_workers, can_work, workers_in_words
 from diet_explorer.jobs.waiting import START_ONE
 from diet_explorer.redaction import redacted
 from diet_explorer.store.in_words import noun
 from diet_explorer.ui.datasets.sample import open_sample, sample_run
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_list import draw_run_list
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.frame import run_page

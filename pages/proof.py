@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.proof.form import can_be_evaluated, draw_hold_out, draw_proof_form
 from diet_explorer.ui.proof.progress import draw_proof_line, draw_trainings
 from diet_explorer.ui.proof.results import draw_results, draw_table, evaluated_words

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.export_form import draw_export_form
 from diet_explorer.ui.prune.export_list import draw_exports
 from diet_explorer.ui.prune.planning import planned, policy_of, rule_of

@@ -15,7 +15,7 @@ FLOORS = [
     {"app", "pages", "cli"},
     {"ui"},
     {"workspace"},
-    {"jobs"},
+    {"jobs", "drawing"},
     {"pruning", "analysis"},
     {"scoring"},
     {"review", "training"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"errors"},
     {"redaction"},
 ]
-BROWSER_ONLY = {"streamlit", "plotly"}
+BROWSER_ONLY = {"streamlit": {"app", "pages", "ui"}, "plotly": {"pages", "ui", "drawing"}}
 TORCH = {"torch", "transformers", "accelerate"}
 SLOW_TO_LOAD = {"umap", "pynndescent", "numba", "tantivy", "sklearn", "krippendorff"}
 
@@ -93,7 +93,7 @@ def test_heavy_libraries_stay_in_their_folders():
             library = name.split(".")[0]
             torch_belongs = own in ("training", "scoring") or path.name in ("projection.py", "proof.py")
             if (
-                (library in BROWSER_ONLY and own not in ("app", "pages", "ui"))
+                (library in BROWSER_ONLY and own not in BROWSER_ONLY[library])
                 or (library in SLOW_TO_LOAD and at_top)
                 or (library in TORCH and at_top and not torch_belongs)
             ):
@@ -105,7 +105,7 @@ def test_heavy_libraries_stay_in_their_folders():
     "statement", ["import diet_explorer", "import diet_explorer.workspace.workspace", "import diet_explorer.cli.app"]
 )
 def test_front_doors_load_no_torch(statement):
-    heavy = {"torch", "transformers", "streamlit", "umap", "numba"}
+    heavy = {"torch", "transformers", "streamlit", "plotly", "umap", "numba"}
     code = f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

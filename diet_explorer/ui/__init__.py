@@ -1,1 +1,1 @@
-"""ui."""
+"""Parts of the pages."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,11 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.cartography import export_dynamics
 from diet_explorer.scoring.statistics import read_statistics
 from diet_explorer.workspace.core import RunCore
+
+if TYPE_CHECKING:
+    from diet_explorer.drawing.frame import Figure
+
+_TRAIN = "train"
 
 
 class Dynamics:
@@ -114,6 +120,106 @@ class Dynamics:
         columns = ["id", "label", "predicted", "disagree", "correctness", "trajectory"]
         chosen = where or ExampleFilter()
         return self._run.ranking(point, seed).points("variability", "confidence", columns, chosen, limit)
+
+    def plot_map(
+        self,
+        where: ExampleFilter | None = None,
+        checkpoint: float | None = None,
+        *,
+        seed: int | None = None,
+        colour: str = "correctness",
+        limit: int = 20_000,
+    ) -> Figure:
+        """`data_map` as a figure: easy at the top left, ambiguous at the right, hard at the bottom left.
+
+        Parameters
+        ----------
+        where, checkpoint, seed, limit
+            As `data_map` takes them.
+        colour : str
+            ``label, trajectory, decided`` or a score.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        BadInputError
+            No example fits the filter.
+        NotFoundError
+            There is no such score or checkpoint.
+        """
+        from diet_explorer.drawing.maps import DATA_MAP, map_of  # loads plotly
+
+        point = self._run.landed_checkpoints(seed)[-1] if checkpoint is None else checkpoint
+        return map_of(
+            self._run.ranking(point, seed),
+            "variability",
+            "confidence",
+            DATA_MAP,
+            colour,
+            self._run.dataset.classes,
+            where=where or ExampleFilter(),
+            limit=limit,
+            title=f"{self._run.name}, {catalogue.checkpoint_title(point)}",
+        )
+
+    def plot_score(
+        self,
+        score: str = catalogue.DEFAULT_SCORE,
+        *,
+        seed: int | None = None,
+        split: str | None = None,
+        by_class: bool = True,
+        log: bool = False,
+    ) -> Figure:
+        """How a score is distributed at every checkpoint, one shape for each class, as a figure.
+
+        Parameters
+        ----------
+        score : str
+            Of the catalogue.
+        seed : int, optional
+            One seed; by default the mean over seeds.
+        split : str, optional
+            By default the training split.
+        by_class : bool
+            False draws all classes together.
+        log : bool
+            A logarithmic axis, where the score is long-tailed.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        NotFoundError
+            There is no such score or split, or no checkpoint that has it.
+        """
+        from diet_explorer.drawing.colours import ACCENT, class_colours
+        from diet_explorer.drawing.distributions import violin_figure, violin_of
+        from diet_explorer.drawing.frame import alone
+
+        title = catalogue.score(score).title
+        every = [self.statistics(point, seed) for point in self._run.landed_checkpoints(seed)]
+        found = [entry for entry in every if score in entry.scores]
+        if not found:
+            raise NotFoundError(f"There is no {title} at any checkpoint.", f"There are: {', '.join(every[-1].scores)}.")
+        splits = list(self._run.dataset.manifest.splits)
+        chosen = split or (_TRAIN if _TRAIN in splits else splits[0])
+        if chosen not in splits:
+            raise NotFoundError(f"There is no split {chosen!r}.", f"There are: {', '.join(splits)}.")
+        colours = class_colours(self._run.dataset.classes) if by_class else {None: ACCENT}
+        log = log and catalogue.score(score).long_tailed
+        drawn = [
+            violin_of(entry, score, label, colour, chosen, log=log)
+            for entry in found
+            for label, colour in colours.items()
+        ]
+        figure = violin_figure(drawn, catalogue.score(score), log=log)
+        return alone(figure, f"{title} of {self._run.name}, {chosen} split")
 
     def compare(
         self,

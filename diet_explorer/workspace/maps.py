@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 
+from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.projection import MapParameters
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.jobs.kinds.map import MapJob, MapProgress, MapRequest
@@ -15,6 +16,9 @@ from diet_explorer.store.queries import parquet
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.models import recorded_model
 from diet_explorer.workspace.core import RunCore
+
+if TYPE_CHECKING:
+    from diet_explorer.drawing.frame import Figure
 
 
 class Maps:
@@ -107,6 +111,59 @@ class Maps:
         job = self._job(which)
         deleted = self._run.context.bin.get("map", self.bin_id(which)) is not None
         return MapProgress(which=which) if deleted else job.progress()
+
+    def plot(
+        self,
+        which: Representation = "tuned",
+        where: ExampleFilter | None = None,
+        checkpoint: float | None = None,
+        *,
+        colour: str = "label",
+        limit: int = 20_000,
+    ) -> Figure:
+        """The embedding map as a figure; its axes have no meaning, nor have distances between far groups.
+
+        Parameters
+        ----------
+        which : {"tuned", "initial"}
+            Which map, see `draw`.
+        where : ExampleFilter, optional
+            By default every example of the training split.
+        checkpoint : float, optional
+            Whose predictions and scores are shown; by default `default_checkpoint`.
+        colour : str
+            ``label, trajectory, decided`` or a score. For ``label``, an outline marks examples whose given label is not
+            the predicted one.
+        limit : int
+            Where there are more examples, a fixed sample of so many.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        BadInputError
+            No example fits the filter.
+        NotFoundError
+            The map has not been drawn, or there is no such score or checkpoint.
+        """
+        from diet_explorer.drawing.maps import Axes, map_of  # loads plotly
+
+        point = self._run.checkpoint_or_default(checkpoint, None)
+        if self.progress(which).drawn is None:
+            raise NotFoundError(f"The {which} map has not been drawn.", f'Draw it: run.maps.draw("{which}").')
+        return map_of(
+            self._run.ranking(point),
+            f"embedding-{which}.x",
+            f"embedding-{which}.y",
+            Axes("", ""),
+            colour,
+            self._run.dataset.classes,
+            where=where or ExampleFilter(),
+            limit=limit,
+            title=f"{self._run.name}, embeddings {'after' if which == 'tuned' else 'before'} training",
+        )
 
     def bin_id(self, which: Representation) -> str:
         """What a map is called in the bin."""

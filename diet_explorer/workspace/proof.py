@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedErro
 from diet_explorer.jobs.slots import living_workers
 from diet_explorer.jobs.waiting import wait_while_active
 from diet_explorer.pruning.deciding import comparisons_of
-from diet_explorer.pruning.proof import Figures
+from diet_explorer.pruning.proof import MEASURES, Figures, Measure
 from diet_explorer.pruning.results import results_table
 from diet_explorer.pruning.trainings import ProofTrainings, Training, TrainingResults
 from diet_explorer.review.annotators import Identity
@@ -25,6 +25,9 @@ from diet_explorer.store.names import checked_id
 from diet_explorer.store.runs import ACTIVE, RunRecord, Status
 from diet_explorer.workspace.context import Context
 from diet_explorer.workspace.core import RunCore
+
+if TYPE_CHECKING:
+    from diet_explorer.drawing.frame import Figure
 
 TrainingStatus = Status | Literal["not needed"]
 _LATEST = 3  # trainings whose time says how long the others will take
@@ -140,6 +143,30 @@ class Proof:
     def table(self) -> pd.DataFrame:
         """Results so far, one line per variant; see `results_table` for the columns."""
         return results_table(self.variants, self.results(), self.seeds, self._content.rule)
+
+    def plot(self, measure: Measure = "accuracy") -> Figure:
+        """Results so far against the kept share, with their intervals, as a figure.
+
+        Parameters
+        ----------
+        measure : {"accuracy", "macro_f1", "loss"}
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        BadInputError
+            There is no such measure.
+        """
+        from diet_explorer.drawing.frame import alone  # loads plotly
+        from diet_explorer.drawing.proofs import proof_figure
+
+        if measure not in MEASURES:
+            raise BadInputError(f"There is no measure {measure!r}.", f"Choose one of: {', '.join(MEASURES)}.")
+        figure = proof_figure(self.table(), measure)
+        return alone(figure, f"{self.name}: on {self.evaluated:,} {self.evaluated_on} examples")
 
     def verdicts(self) -> list[str]:
         """One sentence per variant, in their order, full data first."""

@@ -82,6 +82,10 @@ def test_a_map_is_drawn_beside_a_run_survives_a_kill_and_can_be_cancelled(
     assert drawn["row"].to_pylist() == list(range(60))
     places = np.column_stack([drawn["x"].to_numpy(), drawn["y"].to_numpy()])
     assert places.dtype == np.float32 and np.isfinite(places).all() and (places.std(0) > 0.1).all()
+    figure = run.maps.plot(colour="label")
+    assert {trace.name for trace in figure.data} == set(run.dataset.classes)
+    at = {row: (x, y) for trace in figure.data for row, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)}
+    assert at == {row: tuple(place) for row, place in enumerate(places.tolist())}
     facts = json.loads(Path(store.paths.map_parameters("tuned")).read_text(encoding="utf-8"))
     expected = {"neighbors": 15, "min_dist": 0.1, "seed": 0, "method": "UMAP", "metric": "cosine", "fitted_rows": 60}
     assert facts == expected

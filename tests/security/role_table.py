@@ -75,7 +75,7 @@ TABLE: dict[str, dict[Role, str]] = {
     },
     "Dynamics": {
         "viewer": "statistics stability seed_stability trajectories data_map agreement warnings compare "
-        "compare_summary",
+        "compare_summary plot_map plot_score",
         "lead": "export_cartography",
     },
     "Audit": {
@@ -83,7 +83,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "folds noise_check",
     },
     "Review": {"viewer": "agreement yield_", "annotator": "decide accept_suggestions queue undo"},
-    "Maps": {"viewer": "neighbours neighbour_agreement progress bin_id stamp", "lead": "draw cancel"},
+    "Maps": {"viewer": "neighbours neighbour_agreement progress bin_id stamp plot", "lead": "draw cancel"},
     "Pruning": {
         "viewer": "plan resolved policies saved_policy population",
         "lead": "save_policy rename_policy bring_back_policy delete_policy",
@@ -93,7 +93,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "export submit_export",
     },
     "Proofs": {"viewer": "list estimate", "lead": "start hold_out"},
-    "Proof": {"viewer": "progress table verdicts results comparisons intervals wait", "lead": "cancel resume"},
+    "Proof": {"viewer": "progress table plot verdicts results comparisons intervals wait", "lead": "cancel resume"},
     "Export": {
         "viewer": "request run_id marks name policy options folder created_at by status progress manifest "
         "reading_code archive wait push_progress wait_for_push",

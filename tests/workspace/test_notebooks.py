@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import IPython
 import numpy as np
+import pandas as pd
 import pytest
 
-from diet_explorer import Workspace
-from diet_explorer.errors import NotFoundError
+from diet_explorer import ExampleFilter, Workspace
+from diet_explorer.analysis.filters import ScoreRange
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
@@ -57,3 +59,60 @@ def test_a_notebook_gets_a_frame(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert run.show().src.startswith("http://127.0.0.1:8765/browse?")
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
     assert run.show().src.startswith("/user/ann/proxy/8765/browse?")
+
+
+@pytest.fixture
+def learned(workspace: Workspace, tmp_path: Path) -> Run:
+    """A run of made-up outputs of two seeds after two epochs, on two splits."""
+    path = tmp_path / "b.csv"
+    lines = [f"text {n},{'xyz'[n % 3]},{'train' if n % 4 else 'test'}" for n in range(90)]
+    path.write_text("\n".join(["text,label,split", *lines]), encoding="utf-8")
+    dataset = workspace.import_dataset(str(path), text="text", label="label", split="split")
+    outputs = np.random.default_rng(0).normal(size=(2, 2, 90, 3))
+    return workspace.record(dataset, list(outputs), kind="logits", name="<i>mine</i>")
+
+
+def test_the_data_map_as_a_figure(learned: Run) -> None:
+    expected = learned.dynamics.data_map()
+    figure = learned.dynamics.plot_map()
+    (points,) = figure.data
+    pd.testing.assert_frame_equal(
+        pd.DataFrame({"row": points.customdata, "x": points.x, "y": points.y}), expected[["row", "x", "y"]]
+    )
+    assert points.marker.color.tolist() == expected["correctness"].tolist()
+    assert "&lt;i&gt;mine" in figure.layout.title.text and "<i>mine" not in figure.layout.title.text
+    assert all("text " in words for words in points.text)
+
+    where = ExampleFilter(labels=("x", "y"))
+    by_class = learned.dynamics.plot_map(where, 1, colour="label")
+    counts = learned.dynamics.data_map(where, 1)["label"].value_counts()
+    assert {trace.name: len(trace.x) for trace in by_class.data} == counts.to_dict()
+    assert len({trace.marker.color for trace in by_class.data}) == 2
+    assert len(learned.dynamics.plot_map(limit=7).data[0].x) == 7
+    with pytest.raises(NotFoundError, match="colour"):
+        learned.dynamics.plot_map(colour="colour")
+    with pytest.raises(BadInputError, match="nothing to draw"):
+        learned.dynamics.plot_map(ExampleFilter(labels=("x",), disagree=True, scores=(ScoreRange("el2n", 99, 100),)))
+
+
+def test_distributions_as_a_figure(learned: Run) -> None:
+    figure = learned.dynamics.plot_score("margin")
+    shown = {(round(trace.x[0]), trace.y[1]) for trace in figure.data if trace.mode == "lines+markers"}
+    expected = {
+        (number, float(table["margin"].median()))
+        for number, point in enumerate((1, 2))
+        for _, table in learned.ranked(by="margin", checkpoint=point, limit=None).groupby("label")
+    }
+    assert len(expected) == 6
+    np.testing.assert_allclose(sorted(shown), sorted(expected), atol=1e-5)
+    together = learned.dynamics.plot_score("margin", split="test", by_class=False, log=True)
+    assert {trace.name for trace in together.data if trace.name} == {"all classes"}
+
+
+def test_what_cannot_be_drawn_is_said(learned: Run) -> None:
+    with pytest.raises(NotFoundError, match=r"run\.maps\.draw"):
+        learned.maps.plot()
+    with pytest.raises(NotFoundError, match="no split 'dev'"):
+        learned.dynamics.plot_score(split="dev")
+    with pytest.raises(NotFoundError, match="GraNd"):
+        learned.dynamics.plot_score("grand")

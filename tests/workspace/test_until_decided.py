@@ -101,6 +101,12 @@ def test_it_ends_as_soon_as_all_is_decided(run: Run) -> None:
     assert (line["vs_random_decision"], line["vs_full_decision"], line["seeds"]) == ("worse", "worse", 6)
     assert "over 6 seeds: " in line["verdict"] and "worse than full data (95 % interval -" in line["verdict"]
     assert "at any time" in proof.intervals and "3 comparisons (Bonferroni)" in proof.intervals
+    policy = next(trace for trace in proof.plot().data if trace.name == line["title"])
+    assert (policy.y[0] - policy.error_y.arrayminus[0], policy.y[0] + policy.error_y.array[0]) == pytest.approx(
+        (line["accuracy_low"], line["accuracy_high"])
+    )
+    with pytest.raises(BadInputError, match="macro_f1"):
+        proof.plot("speed")  # type: ignore[arg-type]
     facts = json.loads(tiny_runs.inside("proof", proof.id, "--json", home=run.context.settings.home_folder).stdout)
     assert (facts["status"], facts["total"], facts["until_decided"], facts["comparisons"]) == ("succeeded", 18, 0.5, 3)
     assert facts["arms"][2]["vs_full_decision"] == "worse" and facts["arms"][0]["vs_full_decision"] is None

@@ -8,6 +8,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS
+from diet_explorer.drawing.plain import escape
 from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.replay import FLAGS
@@ -15,10 +18,7 @@ from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.in_words import counted, noun
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import chip
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.examples.decision_words import done_words, history_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell import questions

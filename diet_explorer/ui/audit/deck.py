@@ -17,9 +17,9 @@ from typing import Any
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import class_titles, visible
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.decisions import DecidedMeanwhile
-from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.decision_words import event_words
 
 logger = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ import streamlit as st
 
 from diet_explorer.analysis.suspects.noise import NoiseMode
 from diet_explorer.analysis.suspects.witnesses import Witness
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import NotFoundError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.cost import BERT_BASE_PARAMETERS, layer_parameters
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.run_form import fill_form
 from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, time, timedelta
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import visible
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import jump_to
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.drawing.table import TableState, examples_table
 from diet_explorer.ui.examples.decision_words import done_words
 from diet_explorer.ui.shell.boundary import error_boundary

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import WITNESSES
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import cut_name, escape
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import ErrorsLeft, ReviewYield, stop_advice
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import Review, jump_to
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
-from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.drawing.table import TableState, examples_table
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.analysis.filters import TRAIN_ONLY
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS
+from diet_explorer.drawing.plain import visible
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.session import jump_to
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS
-from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.bulk import draw_bulk
 from diet_explorer.ui.examples.filter_bar import draw_filters, draw_search

@@ -9,11 +9,11 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.suspects.calibration import ExpectedErrors
 from diet_explorer.analysis.suspects.table import KIND_RULE, Suspect
 from diet_explorer.data.example_rows import ExampleRows
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS, class_colours
+from diet_explorer.drawing.plain import escape, visible
 from diet_explorer.errors import NotFoundError
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS, class_colours
 from diet_explorer.ui.drawing.markup import chip, help_mark
-from diet_explorer.ui.drawing.plain import escape, visible
 from diet_explorer.ui.examples.card import blind_card_html, card_html
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.asking import asked, landed_and_decided

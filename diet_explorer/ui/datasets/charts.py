@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from diet_explorer.drawing.colours import ACCENT, OTHERS
+from diet_explorer.drawing.plain import class_titles, cut_name, visible
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
 from diet_explorer.ui.drawing.charts import draw_bar_chart
-from diet_explorer.ui.drawing.colours import ACCENT, OTHERS
-from diet_explorer.ui.drawing.plain import class_titles, cut_name, visible
 
 _TITLE_CHARACTERS = 20
 _GAP = 0.02  # of a bar's width, between it and the next one

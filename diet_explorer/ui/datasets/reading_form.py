@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.readers.options import DEFAULT_OPTIONS, ReadingOptions
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import BadInputError
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text
 
 _CHOSEN = "reading-options"

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.data.report import ValidationReport, VoteSummary
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape, visible
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.datasets import charts
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape, visible
 
 _LABEL, _DISAGREEMENT = "→ Label", "→ Say otherwise"
 _AGAIN = " Import the file again for that."

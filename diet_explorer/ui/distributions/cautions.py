@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.stability import ScoreWarning
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.drawing.plain import escape
 from diet_explorer.ui.shell.asking import asked, landed
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.run import Run

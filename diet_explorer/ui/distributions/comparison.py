@@ -9,9 +9,9 @@ import streamlit as st
 
 from diet_explorer.analysis.comparison import ComparisonSummary
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.drawing import words
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, noted, safe_csv
 from diet_explorer.ui.drawing.markup import figures
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns

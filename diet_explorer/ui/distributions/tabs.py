@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from diet_explorer.analysis.statistics import CheckpointStatistics, ScoreStatistics
+from diet_explorer.analysis.statistics import CheckpointStatistics
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import ACCENT
+from diet_explorer.drawing.distributions import violin_of
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.distributions import charts
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import ACCENT, is_dark
-from diet_explorer.ui.drawing.plain import escape
+from diet_explorer.ui.drawing.charts import is_dark
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.asking import asked, landed
 from diet_explorer.ui.shell.controls import mirrored
@@ -21,7 +23,6 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _MOST_VIOLINS = 4  # classes side by side; more of them are drawn together
-_QUARTILES = (0.25, 0.5, 0.75)
 _SHARES = {0.01: "worst 1 %", 0.05: "worst 5 %", 0.10: "worst 10 %"}
 _EVERY = "all"
 _SETTLED = 0.8  # rank correlation from which an order counts as settled
@@ -43,7 +44,7 @@ def draw_distribution(selection: Selection, dataset: Dataset, run: Run, checkpoi
         chosen = list(selection.where.labels) or dataset.classes
         apart: list[str | None] = list(chosen) if len(chosen) <= _MOST_VIOLINS else [None]
         drawn = [
-            _violin(entry, entry.score(score.name), label, selection, split, log=log)
+            violin_of(entry, score.name, label, ACCENT if label is None else selection.colours[label], split, log=log)
             for entry in statistics
             for label in apart
         ]
@@ -167,34 +168,6 @@ def _split(selection: Selection, dataset: Dataset) -> str:
     if len(selection.where.splits) == 1:
         return selection.where.splits[0]
     return _TRAIN if _TRAIN in dataset.manifest.splits else next(iter(dataset.manifest.splits))
-
-
-def _violin(
-    statistics: CheckpointStatistics,
-    of_score: ScoreStatistics,
-    label: str | None,
-    selection: Selection,
-    split: str,
-    *,
-    log: bool,
-) -> charts.Violin:
-    log = log and of_score.log_edges is not None
-    counts = of_score.log_counts if log else of_score.counts
-    counts = counts[counts["split"] == split]
-    edges = of_score.log_edges if log and of_score.log_edges is not None else of_score.edges
-    quantiles = of_score.quantiles
-    chosen = quantiles["label"].isna() if label is None else quantiles["label"] == label
-    values = quantiles[chosen & (quantiles["split"] == split)].set_index("quantile")["value"]
-    if label is not None:
-        counts = counts[counts["label"] == label]
-    return charts.Violin(
-        checkpoint=statistics.checkpoint,
-        label="all classes" if label is None else label,
-        colour=ACCENT if label is None else selection.colours[label],
-        edges=edges,
-        counts=counts.groupby("bin")["count"].sum().reindex(range(len(edges) - 1), fill_value=0).to_numpy(),
-        quartiles=tuple(float(values[share]) for share in _QUARTILES if share in values),
-    )
 
 
 def _median_words(statistics: list[CheckpointStatistics], score: catalogue.Score, split: str) -> str:

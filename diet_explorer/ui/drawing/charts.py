@@ -11,10 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from diet_explorer.drawing.colours import NEUTRAL
+from diet_explorer.drawing.frame import axis, layout
+from diet_explorer.drawing.plain import escape, in_chart
 from diet_explorer.ui.drawing.bar_chart import BarChart, draw_bars
-from diet_explorer.ui.drawing.colours import NEUTRAL
 from diet_explorer.ui.drawing.csv_download import safe_csv
-from diet_explorer.ui.drawing.plain import escape, in_chart
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="images" role="group" aria-label="Chart as an image"></div>'
@@ -34,21 +35,9 @@ _images = st.components.v2.component(
 )
 
 
-def layout(height: int, **more: object) -> dict[str, object]:
-    """What all charts share: margins, hover, and no dragging unless a chart asks for it."""
-    return {
-        "height": height,
-        "margin": {"l": 0, "r": 4, "t": 4, "b": 0},
-        "showlegend": False,
-        "dragmode": False,
-        "hoverlabel": {"align": "left"},
-        **more,
-    }
-
-
-def axis(title: str, **more: object) -> dict[str, object]:
-    """An axis with its title in words."""
-    return {"title": {"text": title, "font": {"size": 12}}, "fixedrange": True, "zeroline": False, **more}
+def is_dark() -> bool:
+    """Whether the page is shown in the dark theme."""
+    return bool(st.context.theme.type == "dark")
 
 
 def draw_chart(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from diet_explorer.analysis.search.language import hit_spans
+from diet_explorer.drawing.colours import ACCENT, NEUTRAL
+from diet_explorer.drawing.plain import cut_name, escape, visible
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL
-from diet_explorer.ui.drawing.plain import cut_name, escape, visible
 
 _CHIP_CHARACTERS = 60
 _WIDTH, _HEIGHT, _MARGIN = 120, 26, 3

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS
+from diet_explorer.drawing.plain import class_titles, visible
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import pieces
-from diet_explorer.ui.drawing.plain import class_titles, visible
 
 _HERE = Path(__file__).parent
 _HTML = '<div class="frame"><table><thead><tr></tr></thead><tbody></tbody></table></div>'

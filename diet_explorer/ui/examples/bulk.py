@@ -7,10 +7,10 @@ from datetime import datetime
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import visible
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import visible
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
 from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
 from diet_explorer.ui.shell.selection import Selection

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from diet_explorer.analysis.card import ExampleCard
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS
+from diet_explorer.drawing.plain import class_titles, escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORY_RULE
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, help_mark, highlighted, score_name, sparkline
-from diet_explorer.ui.drawing.plain import class_titles, escape
 from diet_explorer.ui.examples.facts import facts_html
 
 _SHOWN_CLASSES = 5

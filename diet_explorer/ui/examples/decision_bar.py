@@ -10,11 +10,11 @@ from typing import Any
 import streamlit as st
 
 from diet_explorer.analysis.card import ExampleCard
+from diet_explorer.drawing.plain import class_titles, escape
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import DecidedMeanwhile
 from diet_explorer.store.decisions import DecisionEvent
-from diet_explorer.ui.drawing.plain import class_titles, escape
 from diet_explorer.ui.examples.decision_words import event_words, history_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell.boundary import as_text, show_error

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 
 _MOST_ENTRIES, _SHOWN_ENTRIES = 12, 8
 _MOST_CHARACTERS, _SHOWN_CHARACTERS = 300, 120

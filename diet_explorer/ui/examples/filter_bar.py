@@ -21,10 +21,10 @@ from diet_explorer.analysis.filters import (
 )
 from diet_explorer.analysis.value_ranges import describe_end, end_of, how_ends_are, is_end
 from diet_explorer.data.value_texts import ORDERED_TYPES
+from diet_explorer.drawing.plain import class_titles, visible
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.store.decisions import DECISION_STATES
-from diet_explorer.ui.drawing.plain import class_titles, visible
 from diet_explorer.ui.examples.score_histogram import score_histogram
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import as_text

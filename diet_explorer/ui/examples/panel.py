@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.card import card_html
 from diet_explorer.ui.examples.decision_bar import draw_decision_history, draw_decisions

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OKABE_ITO, cividis
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OKABE_ITO, cividis
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
 from diet_explorer.ui.drawing.markup import chip, help_mark
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.drawing.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.examples.filter_bar import draw_filters, draw_search
 from diet_explorer.ui.examples.list_pages import draw_list_foot, page_of

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from diet_explorer.drawing.colours import cividis
 from diet_explorer.scoring.catalogue import Score
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing.bar_chart import BarChart, Bars
 from diet_explorer.ui.drawing.charts import draw_bar_chart
-from diet_explorer.ui.drawing.colours import cividis
 
 _GAP = 0.02  # of a bar's width, between it and the next one
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
 from diet_explorer.analysis.region import Box, MapName, Region
+from diet_explorer.drawing import words
+from diet_explorer.drawing.maps import SHOWN, Axes, colouring_of, map_figure, with_margin
 from diet_explorer.scoring import catalogue
-from diet_explorer.scoring.dynamics import TRAJECTORIES
-from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import DECISION_COLOURS, TRAJECTORY_COLOURS, is_dark
+from diet_explorer.ui.drawing.charts import is_dark
 from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv, noted
 from diet_explorer.ui.examples.bulk import draw_bulk
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card
 from diet_explorer.ui.examples.ranked_list import draw_list
-from diet_explorer.ui.maps.chart import Axes, Colouring, counted_words, draw_map, draw_tools
+from diet_explorer.ui.maps.chart import counted_words, draw_map, draw_tools
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.ui.shell.selection import Selection, refine
@@ -31,10 +30,8 @@ from diet_explorer.workspace.run import Run
 MOST_POINTS = 20_000
 _SAMPLE = 2_000  # points over a density grid
 _GRID = (96, 80)
-_COLUMNS = ("id", "text", "label", "predicted", "disagree")
 _HEIGHT = 470
 _ABOVE = 470  # pixels of the window that are not the table of selected examples
-_MARGIN = 0.03  # of a map's extent, left free around it
 
 
 @dataclass(frozen=True)
@@ -129,12 +126,12 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
     total = questions.count(run, checkpoint, selection.seed, shown)
     known = [name for name in kind.colourings if _is_known(name, selection)]
     colour = view.colour if view.colour in known else known[0]
-    colouring = _colouring(colour, selection, dataset)
+    colouring = colouring_of(colour, dataset.classes)
     chart = f"map-{kind.name}"
     ranking = run, checkpoint, selection.seed
-    box = view.zoom or _with_margin(questions.extent(*ranking, kind.x, kind.y))
+    box = view.zoom or with_margin(questions.extent(*ranking, kind.x, kind.y))
     whole = total <= MOST_POINTS
-    columns = dict.fromkeys([*_COLUMNS, colouring.column])
+    columns = dict.fromkeys([*SHOWN, colouring.column])
     limit = MOST_POINTS if whole else _SAMPLE
     points = questions.points(*ranking, kind.x, kind.y, tuple(columns), shown, limit, None if whole else view.zoom)
     grid = None if whole else questions.density(*ranking, kind.x, kind.y, shown, _GRID, box)
@@ -150,19 +147,14 @@ def _draw_left(selection: Selection, dataset: Dataset, run: Run, checkpoint: flo
             on_open=lambda row: change(example=row),
         )
     stamp = f"{run.id} {checkpoint} {selection.seed} {colour} {shown.to_query()} {view.zoom}"
+    outline = _outline(kind, stamp, where.region)
     draw_map(
-        points,
-        grid,
-        _GRID,
-        kind.axes,
-        colouring,
-        box=box,
-        region=_outline(kind, stamp, where.region),
+        map_figure(
+            points, kind.axes, colouring, box=box, grid=grid, bins=_GRID, region=outline, height=_HEIGHT, dark=is_dark()
+        ),
         title=kind.title,
         note=counted_words(total, len(points)),
         key=chart,
-        height=_HEIGHT,
-        dark=is_dark(),
         table=noted(run, "the points of a map", lambda: points if grid is None else grid),
     )
 
@@ -185,17 +177,6 @@ _COLOUR_TITLES = {"label": "given label", "trajectory": "type of learning", "dec
 
 def _is_known(name: str, selection: Selection) -> bool:
     return name in _COLOUR_TITLES or name in selection.scores
-
-
-def _colouring(name: str, selection: Selection, dataset: Dataset) -> Colouring:
-    if name == "label":
-        colours: Mapping[object, str] = {entry: selection.colours[entry] for entry in dataset.classes[:8]}
-        return Colouring("Given label", "label", colours, {}, outlined=True)
-    if name == "trajectory":
-        return Colouring("Type of learning", "trajectory", dict(zip(TRAJECTORIES, TRAJECTORY_COLOURS, strict=True)), {})
-    if name == "decided":
-        return Colouring("Decision", "decided", dict(zip(DECISION_STATES, DECISION_COLOURS, strict=True)), {})
-    return Colouring(catalogue.score(name).axis, name, None, {})
 
 
 def _position_of(points: pd.DataFrame, row: int | None) -> tuple[float, float] | None:
@@ -231,9 +212,3 @@ def _drawn(kind: MapKind, corners: Sequence[Sequence[float]]) -> None:
 
 def _box(ends: Sequence[float]) -> Box | None:
     return (float(ends[0]), float(ends[1]), float(ends[2]), float(ends[3])) if len(ends) == 4 else None
-
-
-def _with_margin(box: Box) -> Box:
-    left, right, bottom, top = box
-    aside, above = _MARGIN * (right - left or 1.0), _MARGIN * (top - bottom or 1.0)
-    return left - aside, right + aside, bottom - above, top + above

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import streamlit as st
 
 from diet_explorer.data.splits import TEST, VALIDATION
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape, visible
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.pruning.deciding import MOST_SEEDS, PRECISION
 from diet_explorer.pruning.policies import KIND_TITLES, Policy, PolicyKind
 from diet_explorer.pruning.proof import LEAST_SEEDS
 from diet_explorer.training.config import MAX_SEEDS
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import escape, visible
 from diet_explorer.ui.prune.planning import policy_of, scored_rule
 from diet_explorer.ui.shell.boundary import error_boundary, show_error
 from diet_explorer.ui.shell.person import person

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.pruning.proof import Variant
 from diet_explorer.store.in_words import counted
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, job_bar
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import error_boundary, show_failure
 from diet_explorer.ui.shell.delay import draw_delay
 from diet_explorer.ui.shell.person import person

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
+from diet_explorer.drawing.proofs import MEASURE_TITLES, proof_figure
 from diet_explorer.pruning.proof import MEASURES, Measure
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
-from diet_explorer.ui.proof.chart import MEASURE_TITLES, proof_chart
+from diet_explorer.ui.drawing.charts import draw_chart
 from diet_explorer.ui.shell.empty_states import skeleton
 from diet_explorer.workspace.proof import Proof
 
@@ -43,7 +44,13 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
     note = "Means with 95 % intervals over seeds"
     if proof.until_decided is not None:
         note += " that may be looked at at any time, each by itself"
-    proof_chart(table, measure, evaluated=evaluated_words(proof), note=note)
+    draw_chart(
+        proof_figure(table, measure),
+        title=f"{MEASURE_TITLES[measure]} on {evaluated_words(proof)}, against what is kept",
+        note=note,
+        key="proof-chart",
+        table=lambda: table,
+    )
     policies = table[table["kind"] == "policy"]
     lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in policies["verdict"])
     with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from diet_explorer.drawing.colours import ACCENT, NEUTRAL, SECOND
+from diet_explorer.drawing.frame import axis, layout
+from diet_explorer.drawing.plain import name_in_chart
 from diet_explorer.pruning.preview import Cut
 from diet_explorer.scoring.catalogue import Score
-from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
-from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, SECOND
-from diet_explorer.ui.drawing.plain import name_in_chart
+from diet_explorer.ui.drawing.charts import draw_chart
 
 _MOST_LINES = 8
 

@@ -6,9 +6,9 @@ from typing import Literal, cast
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.pruning.export.formats import ExportFormat
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import change

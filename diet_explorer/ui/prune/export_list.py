@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import cut_name, escape
 from diet_explorer.store.in_words import bytes_in_words, counted
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import figures
-from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.prune.export_form import format_title
 from diet_explorer.ui.prune.hub_form import draw_hub
 from diet_explorer.ui.shell.bin import draw_menu

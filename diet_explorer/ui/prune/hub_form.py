@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.jobs.kinds.push import PushProgress
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person

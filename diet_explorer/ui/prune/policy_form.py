@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.pruning.policies import KIND_NOTES, KIND_TITLES, MOST_STRATA, POLICY_KINDS, Policy
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.planning import change_kind, change_rule
 from diet_explorer.ui.shell.controls import mirrored, when_shown
 from diet_explorer.workspace.dataset import Dataset

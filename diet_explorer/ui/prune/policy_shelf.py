@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.shelf import NAME_LENGTH
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.planning import open_policy
 from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.boundary import as_text, error_boundary

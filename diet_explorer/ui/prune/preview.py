@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OTHERS
+from diet_explorer.drawing.plain import escape
 from diet_explorer.pruning.preview import LengthShift, Preview
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OTHERS
 from diet_explorer.ui.drawing.markup import bar, chip, figures, help_mark
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.prune.charts import cut_histogram, length_shift
 from diet_explorer.ui.prune.planning import Planned
 from diet_explorer.ui.shell.selection import Selection

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from diet_explorer.drawing.colours import ACCENT, NEUTRAL, SECOND
+from diet_explorer.drawing.frame import axis, layout
 from diet_explorer.scoring.progress import CheckpointProgress, SeedProgress
-from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
-from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, SECOND
+from diet_explorer.ui.drawing.charts import draw_chart
 
 
 def accuracy_chart(seeds: Sequence[SeedProgress], epochs: int, chance: float, *, key: str) -> None:

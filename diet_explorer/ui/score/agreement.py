@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.asking import asked
 from diet_explorer.workspace.run import Run
 

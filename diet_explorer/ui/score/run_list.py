@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.training.config import RunConfig
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.bin import draw_menu
 from diet_explorer.ui.shell.picker import STATUS_WORDS, model_title, short_title
 from diet_explorer.ui.shell.view import View

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.progress import RunProgress, SeedProgress
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import bar, figures
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.score.accuracy_chart import accuracy_chart
 from diet_explorer.ui.score.agreement import draw_agreement
 from diet_explorer.ui.score.run_list import status_words

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.audit_log import AuditEntry
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.workspace import open_workspace
 
 _LISTED = 100

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import streamlit as st
 
+from diet_explorer.drawing import words
+from diet_explorer.drawing.plain import cut_name, escape
 from diet_explorer.errors import DeletedError, DietExplorerError
 from diet_explorer.store.bin import BinEntry
 from diet_explorer.store.in_words import bytes_in_words, counted
 from diet_explorer.store.names import NAME_LENGTH
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.plain import cut_name, escape
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error
 from diet_explorer.ui.shell.person import person
 from diet_explorer.ui.shell.view import View, forget, read_view, write

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import visible
 from diet_explorer.errors import DietExplorerError, StoreAwayError
 from diet_explorer.store.happenings import happened
-from diet_explorer.ui.drawing.plain import visible
 
 logger = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 5

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from diet_explorer.ui.drawing.plain import visible
+from diet_explorer.drawing.plain import visible
 from diet_explorer.ui.shell.view import change
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.delay import Delay
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.boundary import as_text
 
 

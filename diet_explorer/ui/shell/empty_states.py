@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import View
 from diet_explorer.workspace.dataset import Dataset

@@ -11,9 +11,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import DeletedError, DietExplorerError, StoreAwayError
 from diet_explorer.scoring import catalogue
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.bin import draw_deleted, draw_undo
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error, timed
 from diet_explorer.ui.shell.empty_states import scored

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diet_explorer.drawing import words
 from diet_explorer.jobs.progress import JobProgress
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing import words
 from diet_explorer.ui.drawing.markup import job_bar
 from diet_explorer.ui.shell.boundary import error_boundary
 from diet_explorer.ui.shell.delay import draw_delay

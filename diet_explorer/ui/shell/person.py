@@ -10,10 +10,10 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
 from diet_explorer.config import load_settings
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import DietExplorerError, WorkspaceError
 from diet_explorer.review.annotators import Identity, Role, from_claims
 from diet_explorer.store.audit_log import AuditLog
-from diet_explorer.ui.drawing.plain import escape
 from diet_explorer.ui.shell.access import current_access
 from diet_explorer.ui.shell.boundary import as_text, show_failure
 from diet_explorer.ui.shell.join_code import draw_join_code, keep_join_code, leads_by_code

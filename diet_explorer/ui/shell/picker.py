@@ -7,10 +7,10 @@ from itertools import chain, count
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import cut_name
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
 from diet_explorer.training.config import BUNDLED
-from diet_explorer.ui.drawing.plain import cut_name
 from diet_explorer.ui.shell.controls import mirrored_select
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.run import Run

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.drawing.colours import class_colours
 from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
-from diet_explorer.ui.drawing.colours import class_colours
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.view import View, read_view, write
 from diet_explorer.ui.shell.workspace import open_workspace

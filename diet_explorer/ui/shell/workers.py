@@ -7,9 +7,9 @@ from datetime import datetime
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.store.in_words import counted
 from diet_explorer.store.workers import WorkerInfo
-from diet_explorer.ui.drawing.plain import escape
 
 
 def draw_workers(workers: Sequence[WorkerInfo], now: datetime) -> None:

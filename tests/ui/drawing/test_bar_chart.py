@@ -5,11 +5,11 @@ import html
 import pandas as pd
 import pytest
 
+from diet_explorer.drawing.plain import in_chart
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.datasets import charts
 from diet_explorer.ui.drawing.bar_chart import rectangles
 from diet_explorer.ui.drawing.charts import bar_figure
-from diet_explorer.ui.drawing.plain import in_chart
 from diet_explorer.ui.examples import score_histogram
 
 HOSTILE = "<b>%{y}</b> & co"

@@ -9,11 +9,11 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diet_explorer.drawing.plain import in_chart, name_in_chart, visible
 from diet_explorer.pruning.export.formats import FORMULA
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.markup import chip, help_mark, highlighted
-from diet_explorer.ui.drawing.plain import in_chart, name_in_chart, visible
 from diet_explorer.ui.drawing.table import table_lines
 from diet_explorer.ui.shell.boundary import as_text
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from diet_explorer.ui.drawing import words
-from diet_explorer.ui.drawing.colours import OKABE_ITO, OTHERS, cividis, class_colours
+from diet_explorer.drawing import words
+from diet_explorer.drawing.colours import OKABE_ITO, OTHERS, cividis, class_colours
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 OTHERS = "#8A8F98"
 ACCENT = "#3B7DB8"
@@ -60,8 +58,3 @@ def count_scale(*, dark: bool) -> list[tuple[float, str]]:
     """Cividis for numbers of examples: few are near the page's own colour, many stand out from it."""
     scale = score_scale(dark=dark)
     return scale if dark else [(share, colour) for (share, _), (_, colour) in zip(scale, scale[::-1], strict=True)]
-
-
-def is_dark() -> bool:
-    """Whether the page is shown in the dark theme."""
-    return bool(st.context.theme.type == "dark")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from diet_explorer.drawing.colours import ACCENT, NEUTRAL, OKABE_ITO, SECOND, THIRD
+from diet_explorer.drawing.frame import axis, layout
+from diet_explorer.drawing.plain import in_chart
 from diet_explorer.pruning.proof import Measure
-from diet_explorer.ui.drawing.charts import axis, draw_chart, layout
-from diet_explorer.ui.drawing.colours import ACCENT, NEUTRAL, OKABE_ITO, SECOND, THIRD
-from diet_explorer.ui.drawing.plain import in_chart
 
 MEASURE_TITLES: dict[Measure, str] = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "loss": "Loss"}
 _DIRECTIONS: dict[Measure, str] = {
@@ -22,17 +22,14 @@ _MARGIN = 6.0  # per cent of kept share, around what was tried
 _APART = 0.5  # per cent of kept share, so that intervals do not cover each other
 
 
-def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str, note: str) -> None:
-    """Draw the chart.
+def proof_figure(table: pd.DataFrame, measure: Measure) -> go.Figure:
+    """The chart.
 
     Parameters
     ----------
     table : pandas.DataFrame
         As `Proof.table` gives it; lines with the same title are one line of the chart.
-    evaluated : str
-        What the results are taken over, in words.
-    note : str
-        What the intervals are.
+    measure : {"accuracy", "macro_f1", "loss"}
     """
     done = table[table["seeds"] > 0]
     figure = go.Figure()
@@ -81,13 +78,7 @@ def proof_chart(table: pd.DataFrame, measure: Measure, *, evaluated: str, note: 
     figure.update_yaxes(
         **axis(f"{MEASURE_TITLES[measure]} · {_DIRECTIONS[measure]}", tickformat=_format(measure), nticks=6)
     )
-    draw_chart(
-        figure,
-        title=f"{MEASURE_TITLES[measure]} on {evaluated}, against what is kept",
-        note=note,
-        key="proof-chart",
-        table=lambda: table,
-    )
+    return figure
 
 
 def _format(measure: Measure) -> str:

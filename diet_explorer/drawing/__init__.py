@@ -1,0 +1,1 @@
+"""Figures, colours and words of the pages and of notebooks, without a browser."""
