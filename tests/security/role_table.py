@@ -82,7 +82,11 @@ TABLE: dict[str, dict[Role, str]] = {
         "viewer": "suspects suspect order suggestions expected_errors witnesses evidence fold_run noise_report",
         "lead": "folds noise_check",
     },
-    "Review": {"viewer": "agreement yield_", "annotator": "decide accept_suggestions queue undo"},
+    "Review": {
+        "viewer": "agreement yield_ setup_for",
+        "annotator": "decide accept_suggestions queue undo",
+        "lead": "send_to take_back",
+    },
     "Maps": {"viewer": "neighbours neighbour_agreement progress bin_id stamp plot", "lead": "draw cancel"},
     "Pruning": {
         "viewer": "plan resolved policies saved_policy population",
@@ -170,6 +174,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Review.decide": lambda it: it.decide(ExampleFilter(ids=("k001",)), "keep", annotator="ann"),
     "Review.accept_suggestions": lambda it: it.accept_suggestions(ExampleFilter(ids=("k001",)), annotator="ann"),
     "Review.queue": lambda it: it.queue("ann", "el2n"),
+    "Review.setup_for": lambda it: it.setup_for("doccano"),
+    "Review.send_to": lambda it: it.send_to("csv", io.StringIO()),
+    "Review.take_back": lambda it: it.take_back(io.BytesIO(b""), tool="csv"),
     "Review.undo": lambda it: it.undo("ann"),
     "Maps.neighbours": lambda it: it.neighbours(0),
     "Maps.neighbour_agreement": lambda it: it.neighbour_agreement(0),

@@ -16,16 +16,12 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from diet_explorer.data.column_types import string_bytes
+from diet_explorer.data.formulas import FORMULA
 from diet_explorer.data.json_texts import json_texts
 from diet_explorer.data.value_texts import texts_of
 
 ExportFormat = Literal["csv", "jsonl", "parquet", "datasets"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"
-"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection), or that was made harmless.
-
-Such cells get an apostrophe in front; whoever takes one away from each cell that begins so has the texts again.
-"""
 
 
 class RowWriter(Protocol):

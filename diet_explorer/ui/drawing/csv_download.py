@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 import pandas as pd
 
 from diet_explorer.analysis.filters import ExampleFilter
-from diet_explorer.pruning.export.formats import FORMULA
+from diet_explorer.data.formulas import defuse
 from diet_explorer.workspace.run import Run
 
 T = TypeVar("T")
@@ -59,4 +58,4 @@ def noted(run: Run, what: str, make: Callable[[], T]) -> Callable[[], T]:
 
 
 def _defused(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and re.match(FORMULA, value) else value
+    return defuse(value) if isinstance(value, str) else value

@@ -9,8 +9,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diet_explorer.data.formulas import FORMULA
 from diet_explorer.drawing.plain import in_chart, name_in_chart, visible
-from diet_explorer.pruning.export.formats import FORMULA
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.csv_download import safe_csv
 from diet_explorer.ui.drawing.markup import chip, help_mark, highlighted
