@@ -179,7 +179,12 @@ class QueuedJob(BackgroundJob[R, P]):
         queued_at = datetime.fromisoformat(request.queued_at)
         model = self.model()
         needs = None if model is None else RunConfig(dataset_id="", model=model)
-        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line, needs))
+        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line, needs, self.task))
+
+    @property
+    def task(self) -> str:
+        """What a worker says that it is busy with while it does this job."""
+        return f"the {self.words.noun} {self._about}"
 
     def model(self) -> str | None:
         """The model that its worker must have, if any."""

@@ -34,12 +34,16 @@ logger = logging.getLogger("diet_explorer.waiting")
 
 
 def delay_of(
-    settings: Settings, queued_at: datetime, line: str = SCORE.line, needs: RunConfig | None = None
+    settings: Settings,
+    queued_at: datetime,
+    line: str = SCORE.line,
+    needs: RunConfig | None = None,
+    task: str | None = None,
 ) -> Delay | None:
     """Why a job is not taken up that waits in a line since `queued_at`, by the database's clock.
 
     None where a worker, on whichever machine, is about to do it. `needs` is the run that it trains,
-    for which not all may have what it takes.
+    for which not all may have what it takes; `task` is what a worker says that it is busy with once it has begun.
     """
     workers, now = workers_at(settings)
     if not workers:
@@ -55,6 +59,8 @@ def delay_of(
         what = " and ".join(dict.fromkeys(filter(None, lacks.values())))
         return Delay("no able worker", f"No worker has {what}, so that it waits.", BRING_IT)
     workers = [worker for worker in workers if lacks[worker.id] is None]
+    if task is not None and any(worker.tasks.get(line) == task for worker in workers):
+        return None
     free = [worker for worker in workers if line not in worker.tasks]
     if not free:
         tasks = ", ".join(dict.fromkeys(worker.tasks[line] for worker in workers))

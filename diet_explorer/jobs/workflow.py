@@ -40,7 +40,7 @@ def declare(context: WorkerContext, kind: type[Job]) -> None:
         model = asked.model()
         if model is not None:
             context.fitness.check_model(model, arguments[0], job_id)
-        context.busy(kind.route.line, f"the {kind.words.noun} {'/'.join(arguments)}")
+        context.busy(kind.route.line, asked.task)
         try:
             with context.holds.holding(asked.thing, job_id, partial(asked.is_stopped, job_id)):
                 outcome = work(job_id, *arguments)

@@ -333,7 +333,7 @@ class RunCore:
         last = self._progress.read_log(1)  # of a run that was resumed
         resumed_at = last[-1].get("queued_at") if last else None
         queued_at = datetime.fromisoformat(resumed_at) if resumed_at else self.record.created_at
-        return delay_of(self.context.settings, queued_at, needs=self.config)
+        return delay_of(self.context.settings, queued_at, needs=self.config, task=self.id)
 
     def log(self, last: int = 200) -> list[dict[str, Any]]:
         """The last lines of its log: ``time, level, event, message`` and details."""
