@@ -6,6 +6,7 @@ python -m tests.docs.notebook    (writes docs/guides/notebook.ipynb again; takes
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from nbclient import NotebookClient
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "notebook.ipynb"
 FIGURE = "application/vnd.plotly.v1+json"
 _LONGEST_CELL = 300  # seconds
+_STYLE = re.compile(r"<style.*?</style>\s*", re.DOTALL)
 _SIZE = {"width": 900, "height": 520}
 
 
@@ -31,9 +33,8 @@ def main() -> None:
             output["data"] = {"image/png": picture, "text/plain": "Figure"}
     for cell in notebook.cells:
         cell.metadata = {}
-        cell.outputs = [out for out in cell.get("outputs", []) if out["output_type"] != "stream" or out.name == "stdout"]
-        if cell.cell_type != "code":
-            del cell["outputs"]
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
     nbformat.write(notebook, PAGE)
 
@@ -66,7 +67,7 @@ def as_page() -> tuple[str, dict[str, bytes]]:
                 pictures[name] = base64.b64decode(data["image/png"])
                 parts.append(f"![What the cell draws]({name})")
             elif "text/html" in data:
-                parts.append(data["text/html"])
+                parts.append(_STYLE.sub("", data["text/html"]))
             else:
                 text = output.get("text") or data.get("text/plain", "")
                 parts.append(f"```text\n{text.rstrip()}\n```")

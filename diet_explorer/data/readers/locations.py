@@ -21,6 +21,7 @@ from diet_explorer.data.readers.data_file import DataFile, spooled
 from diet_explorer.errors import BadInputError
 from diet_explorer.store.public_web import NotPublicError, open_url
 from diet_explorer.store.reach import EVERYWHERE, Reach
+from diet_explorer.store.remote import extra_of
 
 STDIN = "-"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“"}
@@ -159,8 +160,10 @@ def downloaded(url: str, reach: Reach = EVERYWHERE) -> DataFile:
         with fsspec.open(url, "rb") as stream:
             return spooled(stream, name, url)
     except (ImportError, ValueError) as error:
+        extra = extra_of(url) if isinstance(error, ImportError) else None
+        remedy = f"Install what it needs: pip install 'diet-explorer[{extra}]'. " if extra else ""
         raise BadInputError(
-            f"{url} cannot be read: {str(error).rstrip('.')}.", "Or download the file, and give its path."
+            f"{url} cannot be read: {str(error).rstrip('.')}.", f"{remedy}Or download the file, and give its path."
         ) from error
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from datasets import Dataset, DatasetDict
 
-from diet_explorer.data.readers.locations import from_hub_page
+from diet_explorer.data.readers.locations import downloaded, from_hub_page
 from diet_explorer.data.readers.opening import open_source
 from diet_explorer.errors import BadInputError
 from tests.data.importer import Importer
@@ -149,3 +149,18 @@ def test_data_in_memory_are_no_paths(given: Any, remedy: str) -> None:
     with pytest.raises(BadInputError, match="no file") as caught:
         open_source(given)
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "extra"),
+    [
+        ("s3://bucket/a.csv", "s3fs", "s3"),
+        ("gs://bucket/a.csv", "gcsfs", "gcs"),
+        ("abfs://container/a.csv", "adlfs", "azure"),
+    ],
+)
+def test_what_the_address_of_a_file_needs_is_named(monkeypatch, url, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BadInputError) as caught:
+        downloaded(url)
+    assert f"pip install 'diet-explorer[{extra}]'" in caught.value.remedy
