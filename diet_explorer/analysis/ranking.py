@@ -77,9 +77,12 @@ class Ranking:
         """
         return self._frame(by, self.listing(by, where).part(offset, limit))
 
-    def batches(self, by: str, where: ExampleFilter, size: int = BATCH) -> Iterator[pd.DataFrame]:
-        """What `page` gives of the whole list, `size` examples at a time; one empty batch where there are none."""
-        positions = self.listing(by, where).part(0, None)
+    def batches(
+        self, by: str, where: ExampleFilter, size: int = BATCH, limit: int | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """What `page` gives of the list or its first `limit` examples, `size` at a time; one empty batch where there
+        are none."""
+        positions = self.listing(by, where).part(0, limit)
         for start in range(0, max(len(positions), 1), size):
             yield self._frame(by, positions[start : start + size])
 

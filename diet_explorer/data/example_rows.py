@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DISAGREEMENT, METADATA_PREFIX, DatasetManifest
 from diet_explorer.data.value_texts import ORDERED_TYPES
-from diet_explorer.store.arrow import read_arrow, write_arrow
+from diet_explorer.store.arrow import arrow_reader, read_arrow, write_arrow
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 
 BATCH_ROWS = 131_072
 _LENGTH = "characters"
+_FEW = 256  # rows, which are quicker cut out one by one than gathered per batch
 
 
 class ExampleRows:
@@ -53,21 +54,35 @@ class ExampleRows:
         return self._taken(rows, ["id"])["id"]
 
     def _taken(self, rows: NDArray[np.integer], columns: list[str]) -> pa.Table:
-        batches = self._batches()
-        ends = np.cumsum([batch.num_rows for batch in batches])
-        owners = np.searchsorted(ends, rows, side="right")
-        order = np.argsort(owners, kind="stable")
-        parts = []
-        for owner in np.unique(owners):
-            here = rows[order[owners[order] == owner]]
-            parts.append(batches[owner].select(columns).take(pa.array(here - (ends[owner] - batches[owner].num_rows))))
-        if not parts:
+        if not len(rows):
             return pa.table(
                 {name: pa.array([], pa.float64() if name in self._shares else pa.string()) for name in columns}
             )
+        self.make()
+        with arrow_reader(self._files, self._path) as reader:
+            starts = self._starts(reader)
+            owners = np.searchsorted(starts, rows, side="right") - 1
+            batches = {owner: reader.get_batch(owner).select(columns) for owner in np.unique(owners).tolist()}
+        if len(rows) <= _FEW:
+            places = zip(owners.tolist(), (rows - starts[owners]).tolist(), strict=True)
+            return pa.Table.from_batches([batches[owner].slice(at, 1) for owner, at in places]).combine_chunks()
+        order = np.argsort(owners, kind="stable")
+        ends = np.searchsorted(owners[order], list(batches), side="right")
+        groups = np.split(rows[order], ends[:-1])
+        parts = [
+            batches[owner].take(pa.array(here - starts[owner])) for owner, here in zip(batches, groups, strict=True)
+        ]
         positions = np.empty(len(rows), dtype=np.int64)
         positions[order] = np.arange(len(rows))
         return pa.Table.from_batches(parts).combine_chunks().take(pa.array(positions))
+
+    def _starts(self, reader: pa.RecordBatchFileReader) -> NDArray[np.int64]:
+        """The first row of each batch."""
+        last = reader.num_record_batches - 1
+        if last * BATCH_ROWS + reader.get_batch(last).num_rows == self._manifest.rows:  # then all others are full
+            return np.arange(last + 1) * BATCH_ROWS
+        sizes = [reader.get_batch(number).num_rows for number in range(last)]
+        return np.cumsum([0, *sizes])
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Rows of the examples that have one of some ids, ascending."""

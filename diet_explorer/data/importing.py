@@ -163,7 +163,7 @@ class _RowBuilder:
         return self._bad_rows_until(None)
 
     def _usable(self, table: pa.Table, lines: npt.NDArray[np.int64], here: slice) -> pa.Table:
-        kept = self._facts.kept[here]
+        kept = self._facts.problems[here] == 0
         mask = pa.array(kept)
         count = int(kept.sum())
         columns = {name: plain(table.column(name)).filter(mask) for name in table.column_names}

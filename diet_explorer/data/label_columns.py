@@ -22,6 +22,7 @@ from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import Reason, cut
 from diet_explorer.data.votes import Votes, disagreement, majority
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.aside import AsideArray
 
 JSON_KINDS = ("json", "jsonl")
 INTEGER = re.compile(r"[+-]?\d+")
@@ -56,7 +57,8 @@ class LabelColumns:
         self._numbers: dict[str, int] = {}  # of labels as they are given
         names = [*([] if mapping.label is None else [mapping.label]), *mapping.annotators]
         self._columns = {name: _LabelColumn(source, name) for name in names}
-        self._given: list[npt.NDArray[np.int32]] = []
+        self._given = AsideArray()
+        self._given.add(np.empty(0, dtype=np.int32))
         self._votes: list[Votes] = []
         self._has_lists_of_votes = False
 
@@ -70,8 +72,9 @@ class LabelColumns:
         labelled = np.zeros(len(lines), dtype=bool)
         mapping = self._mapping
         if mapping.label is not None:
-            self._given.append(self._numbered(mapping.label, column(mapping.label), lines, place))
-            labelled = self._given[-1] >= 0
+            given = self._numbered(mapping.label, column(mapping.label), lines, place)
+            self._given.add(given)
+            labelled = given >= 0
         if mapping.annotators:
             if len(mapping.annotators) == 1:
                 (name,) = mapping.annotators
@@ -103,7 +106,7 @@ class LabelColumns:
             if self._mapping.skip_ties:
                 reasons.append((Reason.TIED_LABELS, tied))
         else:
-            given = np.concatenate([np.zeros(0, dtype=np.int32), *self._given])
+            given = self._given.array()
             codes, tied = codes_of[given], np.zeros(len(given), dtype=bool)
             reasons = [(reason, here[given]) for reason, here in _by_reason(reading)]
         return ReadLabels(

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from diet_explorer.data.words import Words
+from diet_explorer.store.aside import AsideArray
 
 THRESHOLD = 0.7
 # A pair of similarity s becomes a candidate with probability 1 − (1 − s³)⁶: 0.92 at 0.7, 0.99 at 0.8, 0.5 at 0.48.
@@ -27,8 +28,10 @@ ROWS_PER_BAND = 3
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~“”‘’«»…—–¡¿。、！？，"
 _SHINGLES_AT_ONCE = 1 << 22
 _SIEVE = np.uint64((1 << 22) - 1)
+_BLOCK = 1 << 20
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
+Int32s = npt.NDArray[np.int32]
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 Int64s = npt.NDArray[np.int64]
@@ -45,7 +48,8 @@ class DuplicateGroups:
 class DuplicateFinder:
     """Collects texts in batches and groups them at the end.
 
-    Memory grows by about 16 bytes per text; signatures and shingles are kept in files of an empty folder.
+    What is made of the texts is kept in files of an empty folder; at the end memory holds some 40 bytes per text at a
+    time, and more of those that have duplicates.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,8 +57,9 @@ class DuplicateFinder:
         self._band_paths = [folder / f"band-{band}.bin" for band in range(BANDS)]
         for path in (self._shingle_path, *self._band_paths):
             path.touch()
-        self._keys: list[UInt64s] = []
-        self._counts: list[Int64s] = []
+        self._keys, self._counts = AsideArray(), AsideArray()
+        self._keys.add(np.empty(0, np.uint64))
+        self._counts.add(np.empty(0, np.int32))
         self._paired = False
         rng = np.random.default_rng(0)
         self._factors = rng.integers(1 << 31, size=BANDS * ROWS_PER_BAND, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
@@ -70,8 +75,8 @@ class DuplicateFinder:
             owners = np.concatenate((_owners(counts), _owners(pair_counts)))
             shingles = np.concatenate((shingles, pair_shingles))[np.argsort(owners, kind="stable")]
             counts = counts + pair_counts
-        self._keys.append(keys)
-        self._counts.append(counts)
+        self._keys.add(keys)
+        self._counts.add(counts.astype(np.int32))
         with self._shingle_path.open("ab") as file:
             shingles.tofile(file)
         for path, band in zip(self._band_paths, self._band_keys(shingles, counts), strict=True):
@@ -80,23 +85,24 @@ class DuplicateFinder:
 
     def groups(self, usable: npt.NDArray[np.bool_]) -> DuplicateGroups:
         """Group the usable ones of the texts added so far; the others stay alone."""
-        keys = np.concatenate(self._keys) if self._keys else np.zeros(0, np.uint64)
-        offsets = np.concatenate(([0], *self._counts)).cumsum()
-        rows = np.flatnonzero(usable)
-        same = _bucket_pairs(keys[rows], rows)
-        exact = _components(same, len(keys))
+        keys, counts = self._keys.array(), self._counts.array()
+        offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        rows = np.flatnonzero(usable).astype(np.int32)
+        first, again = pairs_of_equal(keys[rows], rows)
+        exact = np.arange(len(keys), dtype=np.int32)  # the first text of each one's group
+        exact[again] = first
         shingles: UInt32s = np.zeros(0, np.uint32)
         if offsets[-1]:
             shingles = np.memmap(self._shingle_path, dtype=np.uint32, mode="r")
-        # One of each exact group stands for all of it.
-        rows = np.setdiff1d(rows, same[1], assume_unique=True)
-        rows = rows[np.diff(offsets)[rows] > 0]
-        similar, near = same, exact
-        for path in self._band_paths:
-            band = np.fromfile(path, dtype=np.uint64)
-            candidates = _bucket_pairs(band[rows], rows)
-            similar = np.hstack([similar, self._similar(candidates, near, offsets, shingles)])
-            near = _components(similar, len(keys))
+        alone = usable & (counts > 0)
+        alone[again] = False  # one of each exact group stands for all of it
+        del first, again
+        rows = np.flatnonzero(alone).astype(np.int32)
+        near = exact
+        for path in self._band_paths if len(rows) else []:
+            band = np.memmap(path, dtype=np.uint64, mode="r")
+            near = _joined(near, self._similar(pairs_of_equal(band[rows], rows), near, offsets, shingles))
         return DuplicateGroups(_numbered(exact), _numbered(near))
 
     def _band_keys(self, shingles: UInt32s, counts: Int64s) -> Iterator[UInt64s]:
@@ -113,15 +119,15 @@ class DuplicateFinder:
             keys[filled] = key
             yield keys
 
-    def _similar(self, pairs: Int64s, groups: Int64s, offsets: Int64s, shingles: UInt32s) -> Int64s:
+    def _similar(self, pairs: Int32s, groups: Int32s, offsets: Int64s, shingles: UInt32s) -> Int32s:
         """Those of the candidate pairs (2, m) that are similar enough and not in one group yet."""
         pairs = pairs[:, groups[pairs[0]] != groups[pairs[1]]]
-        chunk = np.cumsum(np.diff(offsets)[pairs].sum(0)) // _SHINGLES_AT_ONCE
+        chunk = np.cumsum((offsets[pairs + 1] - offsets[pairs]).sum(0)) // _SHINGLES_AT_ONCE
         parts = np.split(pairs, np.flatnonzero(np.diff(chunk)) + 1, axis=1)
         similar = np.concatenate([self._similarity(part[0], part[1], offsets, shingles) >= THRESHOLD for part in parts])
         return np.compress(similar, pairs, axis=1)
 
-    def _similarity(self, a: Int64s, b: Int64s, offsets: Int64s, shingles: UInt32s) -> npt.NDArray[np.float64]:
+    def _similarity(self, a: Int32s, b: Int32s, offsets: Int64s, shingles: UInt32s) -> npt.NDArray[np.float64]:
         """Jaccard similarity of pairs of rows; for pairs of texts, that of the less similar side."""
         set_a, set_b = _sets(a, offsets, shingles), _sets(b, offsets, shingles)
         both = np.intersect1d(set_a, set_b, assume_unique=True)
@@ -171,25 +177,31 @@ def _owners(counts: Int64s) -> Int64s:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _bucket_pairs(keys: UInt64s, rows: Int64s) -> Int64s:
-    """Pair each row with the first row of the same key, (2, pairs); rows are in ascending order."""
+def pairs_of_equal(keys: UInt64s, rows: Int32s) -> Int32s:
+    """Pair the first row of a key with each later one of it, (2, pairs); rows are in ascending order."""
     ordered = np.sort(keys)
     repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
     shared = ordered[repeated[np.diff(repeated, prepend=-2) > 1]]
     # Few rows share a key. The low bits of shared keys sieve out most others before the search.
     sieve = np.zeros(int(_SIEVE) + 1, dtype=bool)
     sieve[shared & _SIEVE] = True
-    members = np.flatnonzero(sieve[keys & _SIEVE])
-    members = members[np.isin(keys[members], shared)]
+    del ordered, repeated
+    parts = [np.empty(0, dtype=np.int32)]
+    for start in range(0, len(keys) if len(shared) else 0, _BLOCK):
+        part = keys[start : start + _BLOCK]
+        members = np.flatnonzero(sieve[part & _SIEVE])
+        at = np.minimum(np.searchsorted(shared, part[members]), len(shared) - 1)
+        parts.append((members[shared[at] == part[members]] + start).astype(np.int32))
+    members = np.concatenate(parts)
     members = members[np.argsort(keys[members], kind="stable")]
     is_first = np.ones(len(members), dtype=bool)
     is_first[1:] = keys[members[1:]] != keys[members[:-1]]
-    first = members[is_first][np.cumsum(is_first) - 1]
-    pairs: Int64s = rows[np.stack([first[~is_first], members[~is_first]])]
+    first = members[is_first][np.cumsum(is_first, dtype=np.int32) - 1]
+    pairs: Int32s = rows[np.stack([first[~is_first], members[~is_first]])]
     return pairs
 
 
-def _sets(rows: Int64s, offsets: Int64s, shingles: UInt32s) -> UInt64s:
+def _sets(rows: Int32s, offsets: Int64s, shingles: UInt32s) -> UInt64s:
     """The shingles of each row as a set: ``position of the row << 32 | shingle``, sorted and unique."""
     counts = offsets[rows + 1] - offsets[rows]
     owners = _owners(counts)
@@ -206,19 +218,25 @@ def _count_by_owner(elements: UInt64s, owners: int, side: int | None) -> Int64s:
     return np.bincount((elements >> np.uint64(32)).astype(np.int64), minlength=owners)
 
 
-def _components(pairs: Int64s, rows: int) -> Int64s:
-    """A number per row that is equal for rows which pairs connect."""
+def _joined(groups: Int32s, pairs: Int32s) -> Int32s:
+    """Groups, each named by its first row, after those are joined that pairs of rows connect."""
     from scipy.sparse import coo_array  # here, since the app reads this file when it starts
     from scipy.sparse.csgraph import connected_components
 
-    graph = coo_array((np.ones(pairs.shape[1], dtype=bool), pairs), shape=(rows, rows))
-    numbers: Int64s = connected_components(graph, directed=False)[1]
-    return numbers
+    if not pairs.shape[1]:
+        return groups
+    firsts, ends = np.unique(groups[pairs], return_inverse=True)
+    graph = coo_array((np.ones(pairs.shape[1], dtype=bool), ends.reshape(2, -1)), shape=(len(firsts), len(firsts)))
+    numbers = connected_components(graph, directed=False)[1]
+    joined = np.arange(len(groups), dtype=np.int32)
+    joined[firsts] = firsts[np.unique(numbers, return_index=True)[1]][numbers]
+    together: Int32s = joined[groups]
+    return together
 
 
-def _numbered(components: Int64s) -> npt.NDArray[np.int32]:
+def _numbered(components: Int32s) -> Int32s:
     """Number the groups of at least two rows from 0 in the order of their first rows; −1 for the rest."""
     numbers = np.full(len(components), -1, dtype=np.int32)
-    together = np.bincount(components)[components] > 1
+    together = (np.bincount(components) > 1)[components]
     numbers[together] = pd.factorize(components[together])[0]
     return numbers

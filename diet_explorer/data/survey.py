@@ -19,7 +19,7 @@ from diet_explorer.data.columns import ColumnMapping
 from diet_explorer.data.content_hash import ColumnHash, hash_of
 from diet_explorer.data.label_columns import INTEGER, LabelColumns, number_names
 from diet_explorer.data.limits import current_limits
-from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups
+from diet_explorer.data.near_duplicates import DuplicateFinder, DuplicateGroups, pairs_of_equal
 from diet_explorer.data.readers.source import Source
 from diet_explorer.data.report import Notice
 from diet_explorer.data.set_aside import BadRow, Reason
@@ -28,6 +28,7 @@ from diet_explorer.data.verdicts import VerdictCounts
 from diet_explorer.data.votes import Votes
 from diet_explorer.data.words import split_words
 from diet_explorer.errors import BadInputError
+from diet_explorer.store.aside import AsideArray
 from diet_explorer.store.files import explained
 
 MAX_SPLITS = 100
@@ -77,7 +78,7 @@ def survey(
 ) -> Survey:
     """Read a source once, from the first row to the last or to `limit`.
 
-    Memory is bounded by a batch and about 60 bytes per row, and 8 for each of several people's labels. BadInputError if
+    Memory is bounded by a batch and about 80 bytes per row, and 8 for each of several people's labels. BadInputError if
     a mapped column is missing or of a type that cannot be used, or has far too many distinct labels or splits.
     """
     mapping.check(source.columns())
@@ -113,7 +114,9 @@ class _Surveyor:
         self._types: dict[str, pa.DataType] = {}
         self._typers: dict[str, ColumnTyper] = {}
         self._hashes: dict[str, ColumnHash] = {}
-        self._facts: list[tuple[npt.NDArray[np.generic], ...]] = []
+        kinds = (np.int64, np.uint8, np.int32, np.uint64, np.int32, np.int32)
+        self._facts = [AsideArray() for _ in kinds]  # lines, problems, splits, ids, words, characters
+        self._take(*(np.empty(0, dtype=kind) for kind in kinds))
         self._verdicts = VerdictCounts([name for _, name in mapping.columns()])
 
     def add(self, table: pa.Table, lines: npt.NDArray[np.int64]) -> None:
@@ -136,7 +139,7 @@ class _Surveyor:
             ids = pd.util.hash_array(pc.fill_null(names, "").to_numpy(zero_copy_only=False), categorize=False)
         splits = self._encode_splits(columns, table.num_rows)
         _mark(problems, splits < 0, Reason.EMPTY_SPLIT)
-        self._facts.append((lines, problems, splits, ids, words, characters))
+        self._take(lines, problems, splits, ids, words, characters)
         self.rows += table.num_rows
         if self.rows > self._limits.rows:
             raise self._limits.error(
@@ -145,19 +148,20 @@ class _Surveyor:
                 "Import a sample of them, or one split at a time.",
             )
 
+    def _take(self, *facts: npt.NDArray[np.generic]) -> None:
+        for column, part in zip(self._facts, facts, strict=True):
+            column.add(part)
+
     def finish(self, complete: bool) -> Survey:
-        if not self._facts:
-            none = np.zeros(0, dtype=np.int64)
-            self._facts.append((none,) * 6)
-        lines, problems, splits, ids, words, characters = map(np.concatenate, zip(*self._facts, strict=True))
-        self._facts.clear()
+        lines, problems, splits, ids, words, characters = (column.array() for column in self._facts)
         labels_read = self._labels.read()
         codes = labels_read.codes
         for reason, here in labels_read.reasons:
             _mark(problems, here, reason)
         split_names = list(self._split_codes)
         if self._mapping.id is not None:
-            _mark_at(problems, _repeated(ids, problems == 0), Reason.DUPLICATE_ID)
+            named = np.flatnonzero(problems == 0).astype(np.int32)
+            _mark_at(problems, pairs_of_equal(ids[named], named)[1], Reason.DUPLICATE_ID)
         if TRAIN in split_names:
             kept = problems == 0
             in_train = np.zeros(len(labels_read.names), dtype=bool)
@@ -288,14 +292,5 @@ def _mark(problems: npt.NDArray[np.uint8], where: pa.Array | npt.NDArray[np.bool
     _mark_at(problems, np.flatnonzero(mask & (problems == 0)), reason)
 
 
-def _mark_at(problems: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], reason: Reason) -> None:
+def _mark_at(problems: npt.NDArray[np.uint8], rows: npt.NDArray[np.integer], reason: Reason) -> None:
     problems[rows] = _CODES[reason]
-
-
-def _repeated(keys: npt.NDArray[np.uint64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Usable rows whose key an earlier usable row has."""
-    rows = np.flatnonzero(usable)
-    order = np.argsort(keys[rows], kind="stable")
-    ordered = keys[rows][order]
-    repeated: npt.NDArray[np.int64] = rows[order[1:][ordered[1:] == ordered[:-1]]]
-    return repeated

@@ -195,8 +195,8 @@ def _count_conflicting(surveyed: Survey) -> int:
     """Count the rows of exact groups that hold more than one label."""
     groups = surveyed.duplicates.exact
     rows = np.flatnonzero(groups >= 0)
-    pairs = np.unique(np.stack([groups[rows], surveyed.labels[rows]]), axis=1)
-    labels_per_group = np.bincount(pairs[0], minlength=_group_count(groups))
+    pairs = np.unique(groups[rows] * np.int64(len(surveyed.classes)) + surveyed.labels[rows])
+    labels_per_group = np.bincount(pairs // max(len(surveyed.classes), 1), minlength=_group_count(groups))
     return int((labels_per_group[groups[rows]] > 1).sum())
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.aside import AsideArray
 from diet_explorer.store.ranking_files import RankingFile
 
 BUCKET = 16_384
@@ -75,7 +76,8 @@ def orders_of(
     """
     lines: dict[str, list[int]] = {name: [] for name in ("score", "split", "count", "first")}
     counts: list[NDArray[np.int64]] = []
-    packed, ends = pa.BufferOutputStream(), [0]
+    packed, ends = AsideArray(), [0]
+    packed.add(np.empty(0, dtype=np.uint8))
     members = _Members(columns, order, classes)
     for number, name in enumerate(names):
         values, worst = np.asarray(columns[name], dtype=np.float32), catalogue.score(name).worst
@@ -84,13 +86,14 @@ def orders_of(
                 entry = (number, code, len(bucket.positions), bucket.first)
                 for column, value in zip(lines.values(), entry, strict=True):
                     column.append(value)
-                packed.write(_packed(bucket.positions))
-                ends.append(packed.tell())
+                positions = np.frombuffer(_packed(bucket.positions), dtype=np.uint8)
+                packed.add(positions)
+                ends.append(ends[-1] + len(positions))
                 if bucket.counts is not None:
                     counts.append(bucket.counts)
     kinds = (pa.int16(), pa.int8(), pa.int32(), pa.uint64())
     arrays = {name: pa.array(lines[name], kind) for name, kind in zip(lines, kinds, strict=True)}
-    buffers = [None, pa.py_buffer(np.array(ends, dtype=np.int64)), packed.getvalue()]
+    buffers = [None, pa.py_buffer(np.array(ends, dtype=np.int64)), pa.py_buffer(packed.array())]
     arrays["rows"] = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
     if members.are_counted:
         flat = np.concatenate(counts).astype(np.uint16) if counts else np.empty(0, np.uint16)

@@ -17,6 +17,7 @@ from diet_explorer.scoring import catalogue, metrics
 from diet_explorer.scoring.dynamics import NEVER_LEARNED, TrainingDynamics, most_common_trajectory
 from diet_explorer.scoring.rank_order import class_count, orders_of
 from diet_explorer.scoring.statistics import write_statistics
+from diet_explorer.store.aside import AsideArray, laid_aside
 from diet_explorer.store.ranking_files import Array, RankingFile
 from diet_explorer.store.scores import PART, ScoreFiles, learning_rate_of, logits_of
 
@@ -90,14 +91,15 @@ def write_mean_ranking(
     columns: dict[str, Array] = {
         "row": first.rows,
         "label": first.column("label"),
-        "predicted": _mean_prediction(store, seeds, checkpoint, tables or {}, len(first)),
+        "predicted": laid_aside(_mean_predictions(store, seeds, checkpoint, tables or {})),
     }
     if "trajectory" in present:
-        columns["trajectory"] = most_common_trajectory([ranking.column("trajectory") for ranking in rankings()])
-        never = np.sum([ranking.column("never_learned") for ranking in rankings()], axis=0, dtype=np.int32)
-        columns["never_learned"] = np.asarray(2 * never >= len(seeds))
+        types = [ranking.column("trajectory") for ranking in rankings()]
+        columns["trajectory"] = laid_aside(most_common_trajectory(part) for part in _parts_of(types))
+        never = [ranking.column("never_learned") for ranking in rankings()]
+        columns["never_learned"] = laid_aside(2 * np.sum(part, axis=0) >= len(seeds) for part in _parts_of(never))
     means: dict[str, Array] = {
-        name: mean_over([ranking.column(name) for ranking in rankings()])
+        name: _mean_over([ranking.column(name) for ranking in rankings()])
         for name in catalogue.SCORE_NAMES
         if name in present
     }
@@ -124,13 +126,15 @@ def _sorted_scores(values: Mapping[str, Array]) -> dict[str, Array]:
     return {name: values[name] for name in catalogue.SCORE_NAMES if name in values}
 
 
-def mean_over(seeds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of a score (N,) over some seeds; float64 is held of a part of the examples only."""
-    means = np.empty(len(seeds[0]), dtype=np.float32)
-    for start in range(0, len(means), PART):
-        parts = [values[start : start + PART] for values in seeds]
-        means[start : start + PART] = np.mean(parts, axis=0, dtype=np.float64)
-    return means
+def _mean_over(seeds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of a score (N,) over some seeds."""
+    return laid_aside(np.mean(parts, axis=0, dtype=np.float64).astype(np.float32) for parts in _parts_of(seeds))
+
+
+def _parts_of(columns: Sequence[Array]) -> Iterator[list[Array]]:
+    """The same part of the examples of each of some columns (N,), after one another; at least one, of none."""
+    for start in range(0, max(len(columns[0]), 1), PART):
+        yield [values[start : start + PART] for values in columns]
 
 
 def _over_training(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Table) -> dict[str, Array]:
@@ -143,15 +147,15 @@ def _over_training(store: ScoreFiles, seed: int, checkpoint: float, table: pa.Ta
     earlier = [point for point in store.landed()[seed] if 0 < point < checkpoint]
     own = table.select([name for name in names if name in table.column_names])
     latest = (own.slice(start, PART) for start in range(0, max(len(own), 1), PART))
-    parts: dict[str, list[Array]] = {}
+    columns: dict[str, AsideArray] = {}
     for tables in zip(*(store.read_in_parts(seed, point, names, PART) for point in earlier), latest, strict=True):
         dynamics = TrainingDynamics(len(tables[-1]))
         for point, part in zip((*earlier, checkpoint), tables, strict=True):
             _add(dynamics, point, part)
-        parts.setdefault("trajectory", []).append(dynamics.trajectory())
+        columns.setdefault("trajectory", AsideArray()).add(dynamics.trajectory())
         for name, values in dynamics.scores().items():
-            parts.setdefault(name, []).append(values.astype(np.float32))
-    return {name: np.concatenate(parts.pop(name)) for name in list(parts)}
+            columns.setdefault(name, AsideArray()).add(values.astype(np.float32))
+    return {name: column.array() for name, column in columns.items()}
 
 
 def _add(dynamics: TrainingDynamics, point: float, table: pa.Table) -> None:
@@ -165,17 +169,13 @@ def _add(dynamics: TrainingDynamics, point: float, table: pa.Table) -> None:
     )
 
 
-def _mean_prediction(
-    store: ScoreFiles, seeds: Sequence[int], checkpoint: float, tables: Tables, rows: int
-) -> NDArray[np.int32]:
+def _mean_predictions(
+    store: ScoreFiles, seeds: Sequence[int], checkpoint: float, tables: Tables
+) -> Iterator[NDArray[np.int32]]:
     streams = [_parts(tables[seed]) if seed in tables else store.read_logits(seed, checkpoint) for seed in seeds]
-    predicted, start = np.empty(rows, dtype=np.int32), 0
     for parts in zip(*streams, strict=True):
         total = sum(metrics.probabilities(part.astype(np.float64)) for part in parts)
-        chosen = np.asarray(total).argmax(1)
-        predicted[start : start + len(chosen)] = chosen
-        start += len(chosen)
-    return predicted
+        yield np.asarray(total).argmax(1).astype(np.int32)
 
 
 def _parts(table: pa.Table) -> Iterator[NDArray[np.float32]]:

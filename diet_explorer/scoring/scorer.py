@@ -17,6 +17,8 @@ from diet_explorer.scoring.catalogue import GROUP_PREFIX
 from diet_explorer.scoring.gradients.frozen_model import held, unwrap
 from diet_explorer.scoring.gradients.norms import GradientNorms, GradientPass
 from diet_explorer.scoring.gradients.outputs import CallForm, logits_of
+from diet_explorer.store.aside import AsideArray, zeros_aside
+from diet_explorer.store.scores import PART
 from diet_explorer.training.batches import PaddingCollator, length_sorted_batches
 from diet_explorer.training.config import GradientMode
 from diet_explorer.training.encoding import EncodedExamples
@@ -108,7 +110,7 @@ class ExampleScorer:
         if self._class_order is not None:
             logits = np.ascontiguousarray(logits[:, self._class_order])
         with np.errstate(invalid="ignore"):  # that a training diverged is reported by who looks at the logits
-            scores = metrics.scores_of(logits, self._encoded.labels[self._all])
+            scores = _scores_of(logits, self._encoded.labels[self._all])
         return ScoredExamples(self._all, logits, {**scores, **columns}, coverage)
 
     def _own_share(self, model: Any, on_batch: Callable[[int], None]) -> tuple[dict[str, Array], str | None]:
@@ -130,7 +132,7 @@ class ExampleScorer:
                 outputs = self._logits(whole, batch, labels) if norms is None else self._columns(norms(batch, labels))
                 for name, values in outputs.items():
                     if name not in columns:
-                        columns[name] = np.zeros((len(self._all), *values.shape[1:]), dtype=np.float32)
+                        columns[name] = zeros_aside((len(self._all), *values.shape[1:]), np.float32)
                     columns[name][positions] = values.detach().float().cpu().numpy()
                 done += len(positions)
                 on_batch(done)
@@ -149,6 +151,16 @@ class ExampleScorer:
         if every:
             columns |= {GROUP_PREFIX + name: values for name, values in gradients.groups.items()}
         return columns
+
+
+def _scores_of(logits: Array, labels: NDArray[np.integer]) -> dict[str, Array]:
+    """`metrics.scores_of`, a part of the examples after another."""
+    columns: dict[str, AsideArray] = {}
+    for start in range(0, max(len(logits), 1), PART):
+        here = slice(start, start + PART)
+        for name, values in metrics.scores_of(logits[here], labels[here]).items():
+            columns.setdefault(name, AsideArray()).add(values)
+    return {name: column.array() for name, column in columns.items()}
 
 
 def _fail_together(failure: Exception | None, device: torch.device) -> None:

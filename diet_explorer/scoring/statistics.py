@@ -23,6 +23,7 @@ from diet_explorer.data.splits import TRAIN
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES
 from diet_explorer.scoring.rank_order import RankOrder, class_count
+from diet_explorer.store.aside import laid_aside
 from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.scores import PART, ScoreFiles
 
@@ -81,7 +82,7 @@ def statistics_of(
     for name in ranking.scores:
         ranks = ranking.ranks(name)
         scores[name] = _score_statistics(ranking, name, ranks)
-        own = orders[name] = TrainOrder.of(ranking.column(name)[ranking.train], ranks[ranking.train])
+        own = orders[name] = TrainOrder.of(ranking.column(name)[ranking.train], ranks[ranking.train]).laid_aside()
         del ranks
         between_checkpoints[name] = [
             [point, checkpoint, *agreement(other.train_order(name), own)]
@@ -125,6 +126,10 @@ class TrainOrder:
     def square(self) -> float:
         """The sum of their squares."""
         return sum(float(part @ part) for part in self.centred())
+
+    def laid_aside(self) -> TrainOrder:
+        """The same, which takes no memory until it is asked."""
+        return TrainOrder(laid_aside([self.averages]), laid_aside([self.highest]))
 
     @classmethod
     def of(cls, values: NDArray[np.floating], ranks: NDArray[np.int32]) -> TrainOrder:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.utils.data import Dataset
 
 from diet_explorer.data.example_order import ExampleOrder, read_example_order
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.store.aside import AsideArray
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
 from diet_explorer.store.tokens import StoredTokens, Tokens
@@ -127,7 +129,7 @@ def _tokenised(
     limit: int | None,
 ) -> Tokens:
     """Tokenise a chunk of texts at a time."""
-    parts: dict[str, list[NDArray[np.int32]]] = {}
+    token_ids: dict[str, AsideArray] = {}
     lengths: list[NDArray[np.int64]] = []
     truncated = 0
     with files.open_read(Layout(files).dataset(manifest.id).examples) as stream:
@@ -144,13 +146,13 @@ def _tokenised(
             lengths.append(sizes)
             for name in ("input_ids", "token_type_ids"):
                 if name in encoded:
-                    flat = np.fromiter((token for ids in encoded[name] for token in ids), dtype=np.int32)
-                    parts.setdefault(name, []).append(flat)
+                    flat = np.fromiter(chain.from_iterable(encoded[name]), dtype=np.int32, count=int(sizes.sum()))
+                    token_ids.setdefault(name, AsideArray()).add(flat)
             check()
             if limit is not None:
                 break
     return Tokens(
-        columns={name: np.concatenate(values) for name, values in parts.items()},
+        columns={name: column.array() for name, column in token_ids.items()},
         offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
         truncated=truncated,
     )

@@ -3,9 +3,11 @@
     python -m tests.benchmarks.growth --folder FOLDER [--rows 10000 100000 1000000] [--checkpoints 0 1 3] [--jobs]
 
 Workspaces are made once and found again, batch by batch, without a training: texts drawn from a list, logits as of a
-made-up training. Every size is measured in a process of its own, so that its peak of memory is its own: `own` is what
-only this process has, `mapped` are files that the system can take back at any moment. With ``--jobs`` the steps of
-background jobs are measured too, which takes longer than everything else.
+made-up training. Every size is measured in a process of its own, so that its peak of memory is its own: `own` is the
+most that only this process had, looked at every 20 ms; `peak` has mapped files in it, which the system can take back at
+any moment. With ``--jobs`` the steps of background jobs are measured too, at the last checkpoint, which takes longer
+than everything else. With ``--linked`` only the files of the first checkpoint named are made, and the others are links
+to them: as large and as costly to read, and there much sooner.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +58,7 @@ WHO = "ann"
 Question = Callable[[], object]
 
 
-def made(folder: Path, rows: int, checkpoints: tuple[float, ...]) -> Run:
+def made(folder: Path, rows: int, checkpoints: tuple[float, ...], linked: bool = False) -> Run:
     """The run of a size, in a workspace of its own; what is missing of it is made now."""
     workspace = Workspace(folder / f"growth-{rows}")
     dataset_id = f"growth-{rows}"
@@ -66,7 +70,9 @@ def made(folder: Path, rows: int, checkpoints: tuple[float, ...]) -> Run:
     else:
         config = RunConfig(dataset_id, epochs=3, seeds=SEEDS, checkpoints=checkpoints).validated()
         run = workspace.create_run(config, name="made-up training", origin="job")
-    make_scores(run, rows, checkpoints)
+    make_scores(run, rows, checkpoints[:1] if linked else checkpoints)
+    if linked:
+        link_scores(run, checkpoints)
     workspace.context.records.set_status(run.id, "succeeded")
     return workspace.run(run.id)
 
@@ -121,17 +127,24 @@ def make_scores(run: Run, rows: int, checkpoints: tuple[float, ...]) -> None:
             if not files.exists(store.paths.ranking(seed, point)):
                 table = made_up(seed, point, labels)
                 store.write_scores(seed, point, table)
-                _say(
-                    f"{rows:,} rows: ranking seed {seed} at {point:g}",
-                    write_seed_ranking,
-                    store,
-                    order,
-                    seed,
-                    point,
-                    table,
-                )
+                said = f"{rows:,} rows: ranking seed {seed} at {point:g}"
+                _say(said, write_seed_ranking, store, order, seed, point, table)
         if not files.exists(store.paths.ranking(None, point)):
             _say(f"{rows:,} rows: ranking the mean at {point:g}", write_mean_ranking, store, order, point)
+
+
+def link_scores(run: Run, checkpoints: tuple[float, ...]) -> None:
+    """Files of the later checkpoints that are missing, as links to those of the first."""
+    paths = run.store.paths
+    for point in checkpoints[1:]:
+        for seed in (*range(SEEDS), None):
+            kinds = [paths.ranking_order, paths.ranking]
+            known = [(kind(seed, checkpoints[0]), kind(seed, point)) for kind in kinds]
+            if seed is not None:
+                known.append((paths.scores(seed, checkpoints[0]), paths.scores(seed, point)))
+            for first, other in known:
+                if not Path(other).exists():
+                    os.link(first, other)
 
 
 def made_up(seed: int, point: float, labels: np.ndarray) -> pa.Table:
@@ -304,22 +317,42 @@ def measure(run: Run, questions: dict[str, Question], times: int) -> dict[str, d
     results = {}
     for name, question in questions.items():
         wall, cpu = [], []
-        for number in range(times + (times > 1)):
-            at, used = time.perf_counter(), time.process_time()
-            question()
-            if number or times == 1:  # the first finds files that were not read yet
-                wall.append(1000 * (time.perf_counter() - at))
-                cpu.append(1000 * (time.process_time() - used))
+        with own_memory() as most:
+            for number in range(times + (times > 1)):
+                at, used = time.perf_counter(), time.process_time()
+                question()
+                if number or times == 1:  # the first finds files that were not read yet
+                    wall.append(1000 * (time.perf_counter() - at))
+                    cpu.append(1000 * (time.process_time() - used))
         results[name] = {
             "wall50": float(np.median(wall)),
             "wall95": float(np.percentile(wall, 95)),
             "cpu50": float(np.median(cpu)),
             "cpu95": float(np.percentile(cpu, 95)),
-            "own": memory("RssAnon"),
+            "own": most["own"],
             "peak": memory("VmHWM"),
         }
         print(name, results[name], file=sys.stderr, flush=True)
     return results
+
+
+@contextmanager
+def own_memory() -> Iterator[dict[str, float]]:
+    """The most megabytes that only this process has meanwhile, as ``own``; the system keeps no such peak."""
+    seen, is_over = {"own": memory("RssAnon")}, threading.Event()
+
+    def look() -> None:
+        while not is_over.wait(0.02):
+            seen["own"] = max(seen["own"], memory("RssAnon"))
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        watcher.join()
+        seen["own"] = max(seen["own"], memory("RssAnon"))
 
 
 def memory(what: str) -> float:
@@ -335,23 +368,27 @@ def sizes(run: Run) -> dict[str, float]:
     return {"run": local_size(folder) / 1e6, **parts}
 
 
-def case(folder: Path, rows: int, checkpoints: tuple[float, ...], times: int) -> dict[str, Any]:
-    """What pages cost at one size."""
-    run = made(folder, rows, checkpoints)
-    return {"rows": rows, "load": os.getloadavg()[0], "results": measure(run, pages(run, 1.0), times), **sizes(run)}
+def case(folder: Path, rows: int, checkpoints: tuple[float, ...], linked: bool, times: int) -> dict[str, Any]:
+    """What pages cost at one size, at the last checkpoint that is ranked."""
+    run = made(folder, rows, checkpoints, linked)
+    results = measure(run, pages(run, run.store.ranked_checkpoints(None)[-1]), times)
+    return {"rows": rows, "load": os.getloadavg()[0], "results": results, **sizes(run)}
 
 
 def step(folder: Path, rows: int, name: str) -> dict[str, float]:
     """What one step of a job costs at one size: seconds, and the greatest memory of its process."""
     run = Workspace(folder / f"growth-{rows}").runs()[0]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        question = steps(run, 1.0, Path(scratch))[name]
-        before, at, used = memory("RssAnon"), time.perf_counter(), time.process_time()
-        question()
+        question = steps(run, run.store.ranked_checkpoints(None)[-1], Path(scratch))[name]
+        with own_memory() as most:
+            before, at, used = memory("RssAnon"), time.perf_counter(), time.process_time()
+            question()
+            wall, cpu = time.perf_counter() - at, time.process_time() - used
         return {
-            "wall": time.perf_counter() - at,
-            "cpu": time.process_time() - used,
+            "wall": wall,
+            "cpu": cpu,
             "before": before,
+            "own": most["own"],
             "peak": memory("VmHWM"),
             "load": os.getloadavg()[0],
         }
@@ -385,7 +422,7 @@ def show(cases: list[dict[str, Any]]) -> None:
 
 def show_steps(sizes: list[int], results: dict[str, list[dict[str, float] | None]]) -> None:
     """Seconds of computing (by the clock), the peak of the process' memory and both one's growth."""
-    print("\nseconds of computing (by the clock); greatest memory in MB; ×growth of the seconds from size to size\n")
+    print("\nseconds of computing (by the clock); own memory, with mapped files, in MB; ×growth of the seconds\n")
     print(f"| | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---:|' * len(sizes)}")
     for name, entries in results.items():
         cells, before = [], None
@@ -394,7 +431,8 @@ def show_steps(sizes: list[int], results: dict[str, list[dict[str, float] | None
                 cells.append("–")
                 continue
             growth = "" if before is None else f" ×{entry['cpu'] / max(before, 0.01):.1f}"
-            cells.append(f"{entry['cpu']:,.2f} ({entry['wall']:,.2f}); {entry['peak']:,.0f}{growth}")
+            took = f"{entry['cpu']:,.2f} ({entry['wall']:,.2f})"
+            cells.append(f"{took}; {entry['own']:,.0f}, {entry['peak']:,.0f}{growth}")
             before = entry["cpu"]
         print(f"| {name} | {' | '.join(cells)} |")
 
@@ -421,6 +459,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "diet-explorer-benchmark")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--checkpoints", type=float, nargs="+", default=list(CHECKPOINTS))
+    parser.add_argument("--linked", action="store_true", help="make the first checkpoint, link the others to it")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--jobs", action="store_true", help="measure the steps of jobs, too")
     parser.add_argument("--only", nargs="+", default=[], help="steps whose names contain one of these, no pages")
@@ -432,9 +471,9 @@ def main() -> None:
     points = tuple(options.checkpoints)
     if options.only_make:
         for rows in options.rows:
-            made(options.folder, rows, points)
+            made(options.folder, rows, points, options.linked)
     elif options.case:
-        print(json.dumps(case(options.folder, options.rows[0], points, options.times)))
+        print(json.dumps(case(options.folder, options.rows[0], points, options.linked, options.times)))
     elif options.step:
         print(json.dumps(step(options.folder, options.rows[0], options.step)))
     else:
@@ -442,6 +481,7 @@ def main() -> None:
         for rows in options.rows if not options.only else []:
             command = [sys.executable, "-m", "tests.benchmarks.growth", "--case", "--folder", str(options.folder)]
             command += ["--rows", str(rows), "--times", str(options.times), "--checkpoints", *map(str, points)]
+            command += ["--linked"] if options.linked else []
             cases.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
         if cases:
             show(cases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import unicodedata
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diet_explorer.data import near_duplicates
 from diet_explorer.data.near_duplicates import THRESHOLD, DuplicateFinder, DuplicateGroups
-from diet_explorer.data.words import split_words
+from diet_explorer.data.words import Words, split_words
+from diet_explorer.store import aside
 
 WORDS = st.sampled_from(["a", "b", "c", "A", "b.", "!", "d", "ﬁ", "fi"])
 TEXTS = st.lists(st.lists(WORDS, min_size=0, max_size=9).map(" ".join), min_size=1, max_size=14)
@@ -161,3 +165,24 @@ def test_emoji_are_not_punctuation() -> None:
 def test_nothing_to_group() -> None:
     assert find([]).near.tolist() == []
     assert find(["", " "]).near.tolist() in ([-1, -1], [0, 0])
+
+
+def test_memory_is_some_bytes_per_text_however_long_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "LEAST_BYTES", 1 << 14)
+    monkeypatch.setattr(near_duplicates, "_SIEVE", np.uint64((1 << 12) - 1))
+    monkeypatch.setattr(near_duplicates, "_BLOCK", 1 << 12)
+    rows, batch = 40_000, 4_000
+    vocabulary = pa.array([f"w{number}" for number in range(5_000)])
+    random = np.random.default_rng(0)
+    with TemporaryDirectory() as folder:
+        finder = DuplicateFinder(Path(folder))
+        for _ in range(0, rows, batch):
+            codes = random.integers(0, len(vocabulary), 12 * batch, dtype=np.int32)
+            codes[:120] = np.tile(codes[:12], 10)
+            finder.add(Words(vocabulary, codes, np.arange(0, 12 * batch + 1, 12)))
+        tracemalloc.start()
+        groups = finder.groups(np.ones(rows, dtype=bool))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert np.count_nonzero(groups.exact >= 0) == 100
+    assert peak / rows < 60

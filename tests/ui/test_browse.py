@@ -1,6 +1,7 @@
 """Browse: what is listed is what the scores say, the URL reopens it, and texts stay texts."""
 
 from html import escape
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.scoring import catalogue
+from diet_explorer.ui.drawing import csv_download
 from diet_explorer.ui.drawing.csv_download import filtered_csv
 from diet_explorer.ui.examples.panel import PAGE_SIZE
 from tests.ui.conftest import HOSTILE, assert_calm, control, parameter, words_on
@@ -195,6 +197,17 @@ def test_the_download_has_all_matching_rows_worst_first(filled, tmp_path):
     assert (np.diff(table["el2n"]) <= 0).all()
     assert table["text"].str.startswith("'=HYPERLINK").sum() == 1
     assert not table["text"].str.startswith("=").any()
+
+
+def test_the_download_of_a_long_list_has_its_first_rows_and_says_so(filled, monkeypatch):
+    monkeypatch.setattr(csv_download, "MOST_ROWS", 7)
+    every, whole = ExampleFilter(splits=()), filled.run.ranked("el2n", 1.0, limit=None)
+    table = pd.read_csv(BytesIO(filtered_csv(filled.run, "el2n", 1.0, None, every)()))
+    assert len(table) == 7
+    note = csv_download.filtered_csv_note(filled.run, len(whole), "matching")
+    assert f"The first 7 of {len(whole):,} matching examples" in note
+    assert f"diet-explorer scores {filled.run.id} FILE" in note
+    assert csv_download.filtered_csv_note(filled.run, 7, "matching").startswith("All 7 matching examples")
 
 
 def test_the_view_holds_when_the_page_changes(filled, open_page):

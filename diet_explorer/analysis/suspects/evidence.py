@@ -17,6 +17,7 @@ from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring import metrics
 from diet_explorer.scoring.dynamics import FORGOTTEN, LEARNED_LATE, NEVER_LEARNED, TrainingDynamics
+from diet_explorer.store.aside import AsideArray, zeros_aside
 from diet_explorer.store.embeddings import EmbeddingFiles, Representation
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -140,7 +141,7 @@ def _own_models(
     """What the run's own models say of its training examples, and means over the seeds by their names in `Evidence`.
 
     A part of the examples is followed through all seeds and checkpoints before the next one: the files together are
-    many times what is made of them.
+    many times what is made of them. What is made waits on the disk.
     """
     streams = {
         (seed, point): store.read_in_parts(seed, point, columns, PART)
@@ -148,7 +149,9 @@ def _own_models(
         for point in points
         if (columns := _columns(point, heard(points), checkpoint))
     }
-    opinions, means, start, done = [], [], 0, 0
+    opinions: dict[str, AsideArray] = {}
+    means: dict[str, AsideArray] = {}
+    start, done = 0, 0
     for tables in zip(*streams.values(), strict=True):
         here = train[start : start + len(tables[0])]
         own = labels[done : done + int(np.count_nonzero(here))]
@@ -156,10 +159,12 @@ def _own_models(
         opinion, mean = _part_of_own_models(
             dict(zip(streams, tables, strict=True)), landed, checkpoint, here, own, classes
         )
-        opinions.append(opinion)
-        means.append(mean)
-    seen = Opinion(*(np.concatenate([getattr(part, entry.name) for part in opinions]) for entry in fields(Opinion)))
-    return seen, {name: np.concatenate([part[name] for part in means]) for name in means[0]}
+        for entry in fields(Opinion):
+            opinions.setdefault(entry.name, AsideArray()).add(getattr(opinion, entry.name))
+        for name, values in mean.items():
+            means.setdefault(name, AsideArray()).add(values)
+    seen = Opinion(**{name: column.array() for name, column in opinions.items()})
+    return seen, {name: column.array() for name, column in means.items()}
 
 
 def _columns(point: float, counting: Sequence[float], checkpoint: float) -> list[str]:
@@ -215,7 +220,7 @@ class _Votes:
     is of the suspicion alone."""
 
     def __init__(self, rows: int, classes: int) -> None:
-        self._probabilities = np.zeros((rows, classes), dtype=np.float32)
+        self._probabilities = zeros_aside((rows, classes), np.float32)
         self._trailing, self._weights = np.zeros(rows), np.zeros(rows)
         self._votes = np.zeros(rows, dtype=np.int32)
 
@@ -232,7 +237,8 @@ class _Votes:
         with np.errstate(invalid="ignore"):
             votes = self._votes.astype(np.float32)
             trailing = (self._trailing / self._weights).astype(np.float32)
-            return Opinion(self._probabilities / votes[:, None], trailing, self._votes)
+            np.divide(self._probabilities, votes[:, None], out=self._probabilities)
+            return Opinion(self._probabilities, trailing, self._votes)
 
 
 def _of_folds(
@@ -278,14 +284,15 @@ def _agreement(embeddings: EmbeddingFiles, given: NDArray[np.int32], rows: NDArr
     train[rows] = True
     for which in REPRESENTATIONS:
         if embeddings.has_neighbours(which):
-            parts, start = [], 0
+            shares, start = AsideArray(), 0
             with embeddings.files.open_read(embeddings.paths.neighbours(which)) as stream:
                 reader = pq.ParquetFile(stream, pre_buffer=False)
                 for batch in reader.iter_batches(ROW_GROUP, columns=["neighbours"]):
                     near = batch["neighbours"].flatten().to_numpy().reshape(batch.num_rows, -1)
-                    parts.append(label_agreement(near, given, train, start))
+                    shares.add(label_agreement(near, given, train, start))
                     start += batch.num_rows
-            return np.concatenate(parts)[rows]
+            agreement: Floats = shares.array()[rows]
+            return agreement
     return None
 
 

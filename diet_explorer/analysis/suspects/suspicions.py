@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.suspects.evidence import Evidence, Floats
 from diet_explorer.analysis.suspects.witnesses import COMBINED, WITNESSES
+from diet_explorer.store.aside import laid_aside
+from diet_explorer.store.scores import PART
 
 TRAINED_WEIGHT, HELD_OUT_WEIGHT = 0.5, 0.25
 """Of all fold models together about what they were trained on, and about what was held out of them, beside one seed."""
@@ -24,8 +26,7 @@ def suspicions(evidence: Evidence) -> dict[str, Floats]:
     if evidence.grand is not None:
         values["grand"] = evidence.grand
     if evidence.unseen is not None:
-        own = np.arange(len(evidence.rows))
-        belief = evidence.unseen.probabilities[own, evidence.labels]
+        belief = of_label(evidence.unseen.probabilities, evidence.labels)
         values["oos"] = np.nan_to_num(1.0 - belief, nan=0.0)
         values["confident"] = confident_learning(evidence.unseen.probabilities, evidence.labels).astype(np.float32)
     if evidence.agreement is not None:
@@ -58,14 +59,25 @@ def combined(evidence: Evidence) -> Floats:
     float32 array (N,)
         In [0, 1], high = suspicious.
     """
-    total = evidence.seeds * evidence.seen.trailing.astype(np.float64)
-    weights = np.full(len(evidence.rows), float(evidence.seeds))
+    rows = len(evidence.rows)
+    return laid_aside(_combined(evidence, slice(start, start + PART)) for start in range(0, max(rows, 1), PART))
+
+
+def _combined(evidence: Evidence, here: slice) -> Floats:
+    own = evidence.seen.trailing[here]
+    total, weights = evidence.seeds * own.astype(np.float64), np.full(len(own), float(evidence.seeds))
     for opinion, weight in ((evidence.folds_seen, TRAINED_WEIGHT), (evidence.unseen, HELD_OUT_WEIGHT)):
         if opinion is not None:
-            asked = ~np.isnan(opinion.trailing)
-            total[asked] += weight * opinion.trailing[asked]
+            trailing = opinion.trailing[here]
+            asked = ~np.isnan(trailing)
+            total[asked] += weight * trailing[asked]
             weights[asked] += weight
     return np.asarray(total / weights, dtype=np.float32)
+
+
+def of_label(probabilities: Floats, labels: NDArray[np.int32]) -> Floats:
+    """What is believed (N, K) of each given label, (N,)."""
+    return np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
 
 
 def confident_learning(probabilities: Floats, labels: NDArray[np.int32]) -> NDArray[np.bool_]:

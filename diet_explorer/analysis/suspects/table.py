@@ -11,12 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.suspects.calibration import doubts
-from diet_explorer.analysis.suspects.evidence import Evidence, Floats, Opinion
-from diet_explorer.analysis.suspects.suspicions import suspicions
+from diet_explorer.analysis.suspects.evidence import Evidence, Floats
+from diet_explorer.analysis.suspects.suspicions import of_label, suspicions
 from diet_explorer.analysis.suspects.witnesses import COMBINED, witness
 from diet_explorer.data.short_names import cut_middle
 from diet_explorer.errors import NotFoundError
 from diet_explorer.scoring.rank_order import sort_keys
+from diet_explorer.store.aside import AsideArray, laid_aside
+from diet_explorer.store.scores import PART
 
 KINDS = ("mislabelled?", "hard, maybe right", "ambiguous", "no sign")
 """What the evidence looks like; the code in column `kind` is the position here."""
@@ -67,32 +69,31 @@ def suspect_table(evidence: Evidence) -> pa.Table:
     for each witness its value, high = suspicious, and ``place_<witness>``, 1 for the most suspicious; ties go by the
     combination, then by row.
     """
-    values = suspicions(evidence)
-    own = np.arange(len(evidence.rows))
-    judge = _judge(evidence)
-    suggested, share = _suggestion(judge.probabilities, evidence.labels)
+    values = {name: laid_aside([value]) for name, value in suspicions(evidence).items()}
+    suggested, share = _suggestions(evidence)
     columns: dict[str, Any] = {
         "row": evidence.rows,
         "label": evidence.labels,
         "kind": _kinds(evidence, suggested >= 0),
         "suggested": suggested,
         "suggested_share": share,
-        "p_seen": evidence.seen.probabilities[own, evidence.labels],
+        "p_seen": of_label(evidence.seen.probabilities, evidence.labels),
         "duplicate": evidence.duplicate,
         "variability": evidence.variability,
         "late": evidence.late,
     }
     if evidence.unseen is not None:
-        columns["p_unseen"] = evidence.unseen.probabilities[own, evidence.labels]
+        columns["p_unseen"] = of_label(evidence.unseen.probabilities, evidence.labels)
     if evidence.agreement is not None:
         columns["p_near"] = evidence.agreement
-    by_combination = _order(values[COMBINED], np.arange(len(own), dtype=np.int32))
-    level = np.empty(len(own), dtype=np.int32)  # the place by the combination, which decides where a witness does not
-    level[by_combination] = np.arange(len(own), dtype=np.int32)
+    rows = len(evidence.rows)
+    by_combination = _order(values[COMBINED], np.arange(rows, dtype=np.int32))
+    level = np.empty(rows, dtype=np.int32)  # the place by the combination, which decides where a witness does not
+    level[by_combination] = np.arange(rows, dtype=np.int32)
     for name, value in values.items():
-        places = np.empty(len(own), dtype=np.int32)
-        places[by_combination[_order(value, level)]] = np.arange(1, len(own) + 1, dtype=np.int32)
-        columns[name], columns[f"place_{name}"] = value, places
+        places = np.empty(rows, dtype=np.int32)
+        places[by_combination[_order(value, level)]] = np.arange(1, rows + 1, dtype=np.int32)
+        columns[name], columns[f"place_{name}"] = value, laid_aside([places])
     return pa.table(columns)
 
 
@@ -170,14 +171,24 @@ def reasons_of(record: dict[str, Any], total: int, classes: Sequence[str]) -> tu
     return tuple(sorted(reasons, key=lambda reason: -reason.percentile))
 
 
-def _judge(evidence: Evidence) -> Opinion:
-    """Who is asked for a better label: the models that never saw the example, else those that did."""
+def _suggestions(evidence: Evidence) -> tuple[NDArray[np.int32], Floats]:
+    """`_suggestion` for all examples, a part of them after another."""
+    codes, shares = AsideArray(), AsideArray()
+    for start in range(0, max(len(evidence.rows), 1), PART):
+        here = slice(start, start + PART)
+        suggested, share = _suggestion(_judged(evidence, here), evidence.labels[here])
+        codes.add(suggested)
+        shares.add(share)
+    return codes.array(), shares.array()
+
+
+def _judged(evidence: Evidence, here: slice) -> Floats:
+    """What is said by whom one asks for a better label: the models that never saw the example, else those that did."""
+    seen = evidence.seen.probabilities[here]
     if evidence.unseen is None:
-        return evidence.seen
-    missing: NDArray[np.bool_] = np.isnan(evidence.unseen.trailing)
-    probabilities = np.where(missing[:, None], evidence.seen.probabilities, evidence.unseen.probabilities)
-    trailing = np.where(missing, evidence.seen.trailing, evidence.unseen.trailing)
-    return Opinion(probabilities, trailing, np.where(missing, evidence.seen.votes, evidence.unseen.votes))
+        return seen
+    missing = np.isnan(evidence.unseen.trailing[here])
+    return np.where(missing[:, None], seen, evidence.unseen.probabilities[here])
 
 
 def _suggestion(probabilities: Floats, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:

@@ -11,9 +11,13 @@ import pandas as pd
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.data.formulas import defuse
+from diet_explorer.store.in_words import counted
 from diet_explorer.workspace.run import Run
 
 T = TypeVar("T")
+MOST_ROWS = 500_000
+"""So many examples a list's file has at most: the server holds it in memory until its page is left, some 400 bytes for
+each example of short texts."""
 SAFETY_NOTE = "Texts that begin with =, +, - or @ get an apostrophe in front: no spreadsheet runs them as formulas."
 
 
@@ -33,18 +37,28 @@ def _csv(table: pd.DataFrame, *, header: bool = True) -> str:
 
 
 def filtered_csv(run: Run, by: str, checkpoint: float, seed: int | None, where: ExampleFilter) -> Callable[[], bytes]:
-    """A function that makes the file when the button is pressed: all matching rows, worst first.
+    """A function that makes the file when the button is pressed: the matching rows, worst first, at most `MOST_ROWS`.
 
     It is put together batch by batch, so that of a large set only the file itself takes memory.
     """
 
     def make() -> bytes:
         file = BytesIO()
-        for number, part in enumerate(run.ranking(checkpoint, seed).batches(by, where)):
+        for number, part in enumerate(run.ranking(checkpoint, seed).batches(by, where, limit=MOST_ROWS)):
             file.write(_csv(part, header=number == 0).encode("utf-8-sig" if number == 0 else "utf-8"))
         return file.getvalue()
 
     return noted(run, "examples", make)
+
+
+def filtered_csv_note(run: Run, total: int, kind: str) -> str:
+    """What the file has of a list of so many examples of a kind, such as "matching"."""
+    if total <= MOST_ROWS:
+        return f"All {counted(total, f'{kind} example')}, worst first. {SAFETY_NOTE}"
+    return (
+        f"The first {MOST_ROWS:,} of {counted(total, f'{kind} example')}, worst first; narrow the filter for the "
+        f"others, or write all scores with: diet-explorer scores {run.id} FILE. {SAFETY_NOTE}"
+    )
 
 
 def noted(run: Run, what: str, make: Callable[[], T]) -> Callable[[], T]:

@@ -8,8 +8,7 @@ from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.drawing import words
 from diet_explorer.drawing.colours import OKABE_ITO, cividis
 from diet_explorer.drawing.plain import escape
-from diet_explorer.store.in_words import counted
-from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv
+from diet_explorer.ui.drawing.csv_download import filtered_csv, filtered_csv_note
 from diet_explorer.ui.drawing.markup import chip, help_mark
 from diet_explorer.ui.drawing.table import TableState, examples_table, table_head, table_lines
 from diet_explorer.ui.examples.filter_bar import draw_filters, draw_search
@@ -41,7 +40,7 @@ def draw_toolbar(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
             icon=":material/download:",
             on_click="ignore",
             disabled=total == 0,
-            help=f"All {counted(total, 'matching example')}, worst first. {SAFETY_NOTE}",
+            help=filtered_csv_note(run, total, "matching"),
         )
     return total
 

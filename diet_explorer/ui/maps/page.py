@@ -14,7 +14,7 @@ from diet_explorer.drawing.maps import SHOWN, Axes, colouring_of, map_figure, wi
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.drawing.charts import is_dark
-from diet_explorer.ui.drawing.csv_download import SAFETY_NOTE, filtered_csv, noted
+from diet_explorer.ui.drawing.csv_download import filtered_csv, filtered_csv_note, noted
 from diet_explorer.ui.examples.bulk import draw_bulk
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.examples.panel import draw_card
@@ -114,7 +114,7 @@ def draw_selected(selection: Selection, dataset: Dataset, run: Run, checkpoint: 
             icon=":material/download:",
             on_click="ignore",
             disabled=total == 0,
-            help=f"All {counted(total, 'selected example')}, worst first. {SAFETY_NOTE}",
+            help=filtered_csv_note(run, total, "selected"),
         )
     draw_bulk(selection, dataset, run, checkpoint, total)
     draw_list(selection, run, checkpoint, total, narrow=True, above=_ABOVE)
