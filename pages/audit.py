@@ -18,7 +18,7 @@ from diet_explorer.ui.audit.suspect_list import draw_suspect_list
 from diet_explorer.ui.examples.filter_bar import draw_filters
 from diet_explorer.ui.shell.controls import draw_tabs, mirrored_select
 from diet_explorer.ui.shell.frame import run_scored_page
-from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.shell.person import draw_who_asks, person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -52,7 +52,6 @@ def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) ->
         draw_evidence(run, checkpoint, who)
     else:
         draw_review(selection, dataset, run, checkpoint, who, by)
-    keep_name()
 
 
 def _bar(

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import diet_explorer
 from diet_explorer.config import Settings
+from diet_explorer.data.packaged import packaged
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.logs import STREAMLIT_FORM, guard_output, log_handler
 from diet_explorer.jobs.processes import Child, listen_for_the_end, worker_child
@@ -73,12 +73,8 @@ def run_app(
 
 
 def app_script() -> Path:
-    """The Streamlit script: beside the package in a checkout, inside it in an installed wheel."""
-    package = Path(diet_explorer.__file__).parent
-    for candidate in (package / "_app" / "app.py", package.parent / "app.py"):
-        if candidate.is_file():
-            return candidate
-    raise WorkspaceError("The installation is incomplete: app.py is missing.", "Install diet-explorer again.")
+    """The Streamlit script."""
+    return packaged("app.py")
 
 
 @contextmanager

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from diet_explorer.data.columns import ColumnMapping
+from diet_explorer.data.packaged import packaged
 from diet_explorer.data.readers.opening import Source, open_source
-from diet_explorer.errors import WorkspaceError
 
 SAMPLE_NAME = "Film snippets (sample)"
 SAMPLE_MAPPING = ColumnMapping(text="text", label="label", id="id", split="split")
@@ -23,8 +22,4 @@ def open_sample() -> Source:
     WorkspaceError
         It is missing from this installation.
     """
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / "sample_data", package / "_app" / "sample_data"):  # a checkout, an installation
-        if folder.is_dir():
-            return open_source(folder / "movie_snippets.csv")
-    raise WorkspaceError("The sample data is missing from this installation.", "Install diet-explorer again.")
+    return open_source(packaged("sample_data/movie_snippets.csv"))

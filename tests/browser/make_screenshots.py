@@ -49,7 +49,8 @@ def main() -> None:
             ("prune-dark", f"prune{address}", "dark", True),
         ):
             context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
-            context.add_cookies([{"name": "diet-explorer-name", "value": "Ann", "url": app.url}])
+            known = {"diet-explorer-name": "Ann", "diet-explorer-tour": "over"}
+            context.add_cookies([{"name": cookie, "value": value, "url": app.url} for cookie, value in known.items()])
             page = context.new_page()
             page.goto(f"{app.url}/{path}")
             settled(page)

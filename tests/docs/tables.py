@@ -25,7 +25,7 @@ def scores() -> str:
 def _of_score(score: Score) -> str:
     over = "" if score.span == "checkpoint" else " Over the training up to a checkpoint."
     return (
-        f"### {score.title}\n\n$$\n{score.latex}\n$$\n\n{score.explanation}{over} In words: {score.formula}; range "
+        f"## {score.title}\n\n$$\n{score.latex}\n$$\n\n{score.explanation}{over} In words: {score.formula}; range "
         f"{score.range_text}; **{score.direction}**. In tables and commands: `{score.name}`.\n\n*{score.source}.*"
     )
 

@@ -37,7 +37,7 @@ def given(app: AppTest, key: str, value: str, button: str) -> AppTest:
 
 def test_a_typed_name_looks_and_the_join_code_leads(home, monkeypatch):
     monkeypatch.setenv("DIET_EXPLORER_JOIN_CODE", CODE)
-    app = given(opened(), "annotator-name", "Lea", "Start")
+    app = given(opened(), "name-of-person", "Lea", "Start")
     assert not app.exception
     for _ in range(5):
         app = given(app, "join-code", "wrong horse battery", "Lead")

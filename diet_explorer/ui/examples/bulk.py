@@ -12,7 +12,7 @@ from diet_explorer.drawing.plain import visible
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.in_words import counted
 from diet_explorer.ui.shell.boundary import as_text, error_boundary
-from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.shell.person import draw_who_asks, person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -45,7 +45,6 @@ def draw_bulk(
         with st.popover(f"Decide about {words.whole(total)} …", key="bulk-who", disabled=not total):
             draw_who_asks()
         return
-    keep_name()
     off = not total or not who.may("annotator")
     blind = dataset.ledger.rules().blind
     with st.container(key="bulk", horizontal=True, vertical_alignment="center", gap="small"):

@@ -18,7 +18,7 @@ from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.ui.examples.decision_words import event_words, history_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell.boundary import as_text, show_error
-from diet_explorer.ui.shell.person import draw_who_asks, keep_name, person
+from diet_explorer.ui.shell.person import draw_who_asks, person
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
@@ -59,7 +59,6 @@ def draw_decisions(
         with st.popover("Decide …", icon=":material/gavel:", key="decide-who"):
             draw_who_asks()
         return
-    keep_name()
     history = dataset.ledger.history(example.row)
     expected = max((event.id for event in history), default=0)
     predicted = _predicted(example, checkpoint, selection.seed)

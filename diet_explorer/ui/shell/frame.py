@@ -17,11 +17,13 @@ from diet_explorer.scoring import catalogue
 from diet_explorer.ui.shell.bin import draw_deleted, draw_undo
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_error, timed
 from diet_explorer.ui.shell.empty_states import scored
+from diet_explorer.ui.shell.explanations import draw_explanation
 from diet_explorer.ui.shell.job_line import draw_job_line
 from diet_explorer.ui.shell.navigation import ensure_navigation
 from diet_explorer.ui.shell.person import draw_person, must_sign_in
 from diet_explorer.ui.shell.picker import draw_picker, run_title
 from diet_explorer.ui.shell.selection import Selection, refine, resolve
+from diet_explorer.ui.shell.tour import draw_tour
 from diet_explorer.ui.shell.view import forget, read_view
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
@@ -58,6 +60,7 @@ def run_page(title: str, purpose: str, body: Callable[[Selection], None]) -> Non
             draw_job_line(selection)
         draw_context_bar(selection)
         draw_undo()
+        draw_tour(title, selection)
         body(selection)
 
 
@@ -99,8 +102,11 @@ def _draw_head(title: str, purpose: str) -> DeltaGenerator:
     ensure_navigation()
     st.html(_STYLE)
     header, job = st.columns([2, 1], vertical_alignment="bottom", gap="medium")
-    with header:
-        st.html(f'<div class="de-title"><h1>{escape(title)}</h1><p>{escape(purpose)}</p></div>')
+    with header, st.container(key="page-top", gap=None):
+        with st.container(key="page-title", horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(f'<div class="de-title"><h1>{escape(title)}</h1></div>', width="content")
+            draw_explanation(title)
+        st.html(f'<p class="de-purpose">{escape(purpose)}</p>')
     return job
 
 

@@ -8,13 +8,13 @@ import secrets
 import threading
 import time
 from collections import deque
-from pathlib import Path
 
 import streamlit as st
 
 from diet_explorer.config import load_settings
 from diet_explorer.review.annotators import Identity
 from diet_explorer.store.audit_log import AuditLog
+from diet_explorer.ui.shell.browser_memory import keep, kept
 
 _COOKIE = "diet-explorer-lead"
 _PASS = "lead-pass"  # noqa: S105  the key of a widget
@@ -27,16 +27,11 @@ _SECRET = secrets.token_bytes(32)
 """Of this process, so that nobody tries codes by making passes; after a restart the code is asked again."""
 _lock = threading.Lock()
 _wrong: dict[str, deque[float]] = {}
-_keeper = st.components.v2.component(
-    "diet_explorer.keep_join_code",
-    html="<span></span>",
-    js=Path(__file__).with_name("keep_name.js").read_text(encoding="utf-8"),
-)
 
 
 def leads_by_code(code: str | None) -> bool:
     """Whether this browser has given the join code within the last days."""
-    given = st.session_state.get(_PASS) or st.context.cookies.get(_COOKIE, "")
+    given = st.session_state.get(_PASS) or kept(_COOKIE)
     return code is not None and is_pass(given, code, time.time())
 
 
@@ -67,7 +62,7 @@ def draw_join_code(who: Identity, log: AuditLog) -> None:
 def keep_join_code() -> None:
     """Keep what was given in the browser, for its next visits."""
     if _PASS in st.session_state:
-        _keeper(key="keep-join-code", data={"cookie": _COOKIE, "name": st.session_state[_PASS]}, height=1)
+        keep(_COOKIE, st.session_state[_PASS])
 
 
 def _give(name: str, log: AuditLog) -> None:

@@ -38,6 +38,9 @@ def draw_navigation() -> StreamlitPage:
                 st.Page("pages/prune.py", title="Prune & export"),
                 st.Page("pages/proof.py", title="Proof"),
             ],
+            "Learn": [
+                st.Page("pages/help.py", title="Help"),
+            ],
         },
         expanded=True,
     )

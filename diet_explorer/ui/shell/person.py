@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import streamlit as st
 from streamlit.errors import StreamlitAuthError
@@ -16,12 +15,13 @@ from diet_explorer.review.annotators import Identity, Role, from_claims
 from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.ui.shell.access import current_access
 from diet_explorer.ui.shell.boundary import as_text, show_failure
+from diet_explorer.ui.shell.browser_memory import keep, kept
 from diet_explorer.ui.shell.join_code import draw_join_code, keep_join_code, leads_by_code
 from diet_explorer.ui.shell.uploaders import withdraw_upload
 
 _COOKIE = "diet-explorer-name"
 _NAME = "annotator"
-_TYPED = "annotator-name"
+_TYPED, _TYPED_HERE = "name-of-person", "annotator-name"
 _WANTED = "diet-explorer-wanted"
 _NOTED = "sign-in-noted"
 _MOST_CHARACTERS = 60
@@ -30,11 +30,6 @@ NOBODY = Identity("nobody", "nobody", signed_in=True)
 """Who has not signed in although that is needed."""
 
 _NO_CODE = "Ask the operator: without a sign-in and without DIET_EXPLORER_JOIN_CODE nobody leads here."
-_keeper = st.components.v2.component(
-    "diet_explorer.keep_name",
-    html="<span></span>",
-    js=Path(__file__).with_name("keep_name.js").read_text(encoding="utf-8"),
-)
 _return = st.components.v2.component(
     "diet_explorer.return_after_sign_in",
     html="<span></span>",
@@ -98,7 +93,7 @@ def person() -> Identity | None:
         return None
     if way == "sign-in":
         return _signed_in()
-    name = (st.session_state.get(_NAME) or unquote(st.context.cookies.get(_COOKIE, "")))[:_MOST_CHARACTERS]
+    name = (st.session_state.get(_NAME) or kept(_COOKIE))[:_MOST_CHARACTERS]
     if not name:
         return None
     return Identity(name) if way == "local" else _guest(name)
@@ -138,8 +133,8 @@ def draw_person(log: AuditLog) -> None:
         _ask("Your name", "Change")
         if who.signed_in:
             draw_join_code(who, log)
+    _keep_name()
     if who.signed_in:
-        keep_name()
         keep_join_code()
 
 
@@ -164,7 +159,7 @@ def draw_who_asks() -> None:
             '<div class="de-empty"><h3>Who is deciding?</h3><p>Every decision is kept with a name, so that others can '
             "ask about it and a second opinion is told from the first. It is asked once on this browser.</p></div>"
         )
-        _ask("Your name", "Start")
+        _ask("Your name", "Start", _TYPED_HERE)
 
 
 def short_name(name: str) -> str:
@@ -172,20 +167,19 @@ def short_name(name: str) -> str:
     return name if len(name) <= _SHORT_CHARACTERS else f"{name[:_SHORT_CHARACTERS]}…"
 
 
-def _ask(label: str, action: str) -> None:
-    with st.form("name-form", border=False):
-        st.text_input(label, key=_TYPED, max_chars=_MOST_CHARACTERS, autocomplete="nickname")
-        st.form_submit_button(action, type="primary", on_click=_named)
+def _ask(label: str, action: str, key: str = _TYPED) -> None:
+    with st.form(f"{key}-form", border=False):
+        st.text_input(label, key=key, max_chars=_MOST_CHARACTERS, autocomplete="nickname")
+        st.form_submit_button(action, type="primary", on_click=_named, args=(key,))
 
 
-def _named() -> None:
-    name = " ".join(st.session_state[_TYPED].split())
+def _named(key: str) -> None:
+    name = " ".join(st.session_state[key].split())
     if name:
         st.session_state[_NAME] = name
 
 
-def keep_name() -> None:
-    """Keep the name in the browser, for its next visit; part of every page that asks for it."""
+def _keep_name() -> None:
     name = st.session_state.get(_NAME)
     if name:
-        _keeper(key="keep-name", data={"cookie": _COOKIE, "name": name}, height=1)
+        keep(_COOKIE, name)

@@ -18,7 +18,7 @@ from diet_explorer.errors import BadInputError
 from diet_explorer.pruning.policies import Policy
 
 _SAVED = "view-of-last-page"
-_TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map", "by", "export", "proof")
+_TEXTS = ("dataset", "run", "score", "tab", "other", "colour", "map", "by", "export", "proof", "topic")
 _OWN_KEYS = (*_TEXTS, "checkpoint", "seed", "page", "example", "beside", "zoom")
 
 
@@ -55,6 +55,8 @@ class View:
         Ids of the export and of the proof that are shown.
     policy : Policy or None
         How the set is pruned; its score, checkpoint and seed are the view's own.
+    topic : str or None
+        Page of the help, with ``#`` and a section of it.
     """
 
     dataset: str | None = None
@@ -75,6 +77,7 @@ class View:
     export: str | None = None
     proof: str | None = None
     policy: Policy | None = None
+    topic: str | None = None
 
     def to_query(self) -> dict[str, list[str]]:
         """URL parameters; defaults are left out."""

@@ -1,0 +1,1 @@
+"""What only the help page needs: the packaged documentation, made readable in the app."""
