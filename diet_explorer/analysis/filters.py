@@ -212,6 +212,10 @@ class ExampleFilter:
         States of `DECISION_STATES`; any of them. Empty means every state.
     flagged : bool or None
         True: flagged examples only; False: the others only; None: both.
+    note : str
+        A text that a note on the example contains, in any case.
+    noted : bool or None
+        True: only examples that have a note; False: the others only; None: both.
     region : Region or None
         Examples inside a polygon on a map.
     length : LengthRange or None
@@ -304,6 +308,21 @@ class ExampleFilter:
         lambda columns, wanted: columns.flagged() == wanted,
         flag="--flagged/--not-flagged",
         words=lambda wanted: "flagged" if wanted else "not flagged",
+    )
+    note: str = one(
+        "note",
+        "Only with a note that contains this.",
+        lambda columns, text: columns.noted(text),
+        metavar="TEXT",
+        words="note: “{}”".format,
+        default="",
+    )
+    noted: bool | None = yes_no(
+        "noted",
+        "Only with a note, or only without.",
+        lambda columns, wanted: columns.noted() == wanted,
+        flag="--noted/--not-noted",
+        words=lambda wanted: "with a note" if wanted else "without a note",
     )
     region: Region | None = one(
         "region",

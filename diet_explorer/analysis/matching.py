@@ -229,6 +229,10 @@ class RankingColumns:
         """Whether an annotator flagged the example."""
         return self.decisions()[1]
 
+    def noted(self, text: str = "") -> Mask:
+        """Which have a note that contains a text, or any note."""
+        return self._of_rows(np.empty(0, np.int32) if self._decisions is None else self._decisions.noted(text))
+
     def lengths(self) -> NDArray[np.int32]:
         """Characters of each example, both texts of a pair together."""
         return self._here(self.dataset.lengths())

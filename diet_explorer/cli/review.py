@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN_IDS = 3
 MOST_IDS = 1000
 STANDARD = "-"
+NOTE = "note"  # as the ledger calls it, which is imported when a command runs
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, beginning of an id, name, or: last.")]
 AnnotatorOption = Annotated[str | None, typer.Option("--annotator", help="Who decides. Default: the account's name.")]
@@ -37,17 +38,19 @@ ByOption = Annotated[str | None, typer.Option("--annotator", help="Only this ann
 SinceOption = Annotated[datetime | None, typer.Option(help="Only from this time on, in UTC.")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Only before this time, in UTC.")]
 
-decisions_app = typer.Typer(help="The ledger of decisions: list, export, import, rules.", rich_markup_mode=None)
+decisions_app = typer.Typer(help="The ledger of decisions: list, notes, export, import, rules.", rich_markup_mode=None)
 
 
 def decide_command(
     name: DatasetArgument,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of the examples; several are one decision.")],
     action: Annotated[
-        str | None, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag …")
+        str | None, typer.Option(metavar="ACTION", help="keep, relabel, exclude, unsure, undecided, flag, note …")
     ] = None,
     label: Annotated[str | None, typer.Option(help="The new class, for relabel.")] = None,
-    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    note: Annotated[
+        str | None, typer.Option(help="Why; without an action it is left as a note, and nothing is decided.")
+    ] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Settle a conflict about one example.")] = False,
     suggesting: Annotated[
         str | None,
@@ -74,8 +77,9 @@ def decide_command(
         event = _accept(find_run(workspace, suggesting), dataset, ids, who, note, uid)
         _print_event(dataset, event, as_json, _accepted_words(dataset, event, len(rows)))
         return
+    action = action or (NOTE if note else None)
     if action is None:
-        raise BadInputError("No decision was given.", "Give --action, or --accept-suggestions with a run.")
+        raise BadInputError("No decision was given.", "Give --action, --note, or --accept-suggestions with a run.")
     if adjudicate:
         if len(rows) != 1:
             raise BadInputError("One example is adjudicated at a time.", "Give one id.")
@@ -153,6 +157,27 @@ def list_command(
         for event in events
     ]
     out.print_table(("time (UTC)", "annotator", "decision", "label", "examples"), rows)
+
+
+@decisions_app.command("notes", cls=CarefulCommand)
+def notes_command(
+    name: DatasetArgument,
+    containing: Annotated[str, typer.Option(metavar="TEXT", help="Only notes that contain this, in any case.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List notes on examples, the newest first."""
+    dataset = find_dataset(open_workspace(home), name)
+    events = dataset.ledger.notes(containing, top)
+    if as_json:
+        out.print_json({"dataset": dataset.id, "notes": [_facts(dataset, event) for event in events]})
+        return
+    rows = [
+        (f"{event.at:%Y-%m-%d %H:%M:%S}", event.annotator, event.action, _examples(dataset, event), event.note)
+        for event in events
+    ]
+    out.print_table(("time (UTC)", "annotator", "with", "examples", "note"), rows)
 
 
 @decisions_app.command("export", cls=CarefulCommand)

@@ -25,7 +25,8 @@ from diet_explorer.review.agreement import Agreement, agreement
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.choices import checked_choice, checked_uid
 from diet_explorer.review.current import Current
-from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, Replay
+from diet_explorer.review.notes import checked_note
+from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, REMARKS, Replay
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import (
     ErrorsLeft,
@@ -38,13 +39,14 @@ from diet_explorer.review.stopping import (
 from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import DECISION_STATES as STATES
-from diet_explorer.store.decisions import NOT_STORED, RULES, UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import NOT_STORED, NOTE, RULES, UNDO, DecisionEvent, DecisionRecords
 
 __all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
 _ADJUDICATIONS = STATES[1:]
 _WRONG = (STATES.index("relabel"), STATES.index("exclude"))
 _UNSURE = STATES.index("unsure")
 _YIELD_BATCH, _YIELD_EVENTS = 500, 5_000
+_NOTES_AT_ONCE = 500
 
 
 class DecidedMeanwhile(DietExplorerError):
@@ -107,12 +109,13 @@ class Ledger:
         ----------
         rows : iterable of int
             Rows of the dataset.
-        action : {"keep", "relabel", "exclude", "unsure", "undecided", "flag", "unflag"}
+        action : {"keep", "relabel", "exclude", "unsure", "undecided", "flag", "unflag", "note"}
         annotator : Identity or str
             Who decides.
         label : str or sequence of str, optional
             The new class, for "relabel" and only for it; or one for each of `rows`.
         note : str, optional
+            Up to 10,000 characters; "note" needs one and decides nothing.
         run_id : str, optional
             The run whose scores the annotator saw.
         seen : dict, optional
@@ -131,8 +134,8 @@ class Ledger:
         Raises
         ------
         BadInputError
-            The action, label, annotator, uid or a row cannot be used, or the uid is that of another decision; nothing
-            is stored then.
+            The action, label, note, annotator, uid or a row cannot be used, or the uid is that of another decision;
+            nothing is stored then.
         PermissionDeniedError
             The annotator is a viewer.
         DecidedMeanwhile
@@ -141,8 +144,8 @@ class Ledger:
         """
         who = self._allowed(annotator, "annotator", "decide")
         choice = checked_choice(self.manifest, rows, action, who.name, label)
-        event = self._new(who, action, uid, **vars(choice), note=note or None, run_id=run_id, seen=seen)
-        if expected is None or action in FLAGS:
+        event = self._new(who, action, uid, **vars(choice), note=checked_note(note, action), run_id=run_id, seen=seen)
+        if expected is None or action in REMARKS:
             return self.records.append(event)
         if len(choice.rows) > 1:
             raise BadInputError("Only a decision about one example can expect something.", "Leave it out.")
@@ -175,7 +178,7 @@ class Ledger:
             raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
         choice = checked_choice(self.manifest, [row], action, who.name, label)
         return self.records.append(
-            self._new(who, action, uid, **vars(choice), note=note or None, seen=seen, adjudicates=True)
+            self._new(who, action, uid, **vars(choice), note=checked_note(note, action), seen=seen, adjudicates=True)
         )
 
     def who(self, annotator: Identity | str) -> Identity:
@@ -299,6 +302,36 @@ class Ledger:
         with self.replay() as replay:
             about = replay.about(row)
         return [event.seen_from(row, self.manifest.classes) for event in self.records.chosen(about)]
+
+    def note(
+        self, rows: Iterable[int], text: str, *, annotator: Identity | str, uid: str | None = None
+    ) -> DecisionEvent:
+        """Say something about one example or many without deciding about them; see `decide`."""
+        return self.decide(rows, NOTE, annotator=annotator, note=text, uid=uid)
+
+    def notes(self, containing: str = "", limit: int | None = None) -> list[DecisionEvent]:
+        """Events that have a note and were not taken back, newest first.
+
+        Parameters
+        ----------
+        containing : str
+            Only notes that contain this, in any case and with any white space.
+        limit : int, optional
+            How many at most.
+        """
+        with self.replay() as replay:
+            ids = replay.notes(containing)[::-1][:limit]
+        events = {
+            event.id: event
+            for start in range(0, len(ids), _NOTES_AT_ONCE)
+            for event in self.records.chosen(ids[start : start + _NOTES_AT_ONCE])
+        }
+        return [events[number] for number in ids]
+
+    def noted(self, containing: str = "", rows: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
+        """Rows, ascending, of the examples that have such a note, all of them or of some rows; see `notes`."""
+        with self.replay() as replay:
+            return replay.noted(containing, rows)
 
     def standing(self, row: int) -> list[DecisionEvent]:
         """What counts about one example: each annotator's latest decision and the adjudication, oldest first."""

@@ -18,6 +18,7 @@ from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.choices import LONGEST_NAME, LONGEST_UID, Choice, checked_choice
+from diet_explorer.review.notes import checked_note
 from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.database import in_utc
@@ -157,6 +158,7 @@ def _event(
         choice = Choice(np.unique(about).astype(np.int32))
         if action in ACTIONS:
             choice = checked_choice(manifest, about, action, annotator, label)
+        note = checked_note(line.get("note"), action)
     except BadInputError as error:
         raise BadInputError(f"Line {number}: {error.message}", error.remedy) from error
     return DecisionEvent(
@@ -166,7 +168,7 @@ def _event(
         annotator=annotator,
         action=action,
         **vars(choice),
-        note=line.get("note"),
+        note=note,
         run_id=_run_id(number, line.get("run")),
         seen=line.get("seen"),
         uid=_text(number, line, "uid"),

@@ -14,7 +14,7 @@ from diet_explorer.errors import BadInputError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger, errors_left_of
 from diet_explorer.review.order import Seen, shared_order
-from diet_explorer.review.replay import FLAGS
+from diet_explorer.review.replay import REMARKS
 from diet_explorer.review.stopping import ErrorsLeft
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.review_claims import ReviewClaims
@@ -131,7 +131,7 @@ class ReviewQueue:
         expected: int | None = None,
         uid: str | None = None,
     ) -> DecisionEvent:
-        """Decide about what is shown and go on to the next; a flag does not move.
+        """Decide about what is shown and go on to the next; a flag and a note do not move.
 
         Parameters
         ----------
@@ -163,7 +163,7 @@ class ReviewQueue:
             expected=known if expected is None else expected,
             uid=uid,
         )
-        if action not in FLAGS:
+        if action not in REMARKS:
             self._go(self._at + 1)
         return event
 

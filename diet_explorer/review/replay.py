@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.notes import Notes
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.store.decisions import DECISION_STATES, RULES, UNDO, DecisionEvent
+from diet_explorer.store.decisions import DECISION_STATES, NOTE, RULES, UNDO, DecisionEvent
 
 FLAGS: tuple[str, ...] = ("flag", "unflag")
-ACTIONS: tuple[str, ...] = (*DECISION_STATES, *FLAGS)
+REMARKS: tuple[str, ...] = (*FLAGS, NOTE)
+"""Actions that leave open what is open, and decided what is decided."""
+ACTIONS: tuple[str, ...] = (*DECISION_STATES, *REMARKS)
 NONE = -1
 _EACH_ITS_OWN = -2  # the code of a label that differs from example to example
 _UNDECIDED = DECISION_STATES.index("undecided")
@@ -67,6 +70,7 @@ class Replay:
         self._before = _Growing(np.int32)  # the entry before about the same row
         self._latest_entry = _Numbers(manifest.rows)
         self._audit_entries = _Growing(np.int64)
+        self._notes = Notes()
 
     def follows(self, events: list[DecisionEvent]) -> bool:
         """Whether all of some events, oldest first, come after those replayed; copies of older ones do not."""
@@ -160,9 +164,28 @@ class Replay:
         return int(self._ids.values[own[0]]) if own else None
 
     def about(self, row: int) -> list[int]:
-        """Ids of all decisions and flags about a row, those taken back among them."""
+        """Ids of all decisions, flags and notes about a row, those taken back among them."""
         ids: list[int] = self._ids.values[self._events.values[self._entries(np.array([row]))]].tolist()
         return ids
+
+    def noted(self, text: str = "", rows: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
+        """Rows, ascending, that have a note with a text, all of them or among some rows; see `Notes.containing`."""
+        numbers = self._noted_numbers(text)
+        if rows is not None:
+            entries = self._entries(rows)
+            return np.unique(self._rows.values[entries[np.isin(self._events.values[entries], numbers)]])
+        ends = np.cumsum(self._sizes.values)
+        parts = [self._rows.values[ends[number] - self._sizes.values[number] : ends[number]] for number in numbers]
+        return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int32)
+
+    def notes(self, text: str = "") -> list[int]:
+        """Ids of the events that have a note with a text and were not taken back, oldest first."""
+        ids: list[int] = self._ids.values[self._noted_numbers(text)].tolist()
+        return ids
+
+    def _noted_numbers(self, text: str) -> NDArray[np.int64]:
+        numbers = np.array(self._notes.containing(text), dtype=np.int64)
+        return numbers[~self._undone.values[numbers]]
 
     def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
         """Positions among `ACTIONS` of events by their numbers."""
@@ -189,6 +212,8 @@ class Replay:
         self._actions.add([codes.get(event.action, _ON_NOTHING) for event in events])
         self._labels.add([self._label(event) for event in events])
         for number, event in enumerate(events, first):
+            if event.note and event.action in ACTIONS:
+                self._notes.add(number, event.note)
             if event.labels is not None:
                 self._own_keys.add(self._keys(event.rows, number))
                 self._own_labels.add(event.labels)
@@ -280,7 +305,7 @@ class Replay:
 
     def _are_flags(self, numbers: NDArray[np.integer]) -> Mask:
         actions = self._actions.values[numbers]
-        return np.asarray((actions >= len(DECISION_STATES)) & (actions < _ON_NOTHING))
+        return np.asarray((actions >= len(DECISION_STATES)) & (actions < len(DECISION_STATES) + len(FLAGS)))
 
     def _standing(
         self, kind: Callable[[NDArray[np.integer]], Mask], entries: NDArray[np.integer] | None = None

@@ -25,6 +25,8 @@ DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "
 UNDO = "undo"
 RULES = "rules"
 """Action of an event that sets how the dataset is reviewed; it is about no example."""
+NOTE = "note"
+"""Action of an event that says something about examples and decides nothing."""
 _NAMES_AT_ONCE = 500
 _TABLE: Table = cast(Table, DecisionRow.__table__)
 _SENT_BY = ("annotator", "action")  # an undo is sent without what it takes back, which is up to the ledger
@@ -48,7 +50,7 @@ class DecisionEvent:
         In UTC, by the database's clock; `NOT_STORED` until the event is stored.
     annotator : str
     action : str
-        What was decided, or ``undo``, or ``rules``.
+        What was decided, or ``note``, ``undo`` or ``rules``.
     rows : int32 array
         The examples it is about, ascending; those of the undone event for an undo.
     label : str or None
@@ -261,7 +263,8 @@ class DecisionRecords:
         if row is None:
             return None
         given = _values(event)
-        if any(getattr(row, name) != given[name] for name in (_SENT_BY if event.action == UNDO else _SENT)):
+        said = _SENT_BY if event.action == UNDO else (*_SENT, "note") if event.action == NOTE else _SENT
+        if any(getattr(row, name) != given[name] for name in said):
             raise BadInputError(
                 f"The uid {event.uid!r} is that of another decision: “{row.action}” by {row.annotator}.",
                 "Give every decision a uid of its own; only the same decision is sent again with the same one.",

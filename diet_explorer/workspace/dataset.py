@@ -143,6 +143,42 @@ class Dataset:
             uid=uid,
         )
 
+    def note(
+        self, rows: Iterable[int], text: str, *, annotator: Identity | str, uid: str | None = None
+    ) -> DecisionEvent:
+        """Leave a note on one example or many, which decides nothing; see `Ledger.note`.
+
+        Examples
+        --------
+        >>> dataset.note([17], "sarcasm: ask the others", annotator="ann")  # doctest: +SKIP
+        """
+        return self.ledger.note(rows, text, annotator=annotator, uid=uid)
+
+    def notes(self, containing: str = "", limit: int | None = None) -> pd.DataFrame:
+        """Notes that were not taken back, newest first, those given with a decision among them.
+
+        Parameters
+        ----------
+        containing : str
+            Only notes that contain this, in any case and with any white space.
+        limit : int, optional
+            How many at most.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``at, annotator, note, action, ids``: a row per note, with the ids of all examples that it is about.
+        """
+        events = self.ledger.notes(containing, limit)
+        columns = {
+            "at": [event.at for event in events],
+            "annotator": [event.annotator for event in events],
+            "note": [event.note for event in events],
+            "action": [event.action for event in events],
+            "ids": [self.ids_of(event.rows) for event in events],
+        }
+        return pd.DataFrame(columns)
+
     def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
         """Take back the annotator's latest decision; None where there is none. See `Ledger.undo`."""
         return self.ledger.undo(annotator, uid=uid)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.decisions import ACTIONS, Ledger
 from diet_explorer.store.database import open_database
+from diet_explorer.store.decisions import NOTE
 from diet_explorer.store.files import Files
 from diet_explorer.store.tables import Base
 from tests.synthetic import write_dataset
@@ -62,14 +64,16 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
             _, annotator, rows, action, label = step
             labels = {row: CLASSES[(row + number) % 3] if label == "one each" else label for row in rows}
             given = list(labels.values()) if label == "one each" else label
-            ledger.decide(labels, action, annotator=annotator, label=given if action == "relabel" else None)
-            by_hand.append((annotator, rows, action, labels if action == "relabel" else {}))
+            note = f"Why  {number}" if action == NOTE or number % 3 == 0 else None
+            label_given = given if action == "relabel" else None
+            ledger.decide(labels, action, annotator=annotator, label=label_given, note=note)
+            by_hand.append((annotator, rows, action, labels if action == "relabel" else {}, note))
         if number in looks:
             ledger.table()  # so that a later look goes on from here
 
     expected = {}
-    for _, rows, action, labels in by_hand:
-        for row in rows:
+    for _, rows, action, labels, _ in by_hand:
+        for row in rows if action != NOTE else ():
             state, new, flag = expected.get(row, ("undecided", None, False))
             if action in ("flag", "unflag"):
                 expected[row] = (state, new, action == "flag")
@@ -77,6 +81,16 @@ def test_what_holds_is_the_latest_that_was_not_undone(manifest: DatasetManifest,
                 expected[row] = (action, labels.get(row), flag)
     held = {e["row"]: (e["state"], e["label"], e["flagged"]) for e in ledger.table().to_pylist()}
     assert held == expected
+    for text in ("", "why 3", " WHY\n1"):
+        wanted = [
+            event
+            for event in by_hand
+            if event[4] and " ".join(text.casefold().split()) in event[4].casefold().replace("  ", " ")
+        ]
+        assert [event.note for event in ledger.notes(text)[::-1]] == [event[4] for event in wanted]
+        noted = set().union(*(event[1] for event in wanted))
+        assert set(ledger.noted(text).tolist()) == noted
+        assert set(ledger.noted(text, np.arange(0, ROWS, 2)).tolist()) == {row for row in noted if row % 2 == 0}
     assert sum(ledger.counts().values()) == ROWS
     assert ledger.position() == len([step for step in steps if step[0] == "decide"]) + len(
         [event for event in ledger.events(limit=100) if event.action == "undo"]

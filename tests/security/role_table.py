@@ -62,8 +62,8 @@ TABLE: dict[str, dict[Role, str]] = {
         "create_run export_again delete rename restore backup move move_back audit_log",
     },
     "Dataset": {
-        "viewer": "load rows classes folder report examples search rows_of ids_of ledger conflicts set_aside",
-        "annotator": "decide undo queue",
+        "viewer": "load rows classes folder report examples search rows_of ids_of ledger notes conflicts set_aside",
+        "annotator": "decide note undo queue",
         "lead": "export_decisions import_decisions",
     },
     "Run": {
@@ -108,9 +108,9 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "rename delete restore empty clean",
     },
     "Ledger": {
-        "viewer": "acting_as rules replay position events event history last_event standing table table_of votes "
-        "counts annotators conflicts agreement review_yield errors_left advice",
-        "annotator": "who decide undo sent_by_filter",
+        "viewer": "acting_as rules replay position events event history notes noted last_event standing table table_of "
+        "votes counts annotators conflicts agreement review_yield errors_left advice",
+        "annotator": "who decide note undo sent_by_filter",
         "lead": "adjudicate set_rules",
     },
     "ReviewQueue": {"annotator": "current coming progress errors_left show forward back is_random decide undo release"},
@@ -152,6 +152,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Dataset.rows_of": lambda it: it.rows_of(["k001"]),
     "Dataset.ids_of": lambda it: it.ids_of(np.array([0])),
     "Dataset.decide": lambda it: it.decide([0], "keep", annotator="ann"),
+    "Dataset.note": lambda it: it.note([0], "why", annotator="ann"),
     "Dataset.undo": lambda it: it.undo("ann"),
     "Dataset.queue": lambda it: it.queue(np.array([0, 1]), "ann"),
     "Dataset.export_decisions": lambda it: it.export_decisions(io.StringIO()),
@@ -221,6 +222,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Ledger.advice": lambda it: it.advice(np.array([0, 1])),
     "Ledger.who": lambda it: it.who("ann"),
     "Ledger.decide": lambda it: it.decide([0], "keep", annotator="ann"),
+    "Ledger.note": lambda it: it.note([0], "why", annotator="ann"),
     "Ledger.undo": lambda it: it.undo("ann"),
     "Ledger.sent_by_filter": lambda it: it.sent_by_filter("u", "keep", annotator="ann", seen={}),
     "Ledger.adjudicate": lambda it: it.adjudicate(0, "keep", annotator="ann"),

@@ -13,13 +13,13 @@ from diet_explorer.drawing.colours import OTHERS
 from diet_explorer.drawing.plain import escape
 from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
-from diet_explorer.review.replay import FLAGS
+from diet_explorer.review.replay import REMARKS
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.in_words import counted, noun
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.drawing.markup import chip
-from diet_explorer.ui.examples.decision_words import done_words, history_html
+from diet_explorer.ui.examples.decision_words import done_words, history_html, notes_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
@@ -67,7 +67,7 @@ class Settling:
             positions = np.flatnonzero(ledger.conflicts() == undone.rows[0])
             self.position = int(positions[0]) if len(positions) else self.position
             return "Undone"
-        if entry.action in FLAGS:
+        if entry.action in REMARKS:
             ledger.decide([entry.row], entry.action, annotator=who, note=entry.note, uid=entry.uid)
         else:
             ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note, uid=entry.uid)
@@ -204,7 +204,10 @@ def _card(selection: Selection, dataset: Dataset, run: Run, stamp: str, checkpoi
     history = dataset.ledger.history(row)
     example = questions.card(run, row, checkpoint, selection.seed)[0]
     suspect = suspects.suspect(run, stamp, row, checkpoint)
-    head = suspects.suspect_card(run, stamp, row, checkpoint, selection.seed, selection.where.text, hidden=False)
+    notes = notes_html(history, example.label)
+    head = suspects.suspect_card(
+        run, stamp, row, checkpoint, selection.seed, selection.where.text, hidden=False, notes=notes
+    )
     standing = dataset.ledger.standing(row)
     votes = _votes(standing, example.label, selection.colours)
     wanted = [event.label for event in standing if event.label in dataset.classes]

@@ -4,12 +4,13 @@
 // stored once however often it is sent.
 const ADVANCE = new Set(["keep", "relabel", "exclude", "unsure", "forward"]);
 const BLINK_MS = 150; // nobody has read an example that was there for less: a key pressed twice counts once
-const DECISIONS = new Set(["keep", "relabel", "exclude", "unsure", "flag", "unflag"]);
+const DECISIONS = new Set(["keep", "relabel", "exclude", "unsure", "flag", "unflag", "note"]);
 
 const HELP = [
   ["Q", "Keep the given label"], ["W", "Accept the suggested label"], ["E", "Exclude the example"],
   ["N", "Unsure"], ["1 – 9", "Give it that class: of many, the given one and the most likely"], ["F", "Flag it, or take the flag away"],
   ["→", "Leave it for later"], ["←", "Back to the one before"], ["Backspace", "Undo your last decision"],
+  ["Ctrl + Enter", "In the note: store it without a decision"],
   ["H", "This help"],
 ];
 
@@ -52,7 +53,7 @@ class Deck {
     const find = (name) => root.querySelector(`.de-deck-${name}`);
     Object.assign(this, {
       notice: find("notice"), card: find("card"), actions: find("actions"), classes: find("classes"),
-      status: find("status"), note: find("note"), help: find("help"),
+      status: find("status"), note: find("note"), leave: find("leave"), help: find("help"),
     });
     this.attempt = 0;
     this.shownAt = 0;
@@ -80,7 +81,13 @@ class Deck {
       if (button && !button.disabled) this.press(button.dataset.action, button.dataset.label);
     });
     this.note.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.press("note");
       if (event.key === "Enter" || event.key === "Escape") this.card.focus();
+    });
+    this.note.addEventListener("input", () => this.drawLeave());
+    this.leave.addEventListener("click", () => {
+      this.press("note");
+      this.card.focus();
     });
     this.onKey = (event) => this.key(event);
   }
@@ -160,7 +167,9 @@ class Deck {
     if (!card || performance.now() - this.shownAt < BLINK_MS) return;
     if (action === "forward") this.add({ action, row: card.row });
     else if (action === "flag") this.decide(card, this.flagged(card) ? "unflag" : "flag");
-    else if (action === "accept" && card.suggestion) this.decide(card, "relabel", card.suggestion);
+    else if (action === "note") {
+      if (this.note.value.trim()) this.decide(card, "note");
+    } else if (action === "accept" && card.suggestion) this.decide(card, "relabel", card.suggestion);
     else if (action === "relabel") this.decide(card, "relabel", label);
     else if (action !== "accept") this.decide(card, action);
   }
@@ -172,6 +181,7 @@ class Deck {
       expected: card.expected, note: this.note.value.trim() || null, words: `${card.name}: ${kept ? "keep" : label ? this.shown(label) : action}`,
     });
     this.note.value = "";
+    this.drawLeave();
   }
 
   add(entry) {
@@ -234,12 +244,17 @@ class Deck {
     this.buttons.back.disabled = !data.may || Boolean(data.trouble) || !data.back;
     this.buttons.forward.disabled = off;
     this.buttons.undo.disabled = !data.may || Boolean(data.trouble) || !(data.undoable || this.outbox.length);
+    this.drawLeave();
     this.drawClasses(card, off);
     this.drawNotice();
     const pending = this.pending().length;
     const words = data.trouble ? "Not saved" : pending ? "Saving …" : data.saved;
     if (this.status.textContent !== words) this.status.textContent = words;
     this.status.classList.toggle("de-unsaved", Boolean(data.trouble));
+  }
+
+  drawLeave() {
+    this.leave.disabled = !this.current() || !this.data.may || Boolean(this.data.trouble) || !this.note.value.trim();
   }
 
   // The address names the example on the screen, so that loading the page again comes back to it.

@@ -31,7 +31,9 @@ _HTML = """<section class="de-deck"><div class="de-deck-notice" role="alert" hid
 <div class="de-deck-actions" role="group" aria-label="Decide"></div>
 <div class="de-deck-classes" role="group" aria-label="Give it a class"></div>
 <div class="de-deck-foot"><div class="de-deck-moves" role="group" aria-label="Move"></div>
-<input class="de-deck-note" placeholder="Note, stored with the decision" aria-label="Note, stored with the decision">
+<input class="de-deck-note" maxlength="10000" placeholder="Note, stored with the decision"
+aria-label="Note, stored with the decision" title="Enter goes back to the keys; Ctrl+Enter stores the note alone">
+<button type="button" class="de-deck-leave" title="Stores the note without a decision (Ctrl+Enter)">Leave note</button>
 <span class="de-deck-status" role="status"></span></div>
 <dialog class="de-deck-help" aria-label="Keys"><h3>Keys</h3><dl></dl>
 <form method="dialog"><button>Close</button></form></dialog></section>"""
@@ -64,7 +66,8 @@ class DeckCard:
 class Entry:
     """What somebody did, as the browser sends it."""
 
-    # a decision (``keep, relabel, exclude, unsure, flag, unflag``) or a move (``back, forward, undo, none``)
+    # a decision (``keep, relabel, exclude, unsure``), a remark (``flag, unflag, note``) or a move (``back, forward,
+    # undo, none``)
     action: str
     row: int = -1  # the example on the screen; -1 for moves that are about none
     expected: int = -1  # the last event about it then

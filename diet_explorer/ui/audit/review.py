@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from diet_explorer.review.annotators import Identity
-from diet_explorer.review.replay import FLAGS
+from diet_explorer.review.replay import FLAGS, REMARKS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.decisions import UNDO, DecisionEvent
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, draw_deck
 from diet_explorer.ui.audit.session import Review, jump, review
 from diet_explorer.ui.audit.side import draw_side
-from diet_explorer.ui.examples.decision_words import history_html
+from diet_explorer.ui.examples.decision_words import history_html, notes_html
 from diet_explorer.ui.examples.keyed_classes import KEYS, keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
@@ -75,7 +75,16 @@ def _card(
     suspect = None if hidden else suspects.suspect(run, made.stamp, row, checkpoint)
     example = questions.card(run, row, checkpoint, selection.seed)[0]
     shown = own if rules.blind else history
-    head = suspects.suspect_card(run, made.stamp, row, checkpoint, selection.seed, selection.where.text, hidden=hidden)
+    head = suspects.suspect_card(
+        run,
+        made.stamp,
+        row,
+        checkpoint,
+        selection.seed,
+        selection.where.text,
+        hidden=hidden,
+        notes=notes_html(shown, example.label),
+    )
     return DeckCard(
         row=row,
         name=f"example {example.id}",
@@ -92,7 +101,7 @@ def _card(
 def _standing(own: Sequence[DecisionEvent]) -> dict[str, str | None] | None:
     """The annotator's decision that still holds."""
     undone = {event.undoes for event in own}
-    states = [event for event in own if event.id not in undone and event.action not in (UNDO, *FLAGS)]
+    states = [event for event in own if event.id not in undone and event.action not in (UNDO, *REMARKS)]
     return {"action": states[-1].action, "label": states[-1].label} if states else None
 
 

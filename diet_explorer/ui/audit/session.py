@@ -10,7 +10,7 @@ import streamlit as st
 from diet_explorer.analysis.suspects.witnesses import COMBINED
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.queue import ReviewQueue
-from diet_explorer.review.replay import FLAGS
+from diet_explorer.review.replay import REMARKS
 from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckState, Entry
 from diet_explorer.ui.shell.selection import Selection
@@ -49,7 +49,7 @@ class Review:
         if entry.action == "forward":
             self.queue.forward()
             return None
-        expected = None if entry.action in FLAGS else entry.expected
+        expected = None if entry.action in REMARKS else entry.expected
         self.queue.decide(
             entry.action,
             label=entry.label,

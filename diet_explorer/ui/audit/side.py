@@ -23,7 +23,7 @@ _CHARACTERS = 60
 _WITNESS_TITLES = {entry.name: entry.title for entry in WITNESSES}
 _HEAD = (("when", "When", ""), ("text", "Example", ""), ("what", "Decision", ""))
 _LABEL_CHARACTERS = 12
-_SHORT = {"relabel": "→", "keep": "keep", "exclude": "exclude", "unsure": "unsure", "undo": "undone"}
+_SHORT = {"relabel": "→", "keep": "keep", "exclude": "exclude", "unsure": "unsure", "undo": "undone", "note": "note"}
 
 
 def draw_side(dataset: Dataset, run: Run, made: Review, rules: ReviewRules) -> None:

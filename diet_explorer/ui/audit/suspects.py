@@ -75,16 +75,16 @@ def short_texts(run: Run, rows: list[int], characters: int = 90) -> list[str]:
 
 @asked(None)
 def suspect_card(
-    run: Run, stamp: str, row: int, checkpoint: float, seed: int | None, query: str, *, hidden: bool
+    run: Run, stamp: str, row: int, checkpoint: float, seed: int | None, query: str, *, hidden: bool, notes: str = ""
 ) -> str:
-    """The card of a suspect: text with the query marked, labels, why it is one, scores, neighbours; what models think
-    stays out of it where that is `hidden`."""
+    """The card of a suspect: text with the query marked, labels, notes (HTML), why it is one, scores, neighbours; what
+    models think stays out of it where that is `hidden`."""
     example, percentiles = questions.card(run, row, checkpoint, seed)
     mapping = run.dataset.manifest.mapping
     titles = (mapping.text, mapping.text_pair or "")
     colours = class_colours(run.dataset.classes)
     if hidden:
-        return blind_card_html(example, colours=colours, query=query, text_titles=titles)
+        return blind_card_html(example, colours=colours, query=query, text_titles=titles, notes=notes)
     entry = suspect(run, stamp, row, checkpoint)
     whole = card_html(
         example,
@@ -94,7 +94,7 @@ def suspect_card(
         percentiles=percentiles,
         query=query,
         text_titles=titles,
-        reasons=why_html(entry, colours) if entry else "",
+        reasons=notes + (why_html(entry, colours) if entry else ""),
     )
     return whole + f'<div class="de-card">{_near_html(run.maps.neighbours(row), colours)}</div>'
 

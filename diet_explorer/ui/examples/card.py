@@ -47,7 +47,7 @@ def card_html(
     text_titles : sequence of str
         Titles of the two texts of a pair.
     reasons : str
-        HTML that stands between the labels and the scores.
+        HTML that stands between the labels and the scores, such as notes.
     """
     probabilities = card.probabilities(checkpoint, seed)
     predicted = max(probabilities, key=lambda name: probabilities[name])
@@ -72,13 +72,16 @@ def blind_card_html(
     colours: Mapping[str, str],
     query: str = "",
     text_titles: Sequence[str] = ("Text", "Second text"),
+    notes: str = "",
 ) -> str:
-    """The card for whoever decides without seeing what models and others think: text, given label, id; see `card_html`.
+    """The card for whoever decides without seeing what models and others think: text, given label, `notes` (HTML), id;
+    see `card_html`.
 
     Further columns stay hidden as well, since they may hold others' ratings.
     """
     given = f'<p class="de-verdict"><span>given</span> {chip(card.label, colours.get(card.label, OTHERS))}</p>'
-    return _article(card, [_texts(card, query, text_titles), given, facts_html({"id": card.id, "split": card.split})])
+    facts = facts_html({"id": card.id, "split": card.split})
+    return _article(card, [_texts(card, query, text_titles), given, notes, facts])
 
 
 def _article(card: ExampleCard, parts: Sequence[str]) -> str:

@@ -14,7 +14,9 @@ from diet_explorer.drawing.plain import class_titles, escape
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import DecidedMeanwhile
-from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.review.notes import LONGEST_NOTE
+from diet_explorer.review.replay import REMARKS
+from diet_explorer.store.decisions import NOTE, DecisionEvent
 from diet_explorer.ui.examples.decision_words import event_words, history_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell.boundary import as_text, show_error
@@ -37,6 +39,7 @@ class _Choice:
     label: str | None
     expected: int | None
     seen: dict[str, Any]
+    note: str | None = None
     uid: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -87,6 +90,8 @@ def draw_decisions(
                 button(text, f"decide-{action}", shortcut, action)
         flagged = _is_flagged(history)
         button("Flagged" if flagged else "Flag", "decide-flag", "F", "unflag" if flagged else "flag")
+        with st.popover("Note", icon=":material/sticky_note_2:", key="decide-note", disabled=not may):
+            _draw_note(dataset, run, who, example.row, seen)
         st.button(
             "Undo",
             key="decide-undo",
@@ -117,13 +122,33 @@ def draw_decisions(
     _outcome(dataset, run, who, example.row)
 
 
-def draw_decision_history(dataset: Dataset, example: ExampleCard) -> None:
-    """Draw everything that was decided about the example; in a blind review only one's own."""
-    history = dataset.ledger.history(example.row)
+def shown_history(dataset: Dataset, row: int) -> list[DecisionEvent]:
+    """Everything that was decided or noted about an example; in a blind review only one's own."""
+    history = dataset.ledger.history(row)
     if dataset.ledger.rules().blind:
         who = person()
         history = [event for event in history if who is not None and event.annotator == who.name]
+    return history
+
+
+def draw_decision_history(history: list[DecisionEvent], example: ExampleCard) -> None:
+    """Draw everything that was decided about the example."""
     st.html(f'<div class="de-card">{history_html(history, example.label)}</div>')
+
+
+def _draw_note(dataset: Dataset, run: Run, who: Identity, row: int, seen: dict[str, Any]) -> None:
+    """Draw the form for a note, which decides nothing."""
+    with st.form(f"note-form-{row}", clear_on_submit=True, border=False):
+        text = st.text_area(
+            "Note on this example",
+            key=f"note-text-{row}",
+            max_chars=LONGEST_NOTE,
+            placeholder="Everybody who opens the example reads it, and finds it under Notes in the filters.",
+        )
+        left = st.form_submit_button("Leave note", key=f"note-leave-{row}", type="primary")
+    if left:
+        _decide(dataset, run, who, _Choice(row, NOTE, None, None, seen, text))
+        st.rerun()
 
 
 def _predicted(example: ExampleCard, checkpoint: float, seed: int | None) -> str:
@@ -138,13 +163,14 @@ def _is_flagged(history: list[DecisionEvent]) -> bool:
 
 
 def _decide(dataset: Dataset, run: Run, who: Identity, choice: _Choice) -> None:
-    expected = None if choice.action in ("flag", "unflag") else choice.expected
+    expected = None if choice.action in REMARKS else choice.expected
     try:
         dataset.ledger.decide(
             [choice.row],
             choice.action,
             annotator=who,
             label=choice.label,
+            note=choice.note,
             run_id=run.id,
             seen=choice.seen,
             expected=expected,

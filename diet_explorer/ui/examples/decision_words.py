@@ -7,8 +7,9 @@ from typing import Any
 
 from diet_explorer.drawing import words
 from diet_explorer.drawing.plain import escape
+from diet_explorer.review.notes import standing_notes
 from diet_explorer.scoring import catalogue
-from diet_explorer.store.decisions import DecisionEvent
+from diet_explorer.store.decisions import NOTE, DecisionEvent
 from diet_explorer.store.in_words import counted
 
 _DONE = {
@@ -18,6 +19,7 @@ _DONE = {
     "undecided": "left it open",
     "flag": "flagged it",
     "unflag": "took the flag away",
+    "note": "left a note",
     "undo": "took a decision back",
 }
 
@@ -41,8 +43,8 @@ def event_words(event: DecisionEvent) -> str:
     return f"{event.annotator} {done_words(event)}, {words.moment(event.at)}."
 
 
-def history_html(events: Sequence[DecisionEvent], given: str, *, title: str = "Decisions about this example") -> str:
-    """Everything that was ever decided about an example, the latest first; undone ones are struck through."""
+def history_html(events: Sequence[DecisionEvent], given: str, *, title: str = "History of this example") -> str:
+    """Everything that was ever decided or noted about an example, the latest first; undone ones are struck through."""
     if not events:
         return ""
     undone = {event.undoes for event in events if event.undoes is not None}
@@ -57,6 +59,25 @@ def history_html(events: Sequence[DecisionEvent], given: str, *, title: str = "D
             f'<span class="de-quiet">{when}</span></li>'
         )
     return f'<h4>{escape(title)}</h4><ul class="de-votes">{"".join(lines)}</ul>'
+
+
+def notes_html(events: Sequence[DecisionEvent], given: str) -> str:
+    """Notes on an example that were not taken back, the latest first: who, what, when, and with which decision."""
+    lines = [
+        f"<li><b>{escape(event.annotator)}</b> <span class='de-quiet'>{escape(_occasion(event, given))}</span>"
+        f"<p>{escape(event.note or '')}</p></li>"
+        for event in reversed(standing_notes(events))
+    ]
+    if not lines:
+        return ""
+    return f'<div class="de-notes"><h4>{counted(len(lines), "note")}</h4><ul>{"".join(lines)}</ul></div>'
+
+
+def _occasion(event: DecisionEvent, given: str) -> str:
+    when = words.moment(event.at)
+    if event.action != NOTE:
+        return f"{done_words(event, given)} · {when}"
+    return f"on {counted(len(event.rows), 'example')} · {when}" if event.is_bulk else when
 
 
 def _seen_words(seen: Mapping[str, Any] | None) -> str:

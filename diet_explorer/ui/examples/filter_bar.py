@@ -39,6 +39,7 @@ _OPTION_CHARACTERS = 60
 _RangeCallback = Callable[[float | None, float | None], None]
 _DISAGREE = {"any": None, "≠": True, "=": False}
 _DISAGREE_WORDS = {"any": "Any", "≠": "given ≠ predicted", "=": "given = predicted"}
+_NOTED = {"Any": None, "With a note": True, "Without a note": False}
 _SHARES: dict[str, ShareRange | None] = {
     "Any": None,
     "All agree": EVERYBODY_AGREES,
@@ -77,10 +78,33 @@ def draw_filters(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
         _multi("Learned", list(TRAJECTORIES), where.trajectories, "filter-trajectory", "trajectories")
     with right:
         _multi("Decision", list(DECISION_STATES), where.decided, "filter-decided", "decided")
+    _notes(where)
     if dataset.manifest.mapping.annotators:
         _annotators(where.disagreement)
     _metadata_column(dataset)
     _metadata_condition(dataset, where)
+
+
+def _notes(where: ExampleFilter) -> None:
+    """What notes contain, and whether there are any."""
+    left, right = st.columns(2, gap="small")
+    with left, mirrored("filter-note", where.note) as (key, default):
+        st.text_input(
+            "Notes contain",
+            default,
+            key=key,
+            placeholder="Any text",
+            on_change=when_shown(key, lambda value: _set(note=value.strip())),
+        )
+    shown = next(name for name, value in _NOTED.items() if value == where.noted)
+    with right, mirrored("filter-noted", shown) as (noted, default):
+        st.selectbox(
+            "Notes",
+            list(_NOTED),
+            index=list(_NOTED).index(default),
+            key=noted,
+            on_change=when_shown(noted, lambda name: _set(noted=_NOTED[name])),
+        )
 
 
 def _annotators(chosen: ShareRange | None) -> None:

@@ -11,7 +11,8 @@ from diet_explorer.drawing.plain import escape
 from diet_explorer.scoring import catalogue
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.card import card_html
-from diet_explorer.ui.examples.decision_bar import draw_decision_history, draw_decisions
+from diet_explorer.ui.examples.decision_bar import draw_decision_history, draw_decisions, shown_history
+from diet_explorer.ui.examples.decision_words import notes_html
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.ui.shell.view import change
@@ -85,6 +86,7 @@ def draw_example(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
     example, percentiles = questions.card(run, row, checkpoint, selection.seed)
     mapping = dataset.manifest.mapping
     notes = score_notes(selection, dataset, checkpoint)
+    history = shown_history(dataset, row)
     with st.container(key=key):
         st.html(
             card_html(
@@ -95,10 +97,11 @@ def draw_example(selection: Selection, dataset: Dataset, run: Run, checkpoint: f
                 percentiles=percentiles,
                 query=selection.where.text,
                 text_titles=(mapping.text, mapping.text_pair or ""),
+                reasons=notes_html(history, example.label),
             )
         )
         _draw_neighbours(selection, run, row, example.id, example.label, key=key)
-        draw_decision_history(dataset, example)
+        draw_decision_history(history, example)
         if notes:
             st.html("".join(f'<p class="de-quiet">{escape(line)}</p>' for line in notes))
 
