@@ -11,6 +11,7 @@ from diet_explorer.drawing.colours import class_colours
 from diet_explorer.drawing.plain import cut_name, escape, visible
 from diet_explorer.errors import ReadingError
 from diet_explorer.store.in_words import counted
+from diet_explorer.ui.datasets.guidelines import draw_guidelines_page
 from diet_explorer.ui.datasets.reading_form import (
     draw_encoding_question,
     draw_header_question,
@@ -49,7 +50,7 @@ from diet_explorer.ui.shell.view import View
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
 
-_TABS = {"list": "Datasets", "add": "Add a dataset"}
+_TABS = {"list": "Datasets", "guidelines": "Guidelines", "add": "Add a dataset"}
 _PREVIEW_SHOWN = 5
 _VOTED_ROWS = 6
 _CELL_KINDS, _SHEET_KINDS = ("csv", "tsv"), ("xlsx",)
@@ -70,6 +71,8 @@ def body(selection: Selection) -> None:
             action="Add a dataset",
             view=View(tab="add"),
         )
+    elif tab == "guidelines":
+        draw_guidelines_page(selection.dataset)
     else:
         _show(selection, selection.dataset)
 

@@ -25,6 +25,14 @@ from diet_explorer.review.agreement import Agreement, agreement
 from diet_explorer.review.annotators import Identity, Role, allowed
 from diet_explorer.review.choices import checked_choice, checked_uid
 from diet_explorer.review.current import Current
+from diet_explorer.review.guidelines import (
+    SEEN,
+    GuidelineNews,
+    Guidelines,
+    GuidelinesChangedMeanwhile,
+    stored_guidelines,
+    versions_of,
+)
 from diet_explorer.review.notes import checked_note
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, REMARKS, Replay
 from diet_explorer.review.rules import ReviewRules
@@ -39,7 +47,7 @@ from diet_explorer.review.stopping import (
 from diet_explorer.store.audit_log import AuditLog
 from diet_explorer.store.database import in_utc
 from diet_explorer.store.decisions import DECISION_STATES as STATES
-from diet_explorer.store.decisions import NOT_STORED, NOTE, RULES, UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import GUIDELINES, NOT_STORED, NOTE, RULES, UNDO, DecisionEvent, DecisionRecords
 
 __all__ = ["ACTIONS", "FLAGS", "STATES", "DecidedMeanwhile", "Ledger"]
 _ADJUDICATIONS = STATES[1:]
@@ -119,7 +127,8 @@ class Ledger:
         run_id : str, optional
             The run whose scores the annotator saw.
         seen : dict, optional
-            What was on screen: ``score, value, checkpoint, suggestion, witnesses``.
+            What was on screen: ``score, value, checkpoint, suggestion, witnesses, guidelines``. The last is the uid of
+            their version; where it is not given, that in force is stored with the decision.
         expected : int, optional
             For one example: `last_event` at the time it was shown. Where a decision has come since, nothing is stored.
         uid : str, optional
@@ -144,7 +153,15 @@ class Ledger:
         """
         who = self._allowed(annotator, "annotator", "decide")
         choice = checked_choice(self.manifest, rows, action, who.name, label)
-        event = self._new(who, action, uid, **vars(choice), note=checked_note(note, action), run_id=run_id, seen=seen)
+        event = self._new(
+            who,
+            action,
+            uid,
+            **vars(choice),
+            note=checked_note(note, action),
+            run_id=run_id,
+            seen=self._with_guidelines(seen),
+        )
         if expected is None or action in REMARKS:
             return self.records.append(event)
         if len(choice.rows) > 1:
@@ -178,7 +195,15 @@ class Ledger:
             raise BadInputError(f"{action!r} settles nothing.", f"Choose one of: {', '.join(_ADJUDICATIONS)}.")
         choice = checked_choice(self.manifest, [row], action, who.name, label)
         return self.records.append(
-            self._new(who, action, uid, **vars(choice), note=checked_note(note, action), seen=seen, adjudicates=True)
+            self._new(
+                who,
+                action,
+                uid,
+                **vars(choice),
+                note=checked_note(note, action),
+                seen=self._with_guidelines(seen),
+                adjudicates=True,
+            )
         )
 
     def who(self, annotator: Identity | str) -> Identity:
@@ -209,11 +234,13 @@ class Ledger:
         """
         who = self._allowed(annotator, "annotator", "decide")
         event = None if uid is None else self.records.sent(checked_uid(uid))
-        if event is None or (event.annotator, event.action, event.seen) != (who.name, action, seen):
+        if event is None or (event.annotator, event.action) != (who.name, action):
+            return None
+        if (event.seen or {}) | {SEEN: None} != seen | {SEEN: None}:  # the guidelines may be others by now
             return None
         return event if label in (None, event.label) else None
 
-    def _allowed(self, by: Identity | str, role: Role, what: str) -> Identity:
+    def _allowed(self, by: Identity | str | None, role: Role, what: str) -> Identity:
         return allowed(self._identity, by, role, what, AuditLog(self.engine))
 
     def rules(self) -> ReviewRules:
@@ -227,6 +254,73 @@ class Ledger:
         return self.records.append(
             self._new(who, RULES, None, rows=np.empty(0, np.int32), seen=rules.validated().to_json())
         )
+
+    def guidelines(self) -> Guidelines | None:
+        """The guidelines in force; None where nobody has written any."""
+        return next(iter(self.guideline_versions()[::-1]), None)
+
+    def guideline_versions(self) -> list[Guidelines]:
+        """All versions of the guidelines, oldest first."""
+        with self.replay() as replay:
+            return versions_of(replay.guidelines)
+
+    def set_guidelines(
+        self, text: str, *, annotator: Identity | str | None, expected: str | None = "", uid: str | None = None
+    ) -> Guidelines:
+        """Write a new version of the guidelines, for everybody from now on; only a lead may.
+
+        Parameters
+        ----------
+        text : str
+            Markdown, up to 50,000 characters; an empty one takes them away. The text in force makes no new version.
+        annotator : Identity or str or None
+            Who writes; None is whoever uses the workspace.
+        expected : str or None, optional
+            Uid of the version that was edited, None where there was none: with a newer one nothing is stored. By
+            default whatever is in force is followed.
+        uid : str, optional
+            As for `decide`.
+
+        Returns
+        -------
+        Guidelines
+            What is in force now.
+
+        Raises
+        ------
+        BadInputError
+            The text is too long, or cannot be stored.
+        PermissionDeniedError
+            Only a lead may.
+        GuidelinesChangedMeanwhile
+            Somebody has written a version after the expected one.
+        """
+        who = self._allowed(annotator, "lead", "write guidelines")
+        event = self._new(who, GUIDELINES, uid, rows=np.empty(0, np.int32), seen=stored_guidelines(text))
+        while True:
+            latest = self.guidelines()
+            before = None if latest is None else latest.uid
+            if expected not in ("", before) and before != event.uid:
+                raise GuidelinesChangedMeanwhile(latest)
+            if event.seen == stored_guidelines("" if latest is None else latest.text):
+                if latest is None:
+                    raise BadInputError("The guidelines are empty.", "Write how the examples are to be labelled.")
+                return latest
+            stored = self.records.append_next(event, before)
+            if stored is not None:
+                return next(version for version in self.guideline_versions() if version.uid == stored.uid)
+
+    def guideline_news(self, annotator: str) -> GuidelineNews | None:
+        """What is new in the guidelines for somebody since their last decision; None where nothing is, or they have not
+        decided yet."""
+        with self.replay() as replay:
+            if annotator not in replay.saw or not replay.guidelines:
+                return None
+            uid, events = replay.saw[annotator], replay.guidelines
+            if events[-1].uid == uid:
+                return None
+            versions = versions_of(events)
+        return GuidelineNews(next((version for version in versions if version.uid == uid), None), versions[-1])
 
     def position(self) -> int:
         """Grows with every event."""
@@ -278,7 +372,8 @@ class Ledger:
     ) -> list[DecisionEvent]:
         """Events of everybody or one annotator in a span of time (`until` left out), newest first.
 
-        Undone ones and undoings are among them, and with `rules` those that changed how the dataset is reviewed.
+        Undone ones and undoings are among them, and with `rules` those that changed how the dataset is reviewed
+        and its guidelines.
         """
         return self.records.filtered(
             annotator=annotator,
@@ -428,6 +523,14 @@ class Ledger:
             if len(events) < _YIELD_BATCH:
                 return
             before, looked = (events[-1].at, events[-1].id), looked + len(events)
+
+    def _with_guidelines(self, seen: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What was seen, with the version of the guidelines; without a word of them where there are none."""
+        with self.replay() as replay:
+            latest = replay.guidelines[-1].uid if replay.guidelines else None
+        if latest is not None:
+            return {SEEN: latest, **(seen or {})}
+        return seen and {name: value for name, value in seen.items() if name != SEEN}
 
     def _new(self, who: Identity, action: str, uid: str | None, **values: Any) -> DecisionEvent:
         return DecisionEvent(

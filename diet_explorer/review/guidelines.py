@@ -45,6 +45,14 @@ class Guidelines:
     at: datetime
 
 
+@dataclass(frozen=True)
+class GuidelineNews:
+    """The version that somebody had at hand when they decided last, None where there was none, and that in force."""
+
+    before: Guidelines | None
+    now: Guidelines
+
+
 class GuidelinesChangedMeanwhile(DietExplorerError):
     """Somebody has written a newer version since, which is `latest`; nothing was stored."""
 

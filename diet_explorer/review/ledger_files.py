@@ -18,11 +18,12 @@ from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.choices import LONGEST_NAME, LONGEST_UID, Choice, checked_choice
+from diet_explorer.review.guidelines import checked_guidelines
 from diet_explorer.review.notes import checked_note
 from diet_explorer.review.replay import ACTIONS
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.database import in_utc
-from diet_explorer.store.decisions import RULES, UNDO, DecisionEvent, DecisionRecords
+from diet_explorer.store.decisions import GUIDELINES, RULES, UNDO, DecisionEvent, DecisionRecords
 from diet_explorer.store.names import is_id
 
 EXAMPLES_AT_ONCE = 100_000
@@ -135,8 +136,11 @@ def _event(
     number: int, line: dict[str, Any], rows: NDArray[np.int64], names: pa.Array, manifest: DatasetManifest
 ) -> DecisionEvent:
     action, label = line["action"], line.get("labels", line.get("label"))
-    if action not in (*ACTIONS, UNDO, RULES) or (action == UNDO) != ("undoes" in line):
+    if action not in (*ACTIONS, UNDO, RULES, GUIDELINES) or (action == UNDO) != ("undoes" in line):
         raise BadInputError(f"Line {number}: {action!r} cannot be used.", f"Actions are {', '.join(ACTIONS)} and undo.")
+    seen = line.get("seen")
+    if not (seen is None or isinstance(seen, dict)):
+        raise BadInputError(f"Line {number}: seen is {seen!r}.", "Give an object with what was on the screen.")
     several = isinstance(label, list) and all(isinstance(name, str) for name in label)
     if not (label is None or (action in ACTIONS and (several or isinstance(label, str)))):
         raise BadInputError(
@@ -145,6 +149,8 @@ def _event(
         )
     if action == RULES:
         ReviewRules.from_json(line.get("seen") or {})
+    elif action == GUIDELINES:
+        checked_guidelines(seen)
     elif not line["ids"]:
         raise BadInputError(f"Line {number} is about no example.", "Give a file that an export has written.")
     positions = pc.index_in(pa.array(line["ids"], pa.string()), names)
@@ -170,7 +176,7 @@ def _event(
         **vars(choice),
         note=note,
         run_id=_run_id(number, line.get("run")),
-        seen=line.get("seen"),
+        seen=seen,
         uid=_text(number, line, "uid"),
         adjudicates=bool(line.get("adjudicates", False)),
     )

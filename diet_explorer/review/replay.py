@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.guidelines import version_seen
 from diet_explorer.review.notes import Notes
 from diet_explorer.review.rules import ReviewRules
-from diet_explorer.store.decisions import DECISION_STATES, NOTE, RULES, UNDO, DecisionEvent
+from diet_explorer.store.decisions import DECISION_STATES, GUIDELINES, NOTE, RULES, UNDO, DecisionEvent
 
 FLAGS: tuple[str, ...] = ("flag", "unflag")
 REMARKS: tuple[str, ...] = (*FLAGS, NOTE)
@@ -71,6 +72,8 @@ class Replay:
         self._latest_entry = _Numbers(manifest.rows)
         self._audit_entries = _Growing(np.int64)
         self._notes = Notes()
+        self.guidelines: list[DecisionEvent] = []  # their versions, oldest first
+        self.saw: dict[str, str | None] = {}  # by who has decided: the version of the guidelines at hand then, by uid
 
     def follows(self, events: list[DecisionEvent]) -> bool:
         """Whether all of some events, oldest first, come after those replayed; copies of older ones do not."""
@@ -87,6 +90,10 @@ class Replay:
                 self._undone.values[self._numbers[event.undoes]] = True
             elif event.action == RULES:
                 self.rules = ReviewRules.from_json(event.seen or {})
+            elif event.action == GUIDELINES:
+                self.guidelines.append(event)
+            elif event.action in DECISION_STATES:
+                self.saw[event.annotator] = version_seen(event.seen)
             if event.action in (UNDO, *DECISION_STATES):
                 self.last[event.rows] = number
         undone = [event.rows for event in events if event.action == UNDO]

@@ -25,11 +25,15 @@ DECISION_STATES: tuple[str, ...] = ("undecided", "keep", "relabel", "exclude", "
 UNDO = "undo"
 RULES = "rules"
 """Action of an event that sets how the dataset is reviewed; it is about no example."""
+GUIDELINES = "guidelines"
+"""Action of an event that is a version of the dataset's guidelines; it is about no example."""
 NOTE = "note"
 """Action of an event that says something about examples and decides nothing."""
+_ABOUT_NO_EXAMPLE = (RULES, GUIDELINES)
 _NAMES_AT_ONCE = 500
 _TABLE: Table = cast(Table, DecisionRow.__table__)
 _SENT_BY = ("annotator", "action")  # an undo is sent without what it takes back, which is up to the ledger
+_SENT_WITH = {NOTE: ("note",), GUIDELINES: ("seen",)}
 _SENT = (*_SENT_BY, "label", "labels", "row", "rows", "adjudicates")
 
 
@@ -50,7 +54,7 @@ class DecisionEvent:
         In UTC, by the database's clock; `NOT_STORED` until the event is stored.
     annotator : str
     action : str
-        What was decided, or ``note``, ``undo`` or ``rules``.
+        What was decided, or ``note``, ``undo``, ``rules`` or ``guidelines``.
     rows : int32 array
         The examples it is about, ascending; those of the undone event for an undo.
     label : str or None
@@ -59,7 +63,7 @@ class DecisionEvent:
     run_id : str or None
         The run whose scores were on screen.
     seen : dict or None
-        What the annotator saw: score, checkpoint, suggestion.
+        What the annotator saw: score, checkpoint, suggestion, version of the guidelines.
     undoes : int or None
         The event that an undo takes back.
     uid : str
@@ -130,6 +134,23 @@ class DecisionRecords:
                 return (_to_event(row), False) if before is None else (before, True)
             return self._added(session, event), True
 
+    def append_next(self, event: DecisionEvent, before: str | None) -> DecisionEvent | None:
+        """Store an event of a kind whose newest one has the uid `before`, or that has none yet (None).
+
+        None where another one has come meanwhile; see `append` for one that is sent again.
+        """
+        newest = (
+            self._events()
+            .where(DecisionRow.action == event.action)
+            .order_by(DecisionRow.at.desc(), DecisionRow.id.desc())
+            .limit(1)
+        )
+        with writing(self._engine, self._dataset_id) as session:
+            row = session.execute(newest).first()
+            if (None if row is None else row.uid) != before:
+                return self._sent_before(session, event)
+            return self._added(session, event)
+
     def undo(self, annotator: str, uid: str) -> DecisionEvent | None:
         """Take back the annotator's latest event that still counts; None where there is none; see `append`."""
         undone = aliased(DecisionRow)
@@ -137,7 +158,7 @@ class DecisionRecords:
             self._events()
             .where(
                 DecisionRow.annotator == annotator,
-                DecisionRow.action.not_in((UNDO, RULES)),
+                DecisionRow.action.not_in((UNDO, *_ABOUT_NO_EXAMPLE)),
                 ~select(undone.id).where(undone.undoes == DecisionRow.id).exists(),
             )
             .order_by(DecisionRow.at.desc(), DecisionRow.id.desc())
@@ -211,7 +232,8 @@ class DecisionRecords:
         limit: int | None = None,
         rules: bool = False,
     ) -> list[DecisionEvent]:
-        """Events of everybody or one annotator, newest first; with `rules` those that set rules are among them.
+        """Events of everybody or one annotator, newest first; with `rules` those that set rules or guidelines are among
+        them.
 
         Times are in UTC: from `since` until, not with, `until`; or before an event, given by its time and id.
         """
@@ -226,7 +248,7 @@ class DecisionRecords:
             at, number = before
             query = query.where(or_(DecisionRow.at < at, (DecisionRow.at == at) & (DecisionRow.id < number)))
         if not rules:
-            query = query.where(DecisionRow.action != RULES)
+            query = query.where(DecisionRow.action.not_in(_ABOUT_NO_EXAMPLE))
         return self._read(query if limit is None else query.limit(limit))
 
     def chosen(self, event_ids: Sequence[int]) -> list[DecisionEvent]:
@@ -263,7 +285,7 @@ class DecisionRecords:
         if row is None:
             return None
         given = _values(event)
-        said = _SENT_BY if event.action == UNDO else (*_SENT, "note") if event.action == NOTE else _SENT
+        said = _SENT_BY if event.action == UNDO else (*_SENT, *_SENT_WITH.get(event.action, ()))
         if any(getattr(row, name) != given[name] for name in said):
             raise BadInputError(
                 f"The uid {event.uid!r} is that of another decision: “{row.action}” by {row.annotator}.",

@@ -23,6 +23,7 @@ from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.notebooks import as_table
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
+from diet_explorer.review.guidelines import Guidelines
 from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.store.arrow import exact_frame
@@ -178,6 +179,26 @@ class Dataset:
             "ids": [self.ids_of(event.rows) for event in events],
         }
         return pd.DataFrame(columns)
+
+    @property
+    def guidelines(self) -> Guidelines | None:
+        """How its examples are to be labelled, as a lead has written it; None where nobody has."""
+        return self.ledger.guidelines()
+
+    def guideline_versions(self) -> list[Guidelines]:
+        """All versions of the guidelines, oldest first; a decision's ``seen["guidelines"]`` is the uid of one."""
+        return self.ledger.guideline_versions()
+
+    def set_guidelines(
+        self, text: str, *, by: Identity | str | None = None, expected: str | None = "", uid: str | None = None
+    ) -> Guidelines:
+        """Write a new version of the guidelines, in Markdown; only a lead may. See `Ledger.set_guidelines`.
+
+        Examples
+        --------
+        >>> dataset.set_guidelines("Irony counts as what is *meant*.", by="lea")  # doctest: +SKIP
+        """
+        return self.ledger.set_guidelines(text, annotator=by, expected=expected, uid=uid)
 
     def undo(self, annotator: Identity | str, *, uid: str | None = None) -> DecisionEvent | None:
         """Take back the annotator's latest decision; None where there is none. See `Ledger.undo`."""

@@ -62,9 +62,10 @@ TABLE: dict[str, dict[Role, str]] = {
         "create_run export_again delete rename restore backup move move_back audit_log",
     },
     "Dataset": {
-        "viewer": "load rows classes folder report examples search rows_of ids_of ledger notes conflicts set_aside",
+        "viewer": "load rows classes folder report examples search rows_of ids_of ledger notes guidelines "
+        "guideline_versions conflicts set_aside",
         "annotator": "decide note undo queue",
-        "lead": "export_decisions import_decisions",
+        "lead": "export_decisions import_decisions set_guidelines",
     },
     "Run": {
         "viewer": "name given_name config dataset children refresh status is_own_training is_imported error remedy "
@@ -108,10 +109,11 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "rename delete restore empty clean",
     },
     "Ledger": {
-        "viewer": "acting_as rules replay position events event history notes noted last_event standing table table_of "
+        "viewer": "acting_as rules guidelines guideline_versions guideline_news "
+        "replay position events event history notes noted last_event standing table table_of "
         "votes counts annotators conflicts agreement review_yield errors_left advice",
         "annotator": "who decide note undo sent_by_filter",
-        "lead": "adjudicate set_rules",
+        "lead": "adjudicate set_rules set_guidelines",
     },
     "ReviewQueue": {"annotator": "current coming progress errors_left show forward back is_random decide undo release"},
 }
@@ -155,6 +157,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Dataset.note": lambda it: it.note([0], "why", annotator="ann"),
     "Dataset.undo": lambda it: it.undo("ann"),
     "Dataset.queue": lambda it: it.queue(np.array([0, 1]), "ann"),
+    "Dataset.set_guidelines": lambda it: it.set_guidelines("what is *meant* counts"),
     "Dataset.export_decisions": lambda it: it.export_decisions(io.StringIO()),
     "Dataset.import_decisions": lambda it: it.import_decisions(io.StringIO("")),
     "Run.create": lambda it: it.create(it.config, name="x", origin="folds"),
@@ -226,6 +229,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Ledger.undo": lambda it: it.undo("ann"),
     "Ledger.sent_by_filter": lambda it: it.sent_by_filter("u", "keep", annotator="ann", seen={}),
     "Ledger.adjudicate": lambda it: it.adjudicate(0, "keep", annotator="ann"),
+    "Ledger.guideline_news": lambda it: it.guideline_news("ann"),
+    "Ledger.set_guidelines": lambda it: it.set_guidelines("what is *meant* counts", annotator="ann"),
     "Ledger.set_rules": lambda it: it.set_rules(ReviewRules(), annotator="ann"),
     "ReviewQueue.show": lambda it: it.show(0),
     "ReviewQueue.is_random": lambda it: it.is_random(0),

@@ -13,6 +13,7 @@ from diet_explorer.drawing.colours import OTHERS
 from diet_explorer.drawing.plain import escape
 from diet_explorer.review.agreement import Agreement, Interval
 from diet_explorer.review.annotators import Identity
+from diet_explorer.review.guidelines import SEEN
 from diet_explorer.review.replay import REMARKS
 from diet_explorer.store.decisions import DecisionEvent
 from diet_explorer.store.in_words import counted, noun
@@ -20,6 +21,7 @@ from diet_explorer.ui.audit import suspects
 from diet_explorer.ui.audit.deck import DeckCard, DeckState, Entry, draw_deck
 from diet_explorer.ui.drawing.markup import chip
 from diet_explorer.ui.examples.decision_words import done_words, history_html, notes_html
+from diet_explorer.ui.examples.guidelines import draw_guidelines
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
@@ -53,6 +55,7 @@ class Settling:
     dataset_id: str
     deck: DeckState = field(default_factory=DeckState)
     position: int = 0  # which of the open conflicts is on the screen
+    guidelines: str | None = None  # uid of the version that is beside it
 
     def handle(self, entry: Entry, dataset: Dataset, who: Identity) -> str | None:
         """Do what the browser says was done; see `Review.handle`."""
@@ -70,7 +73,15 @@ class Settling:
         if entry.action in REMARKS:
             ledger.decide([entry.row], entry.action, annotator=who, note=entry.note, uid=entry.uid)
         else:
-            ledger.adjudicate(entry.row, entry.action, annotator=who, label=entry.label, note=entry.note, uid=entry.uid)
+            ledger.adjudicate(
+                entry.row,
+                entry.action,
+                annotator=who,
+                label=entry.label,
+                note=entry.note,
+                seen={SEEN: self.guidelines},
+                uid=entry.uid,
+            )
         return "Saved"
 
 
@@ -95,6 +106,7 @@ def _deck(
             else:
                 _draw_nothing_open(dataset, who)
         with right, st.container(key="agreement", gap="small"):
+            settling.guidelines = draw_guidelines(dataset, who)
             overlap = dataset.ledger.rules().overlap
             st.html(
                 f'<div class="de-figures de-two"><div><b>{words.whole(len(rows))}</b><span>to be settled</span></div>'

@@ -31,7 +31,7 @@ _HTML = """<section class="de-deck"><div class="de-deck-notice" role="alert" hid
 <div class="de-deck-actions" role="group" aria-label="Decide"></div>
 <div class="de-deck-classes" role="group" aria-label="Give it a class"></div>
 <div class="de-deck-foot"><div class="de-deck-moves" role="group" aria-label="Move"></div>
-<input class="de-deck-note" maxlength="10000" placeholder="Note, stored with the decision"
+<input class="de-deck-note" maxlength="10000" placeholder="Note"
 aria-label="Note, stored with the decision" title="Enter goes back to the keys; Ctrl+Enter stores the note alone">
 <button type="button" class="de-deck-leave" title="Stores the note without a decision (Ctrl+Enter)">Leave note</button>
 <span class="de-deck-status" role="status"></span></div>

@@ -15,6 +15,7 @@ from diet_explorer.ui.audit.deck import DeckCard, draw_deck
 from diet_explorer.ui.audit.session import Review, jump, review
 from diet_explorer.ui.audit.side import draw_side
 from diet_explorer.ui.examples.decision_words import history_html, notes_html
+from diet_explorer.ui.examples.guidelines import draw_guidelines
 from diet_explorer.ui.examples.keyed_classes import KEYS, keyed_classes
 from diet_explorer.ui.shell import questions
 from diet_explorer.ui.shell.boundary import error_boundary
@@ -62,6 +63,7 @@ def _deck(selection: Selection, dataset: Dataset, run: Run, checkpoint: float, m
                 above=_ABOVE + (_MORE_KEYS if len(dataset.classes) > KEYS else 0),
             )
         with right, st.container(key="review-side", gap="small"):
+            made.guidelines = draw_guidelines(dataset, made.who)
             draw_side(dataset, run, made, rules)
 
 

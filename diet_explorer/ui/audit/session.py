@@ -9,6 +9,7 @@ import streamlit as st
 
 from diet_explorer.analysis.suspects.witnesses import COMBINED
 from diet_explorer.review.annotators import Identity
+from diet_explorer.review.guidelines import SEEN
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.review.replay import REMARKS
 from diet_explorer.ui.audit import suspects
@@ -31,6 +32,7 @@ class Review:
     run: Run
     checkpoint: float
     stamp: str  # `suspects.evidence_stamp` when it was made
+    guidelines: str | None = None  # uid of the version that is beside the example on the screen
     deck: DeckState = field(default_factory=DeckState)
 
     def handle(self, entry: Entry) -> str | None:
@@ -63,8 +65,9 @@ class Review:
     def _seen(self, row: int) -> dict[str, Any]:
         suspect = suspects.suspect(self.run, self.stamp, row, self.checkpoint)
         if suspect is None:
-            return {"score": COMBINED, "checkpoint": self.checkpoint}
+            return {SEEN: self.guidelines, "score": COMBINED, "checkpoint": self.checkpoint}
         return {
+            SEEN: self.guidelines,
             "score": COMBINED,
             "value": round(suspect.suspicion, 6),
             "checkpoint": self.checkpoint,

@@ -14,9 +14,11 @@ from diet_explorer.drawing.plain import class_titles, escape
 from diet_explorer.errors import DietExplorerError
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import DecidedMeanwhile
+from diet_explorer.review.guidelines import SEEN
 from diet_explorer.review.notes import LONGEST_NOTE
 from diet_explorer.review.replay import REMARKS
 from diet_explorer.store.decisions import NOTE, DecisionEvent
+from diet_explorer.ui.drawing.markdown import markdown_html
 from diet_explorer.ui.examples.decision_words import event_words, history_html
 from diet_explorer.ui.examples.keyed_classes import keyed_classes
 from diet_explorer.ui.shell.boundary import as_text, show_error
@@ -65,7 +67,9 @@ def draw_decisions(
     history = dataset.ledger.history(example.row)
     expected = max((event.id for event in history), default=0)
     predicted = _predicted(example, checkpoint, selection.seed)
-    seen = {"score": selection.score.name, "checkpoint": checkpoint, "suggestion": predicted}
+    guidelines = dataset.guidelines
+    seen: dict[str, Any] = {"score": selection.score.name, "checkpoint": checkpoint, "suggestion": predicted}
+    seen[SEEN] = None if guidelines is None else guidelines.uid
     values = example.trajectories
     if selection.score.name in values:
         chosen = values.loc[values["checkpoint"] == checkpoint, selection.score.name]
@@ -90,8 +94,6 @@ def draw_decisions(
                 button(text, f"decide-{action}", shortcut, action)
         flagged = _is_flagged(history)
         button("Flagged" if flagged else "Flag", "decide-flag", "F", "unflag" if flagged else "flag")
-        with st.popover("Note", icon=":material/sticky_note_2:", key="decide-note", disabled=not may):
-            _draw_note(dataset, run, who, example.row, seen)
         st.button(
             "Undo",
             key="decide-undo",
@@ -119,6 +121,11 @@ def draw_decisions(
                 )
                 decision, given = ("keep", None) if other == example.label else ("relabel", other)
                 button("Give it this class", "decide-other-class", "", decision, given, off=other is None)
+        if guidelines is not None and guidelines.text:
+            with st.popover("Guidelines", icon=":material/menu_book:", key="decide-guidelines"):
+                st.html(markdown_html(guidelines.text))
+        with st.popover("Note", icon=":material/sticky_note_2:", key="decide-note", disabled=not may):
+            _draw_note(dataset, run, who, example.row, seen)
     _outcome(dataset, run, who, example.row)
 
 
