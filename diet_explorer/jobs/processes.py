@@ -174,7 +174,9 @@ class OwnProcess:
         return f"ended with status {self._process.returncode}: {reason_in(self._lines())}"
 
     def _lines(self) -> list[str]:
-        """What it has written."""
+        """What it has written; nothing where another worker of this machine, which has the job by now, removed it."""
+        if not self._output.exists():
+            return []
         return self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
 
 

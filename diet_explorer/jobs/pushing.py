@@ -7,6 +7,7 @@ process lives; a lock on the same machine says at once that it has ended, elsewh
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from contextlib import suppress
 from importlib.metadata import version
@@ -37,9 +38,10 @@ class PushHold:
         self._info = info
         self._lock = lock
 
-    def keep(self, process: OwnProcess) -> None:
-        """Give signs of life until the process that pushes has ended, and let go then."""
+    def keep(self, process: OwnProcess, scratch: Path) -> None:
+        """Give signs of life until the process that pushes has ended, however it does; remove its files, and let go."""
         process.wait(self._beat, pause_of(self._info))
+        shutil.rmtree(scratch, ignore_errors=True)
         self.release()
 
     def release(self) -> None:

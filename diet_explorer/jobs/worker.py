@@ -136,6 +136,7 @@ def _started(
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
     files = Files.of(settings, patience=settings.store_patience)
+    files.remove_abandoned_copies()
     holds, runs, bin = Holds(held, database), RunRecords(database), BinRecords(database)
     fitness = Fitness(settings, held, runs)
     context = WorkerContext(settings, database, files, runs, bin, held.worker, holds, fitness, busy)

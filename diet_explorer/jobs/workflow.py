@@ -7,8 +7,11 @@ killed, is taken up again by the next worker.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dbos import DBOS
@@ -85,7 +88,6 @@ def _work(job: Job, begun: Any, holds: Holds) -> None:
         holds.look(begun.job)
         return job.is_stopped(begun.job)
 
-    scratch = job.scratch_folder
     if stopped():
         raise JobCancelledError("The job was cancelled.", "Start it again.")
     if begun.starts > 1 and job.is_complete():  # it was cut off right after the end
@@ -98,10 +100,34 @@ def _work(job: Job, begun: Any, holds: Holds) -> None:
             f"The worker was killed {MAX_STARTS} times while it {words.verb} this {words.noun}.",
             words.short_of_memory,
         )
-    with marked_as_used(scratch):
+    with _scratch(job) as scratch:
         process = OwnProcess(job, begun.job, scratch / "output.log", lease=holds.of(begun.job).key)
         reason = process.wait(stopped, job.poll_seconds)
-    stopped()  # the process says nothing of its end where it has lost the lease
-    if reason is not None:
-        raise JobFailedError(f"The process that {words.verb} the {words.noun} {reason}.", words.short_of_memory)
-    shutil.rmtree(scratch, ignore_errors=True)
+        stopped()  # the process says nothing of its end where it has lost the lease
+        if reason is not None:
+            raise JobFailedError(f"The process that {words.verb} the {words.noun} {reason}.", words.short_of_memory)
+
+
+@contextmanager
+def _scratch(job: Job) -> Iterator[Path]:
+    """A folder for this attempt at a job alone, gone after it unless it failed: its output may say of what.
+
+    Who has lost the job to another worker of this machine removes nothing of that one's; what earlier attempts left,
+    of which none has the job any more, goes first.
+    """
+    shutil.rmtree(job.scratch_folder, ignore_errors=True)
+    folder = job.scratch_folder / uuid.uuid4().hex
+    with marked_as_used(folder):
+        try:
+            yield folder
+        except DietExplorerError as error:
+            if isinstance(error, JobLeftError | JobCancelledError):
+                _leave(folder)
+            raise
+        _leave(folder)
+
+
+def _leave(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another worker of this machine has the job
+        folder.parent.rmdir()

@@ -86,6 +86,11 @@ class LocalCopies:
                 self._folder = self._made()
             return self._folder
 
+    def remove_abandoned(self) -> None:
+        """Remove what processes that were killed have left there."""
+        if self._base.is_dir():
+            _remove_abandoned(self._base)
+
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._folder = None
@@ -96,9 +101,13 @@ class LocalCopies:
     def _made(self) -> Path:
         make_private_folder(self._base)
         _remove_abandoned(self._base)
-        folder = self._base / uuid.uuid4().hex
-        make_private_folder(folder)
-        self._lock = try_lock(folder / _LOCK)
+        while True:
+            folder = self._base / uuid.uuid4().hex
+            make_private_folder(folder)
+            with suppress(FileNotFoundError):  # another process took it for one that was left
+                self._lock = try_lock(folder / _LOCK)
+                if self._lock is not None and (folder / _LOCK).exists():
+                    break
         _removals.append(weakref.finalize(self, _remove, folder, self._lock, os.getpid()))
         return folder
 
@@ -144,7 +153,7 @@ def _remove(folder: Path, lock: FileLock | None, pid: int) -> None:
 def _remove_abandoned(base: Path) -> None:
     for folder in base.iterdir():
         with suppress(OSError):  # another process removes it, or has just made it
-            lock = try_lock(folder / _LOCK) if (folder / _LOCK).exists() else None
+            lock = try_lock(folder / _LOCK)
             if lock is not None:
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.release()

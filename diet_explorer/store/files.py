@@ -196,6 +196,11 @@ class Files:
         with self._copies.temporary_folder() as folder:
             yield folder
 
+    def remove_abandoned_copies(self) -> None:
+        """Remove what processes of this machine that were killed have left there of what lies elsewhere."""
+        if not self.is_local:
+            self._copies.remove_abandoned()
+
     def put_folder(self, folder: Path, path: str, last: str) -> None:
         """Put all files of a local folder elsewhere, the one named `last` after the others."""
         files = sorted(entry for entry in folder.rglob("*") if entry.is_file())

@@ -32,16 +32,18 @@ def keep_new_files_private() -> None:
 
 def make_private_folder(path: Path) -> None:
     """Make a folder and those above it that are missing, all of them private."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        _set_mode(folder, folder_mode())
-    if missing:
+    missing, there = [], path
+    while not there.exists():
+        missing.append(there)
+        there = there.parent
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            _set_mode(folder, folder_mode())
+    except FileNotFoundError:  # another process has removed one above it, which was empty
+        make_private_folder(path)
         return
-    if not path.is_dir():
+    if not missing and not path.is_dir():
         path.mkdir()  # says what is wrong
 
 

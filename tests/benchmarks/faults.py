@@ -44,12 +44,13 @@ def row(verdict: Verdict) -> tuple[str, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", choices=("s3", "folder"), default="s3")
-    parser.add_argument("--only", default="", help="names of situations, with commas between them")
+    names = [entry.name for entry in SITUATIONS]
+    parser.add_argument("--only", default=",".join(names), help="situations in that order; by default %(default)s")
     parser.add_argument("--short", action="store_true", help="with the short form's leases and outages")
     parser.add_argument("--proxies", action="store_true", help="no networks of the hosts' own, though they can be had")
     parser.add_argument("--keep", type=Path, help="a new folder in which everything stays, to be looked at")
     given = parser.parse_args()
-    wanted = [entry for entry in SITUATIONS if not given.only or entry.name in given.only.split(",")]
+    wanted = [SITUATIONS[names.index(name)] for name in given.only.split(",")]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left behind
     namespaces = not given.proxies and allowed()
     scale = SHORT if given.short else LONG

@@ -112,7 +112,7 @@ def _end(stage: Stage, run: Run, expected: Undisturbed) -> list[str]:
         f"{path} is left on {host.name}"
         for host in stage.hosts
         if host.worker is not None
-        for path in host.scratch.rglob(f"{run.id}/**/checkpoint-*")
+        for path in host.scratch.rglob("checkpoint-*")
     ]
     return faults
 

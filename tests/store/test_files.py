@@ -45,6 +45,21 @@ def test_an_interrupted_write_leaves_the_old_bytes(files):
     assert files.list(files.root) == ["a.bin"]
 
 
+def test_a_folder_above_may_be_removed_meanwhile(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def slow_mkdir(path: Path, **options: object) -> None:
+        if path.name == "own" and (tmp_path / "empty").exists():
+            monkeypatch.setattr(Path, "mkdir", make)
+            (tmp_path / "empty").rmdir()  # another process has ended, and leaves no empty folder
+        make(path, **options)
+
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(Path, "mkdir", slow_mkdir)
+    Files(tmp_path).make_folder(str(tmp_path / "empty" / "own"))
+    assert (tmp_path / "empty" / "own").is_dir()
+
+
 def test_two_files_may_be_open_at_once(files):
     with files.atomic_writer(files.path("a")) as first, files.atomic_writer(files.path("b")) as second:
         second.write(b"2")

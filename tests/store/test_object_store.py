@@ -82,6 +82,9 @@ def test_copies_of_a_killed_process_go_with_the_next_one(home: str, tmp_path: Pa
     assert len(list((cache / "copies").iterdir())) == 1, "only this process's own"
     del files
     assert list((cache / "copies").iterdir()) == []
+    (cache / "copies" / "lockless").mkdir()  # of a process that ended while it was writing there
+    Files(home, cache=cache).remove_abandoned_copies()
+    assert list((cache / "copies").iterdir()) == []
 
 
 def test_copies_are_bounded_in_bytes(home: str, tmp_path: Path) -> None:

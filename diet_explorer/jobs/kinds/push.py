@@ -13,8 +13,8 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         self._export_id = export_id
         self._folder = settings.home_folder / "pushes" / export_id
         self._lock_path = self._folder / "lock"
+        self._keeping: threading.Thread | None = None  # the push that this process has begun
         self.log_path = self._folder / "push.log"
         """Gets what the process writes beside its progress."""
 
@@ -125,6 +126,7 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             path = str(Path(path.removeprefix("file://")).absolute())
             checked_export(Path(path))
         hold = self._held()
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of a push that was cut off
         try:
             request = PushRequest(
                 id=f"push-{uuid.uuid4().hex[:8]}", folder=path, repo=repo, private=private, proof=proof
@@ -136,7 +138,8 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         except BaseException:
             hold.release()
             raise
-        threading.Thread(target=hold.keep, args=(process,), daemon=True).start()
+        self._keeping = threading.Thread(target=hold.keep, args=(process, self._scratch), daemon=True)
+        self._keeping.start()
         return begun
 
     def progress(self) -> PushProgress:
@@ -154,6 +157,8 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             if follow is not None:
                 follow(progress)
             time.sleep(POLL_SECONDS)
+        if self._keeping is not None:
+            self._keeping.join()
         if progress.state == "failed":
             raise _typed(progress)
         if progress.state == "cancelled":
@@ -195,46 +200,44 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
             report(share, stage, seconds_left=None, bytes_sent=count, bytes_total=size)
 
         self.secret = hub_token(self.secret)
-        with self._local_export(request, sent) as exported, self._loadable(exported, sent) as (folder, note):
-            pushed = HubPush(
-                folder,
-                request.repo,
-                private=request.private,
-                token=self.secret,
-                proof=request.proof,
-                report=sent,
-                committing=_Committing(committing, self.files.before_write),
-            ).run()
+        folder, note = self._loadable(self._local_export(request, sent), sent)
+        pushed = HubPush(
+            folder,
+            request.repo,
+            private=request.private,
+            token=self.secret,
+            proof=request.proof,
+            report=sent,
+            committing=_Committing(committing, self.files.before_write),
+        ).run()
         return {"url": pushed.url, "commit": pushed.commit, "private": pushed.private, "note": note}
 
-    @contextmanager
-    def _loadable(self, folder: Path, report: Callable[[str, int, int], None]) -> Iterator[tuple[Path, str]]:
+    def _loadable(self, folder: Path, report: Callable[[str, int, int], None]) -> tuple[Path, str]:
         """A folder that loads as it was exported, and a note: the export's own, or the same rows in Parquet."""
         manifest = checked_export(folder)
         report("Checking that it loads as exported", 0, 0)
         try:
-            check_loading(folder, manifest, self._scratch())
+            check_loading(folder, manifest, self._made_scratch())
         except ChangedByLoadingError as error:
             if manifest["options"]["format"] not in TEXT_FORMATS:
                 raise
             change = error
         else:
-            yield folder, ""
-            return
+            return folder, ""
         report("Writing it in Parquet, which loads as exported", 0, 0)
-        copy = self.settings.scratch_folder / "as-parquet" / self._export_id
-        shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
-        try:
-            self._write_parquet(manifest, copy, change)
-            check_loading(copy, checked_export(copy), self._scratch())
-            yield copy, f"Pushed in Parquet. {change.message}"
-        finally:
-            shutil.rmtree(copy, ignore_errors=True)
+        copy = self._made_scratch() / "as-parquet"
+        self._write_parquet(manifest, copy, change)
+        check_loading(copy, checked_export(copy), self._scratch)
+        return copy, f"Pushed in Parquet. {change.message}"
 
+    @property
     def _scratch(self) -> Path:
-        """The folder for what is gone after the push."""
-        make_private_folder(self.settings.scratch_folder)
-        return self.settings.scratch_folder
+        """The folder for what whoever began the push removes after it, however it ends."""
+        return self.settings.scratch_folder / "fetched" / self._export_id
+
+    def _made_scratch(self) -> Path:
+        make_private_folder(self._scratch)
+        return self._scratch
 
     def _write_parquet(self, manifest: dict[str, Any], folder: Path, change: ChangedByLoadingError) -> None:
         """The rows of an export in Parquet; the reason why it must be refused where they can be had no more."""
@@ -251,19 +254,12 @@ class PushJob(BackgroundJob[PushRequest, PushProgress]):
         if written["counts"] != manifest["counts"]:
             raise change
 
-    @contextmanager
-    def _local_export(self, request: PushRequest, report: Callable[[str, int, int], None]) -> Iterator[Path]:
-        """The export's folder; of one that lies elsewhere a copy, which is gone at the end."""
+    def _local_export(self, request: PushRequest, report: Callable[[str, int, int], None]) -> Path:
+        """The export's folder; of one that lies elsewhere a copy."""
         if not is_remote(request.folder):
-            yield Path(request.folder)
-            return
+            return Path(request.folder)
         report("Fetching", 0, 0)
-        copy = self.settings.scratch_folder / "fetched" / self._export_id
-        shutil.rmtree(copy, ignore_errors=True)  # of a push that was cut off
-        try:
-            yield fetch_export(self.files, request.folder, copy)
-        finally:
-            shutil.rmtree(copy, ignore_errors=True)
+        return fetch_export(self.files, request.folder, self._made_scratch() / "export")
 
 
 class _Committing:

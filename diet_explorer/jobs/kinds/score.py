@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from dbos import DBOS
@@ -67,7 +68,7 @@ def declare(context: WorkerContext) -> None:
 
     @DBOS.step()
     def train_and_score(run_id: str, job: str, number: int) -> Outcome:
-        return _train_and_score(own(), run_id, job, number)
+        return carry_out(own(), run_id, job, number)
 
     @record_step
     def is_last(run_id: str, job: str, number: int) -> bool:
@@ -231,19 +232,19 @@ def _take_up(context: WorkerContext, run_id: str, job: str) -> bool:
     return record is not None and record.status == "running"
 
 
-def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int) -> Outcome:
-    """Train a seed, and say how that ended."""
+def carry_out(context: WorkerContext, run_id: str, job: str, number: int) -> Outcome:
+    """Train a seed, and say how that ended; `Left` where it is lost or handed back."""
     from diet_explorer.scoring.seed_run import EMBEDDED_SEED, run_seed
 
     log = context.reports(run_id).log
     should_stop = StopSignal(context, run_id, job, number)
-    scratch, seed, several = context.settings.training_folder, None, False
+    seed, several = None, False
     try:
         context.holds.wait_for_database(seed_job(job, number))
         config = _config(context, run_id)
         seed, several = config.seed_numbers[number], config.seeds > 1
         manifest = DatasetManifest.load(context.files, config.dataset_id)
-        with marked_as_used(scratch / run_id / f"seed={seed}"):
+        with _scratch(context, run_id, seed) as scratch:
             reports = context.reports(run_id)
             run_seed(
                 context.files, scratch, reports, config, manifest, seed, should_stop=should_stop, worker=context.worker
@@ -266,6 +267,22 @@ def _train_and_score(context: WorkerContext, run_id: str, job: str, number: int)
             seed if several else None,
         )
     return _DONE
+
+
+@contextmanager
+def _scratch(context: WorkerContext, run_id: str, seed: int) -> Iterator[Path]:
+    """The local folder below which a seed keeps its training checkpoints.
+
+    In a local workspace they are all that the seed can go on from, and stay. Elsewhere the store has them too: they are
+    this process's own, and gone however the work ends; those of a process that was killed go with the next one.
+    """
+    if context.files.is_local:
+        folder = context.settings.training_folder
+        with marked_as_used(folder / run_id / f"seed={seed}"):
+            yield folder
+    else:
+        with context.files.temporary_folder() as folder:
+            yield folder
 
 
 def _is_last(context: WorkerContext, run_id: str, job: str, number: int) -> bool:

@@ -150,9 +150,13 @@ def test_cancel_and_login(hub: LoopbackHub, job: PushJob, tmp_path: Path) -> Non
     hub.hold(after=0)
     job.start(folder, "ann/reviews")
     assert hub.holding.wait(60)
+    used = tmp_path / "workspace" / "scratch" / "fetched" / "export-1"
+    assert used.exists()
+    (used / "copy").touch()  # as of an export that lies elsewhere
     job.cancel()
     with pytest.raises(JobCancelledError, match="the Hub has what it had before"):
         job.wait()
+    assert not used.exists()
     assert job.progress().finished_at is not None
     assert len(hub.repositories["ann/reviews"].commits) == 1
 
@@ -262,7 +266,7 @@ def test_export_of_a_remote_workspace(hub: LoopbackHub, job: PushJob, tmp_path: 
     assert {name: found[name] for name in found.keys() - {"README.md", ".gitattributes"}} == {
         path.name: path.read_bytes() for path in folder.iterdir()
     }
-    assert not [path for path in scratch.rglob("*") if path.suffix == ".parquet"]
+    assert not list(scratch.rglob("fetched/*")) and not list(scratch.rglob("*.parquet"))
 
 
 NASTY = [
