@@ -12,6 +12,7 @@ from diet_explorer.review.annotators import Identity
 from diet_explorer.ui.audit.conflicts import draw_conflicts
 from diet_explorer.ui.audit.evidence import draw_evidence
 from diet_explorer.ui.audit.history import draw_history
+from diet_explorer.ui.audit.progress import draw_progress
 from diet_explorer.ui.audit.review import draw_review
 from diet_explorer.ui.audit.rules import draw_rules
 from diet_explorer.ui.audit.suspect_list import draw_suspect_list
@@ -28,6 +29,7 @@ _TABS = {
     "list": "List",
     "conflicts": "Disagreements",
     "history": "History",
+    "progress": "Progress",
     "evidence": "Evidence",
 }
 
@@ -48,6 +50,8 @@ def body(selection: Selection, dataset: Dataset, run: Run, checkpoint: float) ->
         draw_conflicts(selection, dataset, run, checkpoint, who)
     elif tab == "history":
         draw_history(dataset, run, who)
+    elif tab == "progress":
+        draw_progress(selection, run, checkpoint, who)
     elif tab == "evidence":
         draw_evidence(run, checkpoint, who)
     else:

@@ -38,7 +38,9 @@ ByOption = Annotated[str | None, typer.Option("--annotator", help="Only this ann
 SinceOption = Annotated[datetime | None, typer.Option(help="Only from this time on, in UTC.")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Only before this time, in UTC.")]
 
-decisions_app = typer.Typer(help="The ledger of decisions: list, notes, export, import, rules.", rich_markup_mode=None)
+decisions_app = typer.Typer(
+    help="The ledger of decisions: list, notes, progress, guidelines, export, import, rules.", rich_markup_mode=None
+)
 
 
 def decide_command(
@@ -126,6 +128,68 @@ def agreement_command(
     ]
     if rows:
         out.print_table(("annotator", "and", "examples", "raw", "Cohen's κ"), rows)
+
+
+@decisions_app.command("progress", cls=CarefulCommand)
+def progress_command(name: DatasetArgument, home: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Say how far the review is, who does how much of it, at which pace, and who is behind."""
+    dataset = find_dataset(open_workspace(home), name)
+    progress = dataset.progress()
+    if as_json:
+        out.print_json({"dataset": dataset.id, **asdict(progress)})
+        return
+    out.print_facts(
+        {
+            "training examples": progress.examples,
+            "decided": progress.decided,
+            "decisions left": progress.left,
+            "per hour of work": _number(progress.per_hour),
+            "hours of work left": _number(progress.hours_left),
+            "per day": _number(progress.per_day),
+            "days left": _number(progress.days_left),
+        }
+    )
+    rows = [
+        (
+            person.annotator,
+            person.examples,
+            person.behind,
+            person.today,
+            _number(person.per_hour),
+            "–" if person.agreement is None else f"{100 * person.agreement:.0f} %",
+            person.guidelines,
+        )
+        for person in progress.people
+    ]
+    if rows:
+        out.print_table(("annotator", "examples", "behind", "today", "per hour", "agreement", "guidelines"), rows)
+
+
+@decisions_app.command("guidelines", cls=CarefulCommand)
+def guidelines_command(
+    name: DatasetArgument,
+    source: Annotated[
+        str | None, typer.Option("--set", metavar="FILE|-", help="A new version, in Markdown; - reads standard input.")
+    ] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="List all versions instead of the text.")] = False,
+    annotator: AnnotatorOption = None,
+    home: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a dataset's examples are to be labelled, or write a new version for everybody."""
+    dataset = find_dataset(open_workspace(home), name)
+    if source is not None:
+        text = sys.stdin.read() if source == STANDARD else _read(Path(source))
+        dataset.set_guidelines(text, by=annotator or getpass.getuser())
+    every = dataset.guideline_versions()
+    shown = every if versions else every[-1:]
+    if as_json:
+        out.print_json({"dataset": dataset.id, "guidelines": [asdict(version) for version in shown]})
+    elif versions:
+        rows = [(entry.version, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.by, len(entry.text)) for entry in every]
+        out.print_table(("version", "time (UTC)", "by", "characters"), rows)
+    else:
+        out.print_line(shown[0].text if shown and shown[0].text else "There are no guidelines.")
 
 
 @decisions_app.command("list", cls=CarefulCommand)
@@ -276,6 +340,17 @@ def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:
     without = chosen - len(event.rows)
     left_out = f"; {without} without a suggestion stay as they are" if without else ""
     return f"Saved: suggestions accepted for {len(event.rows)} of {dataset.id}, by {event.annotator}{left_out}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path} is not in UTF-8.", "Save it in UTF-8.") from error
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
 
 
 def _examples(dataset: Dataset, event: DecisionEvent) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from diet_explorer.review.guidelines import (
     versions_of,
 )
 from diet_explorer.review.notes import checked_note
+from diet_explorer.review.progress import OwnPace, ReviewProgress, own_pace, progress_of
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, REMARKS, Replay
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import (
@@ -466,6 +467,26 @@ class Ledger:
             rows = replay.touched()
             rows = rows[replay.conflicts(rows)]
             return rows[np.argsort(replay.holding[rows], kind="stable")].astype(np.int32)
+
+    def progress(self, rows: NDArray[np.integer], now: datetime | None = None) -> ReviewProgress:
+        """How far the review of some rows is, who does how much of it and at which pace.
+
+        What it costs grows with the rows and the decisions about them, which a decision does not: it is for looking now
+        and then.
+
+        Parameters
+        ----------
+        rows : int array
+        now : datetime, optional
+            What today is; by default by this machine's clock.
+        """
+        with self.replay() as replay:
+            return progress_of(replay, np.unique(rows), now or datetime.now(UTC))
+
+    def pace(self, annotator: str, now: datetime | None = None) -> OwnPace:
+        """What somebody has decided today, and per hour of work; costs the same whatever has been decided."""
+        with self.replay() as replay:
+            return own_pace(replay, annotator, now or datetime.now(UTC))
 
     def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
         """How far annotators agree where several have decided; see `review.agreement.agreement`."""

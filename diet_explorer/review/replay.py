@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.review.arrays import Growing, Numbers
+from diet_explorer.review.effort import Effort
 from diet_explorer.review.guidelines import version_seen
 from diet_explorer.review.notes import Notes
 from diet_explorer.review.rules import ReviewRules
@@ -44,34 +46,35 @@ class Replay:
         self.people: list[str] = []  # who has decided; an annotator's code is the position here
         # The latest decision, adjudication and flag (or its removal) about each row that was not taken back, and the
         # latest decision, adjudication or undoing at all.
-        self.holding, self.adjudged, self.flag, self.last = (_Numbers(manifest.rows) for _ in range(4))
+        self.holding, self.adjudged, self.flag, self.last = (Numbers(manifest.rows) for _ in range(4))
         # What the adjudication says, else the latest decision: a position among `DECISION_STATES`.
         self.state = np.zeros(manifest.rows, dtype=np.int8)
         self.votes = np.zeros(manifest.rows, dtype=np.int16)  # annotators with a decision that counts
         self.disagreeing = np.zeros(manifest.rows, dtype=bool)  # whether those decisions differ
         # Rows for which something was derived anew, in that order: what to look at who kept something of before.
-        self.changes = _Growing(np.int32)
+        self.changes = Growing(np.int32)
         self._tally = np.zeros((2, len(DECISION_STATES)), dtype=np.int64)  # without and with a conflict, by state
         self._classes = {name: code for code, name in enumerate(manifest.classes)}
         self._codes: dict[str, int] = {}
         self._numbers: dict[int, int] = {}
         self._latest: tuple[Any, int] | None = None
-        self._ids = _Growing(np.int64)
-        self._actions = _Growing(np.int8)
-        self._labels = _Growing(np.int32)
-        self._own_keys = _Growing(np.int64)  # of examples that got labels of their own; ascending
-        self._own_labels = _Growing(np.int32)
-        self._annotators = _Growing(np.int32)
-        self._adjudicates = _Growing(np.bool_)
-        self._audits = _Growing(np.bool_)
-        self._undone = _Growing(np.bool_)
-        self._sizes = _Growing(np.int64)
-        self._rows = _Growing(np.int32)
-        self._events = _Growing(np.int32)
-        self._before = _Growing(np.int32)  # the entry before about the same row
-        self._latest_entry = _Numbers(manifest.rows)
-        self._audit_entries = _Growing(np.int64)
+        self._ids = Growing(np.int64)
+        self._actions = Growing(np.int8)
+        self._labels = Growing(np.int32)
+        self._own_keys = Growing(np.int64)  # of examples that got labels of their own; ascending
+        self._own_labels = Growing(np.int32)
+        self._annotators = Growing(np.int32)
+        self._adjudicates = Growing(np.bool_)
+        self._audits = Growing(np.bool_)
+        self._undone = Growing(np.bool_)
+        self._sizes = Growing(np.int64)
+        self._rows = Growing(np.int32)
+        self._events = Growing(np.int32)
+        self._before = Growing(np.int32)  # the entry before about the same row
+        self._latest_entry = Numbers(manifest.rows)
+        self._audit_entries = Growing(np.int64)
         self._notes = Notes()
+        self.effort = Effort()
         self.guidelines: list[DecisionEvent] = []  # their versions, oldest first
         self.saw: dict[str, str | None] = {}  # by who has decided: the version of the guidelines at hand then, by uid
 
@@ -88,6 +91,7 @@ class Replay:
         for number, event in enumerate(events, first):
             if event.action == UNDO and event.undoes is not None:
                 self._undone.values[self._numbers[event.undoes]] = True
+                self.effort.take_back(self._numbers[event.undoes])
             elif event.action == RULES:
                 self.rules = ReviewRules.from_json(event.seen or {})
             elif event.action == GUIDELINES:
@@ -221,6 +225,7 @@ class Replay:
         for number, event in enumerate(events, first):
             if event.note and event.action in ACTIONS:
                 self._notes.add(number, event.note)
+            self.effort.add(event)
             if event.labels is not None:
                 self._own_keys.add(self._keys(event.rows, number))
                 self._own_labels.add(event.labels)
@@ -323,33 +328,3 @@ class Replay:
             rows, numbers = rows[entries], numbers[entries]
         counts = kind(numbers) & ~self._undone.values[numbers]
         return rows[counts], numbers[counts]
-
-
-class _Numbers:
-    """A number for each row, -1 at first; rows that have none take no memory."""
-
-    def __init__(self, rows: int) -> None:
-        self._following = np.zeros(rows, dtype=np.int32)
-
-    def __getitem__(self, rows: Any) -> NDArray[np.int32]:
-        return np.asarray(self._following[rows] - 1, dtype=np.int32)
-
-    def __setitem__(self, rows: Any, numbers: Any) -> None:
-        self._following[rows] = np.asarray(numbers) + 1
-
-
-class _Growing:
-    """An array that is added to at its end, without copying all of it each time."""
-
-    def __init__(self, dtype: type[np.generic]) -> None:
-        self._room: NDArray[Any] = np.empty(1024, dtype=dtype)
-        self.values: NDArray[Any] = self._room[:0]
-
-    def add(self, values: Any) -> None:
-        start, end = len(self.values), len(self.values) + len(values)
-        if end > len(self._room):
-            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
-            room[:start] = self.values
-            self._room = room
-        self._room[start:end] = values
-        self.values = self._room[:end]

@@ -14,17 +14,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.conflicts import conflicting_labels
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.examples import read_examples
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.row_numbers import checked_rows
+from diet_explorer.data.splits import TRAIN
 from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.notebooks import as_table
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.guidelines import Guidelines
 from diet_explorer.review.ledger_files import ImportCount, read_events, write_events
+from diet_explorer.review.progress import ReviewProgress
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.store.arrow import exact_frame
 from diet_explorer.store.decisions import DecisionEvent
@@ -207,6 +210,18 @@ class Dataset:
     def queue(self, order: NDArray[np.integer], annotator: Identity | str, *, run_id: str | None = None) -> ReviewQueue:
         """An annotator's way through examples in a given order; see `Review.queue` for suspects."""
         return ReviewQueue(self.ledger, order, annotator, run_id=run_id)
+
+    def progress(self) -> ReviewProgress:
+        """How far the review of the training examples is, who does how much of it and at which pace.
+
+        See `ReviewProgress` for the figures, and its `frame` for a table; `Review.progress` takes a filter.
+
+        Examples
+        --------
+        >>> dataset.progress().frame()  # doctest: +SKIP
+        """
+        train = read_example_order(self.context.files, self.id).in_split(TRAIN)
+        return self.ledger.progress(np.flatnonzero(train))
 
     def export_decisions(
         self,

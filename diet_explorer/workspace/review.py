@@ -13,6 +13,7 @@ from diet_explorer.review.agreement import Agreement
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.elsewhere.report import TakenBack
 from diet_explorer.review.elsewhere.tools import tool as tool_of
+from diet_explorer.review.progress import ReviewProgress
 from diet_explorer.review.queue import ReviewQueue
 from diet_explorer.review.stopping import ReviewYield
 from diet_explorer.store.decisions import DecisionEvent
@@ -151,6 +152,26 @@ class Review:
     def agreement(self, samples: int = 1000, seed: int = 0) -> Agreement:
         """How far annotators agree where several have decided; see `review.agreement.agreement`."""
         return self._run.dataset.ledger.agreement(samples, seed)
+
+    def progress(
+        self, where: ExampleFilter | None = None, checkpoint: float | None = None, *, seed: int | None = None
+    ) -> ReviewProgress:
+        """How far the review of what a filter keeps is, who does how much of it and at which pace.
+
+        Parameters
+        ----------
+        where : ExampleFilter, optional
+            By default every training example, as of the queue.
+        checkpoint, seed
+            The ranking that the filter's score ranges are about.
+
+        Returns
+        -------
+        ReviewProgress
+            `frame` gives a row per person.
+        """
+        rows = self._run.ranking(checkpoint, seed).rows(where or ExampleFilter())
+        return self._run.dataset.ledger.progress(rows)
 
     def yield_(self, last: int = 50) -> ReviewYield:
         """How many of the last examples reviewed in the queue were wrong, overall and per witness."""

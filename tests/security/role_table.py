@@ -63,7 +63,7 @@ TABLE: dict[str, dict[Role, str]] = {
     },
     "Dataset": {
         "viewer": "load rows classes folder report examples search rows_of ids_of ledger notes guidelines "
-        "guideline_versions conflicts set_aside",
+        "guideline_versions progress conflicts set_aside",
         "annotator": "decide note undo queue",
         "lead": "export_decisions import_decisions set_guidelines",
     },
@@ -84,7 +84,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "folds noise_check",
     },
     "Review": {
-        "viewer": "agreement yield_ setup_for",
+        "viewer": "agreement progress yield_ setup_for",
         "annotator": "decide accept_suggestions queue undo",
         "lead": "send_to take_back",
     },
@@ -111,7 +111,7 @@ TABLE: dict[str, dict[Role, str]] = {
     "Ledger": {
         "viewer": "acting_as rules guidelines guideline_versions guideline_news "
         "replay position events event history notes noted last_event standing table table_of "
-        "votes counts annotators conflicts agreement review_yield errors_left advice",
+        "votes counts progress pace annotators conflicts agreement review_yield errors_left advice",
         "annotator": "who decide note undo sent_by_filter",
         "lead": "adjudicate set_rules set_guidelines",
     },
@@ -220,6 +220,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Ledger.history": lambda it: it.history(0),
     "Ledger.last_event": lambda it: it.last_event(0),
     "Ledger.standing": lambda it: it.standing(0),
+    "Ledger.progress": lambda it: it.progress(np.array([0])),
+    "Ledger.pace": lambda it: it.pace("ann"),
     "Ledger.agreement": lambda it: it.agreement(10),
     "Ledger.errors_left": lambda it: it.errors_left(np.array([0, 1])),
     "Ledger.advice": lambda it: it.advice(np.array([0, 1])),

@@ -40,7 +40,7 @@ def test_the_name_comes_from_the_browser_s_last_visit(filled, open_page, cookies
     assert "Who is deciding?" not in words_on(app)
 
 
-@pytest.mark.parametrize("tab", ["list", "conflicts", "history", "evidence"])
+@pytest.mark.parametrize("tab", ["list", "conflicts", "history", "progress", "evidence"])
 def test_every_tab_is_drawn(filled, open_page, cookies, tab):
     cookies["diet-explorer-name"] = "Ann"
     app = open_page("audit", tab=tab)

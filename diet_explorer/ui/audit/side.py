@@ -7,6 +7,7 @@ import streamlit as st
 from diet_explorer.analysis.suspects.witnesses import WITNESSES
 from diet_explorer.drawing import words
 from diet_explorer.drawing.plain import cut_name, escape
+from diet_explorer.review.effort import PACE_RULE
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.review.stopping import ErrorsLeft, ReviewYield, stop_advice
 from diet_explorer.store.decisions import DecisionEvent
@@ -31,10 +32,13 @@ def draw_side(dataset: Dataset, run: Run, made: Review, rules: ReviewRules) -> N
     ledger = dataset.ledger
     progress = made.queue.progress()
     share = progress.decided / progress.total if progress.total else 0.0
+    pace = ledger.pace(made.who.name)
+    per_hour = "" if pace.per_hour is None else f", {words.whole(round(pace.per_hour))} per hour"
     st.html(
         f'<div class="de-job"><p><span><b>{words.whole(progress.decided)}</b> of {words.whole(progress.total)} '
         f"decided</span><b>{words.percent(share)}</b></p>{bar(share)}"
-        f'<p><span class="de-quiet">{words.whole(progress.mine)} by you, {words.whole(progress.open)} open</span></p>'
+        f'<p><span class="de-quiet">{words.whole(progress.mine)} by you, {words.whole(progress.open)} open</span>'
+        f'<span class="de-quiet" title="{escape(PACE_RULE)}">{words.whole(pace.today)} today{per_hour}</span></p>'
         "</div>"
     )
     gained = ledger.review_yield()
