@@ -28,7 +28,7 @@ def body() -> None:
     with left:
         if not entries:
             st.html(
-                '<div class="de-empty"><h3>The bin is empty</h3><p>Datasets, runs, exports, maps, proofs and saved '
+                '<div class="de-empty"><h2>The bin is empty</h2><p>Datasets, runs, exports, maps, proofs and saved '
                 "policies that somebody deletes lie here for a while and can be brought back.</p></div>"
             )
         for number, entry in enumerate(entries[:_LISTED]):

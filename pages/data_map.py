@@ -44,7 +44,7 @@ def _too_early(selection: Selection) -> None:
     else:
         reason = "The map appears with the first checkpoint after training began; the run is on its way there."
     with st.container(key="too-early"):
-        st.html(f'<div class="de-empty"><h3>Nothing has been learned yet</h3><p>{reason}</p></div>')
+        st.html(f'<div class="de-empty"><h2>Nothing has been learned yet</h2><p>{reason}</p></div>')
         if later:
             st.button(
                 f"Show {catalogue.checkpoint_title(later[-1])}",
@@ -66,8 +66,8 @@ def _reading(selection: Selection, run: Run, checkpoint: float) -> None:
     )
     title = catalogue.checkpoint_title(checkpoint)
     st.html(
-        f'<h4 class="de-chart-title">How were the training examples learned? {escape(title.capitalize())} '
-        f"{help_mark(TRAJECTORY_RULE)}</h4>"
+        f'<h2 class="de-chart-title">How were the training examples learned? {escape(title.capitalize())} '
+        f"{help_mark(TRAJECTORY_RULE)}</h2>"
         f'<table class="de-list" aria-label="Types of learning"><tbody>{rows}</tbody></table>'
         '<div class="de-read"><p><b>How to read it.</b> Each point is an example. <b>Top left</b>: easy, learned early '
         "and for good. <b>Right</b>: ambiguous, the model changed its mind. <b>Bottom left</b>: hard, the model never "

@@ -87,7 +87,7 @@ def _add() -> None:
         who = open_workspace().context.identity
         way_up = (who and who.way_up) or "Who leads here, the operator says in the setting DIET_EXPLORER_LEADS."
         st.html(
-            '<div class="de-empty"><h3>Datasets are added by a lead</h3><p>You see and use those that are there. '
+            '<div class="de-empty"><h2>Datasets are added by a lead</h2><p>You see and use those that are there. '
             f"{escape(way_up)}</p></div>"
         )
         return
@@ -111,13 +111,13 @@ def _add() -> None:
     with right:
         if entry is None:
             st.html(
-                '<div class="de-empty"><h3>What is needed</h3><p>A table with one example per row: a column with the '
+                '<div class="de-empty"><h2>What is needed</h2><p>A table with one example per row: a column with the '
                 "text and one with the label. A second text, an id and a split are optional; all other columns are "
                 "kept as metadata and never read by a score.</p></div>"
             )
         elif mapping is None:
             st.html(
-                '<div class="de-empty"><h3>Which column is which?</h3>'
+                '<div class="de-empty"><h2>Which column is which?</h2>'
                 "<p>Choose the columns of the text and of the label. Where several people labelled the rows, choose "
                 "<b>Labels by several people</b> and their columns.</p></div>"
             )
@@ -222,7 +222,7 @@ def _show(selection: Selection, dataset: Dataset) -> None:
                 disabled=not selection.runs,
             )
         draw_notices(report, is_imported=True)
-        st.subheader("All datasets", anchor=False)
+        st.header("All datasets", anchor=False)
         for entry in selection.datasets:
             _line(entry, chosen=entry.id == dataset.id)
 

@@ -28,13 +28,13 @@ def body(selection: Selection) -> None:
     left, right = st.columns([2, 1], gap="large")
     with left:
         _start(selection)
-        st.subheader("Recent runs", anchor=False)
+        st.header("Recent runs", anchor=False)
         runs = open_workspace().runs()
         if runs:
             draw_run_list(runs[:_RECENT], key="recent")
         else:
             st.html(
-                '<div class="de-empty"><h3>No runs yet</h3><p>A run trains a model and scores every example on the '
+                '<div class="de-empty"><h2>No runs yet</h2><p>A run trains a model and scores every example on the '
                 "way. Runs will be listed here with their progress.</p></div>"
             )
     with right:
@@ -94,9 +94,9 @@ def _named(sentence: str) -> str:
 
 
 def _state(selection: Selection) -> None:
-    st.subheader("Workers", anchor=False)
+    st.header("Workers", anchor=False)
     _workers()
-    st.subheader("Workspace", anchor=False)
+    st.header("Workspace", anchor=False)
     examples = sum(entry.rows for entry in selection.datasets)
     workspace = open_workspace()
     runs = len(workspace.runs())
@@ -106,7 +106,7 @@ def _state(selection: Selection) -> None:
         (words.whole(runs), noun(runs, "run")),
     ]
     st.html(f'{figures(entries)}<p class="de-quiet de-path">{escape(redacted(workspace.context.files.root))}</p>')
-    st.subheader("Where the scores come from", anchor=False)
+    st.header("Where the scores come from", anchor=False)
     st.html(
         '<p class="de-quiet">EL2N and GraNd: Paul et al. 2021, <i>Deep Learning on a Data Diet</i> (arXiv 2107.07075), '
         "and Fayyaz et al. 2022, <i>BERT on a Data Diet</i> (arXiv 2211.05610). "

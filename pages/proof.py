@@ -36,7 +36,7 @@ def body(selection: Selection, dataset: Dataset, run: Run, _: float) -> None:
             _draw_proof(selection, proofs)
         else:
             st.html(
-                '<div class="de-empty"><h3>Nothing has been proven yet</h3><p>Here accuracy will be drawn against '
+                '<div class="de-empty"><h2>Nothing has been proven yet</h2><p>Here accuracy will be drawn against '
                 "the share of examples that is kept: for your policies, for as many random examples, and for the full "
                 "data, each with its 95 % interval, and with a sentence that says what to make of it.</p></div>"
             )

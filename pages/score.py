@@ -119,7 +119,7 @@ def _watch(selection: Selection, dataset: Dataset, run: Run) -> None:
         st.html(f'<p class="de-quiet">{settings_words(run)}{further} · {use} on disk</p>')
         with st.container(key="run-actions", horizontal=True, gap="small"):
             _actions(run)
-        st.subheader("Runs of this dataset", anchor=False)
+        st.header("Runs of this dataset", anchor=False)
         draw_run_list(selection.runs, key="run-line", with_dataset=False, selected=run.id)
 
 

@@ -398,7 +398,7 @@ def show(cases: list[dict[str, Any]]) -> None:
     """The table, with how far the median of computing grows from the size before."""
     heads = [f"{entry['rows']:,}" for entry in cases]
     print("\nmilliseconds of computing p50 / p95 (by the clock p95), ×growth of the p50 from size to size\n")
-    print(f"| | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
+    print(f"| rows | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
     for name in cases[-1]["results"]:
         cells, before = [], None
         for entry in cases:
@@ -423,7 +423,7 @@ def show(cases: list[dict[str, Any]]) -> None:
 def show_steps(sizes: list[int], results: dict[str, list[dict[str, float] | None]]) -> None:
     """Seconds of computing (by the clock), the peak of the process' memory and both one's growth."""
     print("\nseconds of computing (by the clock); own memory, with mapped files, in MB; ×growth of the seconds\n")
-    print(f"| | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---:|' * len(sizes)}")
+    print(f"| step | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---:|' * len(sizes)}")
     for name, entries in results.items():
         cells, before = [], None
         for entry in entries:

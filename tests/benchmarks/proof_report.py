@@ -69,7 +69,7 @@ def decided(results: pd.DataFrame) -> list[str]:
 def claims_table(results: pd.DataFrame, claims: list[Claim]) -> list[str]:
     """One line per claim that has a seed."""
     lines = [
-        "| claim | training labels | equal | difference, points | seeds | |",
+        "| claim | training labels | equal | difference, points | seeds | verdict |",
         "|---|---|---|---:|---:|---|",
     ]
     for claim in sorted(claims, key=lambda claim: claim.number):

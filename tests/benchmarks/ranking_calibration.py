@@ -50,7 +50,10 @@ def calibration(sets: Mapping[str, tuple[dict[str, Model], LabelledSet, Floats |
         shown = [one for one in all_said if one.kind == "errors" and one.first == SHOWN]
         lines.append(f"| {which} | {shown[0].truth} | " + " | ".join(map(_cell, shown)) + " |")
     lines += ["", f"Intervals that hold, over the sets and the first {', '.join(map(str, FIRST))} suspects:", ""]
-    lines += ["| | " + " | ".join(f"{decided} decided" for decided in DECIDED) + " |", "|---|" + "---|" * len(DECIDED)]
+    lines += [
+        "| of | " + " | ".join(f"{decided} decided" for decided in DECIDED) + " |",
+        "|---|" + "---|" * len(DECIDED),
+    ]
     for kind, words in (("errors", "wrong labels"), ("suggestions", "right suggestions")):
         cells = []
         for decided in DECIDED:

@@ -254,7 +254,7 @@ def table(found: pd.DataFrame) -> list[str]:
     wrong = found.groupby("set")["wrong"].first()
     plain = found[found["rule"] == RULE].set_index("set")["precision"]
     lines = [
-        "| | against | " + " | ".join(sets) + " |",
+        "| rule | against | " + " | ".join(sets) + " |",
         "|---|---|" + "---|" * len(sets),
         "| *wrong* | | " + " | ".join(f"{wrong[which]:.1%}" for which in sets) + " |",
         f"| ***{RULE}*: average precision** | | " + " | ".join(f"**{plain[which]:.3f}**" for which in sets) + " |",

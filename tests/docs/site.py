@@ -22,6 +22,7 @@ FROM_ROOT = {"SECURITY.md": "security.md", "CONTRIBUTING.md": "house.md", "CHANG
 """Files of the checkout's root that are pages of the site too."""
 _SHIM = "https://unpkg.com/iframe-worker/shim"
 _LINK = re.compile(r"(\]\()((?:\.\./)*[\w./-]+)((?:#[\w-]*)?\))")
+_NORM = "<mo>&#x02016;</mo>"  # as high as what it is around, it would take its lower index down with it
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -83,7 +84,8 @@ def _outward(found: re.Match[str], folder: str) -> str:
 def _drawn(found: re.Match[str]) -> str:
     display = "block" if found[2] == "[" else "inline"
     plain = found[3].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").strip()
-    return f"<{found[1]}>{convert(plain, display=display)}</{found[1]}>"
+    drawn = convert(plain, display=display).replace(_NORM, f'<mo stretchy="false">{_NORM[4:]}')
+    return f"<{found[1]}>{drawn}</{found[1]}>"
 
 
 def _commands() -> str:
@@ -101,7 +103,7 @@ def _sections(group: Any, prefix: str) -> list[str]:
             sections += _sections(command, f"{prefix} {name}")
             continue
         rows = [_row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
-        table = "| argument or option | |\n|---|---|\n" + "\n".join(rows) if rows else ""
+        table = "| argument or option | meaning |\n|---|---|\n" + "\n".join(rows) if rows else ""
         sections.append(f"### {prefix} {name}\n\n{_plain(command.help or '')}\n\n{table}")
     return sections
 

@@ -87,3 +87,14 @@ def test_the_public_library_is_described(site: Path) -> None:
 def test_pictures_are_small() -> None:
     large = [path.name for path in (ROOT / "docs").rglob("*.png") if path.stat().st_size > 150_000]
     assert large == []
+
+
+def test_headings_go_down_by_single_steps_and_tables_name_their_columns(site: Path) -> None:
+    wrong = []
+    for path, text in pages(site):
+        article = text.partition("<article")[2].partition("</article>")[0]
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)]
+        steps = zip([0, *levels], levels, strict=False)
+        wrong += [f"{path.name}: h{level} after h{before}" for before, level in steps if level > before + 1]
+        wrong += [f"{path.name}: {cell}" for cell in re.findall(r"<th\b[^>]*>\s*</th>", article)]
+    assert wrong == []

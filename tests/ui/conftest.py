@@ -158,7 +158,7 @@ def control(widgets: Any, name: str) -> Any:
 def words_on(app: AppTest) -> str:
     """All text of a page: HTML, messages, captions, headings."""
     parts = [element.body for element in app.html]
-    for kind in (app.error, app.warning, app.info, app.caption, app.subheader, app.markdown):
+    for kind in (app.error, app.warning, app.info, app.caption, app.header, app.markdown):
         parts += [element.value for element in kind]
     return "\n".join(parts)
 

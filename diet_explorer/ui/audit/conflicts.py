@@ -38,12 +38,12 @@ _COMES_HERE = (
     "decision holds for it."
 )
 _ONE_OPINION = (
-    '<div class="de-empty"><h3>One opinion per example</h3><p>Nobody is handed an example that somebody else has '
+    '<div class="de-empty"><h2>One opinion per example</h2><p>Nobody is handed an example that somebody else has '
     "decided about or has on the screen, so there is nothing to disagree about. Ask for two opinions, and two people "
     f"decide about each example, apart from each other. {_COMES_HERE}</p></div>"
 )
 _ALL_SETTLED = (
-    '<div class="de-empty"><h3>No disagreement is open</h3><p>Examples that two people judge differently come here to '
+    '<div class="de-empty"><h2>No disagreement is open</h2><p>Examples that two people judge differently come here to '
     "be settled.</p></div>"
 )
 
@@ -164,7 +164,7 @@ def _draw_nothing_open(dataset: Dataset, who: Identity) -> None:
                     st.rerun()
         else:
             st.html(
-                f'<div class="de-empty"><h3>No disagreement is open</h3><p>{_people(rules.overlap)} decide about each '
+                f'<div class="de-empty"><h2>No disagreement is open</h2><p>{_people(rules.overlap)} decide about each '
                 f"example, apart from each other. {_COMES_HERE}</p></div>"
             )
             if st.button("Go on reviewing", key="to-review", type="primary", icon=":material/arrow_forward:"):
@@ -190,7 +190,7 @@ def agreement_html(agreement: Agreement) -> str:
         for pair in agreement.pairs
     )
     return (
-        '<div class="de-read"><h4 class="de-chart-title">How far do people agree?</h4>'
+        '<div class="de-read"><h2 class="de-chart-title">How far do people agree?</h2>'
         f"<p>{counted(agreement.rows, 'example')} with two opinions or more, "
         f"of {agreement.annotators} people.</p>"
         f"<p><b>Same verdict</b> {_percent(agreement.raw)}<br><b>Krippendorff’s α</b> {_figure(agreement.alpha)} "
@@ -241,7 +241,7 @@ def _votes(standing: list[DecisionEvent], given: str, colours: dict[str, str]) -
         f'<span class="de-quiet">{escape(words.moment(event.at))}</span></li>'
         for event in standing
     )
-    return f'<div class="de-card"><h4>What people say</h4><ul class="de-votes">{lines}</ul></div>'
+    return f'<div class="de-card"><h2>What people say</h2><ul class="de-votes">{lines}</ul></div>'
 
 
 def _verdict(event: DecisionEvent, given: str, colours: dict[str, str]) -> str:

@@ -35,7 +35,7 @@ _HTML = """<section class="de-deck"><div class="de-deck-notice" role="alert" hid
 aria-label="Note, stored with the decision" title="Enter goes back to the keys; Ctrl+Enter stores the note alone">
 <button type="button" class="de-deck-leave" title="Stores the note without a decision (Ctrl+Enter)">Leave note</button>
 <span class="de-deck-status" role="status"></span></div>
-<dialog class="de-deck-help" aria-label="Keys"><h3>Keys</h3><dl></dl>
+<dialog class="de-deck-help" aria-label="Keys"><h2>Keys</h2><dl></dl>
 <form method="dialog"><button>Close</button></form></dialog></section>"""
 
 _mount = st.components.v2.component(

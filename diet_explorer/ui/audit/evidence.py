@@ -43,7 +43,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
     with right:
         with st.container(key="folds", gap="small"):
             st.html(
-                '<h4 class="de-chart-title">Ask models that never saw the example</h4><p class="de-quiet">Trains on '
+                '<h2 class="de-chart-title">Ask models that never saw the example</h2><p class="de-quiet">Trains on '
                 "all parts of the training split but one, for each part in turn, and asks each model about the part it "
                 "did not see. Costs about as much as that many seeds.</p>"
             )
@@ -51,7 +51,7 @@ def draw_evidence(run: Run, checkpoint: float, who: Identity) -> None:
         _larger_model(run, who)
         with st.container(key="noise", gap="small"):
             st.html(
-                '<h4 class="de-chart-title">How well would each witness find wrong labels here?</h4>'
+                '<h2 class="de-chart-title">How well would each witness find wrong labels here?</h2>'
                 '<p class="de-quiet">Makes a known share of labels wrong on a copy, trains on it and looks who finds '
                 "them. The dataset stays as it is.</p>"
             )
@@ -68,7 +68,7 @@ def _larger_model(run: Run, who: Identity) -> None:
         return
     with st.container(key="larger-model", gap="small"):
         st.html(
-            '<h4 class="de-chart-title">Ask a larger model</h4><p class="de-quiet">What a small model doubts is often '
+            '<h2 class="de-chart-title">Ask a larger model</h2><p class="de-quiet">What a small model doubts is often '
             "only too hard for it. Of the first 169 film snippets that a single model of BERT-base size doubted 84 had "
             "wrong labels; of those that all of the bundled model's seeds and parts doubted, 61. An epoch takes about "
             "six times as long; a GPU helps.</p>"

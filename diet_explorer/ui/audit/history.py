@@ -44,7 +44,7 @@ def draw_history(dataset: Dataset, run: Run, who: Identity) -> None:
         since, until = _span(days)
         events = [event for event in ledger.events(annotator, since, until, _SHOWN) if len(event.rows)]
         if not events:
-            st.html('<div class="de-empty"><h3>No decision yet</h3><p>Every decision will be listed here.</p></div>')
+            st.html('<div class="de-empty"><h2>No decision yet</h2><p>Every decision will be listed here.</p></div>')
         else:
             shown = f"{dataset.id} {annotator} {since} {until}"
             examples_table(

@@ -27,7 +27,7 @@ _AHEAD = 3  # cards that are ready before they are needed; the queue claims as m
 _ABOVE = 326
 _MORE_KEYS = 64  # pixels of the rows of keys, where there are more classes than keys
 _EMPTY = (
-    '<div class="de-empty"><h3>Nothing left to decide here</h3><p>Every example of this queue is decided, or somebody '
+    '<div class="de-empty"><h2>Nothing left to decide here</h2><p>Every example of this queue is decided, or somebody '
     "else is at it. Change the order or the filter, or read what was decided under History.</p></div>"
 )
 

@@ -45,7 +45,7 @@ def draw_side(dataset: Dataset, run: Run, made: Review, rules: ReviewRules) -> N
     left = made.queue.errors_left()
     advice = stop_advice(gained, left)
     st.html(f'{_figures(gained, left)}<p class="de-advice" role="note">{escape(advice.words)}</p>{_witnesses(gained)}')
-    st.html('<h4 class="de-chart-title">Last decisions</h4>')
+    st.html('<h2 class="de-chart-title">Last decisions</h2>')
     events = ledger.events(made.who.name if rules.blind else None, limit=_LAST)
     if not events:
         st.html('<p class="de-quiet">What you decide is listed here, and can be opened again.</p>')

@@ -53,7 +53,7 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
     page = page_of(total, _PAGE, selection.view.page)
     rows = suspects.page(run, by, where, checkpoint, _PAGE, page.offset)
     if rows.empty:
-        st.html('<div class="de-empty"><h3>No suspect matches</h3><p>Remove a condition above.</p></div>')
+        st.html('<div class="de-empty"><h2>No suspect matches</h2><p>Remove a condition above.</p></div>')
         return
     blind = dataset.ledger.rules().blind
     examples_table(

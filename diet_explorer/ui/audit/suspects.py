@@ -127,4 +127,4 @@ def _near_html(near: pd.DataFrame, colours: dict[str, str]) -> str:
         f"<td>{chip(entry['label'], colours.get(entry['label'], OTHERS))}</td></tr>"
         for entry in near.to_dict("records")
     )
-    return f'<h4>Nearest examples: similarity, text, given label</h4><table class="de-near">{lines}</table>'
+    return f'<h2>Nearest examples: similarity, text, given label</h2><table class="de-near">{lines}</table>'

@@ -67,7 +67,7 @@ def draw_votes(votes: VoteSummary) -> None:
         (words.percent(votes.contested_share), f"of the rows not unanimous · {votes.contested:,}"),
         *([] if votes.label else [(words.whole(votes.ties), ties)]),
     ]
-    st.html(f'<h4 class="de-chart-title">Labels by several people</h4>{figures(entries)}')
+    st.html(f'<h2 class="de-chart-title">Labels by several people</h2>{figures(entries)}')
     lines = "".join(
         f'<tr><td>{escape(name)}</td><td class="de-figure">{rows:,}</td>'
         f'<td class="de-figure">{words.percent(agreeing / rows) if rows else words.NOT_THERE}</td></tr>'

@@ -80,7 +80,7 @@ def draw_comparison(selection: Selection, dataset: Dataset, run: Run, checkpoint
         there = _same_moment(other, checkpoint)
         if selection.score.name not in questions.score_names(other, there):
             st.html(
-                f'<div class="de-empty"><h3>The other run has no {selection.score.title}</h3>'
+                f'<div class="de-empty"><h2>The other run has no {selection.score.title}</h2>'
                 "<p>Choose another score in the sidebar.</p></div>"
             )
             return
@@ -169,7 +169,7 @@ def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: Comparis
         for share, overlap in sorted(summary.overlap.items(), reverse=True)
     ]
     st.html(
-        f'<h4 class="de-chart-title">Do the two runs name the same examples?</h4>'
+        f'<h2 class="de-chart-title">Do the two runs name the same examples?</h2>'
         f"{figures(entries, two=True)}"
         f'<div class="de-read"><p class="de-quiet">{counted(summary.examples, "training example")}; this run '
         f"{here}, the other {there}.</p>"

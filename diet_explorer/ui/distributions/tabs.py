@@ -86,7 +86,7 @@ def draw_stability(selection: Selection, run: Run, checkpoint: float) -> None:
     points = sorted({*pairs["first"], *pairs["second"]})
     if len(points) < 2:
         st.html(
-            '<div class="de-empty"><h3>One checkpoint so far</h3><p>Whether the order of the examples has settled is '
+            '<div class="de-empty"><h2>One checkpoint so far</h2><p>Whether the order of the examples has settled is '
             "seen from the second checkpoint on.</p></div>"
         )
         return
@@ -117,7 +117,7 @@ def draw_scores(selection: Selection, run: Run, checkpoint: float) -> None:
     own = selection.score
     others = [name for name in statistics.scores if name != own.name]
     if not others:
-        st.html('<div class="de-empty"><h3>One score only</h3><p>There is nothing to compare it with.</p></div>')
+        st.html('<div class="de-empty"><h2>One score only</h2><p>There is nothing to compare it with.</p></div>')
         return
     pairs = statistics.between_scores()
     left, right = st.columns([3, 2], gap="medium")
@@ -286,7 +286,7 @@ def _agreement_table(pairs: pd.DataFrame, own: catalogue.Score) -> str:
         for entry in ordered.to_dict("records")
     )
     return (
-        f'<h4 class="de-chart-title">Which scores tell the same as {escape(own.title)}?</h4>'
+        f'<h2 class="de-chart-title">Which scores tell the same as {escape(own.title)}?</h2>'
         '<table class="de-list" aria-label="Agreement of the scores"><thead><tr><th>Score</th>'
         '<th class="de-figure" title="Spearman: 1 is the same order, 0 is none">rank correlation</th>'
         '<th class="de-figure">worst 10 % in common</th></tr></thead>'

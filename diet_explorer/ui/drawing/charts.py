@@ -90,7 +90,7 @@ def _frame(
     with st.container(key=key, gap=None):
         with st.container(key=f"{key}-head", horizontal=True, vertical_alignment="center", gap="small"):
             quiet = f' <span class="de-quiet">{escape(note)}</span>' if note else ""
-            st.html(f'<h4 class="de-chart-title">{escape(title)}{quiet}</h4>', width="stretch")
+            st.html(f'<h2 class="de-chart-title">{escape(title)}{quiet}</h2>', width="stretch")
             with st.popover("Download chart", icon=":material/download:", key=f"{key}-download", type="tertiary"):
                 _downloads(figure, title, key, table)
         yield

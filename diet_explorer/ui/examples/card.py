@@ -93,7 +93,7 @@ def _texts(card: ExampleCard, query: str, titles: Sequence[str]) -> str:
     if card.text_pair is None:
         return first
     second = f'<div class="de-text" dir="auto" tabindex="0">{highlighted(card.text_pair, query)}</div>'
-    return f"<h4>{escape(titles[0])}</h4>{first}<h4>{escape(titles[1])}</h4>{second}"
+    return f"<h2>{escape(titles[0])}</h2>{first}<h2>{escape(titles[1])}</h2>{second}"
 
 
 def _verdict(label: str, predicted: str, colours: Mapping[str, str]) -> str:
@@ -143,7 +143,7 @@ def _scores(card: ExampleCard, checkpoint: float, seed: int | None, percentiles:
         return table
     kind = card.types.get(seed)
     trajectory = f" · in the end {escape(kind)} {help_mark(TRAJECTORY_RULE)}" if kind else ""
-    return f'{table}<h4>Over the training so far{trajectory}</h4><dl class="de-training">{"".join(cells)}</dl>'
+    return f'{table}<h2>Over the training so far{trajectory}</h2><dl class="de-training">{"".join(cells)}</dl>'
 
 
 def _is_recorded(name: str) -> bool:

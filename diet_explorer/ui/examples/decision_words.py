@@ -58,7 +58,7 @@ def history_html(events: Sequence[DecisionEvent], given: str, *, title: str = "H
             f"<li><{mark}><b>{escape(event.annotator)}</b> {escape(done_words(event, given))}</{mark}>{note} "
             f'<span class="de-quiet">{when}</span></li>'
         )
-    return f'<h4>{escape(title)}</h4><ul class="de-votes">{"".join(lines)}</ul>'
+    return f'<h2>{escape(title)}</h2><ul class="de-votes">{"".join(lines)}</ul>'
 
 
 def notes_html(events: Sequence[DecisionEvent], given: str) -> str:

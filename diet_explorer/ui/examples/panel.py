@@ -121,7 +121,7 @@ def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, 
     near = run.maps.neighbours(row)
     if near.empty:
         st.html(
-            '<h4 class="de-chart-title">Nearest examples</h4>'
+            '<h2 class="de-chart-title">Nearest examples</h2>'
             '<p class="de-quiet">They are known once the embedding map of this run has been drawn.</p>'
         )
         st.page_link(
@@ -134,8 +134,8 @@ def _draw_neighbours(selection: Selection, run: Run, row: int, example_id: str, 
     same = int((near["label"] == label).sum())
     with st.container(key=f"{key}-neighbours-bar", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
-            f'<h4 class="de-chart-title">Nearest examples <span class="de-quiet">{same} of {len(near)} have the same '
-            "label</span></h4>",
+            f'<h2 class="de-chart-title">Nearest examples <span class="de-quiet">{same} of {len(near)} have the same '
+            "label</span></h2>",
             width="stretch",
         )
         st.button(

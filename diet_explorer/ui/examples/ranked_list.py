@@ -56,7 +56,7 @@ def draw_list(
     if total == 0:
         with st.container(key="no-match"):
             st.html(
-                '<div class="de-empty"><h3>No example matches</h3>'
+                '<div class="de-empty"><h2>No example matches</h2>'
                 "<p>Remove a condition above, or all of them at once.</p></div>"
             )
             st.button("Remove all conditions", key="clear-filter", on_click=_clear_filter, type="primary")

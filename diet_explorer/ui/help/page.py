@@ -63,7 +63,7 @@ def draw_lists(document: Document | None, topic: str) -> None:
 
 
 def _list(title: str, entries: list[str]) -> None:
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     st.markdown("\n".join(f"- {entry}" for entry in entries))
 
 

@@ -31,7 +31,7 @@ def draw_map_job(run: Run, which: Representation, progress: MapProgress) -> None
             show_failure(progress.error or "The map could not be drawn.", progress.remedy or "Draw it again.")
         title = "The map was cancelled" if progress.state == "cancelled" else f"No map {_TITLES[which]} yet"
         st.html(
-            f'<div class="de-empty"><h3>{title}</h3><p>Here every example will be a point. {_EXPLANATIONS[which]} '
+            f'<div class="de-empty"><h2>{title}</h2><p>Here every example will be a point. {_EXPLANATIONS[which]} '
             "Drawing it runs in the background and takes from half a minute for a few thousand examples to some "
             "minutes for many.</p></div>"
         )

@@ -54,7 +54,7 @@ def draw_proof_form(selection: Selection, run: Run) -> None:
     """Draw the form; its button queues the trainings and opens the proof."""
     options = _options(selection, run)
     with st.container(key="proof-form", gap="small"):
-        st.html('<h4 class="de-chart-title">New proof</h4>')
+        st.html('<h2 class="de-chart-title">New proof</h2>')
         names = st.multiselect(
             "Policies", list(options), [next(iter(options))], key="proof-policies", format_func=visible
         )
@@ -91,7 +91,7 @@ def draw_hold_out(run: Run) -> None:
     """Draw what to do where no examples are left to evaluate on."""
     with st.container(key="hold-out", gap="small"):
         st.html(
-            '<div class="de-empty"><h3>No examples to test on</h3><p>This dataset has no test split. A part of the '
+            '<div class="de-empty"><h2>No examples to test on</h2><p>This dataset has no test split. A part of the '
             "training split can be held out instead: the run is scored once more without it, so that neither scores "
             "nor policies ever see it, and proofs of the new run are evaluated on it.</p></div>"
         )

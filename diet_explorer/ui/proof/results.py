@@ -55,7 +55,7 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
     lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in policies["verdict"])
     with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):
         st.html(
-            '<h4 class="de-chart-title">Is it worth it?</h4>'
+            '<h2 class="de-chart-title">Is it worth it?</h2>'
             f'<ul class="de-cautions" role="status">{lines}</ul>'
             f'<p class="de-quiet">{escape(proof.intervals)}</p>'
         )

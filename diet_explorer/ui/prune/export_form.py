@@ -37,7 +37,7 @@ def draw_export_form(run: Run, policy: Policy) -> None:
     """Draw the form; its button queues the export and opens it."""
     with st.container(key="export-form", gap="small"):
         st.html(
-            f'<h4 class="de-chart-title">New export</h4><p class="de-quiet">{escape(policy.describe())} '
+            f'<h2 class="de-chart-title">New export</h2><p class="de-quiet">{escape(policy.describe())} '
             "Validation and test rows are written as they are.</p>"
         )
         chosen = st.selectbox("Format", list(_FORMATS), format_func=format_title, key="export-format")

@@ -35,7 +35,7 @@ def draw_exports(run: Run, chosen: str | None) -> None:
     exports = open_workspace().exports(run)
     if not exports:
         st.html(
-            '<div class="de-empty"><h3>No exports yet</h3><p>Here every export of this run will be listed, with its '
+            '<div class="de-empty"><h2>No exports yet</h2><p>Here every export of this run will be listed, with its '
             "manifest, its files, and the way to the Hub. Start one on the right; it is written in the background.</p>"
             "</div>"
         )

@@ -19,7 +19,7 @@ def draw_hub(export: Export) -> None:
     """Draw how the last push went, or goes, and the form for the next."""
     progress = export.push_progress()
     with st.container(key="hub", gap="small"):
-        st.html('<h4 class="de-chart-title">Push to the Hugging Face Hub</h4>')
+        st.html('<h2 class="de-chart-title">Push to the Hugging Face Hub</h2>')
         if progress.is_active:
             watch_job(
                 "push",

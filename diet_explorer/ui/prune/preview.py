@@ -67,7 +67,7 @@ def draw_boundary(selection: Selection, planned: Planned) -> None:
     rows = planned.preview.boundary
     if rows.empty:
         st.html(
-            '<div class="de-empty"><h3>No cut to look at</h3><p>Examples just inside and outside the cut are shown for '
+            '<div class="de-empty"><h2>No cut to look at</h2><p>Examples just inside and outside the cut are shown for '
             "policies that drop the hardest or easiest by a score.</p></div>"
         )
         return
@@ -80,8 +80,8 @@ def draw_boundary(selection: Selection, planned: Planned) -> None:
                 part = rows[(rows["end"] == end) & (rows["side"] == side)]
                 with column:
                     st.html(
-                        f'<h4 class="de-chart-title">{title} <span class="de-quiet">at the {end} end, nearest '
-                        f"first</span></h4>{_examples_html(part, score.title, selection.colours)}"
+                        f'<h2 class="de-chart-title">{title} <span class="de-quiet">at the {end} end, nearest '
+                        f"first</span></h2>{_examples_html(part, score.title, selection.colours)}"
                     )
 
 
@@ -119,7 +119,7 @@ def _classes_html(preview: Preview, colours: dict[str, str]) -> str:
     heads = ("before", "go", *(("relabelled",) if relabelled else ()), "stay")
     head = "".join(f'<th class="de-figure">{name}</th>' for name in heads)
     return (
-        '<h4 class="de-chart-title">Which classes lose examples? <span class="de-quiet">training split</span></h4>'
+        '<h2 class="de-chart-title">Which classes lose examples? <span class="de-quiet">training split</span></h2>'
         '<div class="de-scroll"><table class="de-list" aria-label="Rows per class"><thead>'
         f'<tr><th>Class</th>{head}<th style="width:64px"></th></tr></thead><tbody>{lines}</tbody></table>{note}</div>'
     )
@@ -150,7 +150,7 @@ def _fate_html(preview: Preview) -> str:
         if row["reason"] != "kept"
     )
     return (
-        '<h4 class="de-chart-title">What happens to suspects?</h4>'
+        '<h2 class="de-chart-title">What happens to suspects?</h2>'
         '<table class="de-list" aria-label="Suspects and decisions"><thead><tr><th></th><th class="de-figure">stay</th>'
         f'<th class="de-figure">go</th></tr></thead><tbody>{body}</tbody></table>'
         f'<p class="de-quiet">{reasons or "Nothing goes."}</p>'

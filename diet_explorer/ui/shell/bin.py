@@ -136,7 +136,7 @@ def draw_deleted(error: DeletedError) -> None:
     entry = next((entry for entry in open_workspace().bin.entries() if entry.key == (error.kind, error.id)), None)
     with st.container(key="deleted"):
         st.html(
-            f'<div class="de-empty"><h3>The {escape(error.kind)} {escape(cut_name(error.name))} was deleted</h3>'
+            f'<div class="de-empty"><h2>The {escape(error.kind)} {escape(cut_name(error.name))} was deleted</h2>'
             f"<p>By {escape(error.by)}, {escape(words.moment(error.at))}. "
             "What this link shows lies in the bin and can be brought back.</p></div>"
         )

@@ -25,7 +25,7 @@ def empty_state(title: str, text: str, *, page: str, action: str, view: View | N
         The view that the page opens with.
     """
     with st.container(key=key):
-        st.html(f'<div class="de-empty"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>')
+        st.html(f'<div class="de-empty"><h2>{escape(title)}</h2><p>{escape(text)}</p></div>')
         if st.button(action, key=f"{key}-action", type="primary", icon=":material/arrow_forward:"):
             st.switch_page(page, query_params=(view or View()).to_query())
 
@@ -68,7 +68,7 @@ def _nothing_landed(run: Run, what: str) -> None:
         left, right = st.columns([2, 1], gap="medium")
         with left, st.container(key="first-scores"):
             st.html(
-                '<div class="de-empty" role="status"><h3>The first scores are being computed</h3>'
+                '<div class="de-empty" role="status"><h2>The first scores are being computed</h2>'
                 "<p>The model is loaded, then every example is scored before training starts. "
                 f"{what} will appear here by themselves.</p></div>"
             )

@@ -52,7 +52,7 @@ def must_sign_in() -> bool:
     withdraw_upload()
     with st.container(key="sign-in"):
         st.html(
-            '<div class="de-empty"><h3>Please sign in</h3><p>Decisions are kept with the name of whoever took them.'
+            '<div class="de-empty"><h2>Please sign in</h2><p>Decisions are kept with the name of whoever took them.'
             "</p></div>"
         )
         for name in (access.sign_in.providers if access.sign_in else ()) or [None]:
@@ -156,7 +156,7 @@ def draw_who_asks() -> None:
     """Draw the question for the name, where nobody has given one yet."""
     with st.container(key="who"):
         st.html(
-            '<div class="de-empty"><h3>Who is deciding?</h3><p>Every decision is kept with a name, so that others can '
+            '<div class="de-empty"><h2>Who is deciding?</h2><p>Every decision is kept with a name, so that others can '
             "ask about it and a second opinion is told from the first. It is asked once on this browser.</p></div>"
         )
         _ask("Your name", "Start", _TYPED_HERE)

@@ -95,7 +95,7 @@ def _draw_card(number: int, selection: Selection) -> None:
 def draw_tour_start() -> None:
     """Draw the way to begin the tour, again where it is over."""
     run = sample_run()
-    st.subheader("The tour", anchor=False)
+    st.header("The tour", anchor=False)
     st.markdown("Three steps on the sample: hard examples first, look at suspects and decide, prune and prove.")
     if st.button("Start the tour", key="tour-start", icon=":material/tour:"):
         st.session_state[_STATE] = _ON
