@@ -67,7 +67,8 @@ def as_page() -> tuple[str, dict[str, bytes]]:
                 pictures[name] = base64.b64decode(data["image/png"])
                 parts.append(f"![What the cell draws]({name})")
             elif "text/html" in data:
-                parts.append(_STYLE.sub("", data["text/html"]))
+                # the empty corner of a table is no head of a column
+                parts.append(_STYLE.sub("", data["text/html"]).replace("<th></th>", "<td></td>"))
             else:
                 text = output.get("text") or data.get("text/plain", "")
                 parts.append(f"```text\n{text.rstrip()}\n```")

@@ -15,7 +15,7 @@ from diet_explorer.workspace.dataset import Dataset
 _SAVED = "guidelines-saved"
 _HEIGHT = 420
 _NOTHING = (
-    '<div class="de-empty"><h3>No guidelines yet</h3><p>How the examples are to be labelled, as a lead writes it, will '
+    '<div class="de-empty"><h2>No guidelines yet</h2><p>How the examples are to be labelled, as a lead writes it, will '
     "stand here and beside every example that is reviewed.</p></div>"
 )
 _PLACEHOLDER = """## What counts as positive
@@ -88,7 +88,7 @@ def _draw_editor(dataset: Dataset, latest: Guidelines | None) -> None:
                 "Go on from the newer version", key="guidelines-newer", on_click=_go_on, args=(draft, base, latest)
             )
     with right, st.container(key="guidelines-preview", gap="small"):
-        st.html('<h4 class="de-chart-title">How it will look</h4>')
+        st.html('<h2 class="de-chart-title">How it will look</h2>')
         st.html(markdown_html(text) if text.strip() else _NOTHING)
 
 
@@ -100,7 +100,7 @@ def _go_on(draft: str, base: str, latest: Guidelines) -> None:
 def _draw_history(versions: list[Guidelines]) -> None:
     if not versions:
         return
-    st.subheader("History", anchor=False)
+    st.header("History", anchor=False)
     for position in range(len(versions) - 1, -1, -1):
         version, before = versions[position], versions[position - 1] if position else None
         title = f"Version {version.version} · {written_words(version)}" + ("" if version.text else " · taken away")

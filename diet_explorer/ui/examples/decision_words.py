@@ -70,7 +70,7 @@ def notes_html(events: Sequence[DecisionEvent], given: str) -> str:
     ]
     if not lines:
         return ""
-    return f'<div class="de-notes"><h4>{counted(len(lines), "note")}</h4><ul>{"".join(lines)}</ul></div>'
+    return f'<div class="de-notes"><h2>{counted(len(lines), "note")}</h2><ul>{"".join(lines)}</ul></div>'
 
 
 def _occasion(event: DecisionEvent, given: str) -> str:
