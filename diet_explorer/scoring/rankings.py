@@ -63,8 +63,8 @@ def write_seed_ranking(store: ScoreFiles, order: ExampleOrder, seed: int, checkp
     The columns are ``row, label, predicted``; once training has begun ``trajectory`` (code of `dynamics.TRAJECTORIES`)
     and ``never_learned``; then each score of the checkpoint and of the training up to it.
     """
-    columns: dict[str, Array] = {name: table[name].to_numpy() for name in ("row", "label", "predicted")}
-    values = {name: table[name].to_numpy() for name in catalogue.RECORDED_NAMES if name in table.schema.names}
+    columns = {name: _column(table, name) for name in ("row", "label", "predicted")}
+    values = {name: _column(table, name) for name in catalogue.RECORDED_NAMES if name in table.schema.names}
     if checkpoint > 0:
         over = _over_training(store, seed, checkpoint, table)
         columns["trajectory"] = over.pop("trajectory")
@@ -120,6 +120,12 @@ def _write(
     store.write_ranking(
         seed, checkpoint, columns, seeds, lambda: orders_of(columns, names, here, class_count(columns["label"]))
     )
+
+
+def _column(table: pa.Table, name: str) -> Array:
+    """A column of a table; one of several pieces, as it is read from a file, is not put together in memory."""
+    pieces = table[name].chunks
+    return laid_aside(piece.to_numpy() for piece in pieces) if len(pieces) > 1 else table[name].to_numpy()
 
 
 def _sorted_scores(values: Mapping[str, Array]) -> dict[str, Array]:

@@ -368,10 +368,14 @@ def sizes(run: Run) -> dict[str, float]:
     return {"run": local_size(folder) / 1e6, **parts}
 
 
-def case(folder: Path, rows: int, checkpoints: tuple[float, ...], linked: bool, times: int) -> dict[str, Any]:
+def case(
+    folder: Path, rows: int, checkpoints: tuple[float, ...], linked: bool, times: int, without: list[str]
+) -> dict[str, Any]:
     """What pages cost at one size, at the last checkpoint that is ranked."""
     run = made(folder, rows, checkpoints, linked)
-    results = measure(run, pages(run, run.store.ranked_checkpoints(None)[-1]), times)
+    questions = pages(run, run.store.ranked_checkpoints(None)[-1])
+    asked = {name: ask for name, ask in questions.items() if not any(part in name for part in without)}
+    results = measure(run, asked, times)
     return {"rows": rows, "load": os.getloadavg()[0], "results": results, **sizes(run)}
 
 
@@ -379,7 +383,7 @@ def step(folder: Path, rows: int, name: str) -> dict[str, float]:
     """What one step of a job costs at one size: seconds, and the greatest memory of its process."""
     run = Workspace(folder / f"growth-{rows}").runs()[0]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        question = steps(run, run.store.ranked_checkpoints(None)[-1], Path(scratch))[name]
+        question = steps(run, run.store.landed()[0][-1], Path(scratch))[name]
         with own_memory() as most:
             before, at, used = memory("RssAnon"), time.perf_counter(), time.process_time()
             question()
@@ -463,6 +467,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--jobs", action="store_true", help="measure the steps of jobs, too")
     parser.add_argument("--only", nargs="+", default=[], help="steps whose names contain one of these, no pages")
+    parser.add_argument("--without", nargs="+", default=[], help="pages whose names contain one of these are left out")
     parser.add_argument("--only-make", action="store_true")
     parser.add_argument("--step", help="what a child process does for one step of a job")
     parser.add_argument("--case", action="store_true", help="what a child process does")
@@ -473,7 +478,7 @@ def main() -> None:
         for rows in options.rows:
             made(options.folder, rows, points, options.linked)
     elif options.case:
-        print(json.dumps(case(options.folder, options.rows[0], points, options.linked, options.times)))
+        print(json.dumps(case(options.folder, options.rows[0], points, options.linked, options.times, options.without)))
     elif options.step:
         print(json.dumps(step(options.folder, options.rows[0], options.step)))
     else:
@@ -482,6 +487,7 @@ def main() -> None:
             command = [sys.executable, "-m", "tests.benchmarks.growth", "--case", "--folder", str(options.folder)]
             command += ["--rows", str(rows), "--times", str(options.times), "--checkpoints", *map(str, points)]
             command += ["--linked"] if options.linked else []
+            command += ["--without", *options.without] if options.without else []
             cases.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
         if cases:
             show(cases)
