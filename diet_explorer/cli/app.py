@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from diet_explorer import __version__
 from diet_explorer.cli import (
     audit,
     audit_log,
@@ -97,9 +98,7 @@ def _explain(error: Exception) -> int:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        out.print_line(f"diet-explorer {version('diet-explorer')}")
+        out.print_line(f"diet-explorer {__version__}")
         raise typer.Exit
 
 

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Engine, text
 
+from diet_explorer import __version__
 from diet_explorer.errors import DietExplorerError, WorkspaceError
 from diet_explorer.store.database import transaction
 from diet_explorer.store.files import Files
@@ -70,7 +69,7 @@ class Health:
         return {
             "status": "ok" if self.is_ready else "unready",
             "role": self.role,
-            "version": program_version(),
+            "version": __version__,
             "checks": {name: asdict(outcome) for name, outcome in self.checks.items()},
         }
 
@@ -155,9 +154,3 @@ def _outcome(check: Check) -> Outcome:
     except Exception as error:  # noqa: BLE001  whatever it is, it cannot be used; the log has the details
         words = "it cannot be used" if isinstance(error, DietExplorerError) else f"{type(error).__name__}"
     return Outcome(not words, round(time.monotonic() - begun, 4), words)
-
-
-@cache
-def program_version() -> str:
-    """The version of this program."""
-    return version("diet-explorer")

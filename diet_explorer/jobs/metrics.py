@@ -10,8 +10,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 
+from diet_explorer import __version__
 from diet_explorer.errors import DietExplorerError
-from diet_explorer.jobs.health import HealthChecks, JobInSight, SignOfLife, program_version
+from diet_explorer.jobs.health import HealthChecks, JobInSight, SignOfLife
 from diet_explorer.store.happenings import listen
 
 MOST_LABELS = 50
@@ -46,7 +47,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         build = Info(f"{_NAME}_build", "Version of the program, and what it runs as.", registry=self.registry)
-        build.info({"version": program_version(), "python": platform.python_version(), "role": role})
+        build.info({"version": __version__, "python": platform.python_version(), "role": role})
         self._counters = self._made_counters()
         self._gauges = self._made_gauges()
         self._reruns = Histogram(

@@ -10,12 +10,12 @@ import os
 import shutil
 import uuid
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import Engine
 
+from diet_explorer import __version__
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.processes import OwnProcess
 from diet_explorer.jobs.slots import pause_of
@@ -101,7 +101,7 @@ def _taken(database: Engine, export_id: str, lock_path: Path, lease_seconds: flo
             slot=0,
             pid=os.getpid(),
             machine=this_machine(),
-            version=version("diet-explorer"),
+            version=__version__,
             device="a push",
             lease_seconds=lease_seconds,
             can={_LOCK: str(lock_path)},

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
 
+from diet_explorer import __version__
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, DietExplorerError, WorkspaceError
 from diet_explorer.jobs import machine
@@ -79,7 +79,7 @@ class WorkerSlot:
             slot=self.slot,
             pid=os.getpid(),
             machine=this_machine(),
-            version=version("diet-explorer"),
+            version=__version__,
             device=machine.device_in_words(),
             lease_seconds=settings.lease_seconds,
             can={

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from diet_explorer import __version__
 from diet_explorer.config import Settings
 from diet_explorer.errors import NoWorkerError
 from diet_explorer.jobs.needs import lack_of
@@ -79,7 +79,7 @@ def delay_of(
 
 
 def _of_another_version(worker: WorkerInfo) -> Delay:
-    own = version("diet-explorer")
+    own = __version__
     words = (
         f"The worker on {worker.host} is of another version ({worker.version}, jobs of form {worker.can[FORMAT]}) than "
         f"what asked for this ({own}, jobs of form {JOB_FORMAT}), and leaves it."

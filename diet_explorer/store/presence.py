@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import socket
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import Engine
 
+from diet_explorer import __version__
 from diet_explorer.config import Settings
 from diet_explorer.store.files import explained
 from diet_explorer.store.locks import ONLOOKER_TRIES, is_locked, try_lock
@@ -55,7 +55,7 @@ def report_presence(records: WorkerRecords, run_id: str, before: WorkerInfo | No
             slot=0,
             pid=os.getpid(),
             machine=this_machine(),
-            version=version("diet-explorer"),
+            version=__version__,
             device="a training script",
             lease_seconds=SILENT_SECONDS,
             tasks={SEEDS: run_id},

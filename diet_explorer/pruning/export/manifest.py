@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from diet_explorer import __version__
 from diet_explorer.config import load_settings
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.errors import BadInputError, NotFoundError
@@ -84,7 +85,7 @@ def plan_facts(files: Files, run: RunRecord, plan: Plan, request: ExportRequest)
     """The part of a manifest that says what an export was made from, and how it is made again."""
     return {
         "format_version": FORMAT_VERSION,
-        "program": {"name": "diet-explorer", "version": version("diet-explorer")},
+        "program": {"name": "diet-explorer", "version": __version__},
         "libraries": library_versions(),
         "command": prune_command(request),
         "replay": f"diet-explorer prune --from-manifest {MANIFEST_NAME} --output DIR",

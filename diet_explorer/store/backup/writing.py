@@ -14,12 +14,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from diet_explorer import __version__
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store.backup.manifest import BackupFile, BackupManifest, BackupTable, Content
 from diet_explorer.store.backup.places import Place
@@ -116,7 +116,7 @@ class _Writer:
         if gone:
             raise _GoneError("/".join(sorted(gone)[0]))
         entries = tuple(sorted([*said, *rest], key=lambda file: file.path))
-        return BackupManifest(workspace, made_at, version("diet-explorer"), revision, entries, tables)
+        return BackupManifest(workspace, made_at, __version__, revision, entries, tables)
 
     def _table(self, connection: Connection, table: Any) -> BackupTable:
         parts, rows = [], 0
