@@ -196,7 +196,8 @@ class Replay:
 
     def _noted_numbers(self, text: str) -> NDArray[np.int64]:
         numbers = np.array(self._notes.containing(text), dtype=np.int64)
-        return numbers[~self._undone.values[numbers]]
+        standing: NDArray[np.int64] = numbers[~self._undone.values[numbers]]
+        return standing
 
     def actions(self, numbers: NDArray[np.int32]) -> NDArray[np.int8]:
         """Positions among `ACTIONS` of events by their numbers."""

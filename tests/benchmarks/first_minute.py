@@ -19,7 +19,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LONGEST_SECONDS = 1200
+LONGEST_SECONDS = 3600
 ASK = """
 import sys, time
 from diet_explorer import Workspace
@@ -53,7 +53,7 @@ def main() -> None:
         python = str(programs / "python")
         more = ["--extra-index-url", options.index] if options.index else []
         more += ["--constraint", str(options.constraint.absolute())] if options.constraint else []
-        run(python, "-m", "pip", "install", "-q", f"{wheel}[offline]", *more, cwd=away)
+        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[offline]", *more, cwd=away)
         installed = time.monotonic()
         home = away / "workspace"
         app = subprocess.Popen(
