@@ -62,7 +62,7 @@ def test_a_lead_writes_guidelines_and_a_draft_is_not_lost_to_a_newer_version(own
     app = open_page("datasets", tab="guidelines")
     assert_calm(app)
     app.text_area[0].set_value("# One\n![x](https://example.org/x.png)").run()
-    assert "<h4>One</h4>" in words_on(app) and "<img" not in words_on(app)
+    assert "<h2>One</h2>" in words_on(app) and "<img" not in words_on(app)
     app.button(key="guidelines-save").click().run()
     assert_calm(app)
     assert own.dataset.guidelines is not None and own.dataset.guidelines.text.startswith("# One")

@@ -22,7 +22,7 @@ _FAR_BEHIND = 0.2  # of an equal share
 _BEHIND_RULE = "How many examples fewer than an equal share of what all have done."
 _AGREEMENT_RULE = "How often others who decided about the same example say the same."
 _NOBODY = (
-    '<div class="de-empty"><h3>Nobody has decided yet</h3><p>Who does how much of the review, at which pace and how '
+    '<div class="de-empty"><h2>Nobody has decided yet</h2><p>Who does how much of the review, at which pace and how '
     "far people agree will be listed here.</p></div>"
 )
 
@@ -52,7 +52,7 @@ def draw_progress(selection: Selection, run: Run, checkpoint: float, who: Identi
         st.html(_table(progress, who.name) if progress.people else _NOBODY)
     with right, st.container(key="own-progress", gap="small"):
         own = next((person for person in progress.people if person.annotator == who.name), None)
-        st.html('<h4 class="de-chart-title">You</h4>' + (_own(own) if own else "<p>You have not decided yet.</p>"))
+        st.html('<h2 class="de-chart-title">You</h2>' + (_own(own) if own else "<p>You have not decided yet.</p>"))
         st.html(f'<p class="de-quiet">{escape(PACE_RULE)}</p>')
 
 

@@ -15,7 +15,7 @@ from markdown_it.utils import OptionsDict
 from diet_explorer.drawing.plain import escape, visible
 
 _SCHEMES = ("http", "https", "mailto")
-_DEEPER = 3  # headings of the text stand below those of the page
+_DEEPER = 1  # headings of the text stand below the title of the page
 _DEEPEST = 6
 _MOST_BRACKETS = 1_000  # each that is never closed is looked for up to the end of the text
 
