@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import streamlit as st
 
+from diet_explorer.drawing.plain import escape
 from diet_explorer.errors import NotFoundError
 from diet_explorer.ui.help.documents import SITE, TOPICS, Document, Picture, link, read_document
 from diet_explorer.ui.shell.boundary import show_error
@@ -41,7 +43,7 @@ def draw_text(place: str) -> Document | None:
     with st.container(key="help-text"):
         for part in document.parts:
             if isinstance(part, Picture):
-                st.image(str(part.path), caption=part.words)
+                st.html(_picture(part))
             else:
                 st.markdown(part)
     _follow_links(document, place, section)
@@ -60,6 +62,13 @@ def draw_lists(document: Document | None, topic: str) -> None:
         "Commands and the Python library are described where they are used: `diet-explorer COMMAND --help` in a "
         f"terminal, `help(run.audit)` in Python. [The site]({SITE}) has both as pages."
     )
+
+
+def _picture(picture: Picture) -> str:
+    """The picture with its words for screen readers, which Streamlit's own has not."""
+    kind = {".svg": "svg+xml", ".png": "png"}[picture.path.suffix]
+    source = f"data:image/{kind};base64,{b64encode(picture.path.read_bytes()).decode()}"
+    return f'<img class="de-picture" alt="{escape(picture.words)}" src="{source}">'
 
 
 def _list(title: str, entries: list[str]) -> None:
