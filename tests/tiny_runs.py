@@ -117,7 +117,7 @@ def command(*arguments: str, home: Path, **variables: str) -> subprocess.Complet
     )
 
 
-def inside(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+def inside(*arguments: str, home: Path | str) -> subprocess.CompletedProcess[str]:
     """Run a short command in this process, which saves the seconds that imports take."""
     printed, errors = io.StringIO(), io.StringIO()
     with (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,17 +24,25 @@ from sqlalchemy import create_engine, text
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 from tests.faults.annotators import handed_out_twice
+from tests.forked import ForkedWorker
+from tests.gate import Gate
 from tests.synthetic import write_dataset
 
 TRAINING = {"epochs": 500, "checkpoints": (0, 500), "batch_size": 4, "max_length": 16, "grand": "head"}
 """Of some minutes; it is cancelled in the end."""
 DATASET = "made-up"
+BEGIN = "begin"
+PATIENCE_SECONDS = 1800
 
 
 def review(home: str, who: str, minutes: float, written: Path) -> None:
-    """One person: decide what comes next until the time is over, and write down what was shown and saved."""
+    """One person: once everybody is there, decide what comes next until the time is over, and write down what was
+    shown and saved."""
     dataset = Workspace(home).dataset(DATASET)
     queue = dataset.queue(np.arange(dataset.manifest.rows), who)
+    assert queue.current is not None
+    written.touch()
+    tiny_runs.until((written.parent / BEGIN).exists, "everybody was there", PATIENCE_SECONDS)
     end = time.monotonic() + 60 * minutes
     with written.open("a", encoding="utf-8", buffering=1) as stream:
         while time.monotonic() < end and (item := queue.current) is not None:
@@ -62,16 +69,38 @@ def measure(apps: int, annotators: int, minutes: float, rows: int) -> dict[str, 
         sentences = tiny_runs.save_sentences(folder / "sentences.csv")
         trained = workspaces[0].import_dataset(sentences, text="sentence", label="mood", id="key")
         run = tiny_runs.queue(workspaces[0], trained.id, model, TRAINING)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "diet_explorer.cli", "worker"],
-            env={**os.environ, **environments[0], "DIET_EXPLORER_HOME": str(homes[0]), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-        )
-        stack.callback(worker.wait)
-        stack.callback(worker.kill)
+
+        gate = Gate(folder / "gate")  # holds nothing; what is forked needs its environment
+
+        def start(name: str, app: int, arguments: list[str], module: str | None = None) -> ForkedWorker:
+            environment = tiny_runs.environment(homes[app], **environments[app], **gate.environment)
+            process = ForkedWorker(arguments, environment, folder / f"{name}.log", module)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        start("worker", 0, [])
+        written = [folder / f"app-{number % apps}-person-{number}.jsonl" for number in range(annotators)]
+        people = []
+        for number, path in enumerate(written):
+            who = ["--review", str(homes[number % apps]), f"annotator {number}"]
+            how_long = ["--minutes", str(minutes), "--written", str(path)]
+            module = "tests.benchmarks.annotators"
+            people.append(start(path.stem, number % apps, [*who, *how_long], module))
+
+        def met() -> bool:
+            return all(path.exists() or person.poll() is not None for path, person in zip(written, people, strict=True))
+
+        tiny_runs.until(met, "everybody is there", PATIENCE_SECONDS)
         tiny_runs.until(lambda: run.progress().busy, "the training has begun")
-        people = [_start(number, apps, homes, environments, minutes, folder) for number in range(annotators)]
-        failed = sum(person.wait() != 0 for person in people)
+        (folder / BEGIN).touch()
+        loads = []
+        while busy := [person for person in people if person.poll() is None]:
+            loads.append(os.getloadavg()[0])
+            busy[0].wait(5)
+        failed = [path.with_suffix(".log") for path, person in zip(written, people, strict=True) if person.wait()]
+        for log in failed:
+            sys.stderr.write(log.read_text(encoding="utf-8"))
         still = run.refresh().status
         run.cancel()
         verdicts = [_verdict(workspace, folder, number) for number, workspace in enumerate(workspaces)]
@@ -80,8 +109,11 @@ def measure(apps: int, annotators: int, minutes: float, rows: int) -> dict[str, 
             "apps": apps,
             "annotators": annotators,
             "minutes": minutes,
+            "rows": rows,
+            "processors": os.cpu_count(),
+            "processes that wait for one": round(float(np.mean(loads)), 1),
             "training beside": still,
-            "failed processes": failed,
+            "failed processes": len(failed),
             "decisions": len(took),
             "lost": sum(verdict["lost"] for verdict in verdicts),
             "saved twice": sum(verdict["twice"] for verdict in verdicts),
@@ -103,18 +135,6 @@ def _environment(address: str, number: int) -> dict[str, str]:
         "DIET_EXPLORER_DATABASE_URL": address.replace("/postgres?", f"/app_{number}?"),
         "DIET_EXPLORER_JOBS_URL": address.replace("/postgres?", "/jobs?"),
     }
-
-
-def _start(
-    number: int, apps: int, homes: list[Path], environments: list[dict[str, str]], minutes: float, folder: Path
-) -> subprocess.Popen[bytes]:
-    app = number % apps
-    arguments = ["--review", str(homes[app]), f"annotator {number}", "--minutes", str(minutes)]
-    written = ["--written", str(folder / f"app-{app}-person-{number}.jsonl")]
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.annotators", *arguments, *written],
-        env={**os.environ, **environments[app], "OMP_NUM_THREADS": "1"},
-    )
 
 
 def _verdict(workspace: Workspace, folder: Path, number: int) -> dict[str, Any]:

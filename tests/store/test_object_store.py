@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,7 @@ from diet_explorer.errors import NotFoundError, StoreAwayError, WorkspaceError
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.store.files import Files
 from diet_explorer.workspace.workspace import Workspace
-from tests.object_store import S3Store, s3_store
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[S3Store]:
-    with s3_store() as running:
-        yield running
+from tests.object_store import S3Store
 
 
 @pytest.fixture

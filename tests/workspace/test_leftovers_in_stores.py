@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,7 @@ from diet_explorer.store.leases import take_lease
 from diet_explorer.store.runs import RunRecord
 from diet_explorer.store.workers import WorkerInfo, WorkerRecords
 from diet_explorer.workspace.workspace import Workspace
-from tests.object_store import S3Store, s3_store
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[S3Store]:
-    with s3_store() as running:
-        yield running
+from tests.object_store import S3Store
 
 
 @pytest.fixture
