@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diet_explorer.config import load_settings
@@ -35,10 +35,10 @@ from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 home = sys.argv[1]
 ledger = Ledger(open_database(load_settings(home=home)), DatasetManifest.load(Files(home), "made-up"))
+ledger.engine.dispose()  # no connection is carried over a fork
 print("ready", flush=True)
 for line in sys.stdin:  # each line is a round: a fresh process that inherits nothing but the code
     if os.fork() == 0:
-        ledger.engine.dispose(close=False)
         print("child", os.getpid(), flush=True)
         for number in itertools.count():
             rows = range(number % 400, number % 400 + 100) if number % 10 == 9 else [number % 500]
@@ -53,15 +53,22 @@ for line in sys.stdin:  # each line is a round: a fresh process that inherits no
 def writers(home: str) -> Iterator[subprocess.Popen[str]]:
     """What `kill_writers` takes its writers from."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-c", _WRITER, home],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        start_new_session=True,
     )
     assert parent.stdin is not None and parent.stdout is not None
     assert parent.stdout.readline() == "ready\n"
     try:
         yield parent
-    finally:
-        parent.stdin.close()
+    finally:  # after a fault also the writer that nobody has killed, for which the parent would wait for ever
+        os.killpg(parent.pid, signal.SIGKILL)
         parent.wait()
+        parent.stdin.close()
+        parent.stdout.close()
 
 
 def kill_writers(parent: subprocess.Popen[str], rounds: int, draw: random.Random) -> set[int]:
@@ -92,7 +99,8 @@ def missing(home: str, acknowledged: set[int]) -> set[int]:
 def doomed_app(home: str) -> Iterator[subprocess.Popen[str]]:
     """An app that is killed with its server and its worker when the block ends, wherever in its start it is then."""
     command = [sys.executable, "-m", "diet_explorer.cli", "app", "--port", "0", "--workspace", home, "--json"]
-    app = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # what it complains of goes on to this process: nobody reads it meanwhile, and a pipe that is full would hold it
+    app = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         yield app
     finally:
@@ -102,10 +110,10 @@ def doomed_app(home: str) -> Iterator[subprocess.Popen[str]]:
 
 def wait_until_it_answers(app: subprocess.Popen[str]) -> None:
     """Wait until a starting app says where it is."""
-    assert app.stdout is not None and app.stderr is not None
+    assert app.stdout is not None
     line = app.stdout.readline()
     if not line:
-        raise RuntimeError(f"The app did not start again: {app.stderr.read()}")
+        raise RuntimeError("The app did not start again.")
     json.loads(line)
 
 
@@ -114,7 +122,8 @@ def _kill_all(pid: int) -> None:
 
     family = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
     for process in reversed(family):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # they end by themselves when the app has gone
+            process.kill()
     psutil.wait_procs(family)
 
 
