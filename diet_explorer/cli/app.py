@@ -28,6 +28,7 @@ from diet_explorer.cli import (
     rank,
     review,
     runs,
+    schema,
     score,
     serve,
     tidy,
@@ -151,6 +152,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "upgrade": backup.upgrade_command,
     "audit-log": audit_log.audit_log_command,
     "worker": serve.worker_command,
+    "schema": schema.schema_command,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name, cls=CarefulCommand)(_command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import os
 import shutil
 import sys
@@ -57,7 +58,8 @@ def prepare_streams() -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=not _takes_all(), default=_plain) + "\n")
+    text = json.dumps(_finite(value), indent=1, ensure_ascii=not _takes_all(), default=_plain, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def print_event(value: object) -> None:
@@ -238,9 +240,16 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _plain(value: Any) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
+def _finite(value: Any) -> Any:
+    """A value with null for numbers that JSON has not: those that are none, and infinite ones."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
     if hasattr(value, "item"):  # a numpy number
-        return value.item()
-    return str(value)
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
