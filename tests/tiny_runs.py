@@ -6,11 +6,13 @@ import contextlib
 import csv
 import hashlib
 import io
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -130,7 +132,24 @@ def inside(*arguments: str, home: Path | str) -> subprocess.CompletedProcess[str
             cli.main()
         except SystemExit as ended:
             status = int(ended.code or 0)
+    if status == 0 and "--json" in arguments and "-" not in arguments:
+        check_json(arguments, printed.getvalue())
     return subprocess.CompletedProcess(arguments, status, printed.getvalue(), errors.getvalue())
+
+
+def check_json(arguments: Sequence[str], printed: str) -> None:
+    """Hold what a command printed with ``--json`` against its published schema."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    from diet_explorer.cli.schemas import FORMS, schema_of
+
+    verb = next(verb for verb in (" ".join(arguments[:2]), arguments[0]) if verb in FORMS)
+    answer = json.loads(printed, parse_constant=_is_not_json)
+    Draft202012Validator(schema_of(verb), format_checker=FormatChecker()).validate(answer)
+
+
+def _is_not_json(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON")
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:

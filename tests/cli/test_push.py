@@ -16,6 +16,7 @@ from diet_explorer.training.config import RunConfig
 from diet_explorer.workspace.workspace import Workspace
 from tests.loopback_hub import TOKEN, loopback_hub
 from tests.pruning.export.pushing import hub_environment
+from tests.tiny_runs import check_json
 
 
 def push(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +48,7 @@ def test_command(tmp_path: Path) -> None:
         environment = hub_environment(hub.url, tmp_path / "login", HF_TOKEN=TOKEN)
         done = push(environment, "last", "--repo", "ann/reviews", "--public", "--workspace", home, "--json")
         assert done.returncode == 0, done.stderr
+        check_json(["push"], done.stdout)
         facts = json.loads(done.stdout)
         assert (facts["export"], facts["state"], facts["private"]) == (export.id, "done", False)
         assert facts["commit"] == hub.repositories["ann/reviews"].head.oid

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Take in the files of the root, and the notebook as a page."""
+    """Take in the files of the root, the notebook as a page, and the schemas of what commands print."""
     for source, page in FROM_ROOT.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=_LINK.sub(_from_root, text)))
@@ -35,6 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "guides/notebook.md", content=text))
     for name, picture in pictures.items():
         files.append(File.generated(config, f"guides/{name}", content=picture))
+    for verb, schema in _schemas().items():
+        content = json.dumps(schema, indent=1) + "\n"
+        files.append(File.generated(config, f"reference/{_schema_file(verb)}", content=content))
     return files
 
 
@@ -42,6 +47,7 @@ def on_page_markdown(markdown: str, page: Page, **_others: Any) -> str:
     """Fill in the commands, and let links that lead out of the docs lead somewhere."""
     folder = posixpath.dirname(page.file.src_uri)
     text = markdown.replace("<!-- the commands -->", _commands()) if "<!-- the commands -->" in markdown else markdown
+    text = text.replace("<!-- the schemas -->", _described()) if "<!-- the schemas -->" in text else text
     return _LINK.sub(lambda found: _outward(found, folder), text)
 
 
@@ -94,6 +100,37 @@ def _commands() -> str:
 
     group: Any = typer.main.get_command(app)
     return "\n\n".join(_sections(group, "diet-explorer"))
+
+
+@cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each command."""
+    from diet_explorer.cli.schemas import FORMS, schema_of
+
+    return {verb: schema_of(verb) for verb in FORMS}
+
+
+def _schema_file(verb: str) -> str:
+    return f"schemas/{verb.replace(' ', '-')}.json"
+
+
+def _described() -> str:
+    """A line for each command: its schema, and what it prints at the top."""
+    lines = [
+        f"| `{verb}` | {_top(schema, schema)} | [schema]({_schema_file(verb)}) |" for verb, schema in _schemas().items()
+    ]
+    return "\n".join(["| command | prints | |", "|---|---|---|", *lines])
+
+
+def _top(part: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The names at the top of what a schema describes."""
+    if "$ref" in part:
+        return _top(schema["$defs"][part["$ref"].rpartition("/")[2]], schema)
+    if "anyOf" in part:
+        return " or ".join(_top(entry, schema) for entry in part["anyOf"])
+    if part.get("type") == "array":
+        return f"a list of: {_top(part['items'], schema)}"
+    return ", ".join(f"`{name}`" for name in part.get("properties", {}))
 
 
 def _sections(group: Any, prefix: str) -> list[str]:
