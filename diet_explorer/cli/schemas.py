@@ -41,6 +41,7 @@ from diet_explorer.workspace.elsewhere import Sent
 from diet_explorer.workspace.upgrade import UpgradePlan
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TYPED: Any = TypedDict  # made of what is computed here, which no checker of types can follow
 Figure = float | None  # what is not known is null
 
 
@@ -49,10 +50,10 @@ def _form(name: str, /, *parts: Any, also: Any = None, **added: Any) -> Any:
     hints: dict[str, Any] = {}
     for part in parts:
         hints |= _hints(part)
-    form = TypedDict(name, {**hints, **added})  # type: ignore[operator]
-    closed = ConfigDict(extra="forbid")
-    others = {} if also is None else {"additionalProperties": TypeAdapter(also).json_schema()}
-    form.__pydantic_config__ = closed if also is None else ConfigDict(extra="allow", json_schema_extra=others)
+    form = _TYPED(name, {**hints, **added})
+    others: Any = {} if also is None else {"additionalProperties": TypeAdapter(also).json_schema()}
+    extra: Literal[forbid, allow] = "forbid" if also is None else "allow"
+    form.__pydantic_config__ = ConfigDict(extra=extra, json_schema_extra=others)
     return form
 
 
@@ -324,7 +325,7 @@ FORMS: dict[str, Any] = {
     "clean": _form("Cleaned", removed=bool, size=int, leftovers=list[Leftover], cautions=list[str]),
     "backup": BackupResult,
     "move": _either(
-        TypedDict("Moved", {"from": str, "to": str}),  # type: ignore[operator]
+        _TYPED("Moved", {"from": str, "to": str}),  # type: ignore[operator]
         _form("MovedBack", home=str),
     ),
     "upgrade": _either(UpgradePlan, _form("OwnId", home=str, id=str)),

@@ -157,3 +157,11 @@ def test_folds_and_maps_that_no_worker_takes_up_say_why_on_the_page_and_in_statu
     assert_calm(app)
     assert "was cancelled; what has landed stays" in words_on(app)
     assert any("menu-folds-job" in str(element.proto) for element in app.get("menu_button")), "it can be deleted here"
+
+
+def test_review_elsewhere_offers_every_tool_to_leads(filled, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
+    app = open_page("audit", tab="list")
+    assert_calm(app)
+    assert app.selectbox(key="elsewhere-tool").options[:2] == ["Label Studio", "Argilla"]
+    assert "take what was labelled back" in words_on(app)

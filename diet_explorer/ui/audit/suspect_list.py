@@ -12,6 +12,7 @@ from diet_explorer.drawing import words
 from diet_explorer.drawing.colours import OTHERS
 from diet_explorer.drawing.plain import visible
 from diet_explorer.ui.audit import suspects
+from diet_explorer.ui.audit.elsewhere import draw_elsewhere
 from diet_explorer.ui.audit.session import jump_to
 from diet_explorer.ui.drawing.table import TableState, example_cells, examples_table, text_columns
 from diet_explorer.ui.examples.bulk import draw_bulk
@@ -45,9 +46,12 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
         draw_search(selection.where)
         with st.popover("Filters", icon=":material/tune:", key="filters-popover"):
             draw_filters(selection, dataset, run, checkpoint)
-    where = replace(selection.where, splits=TRAIN_ONLY)  # only these labels are questioned
+        where = replace(selection.where, splits=TRAIN_ONLY)  # only these labels are questioned
+        total = questions.count(run, checkpoint, selection.seed, where)
+        who = person()
+        if who is not None:
+            draw_elsewhere(run, where, checkpoint, by, total, who)
     selection = replace(selection, view=replace(selection.view, where=where))
-    total = questions.count(run, checkpoint, selection.seed, where)
     suggested = suspects.suggestion_count(run, where, checkpoint)
     draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
     page = page_of(total, _PAGE, selection.view.page)
