@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any, NotRequired, Union, get_type_hints
+from typing import Any, Literal, NotRequired, Union, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
@@ -52,7 +52,7 @@ def _form(name: str, /, *parts: Any, also: Any = None, **added: Any) -> Any:
         hints |= _hints(part)
     form = _TYPED(name, {**hints, **added})
     others: Any = {} if also is None else {"additionalProperties": TypeAdapter(also).json_schema()}
-    extra: Literal[forbid, allow] = "forbid" if also is None else "allow"
+    extra: Literal["forbid", "allow"] = "forbid" if also is None else "allow"
     form.__pydantic_config__ = ConfigDict(extra=extra, json_schema_extra=others)
     return form
 
@@ -325,7 +325,7 @@ FORMS: dict[str, Any] = {
     "clean": _form("Cleaned", removed=bool, size=int, leftovers=list[Leftover], cautions=list[str]),
     "backup": BackupResult,
     "move": _either(
-        _TYPED("Moved", {"from": str, "to": str}),  # type: ignore[operator]
+        _TYPED("Moved", {"from": str, "to": str}),
         _form("MovedBack", home=str),
     ),
     "upgrade": _either(UpgradePlan, _form("OwnId", home=str, id=str)),
