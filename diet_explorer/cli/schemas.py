@@ -26,7 +26,9 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.preview import Cut, NoiseEstimate
 from diet_explorer.review.agreement import Agreement
 from diet_explorer.review.elsewhere.report import TakenBack
+from diet_explorer.review.guidelines import Guidelines
 from diet_explorer.review.ledger_files import ImportCount
+from diet_explorer.review.progress import ReviewProgress
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.scoring.progress import RunProgress
 from diet_explorer.store.audit_log import AuditEntry
@@ -334,6 +336,9 @@ FORMS: dict[str, Any] = {
     "decisions export": _form("ExportedEvents", dataset=str, events=int, output=str),
     "decisions import": _form("ImportedEvents", ImportCount, dataset=str),
     "decisions rules": ReviewRules,
+    "decisions notes": _form("Notes", dataset=str, notes=_many(EVENT)),
+    "decisions progress": _form("Progress", ReviewProgress, dataset=str),
+    "decisions guidelines": _form("EveryGuidelines", dataset=str, guidelines=list[Guidelines]),
 }
 """What each command prints, by its name."""
 

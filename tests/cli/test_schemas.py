@@ -139,6 +139,11 @@ def test_decisions(things: Things) -> None:
     said(things, "decide", dataset, "s008", "s009", "s010", "--accept-suggestions", things.run.id)
     assert len(said(things, "decisions", "list", dataset)["events"]) > 2
     said(things, "undo", dataset)
+    assert said(things, "decisions", "notes", dataset)["notes"]
+    assert said(things, "decisions", "progress", dataset)["people"]
+    guidelines = things.folder / "guidelines.md"
+    guidelines.write_text("Warm films are good.\n", encoding="utf-8")
+    assert said(things, "decisions", "guidelines", dataset, "--set", guidelines)["guidelines"]
     assert said(things, "agreement", dataset)["pairs"]
     said(things, "decisions", "export", dataset, "--output", ledger)
     said(things, "decisions", "import", dataset, ledger)
