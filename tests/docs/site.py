@@ -117,9 +117,9 @@ def _schema_file(verb: str) -> str:
 def _described() -> str:
     """A line for each command: its schema, and what it prints at the top."""
     lines = [
-        f"| `{verb}` | {_top(schema, schema)} | [schema]({_schema_file(verb)}) |" for verb, schema in _schemas().items()
+        f"| `{verb}` | {_top(schema, schema)} | [{verb}]({_schema_file(verb)}) |" for verb, schema in _schemas().items()
     ]
-    return "\n".join(["| command | prints | |", "|---|---|---|", *lines])
+    return "\n".join(["| command | prints | schema |", "|---|---|---|", *lines])
 
 
 def _top(part: dict[str, Any], schema: dict[str, Any]) -> str:

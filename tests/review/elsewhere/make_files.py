@@ -5,7 +5,7 @@ that `send_to` wrote for `small_run` into a folder WORK (``label-studio.json``, 
 
     python make_files.py label-studio WORK files   # label-studio-sdk 2.1.2
     python make_files.py argilla WORK files        # argilla 2.8.0
-    python make_files.py doccano WORK files        # doccano 1.8.4
+    DOCCANO=… python make_files.py doccano WORK files   # doccano 1.8.4
 
 Each part checks first that the package takes what was sent. Prodigy is not public: its file is written by hand after
 https://prodi.gy/docs/api-interfaces#choice.
@@ -115,73 +115,60 @@ def argilla(work: Path, files: Path) -> None:
 
 
 def doccano(work: Path, files: Path) -> None:
-    """A project in which two people label alone, filled by doccano's importer and written by its exporter."""
+    """What a project of two people who label alone exports, by doccano's own parser, formatters and writer.
+
+    These are taken out of its wheel, unpacked into ``$DOCCANO``, since they need no server; its models do.
+    """
     import os
-    import tempfile
+    import types
     import zipfile
+    from unittest import mock
 
-    import backend
+    import pandas as pd
 
-    sys.path.insert(0, str(Path(backend.__file__).parent))
-    folder = tempfile.mkdtemp()
-    os.environ |= {"DATABASE_URL": f"sqlite:///{folder}/db.sqlite3", "DJANGO_SETTINGS_MODULE": "config.settings.base"}
-    import django
-
-    django.setup()
-    from django.conf import settings
-    from django.contrib.auth.models import User
-    from django.core.management import call_command
-
-    settings.MEDIA_ROOT = folder
-    call_command("migrate", verbosity=0)
-    from data_export.celery_tasks import export_dataset
-    from data_import.datasets import load_dataset
-    from data_import.pipeline.catalog import JSONL
+    sys.path.insert(0, str(Path(os.environ["DOCCANO"]) / "backend"))
+    models = types.ModuleType("data_export.models")
+    models.DATA = "data"  # type: ignore[attr-defined]
+    sys.modules |= {"data_export.models": models}
+    for name in ("chardet", "pyexcel", "pyexcel.exceptions", "seqeval", "seqeval.scheme"):
+        sys.modules.setdefault(name, mock.MagicMock())
+    from data_export.pipeline.formatters import ListedCategoryFormatter, RenameFormatter
+    from data_export.pipeline.writers import JsonlWriter
     from data_import.pipeline.parsers import JSONLParser
-    from data_import.pipeline.readers import FileName, Reader
-    from examples.models import Comment, Example
-    from label_types.models import CategoryType
-    from labels.models import Category
-    from projects.models import Member, Project, TextClassificationProject  # noqa: F401
-    from roles.models import Role
 
-    call_command("create_roles", verbosity=0)
-    people = {name: User.objects.create_user(name, password="x") for name in ("ann", "bob")}
-    project = TextClassificationProject.objects.create(
-        name="awkward", description="x", project_type="DocumentClassification", created_by=people["ann"]
-    )
-    for user in people.values():
-        Member.objects.create(project=project, user=user, role=Role.objects.get(name="project_admin"))
-    for label in json.loads((work / "doccano-labels.json").read_text(encoding="utf-8")):
-        CategoryType.objects.create(
-            project=project,
-            text=label["text"],
-            suffix_key=label["suffixKey"],
-            background_color=label["backgroundColor"],
-            text_color=label["textColor"],
-        )
-    source = str(work / "doccano.jsonl")
-    reader = Reader([FileName(source, source, "doccano.jsonl")], JSONLParser())
-    loaded = load_dataset(JSONL, [], reader, project) if False else _text_classification(reader, project)
-    loaded.save(people["ann"])
-    assert not loaded.errors, loaded.errors
-    examples = {example.meta["example_id"]: example for example in Example.objects.filter(project=project)}
-    types = {entry.text: entry for entry in CategoryType.objects.filter(project=project)}
+    parser = JSONLParser(encoding="utf-8")
+    rows = list(parser.parse(str(work / "doccano.jsonl")))
+    assert not parser.errors
+    metas = [{name: row[name] for name in row if name not in ("text", "label", "#line_number")} for row in rows]
     said = {"ann": {"k3": GOOD, "k7": BAD, "-5": GOOD}, "bob": {"k7": GOOD, "007": GOOD, "k6": GOOD}}
-    for name, labels in said.items():
-        for example, label in labels.items():
-            Category.objects.create(example=examples[example], label=types[label], user=people[name])
-    Comment.objects.create(example=examples["k3"], user=people["ann"], text="obviously")
-    archive = Path(export_dataset(project.id, "JSONL"))
-    (files / "doccano.zip").write_bytes(archive.read_bytes())
-    with zipfile.ZipFile(archive) as inside:
-        (files / "ann.jsonl").write_bytes(inside.read("ann.jsonl"))
 
+    def named(text: str) -> Any:
+        return mock.MagicMock(**{"to_string.return_value": text})
 
-def _text_classification(reader: Any, project: Any) -> Any:
-    from data_import.datasets import TextClassificationDataset
-
-    return TextClassificationDataset(reader, project)
+    with zipfile.ZipFile(files / "doccano.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for person, labels in said.items():
+            table = pd.DataFrame(
+                [
+                    {
+                        "id": number,
+                        "data": row["text"],
+                        **meta,
+                        "categories": [named(labels[meta["example_id"]])] if meta["example_id"] in labels else [],
+                        "Comments": [named("obviously")] if (person, meta["example_id"]) == ("ann", "k3") else [],
+                    }
+                    for number, (row, meta) in enumerate(zip(rows, metas, strict=True), 1)
+                ]
+            )
+            for formatter in (
+                ListedCategoryFormatter("categories"),
+                ListedCategoryFormatter("Comments"),
+                RenameFormatter(data="text", categories="label"),
+            ):
+                table = formatter.format(table)
+            target = files / f"{person}.jsonl"
+            JsonlWriter.write(str(target), table)
+            archive.write(target, target.name)
+            target.unlink()
 
 
 if __name__ == "__main__":

@@ -93,6 +93,18 @@ MADE = {
         [(3, "k9", "It was discarded."), (6, "1e5", "It is a draft.")],
         3,
     ),
+    "doccano.zip": (
+        {
+            ("k3", "ann", "relabel", GOOD),
+            ("k7", "ann", "keep", None),
+            ("-5", "ann", "keep", None),
+            ("k7", "bob", "relabel", GOOD),
+            ("007", "bob", "keep", None),
+            ("k6", "bob", "keep", None),
+        },
+        [],
+        14,
+    ),
     "prodigy.jsonl": (
         {*five("reviews-ann", "reviews-bob"), ("-5", "reviews-ann", "keep", None)},
         [(4, "k9", "It was ignored."), (7, "k2", "No class was chosen.")],
