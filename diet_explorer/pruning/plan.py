@@ -14,6 +14,7 @@ from diet_explorer.pruning.material import Population, hardness_of, load_populat
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.review.decisions import Ledger
+from diet_explorer.review.guidelines import GuidelineUse
 from diet_explorer.store.files import Files
 from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.rows import RunRows
@@ -40,6 +41,8 @@ class Plan:
         What came of it.
     ranking : RankingFile or None
         All scores at the checkpoint.
+    guidelines : GuidelineUse or None
+        By which guidelines the training examples were decided; None where there were none.
     """
 
     policy: Policy
@@ -50,6 +53,7 @@ class Plan:
     material: Material
     selection: Selection
     ranking: RankingFile | None
+    guidelines: GuidelineUse | None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.policy.describe()!r}, keeps {len(self.rows):,} training rows)"
@@ -149,4 +153,5 @@ def plan(
     held_out = RunRows(files, run_id).read_held_out()
     material = material_of(population, hardness, ledger.table(position), manifest, held_out)
     selection = select(policy, material, manifest.classes)
-    return Plan(policy, checkpoint, position, manifest, population, material, selection, ranking)
+    guidelines = ledger.guideline_use(np.flatnonzero(material.train), position)
+    return Plan(policy, checkpoint, position, manifest, population, material, selection, ranking, guidelines)

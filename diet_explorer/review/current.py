@@ -49,9 +49,14 @@ class Current:
 
     def table_at(self, position: int) -> pa.Table:
         """What held when the ledger was at a position."""
+        earlier = self.replay_at(position)
+        return _table(earlier, self._manifest.classes, earlier.touched())
+
+    def replay_at(self, position: int) -> Replay:
+        """A replay of its own up to a position."""
         earlier = Replay(self._manifest)
         earlier.extend(sorted((event for event in self._records.since(0) if event.id <= position), key=_moment))
-        return _table(earlier, self._manifest.classes, earlier.touched())
+        return earlier
 
 
 def _table(replay: Replay, classes: list[str], rows: NDArray[np.int32]) -> pa.Table:

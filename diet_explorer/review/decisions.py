@@ -30,6 +30,7 @@ from diet_explorer.review.guidelines import (
     GuidelineNews,
     Guidelines,
     GuidelinesChangedMeanwhile,
+    GuidelineUse,
     stored_guidelines,
     versions_of,
 )
@@ -310,6 +311,23 @@ class Ledger:
             stored = self.records.append_next(event, before)
             if stored is not None:
                 return next(version for version in self.guideline_versions() if version.uid == stored.uid)
+
+    def guideline_use(self, rows: NDArray[np.integer], at: int | None = None) -> GuidelineUse | None:
+        """By which versions of the guidelines some rows were decided, now or when the ledger was at a position.
+
+        None where there were no guidelines.
+        """
+        with self.replay() as replay:
+            then = replay if at is None or at >= replay.position else self._current.replay_at(at)
+            versions, held = versions_of(then.guidelines), then.versions_held(rows)
+        if not versions:
+            return None
+        numbers = {version.uid: version.version for version in versions}
+        examples: dict[int | None, int] = {}
+        for uid, count in held.items():
+            number = None if uid is None else numbers.get(uid)
+            examples[number] = examples.get(number, 0) + count
+        return GuidelineUse(versions[-1], dict(sorted(examples.items(), key=lambda pair: pair[0] or 0)))
 
     def guideline_news(self, annotator: str) -> GuidelineNews | None:
         """What is new in the guidelines for somebody since their last decision; None where nothing is, or they have not

@@ -53,6 +53,14 @@ class GuidelineNews:
     now: Guidelines
 
 
+@dataclass(frozen=True)
+class GuidelineUse:
+    """The guidelines in force, and how many examples were decided by which version; None: by none that is known."""
+
+    latest: Guidelines
+    examples: dict[int | None, int]
+
+
 class GuidelinesChangedMeanwhile(DietExplorerError):
     """Somebody has written a newer version since, which is `latest`; nothing was stored."""
 

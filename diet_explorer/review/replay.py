@@ -74,6 +74,8 @@ class Replay:
         self._latest_entry = Numbers(manifest.rows)
         self._audit_entries = Growing(np.int64)
         self._notes = Notes()
+        self._versions: dict[str, int] = {}  # of the guidelines that events name, by uid
+        self._version = Growing(np.int32)
         self.effort = Effort()
         self.guidelines: list[DecisionEvent] = []  # their versions, oldest first
         self.saw: dict[str, str | None] = {}  # by who has decided: the version of the guidelines at hand then, by uid
@@ -179,6 +181,14 @@ class Replay:
         ids: list[int] = self._ids.values[self._events.values[self._entries(np.array([row]))]].tolist()
         return ids
 
+    def versions_held(self, rows: NDArray[np.integer]) -> dict[str | None, int]:
+        """How many of some rows were decided by which version of the guidelines, by uid; None where none is known."""
+        adjudged = self.adjudged[rows]
+        deciding = np.where(adjudged == NONE, self.holding[rows], adjudged)[self.state[rows] != _UNDECIDED]
+        codes, counts = np.unique(self._version.values[deciding], return_counts=True)
+        uids = {code: uid for uid, code in self._versions.items()}
+        return {uids.get(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+
     def noted(self, text: str = "", rows: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
         """Rows, ascending, that have a note with a text, all of them or among some rows; see `Notes.containing`."""
         numbers = self._noted_numbers(text)
@@ -227,6 +237,9 @@ class Replay:
             if event.note and event.action in ACTIONS:
                 self._notes.add(number, event.note)
             self.effort.add(event)
+            version = version_seen(event.seen)
+            code = NONE if version is None else self._versions.setdefault(version, len(self._versions))
+            self._version.add([code])
             if event.labels is not None:
                 self._own_keys.add(self._keys(event.rows, number))
                 self._own_labels.add(event.labels)

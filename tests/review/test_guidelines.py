@@ -7,16 +7,21 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diet_explorer.errors import BadInputError, PermissionDeniedError
+from diet_explorer.pruning.export.card import merged_card
+from diet_explorer.pruning.export.card_text import CardProof
+from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.guidelines import GuidelinesChangedMeanwhile, changes
 from diet_explorer.workspace.workspace import Workspace
-from tests.tiny_runs import save_sentences
+from tests.rich_workspace import finished
+from tests.tiny_runs import inside, save_sentences
 
 
 def seen(ledger: Ledger) -> list[str | None]:
@@ -115,6 +120,50 @@ def test_guidelines_live_on_in_copies_of_the_ledger_and_of_the_workspace(tmp_pat
     workspace.backup(tmp_path / "copy.tar")
     restored = Workspace.from_backup(tmp_path / "copy.tar", home=tmp_path / "restored").dataset(dataset.id)
     assert restored.guideline_versions() == versions and seen(restored.ledger) == ["1"]
+
+
+def test_an_export_and_its_card_say_by_which_version_was_decided(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home")
+    dataset = workspace.import_dataset(save_sentences(tmp_path / "s.csv"), text="sentence", label="mood", id="key")
+    run, policy = finished(workspace, dataset.id, "a run"), Policy(kind="decisions")
+    train = dataset.examples().query("split == 'train'")["row"].tolist()[:4]
+    dataset.decide([train[0]], "keep", annotator="ann")
+    assert "guidelines" not in run.pruning.plan(policy).export().manifest["decisions"]
+    dataset.set_guidelines("one", by="lea")
+    dataset.decide(train[1:3], "keep", annotator="ann")
+    at = dataset.ledger.position()
+    second = dataset.set_guidelines("two", by="lea")
+    dataset.decide([train[3]], "exclude", annotator="ann")
+    export = run.pruning.plan(policy).export()
+    told = export.manifest["decisions"]["guidelines"]
+    assert (told["version"], told["uid"]) == (2, second.uid) and "lea" not in json.dumps(told)
+    by = [{"version": None, "examples": 1}, {"version": 1, "examples": 2}, {"version": 2, "examples": 1}]
+    assert told["examples"] == by
+    card = merged_card(None, export.manifest, "ann/reviews", CardProof())
+    assert "1 by none, 2 by version 1, 1 by version 2" in card
+    earlier = dataset.ledger.guideline_use(np.array(train), at)
+    assert earlier is not None and (earlier.latest.version, earlier.examples) == (1, {None: 1, 1: 2})
+
+
+def test_commands_write_and_show_guidelines_notes_and_progress(tmp_path: Path) -> None:
+    home, source = tmp_path / "home", tmp_path / "guidelines.md"
+    Workspace(home).import_dataset(save_sentences(tmp_path / "s.csv"), text="sentence", label="mood", id="key")
+    source.write_text("what is *meant* counts", encoding="utf-8")
+    written = inside("decisions", "guidelines", "last", "--set", str(source), "--annotator", "lea", "--json", home=home)
+    assert json.loads(written.stdout)["guidelines"][0]["version"] == 1, written.stderr
+    assert "*meant*" in inside("decisions", "guidelines", "last", home=home).stdout
+    source.write_bytes(b"\xff\xfe")
+    assert "UTF-8" in inside("decisions", "guidelines", "last", "--set", str(source), home=home).stderr
+    dataset = Workspace(home).datasets()[0]
+    (name,) = dataset.ids_of(np.array([3]))
+    noted = inside("decide", "last", name, "--note", "irony?", "--annotator", "ann", "--json", home=home)
+    assert json.loads(noted.stdout)["action"] == "note", noted.stderr
+    found = inside("decisions", "notes", "last", "--containing", "IRONY", "--json", home=home)
+    assert [note["ids"] for note in json.loads(found.stdout)["notes"]] == [[name]]
+    assert inside("decide", "last", name, "--action", "keep", "--annotator", "ann", home=home).returncode == 0
+    progress = json.loads(inside("decisions", "progress", "last", "--json", home=home).stdout)
+    assert progress["people"][0]["annotator"] == "ann" and progress["people"][0]["guidelines"] == 1
+    assert "ann" in inside("decisions", "progress", "last", home=home).stdout
 
 
 LINES = st.lists(st.sampled_from(["a", "b", "", "c d"]), max_size=12)

@@ -109,7 +109,7 @@ TABLE: dict[str, dict[Role, str]] = {
         "lead": "rename delete restore empty clean",
     },
     "Ledger": {
-        "viewer": "acting_as rules guidelines guideline_versions guideline_news "
+        "viewer": "acting_as rules guidelines guideline_versions guideline_news guideline_use "
         "replay position events event history notes noted last_event standing table table_of "
         "votes counts progress pace annotators conflicts agreement review_yield errors_left advice",
         "annotator": "who decide note undo sent_by_filter",
@@ -231,6 +231,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Ledger.undo": lambda it: it.undo("ann"),
     "Ledger.sent_by_filter": lambda it: it.sent_by_filter("u", "keep", annotator="ann", seen={}),
     "Ledger.adjudicate": lambda it: it.adjudicate(0, "keep", annotator="ann"),
+    "Ledger.guideline_use": lambda it: it.guideline_use(np.array([0])),
     "Ledger.guideline_news": lambda it: it.guideline_news("ann"),
     "Ledger.set_guidelines": lambda it: it.set_guidelines("what is *meant* counts", annotator="ann"),
     "Ledger.set_rules": lambda it: it.set_rules(ReviewRules(), annotator="ann"),

@@ -66,6 +66,7 @@ def test_a_lead_writes_guidelines_and_a_draft_is_not_lost_to_a_newer_version(own
     app.button(key="guidelines-save").click().run()
     assert_calm(app)
     assert own.dataset.guidelines is not None and own.dataset.guidelines.text.startswith("# One")
+    assert "A newer version" not in words_on(open_page("datasets", tab="guidelines"))
     app.text_area[0].set_value("# Mine").run()
     own.dataset.set_guidelines("# Theirs", by="Lea")
     app.run()

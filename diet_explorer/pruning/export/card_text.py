@@ -172,6 +172,7 @@ def _again(manifest: Mapping[str, Any]) -> str:
         ("Seeds", ", ".join(str(seed) for seed in run["seeds"])),
         ("Checkpoints (epochs)", ", ".join(f"{checkpoint:g}" for checkpoint in run["checkpoints"])),
         ("Decisions", decided),
+        *([("Guidelines", _guidelines(decisions["guidelines"]))] if "guidelines" in decisions else []),
         ("Result", f"SHA-256 {manifest['result_sha256']}"),
         ("Program", f"{manifest['program']['name']} {manifest['program']['version']} ({versions})"),
     ]
@@ -190,6 +191,16 @@ def _again(manifest: Mapping[str, Any]) -> str:
             _table(("", ""), facts),
         ]
     )
+
+
+def _guidelines(facts: Mapping[str, Any]) -> str:
+    """Which version is in force, and how many examples were decided by which."""
+    by = [
+        f"{entry['examples']:,} by " + ("none" if entry["version"] is None else f"version {entry['version']}")
+        for entry in facts["examples"]
+    ]
+    decided = f"; examples decided: {', '.join(by)}" if by else ""
+    return f"version {facts['version']} of {facts['written_at'][:10]}, SHA-256 {facts['sha256']}{decided}"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]], raw_columns: set[int] | None = None) -> str:

@@ -25,6 +25,7 @@ from diet_explorer.pruning.export.request import ExportRequest
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS
+from diet_explorer.review.guidelines import GuidelineUse
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.decisions import DECISION_STATES
 from diet_explorer.store.files import Files, file_sha256
@@ -210,6 +211,18 @@ def decision_facts(plan: Plan) -> dict[str, Any]:
         "position": plan.decisions_at,
         "sha256": digest.hexdigest(),
         "counts": {state: int(counts[code]) for code, state in enumerate(DECISION_STATES) if code},
+        **({} if plan.guidelines is None else {"guidelines": guideline_facts(plan.guidelines)}),
+    }
+
+
+def guideline_facts(use: GuidelineUse) -> dict[str, Any]:
+    """Which guidelines were in force, and how many examples were decided by which version; who wrote them stays out."""
+    return {
+        "version": use.latest.version,
+        "uid": use.latest.uid,
+        "written_at": use.latest.at.isoformat(),
+        "sha256": hashlib.sha256(use.latest.text.encode()).hexdigest(),
+        "examples": [{"version": version, "examples": count} for version, count in use.examples.items()],
     }
 
 

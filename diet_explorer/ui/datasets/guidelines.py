@@ -49,11 +49,11 @@ def _draw_editor(dataset: Dataset, latest: Guidelines | None) -> None:
     """Draw what is being written, which is kept while its author looks at other pages, and how it will look."""
     draft, base = f"guidelines-draft {dataset.id}", f"guidelines-base {dataset.id}"
     in_force = "" if latest is None else latest.text
-    edited: Guidelines | None = st.session_state.get(base)
+    edited: Guidelines | None = st.session_state.get(base, latest)
     text: str = st.session_state.get(draft, in_force)
     if text.strip() == ("" if edited is None else edited.text):  # nothing of one's own is in it
-        st.session_state[base], text = latest, in_force
-        edited = latest
+        edited, text = latest, in_force
+    st.session_state[base] = edited
     left, right = st.columns(2, gap="medium")
     with left:
         key = f"guidelines-text-{'new' if edited is None else edited.uid}"
