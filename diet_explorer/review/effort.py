@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -92,7 +92,7 @@ class Effort:
 
     def since(self, who: str, day: date) -> Work:
         """What somebody has done from a day on."""
-        days = self._days.get(who, {})
+        days: Mapping[int, Work] = self._days.get(who, {})
         recent = [work for ordinal, work in days.items() if ordinal >= day.toordinal()]
         return sum(recent, Work())
 
