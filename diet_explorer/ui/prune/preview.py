@@ -121,7 +121,7 @@ def _classes_html(preview: Preview, colours: dict[str, str]) -> str:
     return (
         '<h2 class="de-chart-title">Which classes lose examples? <span class="de-quiet">training split</span></h2>'
         '<div class="de-scroll"><table class="de-list" aria-label="Rows per class"><thead>'
-        f'<tr><th>Class</th>{head}<th style="width:64px"></th></tr></thead><tbody>{lines}</tbody></table>{note}</div>'
+        f'<tr><th>Class</th>{head}<td style="width:64px"></td></tr></thead><tbody>{lines}</tbody></table>{note}</div>'
     )
 
 
@@ -151,7 +151,7 @@ def _fate_html(preview: Preview) -> str:
     )
     return (
         '<h2 class="de-chart-title">What happens to suspects?</h2>'
-        '<table class="de-list" aria-label="Suspects and decisions"><thead><tr><th></th><th class="de-figure">stay</th>'
+        '<table class="de-list" aria-label="Suspects and decisions"><thead><tr><td></td><th class="de-figure">stay</th>'
         f'<th class="de-figure">go</th></tr></thead><tbody>{body}</tbody></table>'
         f'<p class="de-quiet">{reasons or "Nothing goes."}</p>'
     )
