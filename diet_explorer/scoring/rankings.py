@@ -134,9 +134,10 @@ def _sorted_scores(values: Mapping[str, Array]) -> dict[str, Array]:
 
 def _mean_over(seeds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The mean of a score (N,) over some seeds."""
-    return laid_aside(
-        np.mean(np.stack(parts), axis=0, dtype=np.float64).astype(np.float32) for parts in _parts_of(seeds)
+    means: Iterator[Array] = (
+        np.asarray(np.mean(parts, axis=0, dtype=np.float64), dtype=np.float32) for parts in _parts_of(seeds)
     )
+    return laid_aside(means)
 
 
 def _parts_of(columns: Sequence[Array]) -> Iterator[list[Array]]:
