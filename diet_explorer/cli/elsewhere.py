@@ -21,6 +21,7 @@ from diet_explorer.cli.options import (
     open_workspace,
     with_filter_flags,
 )
+from diet_explorer.cli.piped import piped
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.elsewhere.report import TakenBack, told
 from diet_explorer.review.elsewhere.tools import TOOLS
@@ -79,7 +80,7 @@ def take_command(
 ) -> None:
     """Take what was labelled in another tool as decisions; nothing is overwritten, and nothing comes twice."""
     run = find_run(open_workspace(home), name)
-    stream = sys.stdin.buffer if source == STANDARD else Path(source)
+    stream = piped() if source == STANDARD else Path(source)
     taken = run.review.take_back(stream, tool=tool, annotator=annotator, names=_names(called or []))
     out.print_result({"run": run.id, **asdict(taken)}, _line(taken), as_json=as_json)
     lines = [] if as_json else list(told(taken.left_out))

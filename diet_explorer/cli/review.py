@@ -16,6 +16,7 @@ from diet_explorer.cli import output as out
 from diet_explorer.cli.careful import CarefulCommand
 from diet_explorer.cli.finding import find_dataset, find_run
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
+from diet_explorer.cli.piped import piped_text
 from diet_explorer.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -179,8 +180,7 @@ def guidelines_command(
     """Show how a dataset's examples are to be labelled, or write a new version for everybody."""
     dataset = find_dataset(open_workspace(home), name)
     if source is not None:
-        text = sys.stdin.read() if source == STANDARD else _read(Path(source))
-        dataset.set_guidelines(text, by=annotator or getpass.getuser())
+        dataset.set_guidelines(_read(source), by=annotator or getpass.getuser())
     every = dataset.guideline_versions()
     shown = every if versions else every[-1:]
     if as_json:
@@ -273,7 +273,7 @@ def import_command(
 ) -> None:
     """Add the events of an exported ledger; those that are here already stay as they are."""
     dataset = find_dataset(open_workspace(home), name)
-    count = dataset.import_decisions(sys.stdin if source == STANDARD else Path(source))
+    count = dataset.import_decisions(piped_text() if source == STANDARD else Path(source))
     line = f"Added {count.added:,} events; {count.known:,} were here already"
     out.print_result({"dataset": dataset.id, **asdict(count)}, line, as_json=as_json)
 
@@ -342,11 +342,12 @@ def _accepted_words(dataset: Dataset, event: DecisionEvent, chosen: int) -> str:
     return f"Saved: suggestions accepted for {len(event.rows)} of {dataset.id}, by {event.annotator}{left_out}"
 
 
-def _read(path: Path) -> str:
+def _read(source: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with piped_text() if source == STANDARD else Path(source).open(encoding="utf-8-sig") as stream:
+            return stream.read()
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{path} is not in UTF-8.", "Save it in UTF-8.") from error
+        raise BadInputError(f"{source} is not in UTF-8.", "Save it in UTF-8.") from error
 
 
 def _number(value: float | None) -> str:

@@ -103,4 +103,4 @@ SUPPORTED: tuple[Support, ...] = (
 def supported_table() -> str:
     """The table in Markdown."""
     lines = [f"| {entry.kind} | {' · '.join(filter(None, (entry.verdict, entry.words)))} |" for entry in SUPPORTED]
-    return "\n".join(["| training | |", "|---|---|", *lines])
+    return "\n".join(["| training | what becomes of it |", "|---|---|", *lines])

@@ -12,6 +12,7 @@ from diet_explorer.config import shares_with_group
 
 _OWN = {"workspace.json", "datasets", "runs", "exports", "pushes", "proofs", "measurements", "scratch", "uploads"}
 _OWN |= {"logs", "slots", "locks", "bin", "tmp", "app.json", "app.lock", "presence", "workers"}
+_TIMES = 20  # that a folder is begun again which others remove at the same time
 _DATABASES = ("explorer.sqlite", "jobs.sqlite")
 
 
@@ -32,17 +33,22 @@ def keep_new_files_private() -> None:
 
 def make_private_folder(path: Path) -> None:
     """Make a folder and those above it that are missing, all of them private."""
+    for _ in range(_TIMES):
+        try:
+            return _make_private_folder(path)
+        except FileNotFoundError as error:  # another process has removed one above it, which was empty
+            gone = error
+    raise gone
+
+
+def _make_private_folder(path: Path) -> None:
     missing, there = [], path
     while not there.exists():
         missing.append(there)
         there = there.parent
-    try:
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            _set_mode(folder, folder_mode())
-    except FileNotFoundError:  # another process has removed one above it, which was empty
-        make_private_folder(path)
-        return
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        _set_mode(folder, folder_mode())
     if not missing and not path.is_dir():
         path.mkdir()  # says what is wrong
 

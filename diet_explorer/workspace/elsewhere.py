@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
@@ -48,7 +48,13 @@ def work_of(
     """A run's suspects, the most suspicious first; where the review is blind, without what the models think of them."""
     frame = Audit(run).suspects(by, where, checkpoint, limit)
     if frame.empty:
-        raise NotFoundError("There is no such suspect.", "Leave a condition out.")
+        asked = where or ExampleFilter()
+        by_default = ExampleFilter()
+        named = [entry.name for entry in fields(asked) if getattr(asked, entry.name) != getattr(by_default, entry.name)]
+        raise NotFoundError(
+            f"No suspect fits the filters: {', '.join(named)}." if named else "There is no suspect.",
+            "Leave a condition out." if named else "Score with more epochs, or look at the ranking.",
+        )
     tasks = []
     for entry in frame.to_dict("records"):
         known = {

@@ -229,8 +229,9 @@ class Review:
         hidden = dataset.ledger.rules().blind if blind is None else blind
         work = work_of(self._run, order, where, checkpoint, limit, blind=hidden)
         what = f"writes {len(work.tasks):,} examples of {dataset.name!r} for {chosen.title}"
+        sent = write_work(self._run, chosen, work, target)
         self._run.context.note("export", who, what, f"run:{self._run.id}")
-        return write_work(self._run, chosen, work, target)
+        return sent
 
     def setup_for(self, tool: str) -> str | None:
         """What a labelling tool has to be told about the classes, as `send_to` writes it; None for tools without it."""

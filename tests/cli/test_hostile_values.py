@@ -76,7 +76,10 @@ NEEDED = {
     "noise-check --seed": ["scored"],
     "push": ["last", "--repo", "ann/reviews"],
     "prove": ["scored", "--no-wait"],
+    "prove --fractions": ["scored", "--policies", "hardest", "--no-wait"],
     "proof": ["last"],
+    "send-to": ["csv", "scored", "--output", "{out}/work.csv"],
+    "take-back": ["scored", "{work}"],
     "decide": ["reviews", "k1", "--action", "keep"],
     "undo": ["reviews", "--annotator", "ann"],
     "agreement": ["reviews"],
@@ -94,6 +97,8 @@ NEEDED = {
     "decisions export": ["reviews", "--output", "{out}/decisions.jsonl"],
     "decisions import": ["reviews", "{decisions}"],
     "decisions rules": ["reviews"],
+    "decisions guidelines": ["reviews"],
+    "decisions notes": ["reviews"],
 }
 """What each command needs besides; those that are not listed take a run, or nothing."""
 FLAGS = ("--no-wait", "--until-decided", "--preview", "--dry-run", "--report", "--back", "--yes")
@@ -226,6 +231,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.audit.suspects()
     dataset.decide([1], "exclude", annotator="ann")
     dataset.export_decisions(folder / "decisions.jsonl")
+    run.review.send_to("csv", folder / "work.csv", limit=3)
     workspace.delete(f"dataset:{workspace.import_dataset(folder / 'reviews.csv', **columns, name='gone').id}")
     return folder
 
@@ -253,6 +259,7 @@ def test_every_option(prepared: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("diet_explorer.cli.following.follow", lambda *_: sys.exit(0))
     monkeypatch.setattr("diet_explorer.workspace.exports.Export.wait_for_push", lambda *_: sys.exit(0))
     names = {"file": "reviews.csv", "dynamics": ".", "decisions": "decisions.jsonl", "model": "model"}
+    names["work"] = "work.csv"
     places = {"out": tmp_path, **{name: prepared / path for name, path in names.items()}}
     command, wrong, homes, before = dict(commands())[words], [], 0, None
     for parameter, values in trials()[words]:

@@ -47,13 +47,15 @@ def flipped_labels(
     Raises
     ------
     BadInputError
-        The share is out of its range, nothing would change, or there is one class only.
+        The share or the seed is out of its range, nothing would change, or there is one class only.
     """
     classes = probabilities.shape[1]
     if not 0.0 < share <= 0.5:
         raise BadInputError(f"The share of labels to flip is {share:g}.", "Give a number above 0, up to 0.5.")
     if classes < 2:
         raise BadInputError("The dataset has one class only.", "Noise can be checked from two classes on.")
+    if seed < 0:
+        raise BadInputError(f"The seed is {seed}.", "Give a whole number from 0 on.")
     random = np.random.default_rng(seed)
     count = round(share * len(labels))
     if not count:
