@@ -37,6 +37,11 @@ class Current:
         self._replay.extend(events)
         return self._replay
 
+    @property
+    def known(self) -> Replay:
+        """The replay as it was read last; nothing is asked."""
+        return self._replay
+
     def table(self, replay: Replay) -> pa.Table:
         """What holds after the last event; see `Ledger.table`."""
         if self._table is None or self._table[0] != replay.position:

@@ -130,7 +130,7 @@ class Ledger:
             The run whose scores the annotator saw.
         seen : dict, optional
             What was on screen: ``score, value, checkpoint, suggestion, witnesses, guidelines``. The last is the uid of
-            their version; where it is not given, that in force is stored with the decision.
+            their version; where it is not given, that which was read last here is stored with the decision.
         expected : int, optional
             For one example: `last_event` at the time it was shown. Where a decision has come since, nothing is stored.
         uid : str, optional
@@ -564,9 +564,13 @@ class Ledger:
             before, looked = (events[-1].at, events[-1].id), looked + len(events)
 
     def _with_guidelines(self, seen: dict[str, Any] | None) -> dict[str, Any] | None:
-        """What was seen, with the version of the guidelines; without a word of them where there are none."""
-        with self.replay() as replay:
-            latest = replay.guidelines[-1].uid if replay.guidelines else None
+        """What was seen, with the version of the guidelines; without a word of them where none are known.
+
+        Nothing is asked for it: a decision is one statement, however long the ledger is.
+        """
+        with self._current.lock:
+            written = self._current.known.guidelines
+            latest = written[-1].uid if written else None
         if latest is not None:
             return {SEEN: latest, **(seen or {})}
         return seen and {name: value for name, value in seen.items() if name != SEEN}

@@ -135,6 +135,7 @@ class Dataset:
         uid: str | None = None,
     ) -> DecisionEvent:
         """Decide about one example or many, in one event that can be undone; see `Ledger.decide`."""
+        self.ledger.guidelines()  # those in force are stored with the decision
         return self.ledger.decide(
             rows,
             action,

@@ -60,6 +60,7 @@ class Review:
         ledger, rows = self._run.dataset.ledger, self._run.ranking(point, seed).rows(where)
         seen = {"filter": where.to_query(), "checkpoint": point, "seed": seed}
         before = ledger.sent_by_filter(uid, action, annotator=annotator, seen=seen, label=label)
+        ledger.guidelines()  # those in force are stored with the decision
         return before or ledger.decide(
             rows, action, annotator=annotator, label=label, note=note, run_id=self._run.id, seen=seen, uid=uid
         )
