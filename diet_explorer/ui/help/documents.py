@@ -21,6 +21,7 @@ TOPICS = {
         "guides/looking": "Looking at the scores",
         "guides/noisy-labels": "Noisy labels",
         "guides/reviewing": "Reviewing labels",
+        "guides/labelling-tools": "Other labelling tools",
         "guides/prune-prove-ship": "Prune, prove, ship",
         "guides/hub": "The Hub",
         "guides/own-training": "Your own training script",
