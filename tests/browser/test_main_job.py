@@ -12,7 +12,7 @@ from tests.browser.conftest import LiveApp, rows, settled
 from tests.browser.patience import expect
 from tests.gate import Gate
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]  # each waits for a training beside all other tests
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_sample_from_click_to_ranked_rows(app, gate, new_page):
     expect(page.get_by_role("heading", name="Home")).to_be_visible()
     page.locator(".st-key-try-sample button").click()
     expect(page.get_by_role("heading", name="Browse")).to_be_visible()
-    expect(page.locator("tr[data-row]").first).to_be_visible(timeout=240_000)
+    expect(page.locator("tr[data-row]").first).to_be_visible(timeout=500_000)
     expect(page.locator(".st-key-list-foot")).to_contain_text("50 of 1,250, filtered from 1,500")
     (run,) = app.workspace.runs()
     expect(page.locator("tr[data-row]")).to_have_count(50)
@@ -74,7 +74,7 @@ def test_own_data_from_upload_to_download(app, new_page, sentences, model):
     page.locator(".st-key-start-run button").click()
     expect(page.locator(".st-key-run-progress")).to_be_visible()
     (run,) = (entry for entry in app.workspace.runs() if entry.id not in before)
-    run.wait(240)
+    run.wait(500)
     agreement = run.dynamics.agreement(names=PAPER_NAMES)
     expect(page.locator(".st-key-agreement")).to_contain_text("after epoch 1", ignore_case=True)
     for row in agreement.itertuples():

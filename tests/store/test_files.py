@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.registry import _registry
 
 from diet_explorer.errors import BadInputError, NotFoundError, WorkspaceError
 from diet_explorer.store.files import Files
@@ -158,6 +159,7 @@ def test_sigkill_in_mid_write_leaves_old_or_new(tmp_path):
 def test_what_a_remote_workspace_needs_is_named(monkeypatch, url, kind, words):
     for package in ("s3fs", "gcsfs", "adlfs"):
         monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(_registry, url.partition(":")[0], raising=False)  # once loaded it is kept
     with pytest.raises(kind) as caught:
         Files(url)
     assert words in str(caught.value)

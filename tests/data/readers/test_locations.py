@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from datasets import Dataset, DatasetDict
+from fsspec.registry import _registry
 
 from diet_explorer.data.readers.locations import downloaded, from_hub_page
 from diet_explorer.data.readers.opening import open_source
@@ -161,6 +162,7 @@ def test_data_in_memory_are_no_paths(given: Any, remedy: str) -> None:
 )
 def test_what_the_address_of_a_file_needs_is_named(monkeypatch, url, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(_registry, url.partition(":")[0], raising=False)  # once loaded it is kept
     with pytest.raises(BadInputError) as caught:
         downloaded(url)
     assert f"pip install 'diet-explorer[{extra}]'" in caught.value.remedy
