@@ -18,6 +18,7 @@ from diet_explorer.ui.shell.asking import asked
 from diet_explorer.ui.shell.selection import Selection
 from diet_explorer.workspace.run import Run
 
+_WHOLE_DAYS = 10  # from so many days on, tenths of one say nothing
 _FAR_BEHIND = 0.2  # of an equal share
 _BEHIND_RULE = "How many examples fewer than an equal share of what all have done."
 _AGREEMENT_RULE = "How often others who decided about the same example say the same."
@@ -100,7 +101,8 @@ def _number(value: float | None) -> str:
 def _time_left(progress: ReviewProgress) -> str:
     if not progress.left:
         return "0"
-    return words.NOT_THERE if progress.days_left is None else f"{progress.days_left:,.1f}"
+    days = progress.days_left
+    return words.NOT_THERE if days is None else f"{days:,.0f}" if days >= _WHOLE_DAYS else f"{days:,.1f}"
 
 
 def _time_words(progress: ReviewProgress) -> str:
