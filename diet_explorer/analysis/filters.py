@@ -262,7 +262,7 @@ class ExampleFilter:
         "id",
         "Only the example of this id; repeat for more.",
         lambda columns, ids: columns.of_ids(ids),
-        words=lambda ids: f"{len(ids):,} chosen examples",
+        words=lambda ids: f"id: {ids[0]}" if len(ids) == 1 else f"{len(ids):,} chosen ids",
         together=True,
     )
     scores: tuple[ScoreRange, ...] = several(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -48,11 +48,9 @@ def work_of(
     """A run's suspects, the most suspicious first; where the review is blind, without what the models think of them."""
     frame = Audit(run).suspects(by, where, checkpoint, limit)
     if frame.empty:
-        asked = where or ExampleFilter()
-        by_default = ExampleFilter()
-        named = [entry.name for entry in fields(asked) if getattr(asked, entry.name) != getattr(by_default, entry.name)]
+        named = [words for words, _ in (where or ExampleFilter()).describe()]
         raise NotFoundError(
-            f"No suspect fits the filters: {', '.join(named)}." if named else "There is no suspect.",
+            f"No suspect fits the filters: {'; '.join(named)}." if named else "There is no suspect.",
             "Leave a condition out." if named else "Score with more epochs, or look at the ranking.",
         )
     tasks = []

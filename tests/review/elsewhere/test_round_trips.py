@@ -371,7 +371,7 @@ def test_pairs_come_back_with_both_texts(tmp_path: Path) -> None:
 
 def test_only_what_is_asked_for_is_sent_and_it_is_noted(run: Run, tmp_path: Path) -> None:
     assert len(sent(run, "csv", tmp_path, where=ExampleFilter(labels=(BAD,)), limit=2)) == 2
-    with pytest.raises(NotFoundError, match="No suspect fits the filters: ids"):
+    with pytest.raises(NotFoundError, match="No suspect fits the filters: split: train; id: none"):
         run.review.send_to("csv", tmp_path / "none.csv", where=ExampleFilter(ids=("none",)))
     with pytest.raises(NotFoundError, match="There is no labelling tool 'paper'"):
         run.review.send_to("paper", tmp_path / "paper")
