@@ -50,7 +50,7 @@ def prune_command(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="A new or empty folder for the export.")] = None,
     form: Annotated[ExportFormat, typer.Option("--format", help="How rows are written.")] = "csv",
     all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Dropped rows too, with keep, reason, original_label and scores.")
+        bool, typer.Option("--all-rows", help="Dropped rows too, with keep, reason, original_label, notes and scores.")
     ] = False,
     neutralise_formulas: Annotated[
         bool, typer.Option("--neutralise-formulas", help="In CSV, an apostrophe before texts that look like formulas.")

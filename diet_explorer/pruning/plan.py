@@ -15,6 +15,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.selection import REASONS, Material, Selection, select
 from diet_explorer.review.decisions import Ledger
 from diet_explorer.review.guidelines import GuidelineUse
+from diet_explorer.review.notes import RowNotes
 from diet_explorer.store.files import Files
 from diet_explorer.store.ranking_files import RankingFile
 from diet_explorer.store.rows import RunRows
@@ -43,6 +44,8 @@ class Plan:
         All scores at the checkpoint.
     guidelines : GuidelineUse or None
         By which guidelines the training examples were decided; None where there were none.
+    notes : RowNotes
+        What was noted about examples of all splits.
     """
 
     policy: Policy
@@ -54,6 +57,7 @@ class Plan:
     selection: Selection
     ranking: RankingFile | None
     guidelines: GuidelineUse | None
+    notes: RowNotes
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.policy.describe()!r}, keeps {len(self.rows):,} training rows)"
@@ -154,4 +158,5 @@ def plan(
     material = material_of(population, hardness, ledger.table(position), manifest, held_out)
     selection = select(policy, material, manifest.classes)
     guidelines = ledger.guideline_use(np.flatnonzero(material.train), position)
-    return Plan(policy, checkpoint, position, manifest, population, material, selection, ranking, guidelines)
+    notes = ledger.row_notes(position)
+    return Plan(policy, checkpoint, position, manifest, population, material, selection, ranking, guidelines, notes)

@@ -34,7 +34,7 @@ from diet_explorer.review.guidelines import (
     stored_guidelines,
     versions_of,
 )
-from diet_explorer.review.notes import checked_note
+from diet_explorer.review.notes import RowNotes, checked_note
 from diet_explorer.review.progress import OwnPace, ReviewProgress, own_pace, progress_of
 from diet_explorer.review.replay import ACTIONS, FLAGS, NONE, REMARKS, Replay
 from diet_explorer.review.rules import ReviewRules
@@ -317,8 +317,7 @@ class Ledger:
 
         None where there were no guidelines.
         """
-        with self.replay() as replay:
-            then = replay if at is None or at >= replay.position else self._current.replay_at(at)
+        with self._replay_at(at) as then:
             versions, held = versions_of(then.guidelines), then.versions_held(rows)
         if not versions:
             return None
@@ -447,6 +446,11 @@ class Ledger:
         with self.replay() as replay:
             return replay.noted(containing, rows)
 
+    def row_notes(self, at: int | None = None) -> RowNotes:
+        """What notes say about each example now, or said when the ledger was at a position."""
+        with self._replay_at(at) as then:
+            return then.row_notes()
+
     def standing(self, row: int) -> list[DecisionEvent]:
         """What counts about one example: each annotator's latest decision and the adjudication, oldest first."""
         history = self.history(row)
@@ -543,6 +547,15 @@ class Ledger:
         """What holds after the last event, for reading and until the end of the block, which should be short."""
         with self._current.lock:
             yield self._current.replay()
+
+    @contextmanager
+    def _replay_at(self, position: int | None) -> Iterator[Replay]:
+        """As `replay`, or what held when the ledger was at a position."""
+        with self.replay() as replay:
+            if position is None or position >= replay.position:
+                yield replay
+            else:
+                yield self._current.replay_at(position)
 
     def _reviewed(self) -> Iterator[DecisionEvent]:
         met: set[tuple[str, int]] = set()

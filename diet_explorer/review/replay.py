@@ -18,7 +18,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.review.arrays import Growing, Numbers
 from diet_explorer.review.effort import Effort
 from diet_explorer.review.guidelines import version_seen
-from diet_explorer.review.notes import Notes
+from diet_explorer.review.notes import Notes, RowNotes
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.decisions import DECISION_STATES, GUIDELINES, NOTE, RULES, UNDO, DecisionEvent
 
@@ -195,14 +195,22 @@ class Replay:
         if rows is not None:
             entries = self._entries(rows)
             return np.unique(self._rows.values[entries[np.isin(self._events.values[entries], numbers)]])
-        ends = np.cumsum(self._sizes.values)
-        parts = [self._rows.values[ends[number] - self._sizes.values[number] : ends[number]] for number in numbers]
-        return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int32)
+        return np.unique(np.concatenate([np.empty(0, np.int32), *self._about(numbers)]))
 
     def notes(self, text: str = "") -> list[int]:
         """Ids of the events that have a note with a text and were not taken back, oldest first."""
         ids: list[int] = self._ids.values[self._noted_numbers(text)].tolist()
         return ids
+
+    def row_notes(self) -> RowNotes:
+        """What the notes that were not taken back say about each row."""
+        numbers = self._noted_numbers("")
+        return RowNotes(self._about(numbers), self._notes.texts(numbers))
+
+    def _about(self, numbers: NDArray[np.integer]) -> list[NDArray[np.int32]]:
+        """The rows of each of some events."""
+        ends = np.cumsum(self._sizes.values)
+        return [self._rows.values[ends[number] - self._sizes.values[number] : ends[number]] for number in numbers]
 
     def _noted_numbers(self, text: str) -> NDArray[np.int64]:
         numbers = np.array(self._notes.containing(text), dtype=np.int64)

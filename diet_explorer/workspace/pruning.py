@@ -62,7 +62,8 @@ class RunPlan(Plan):
             A new or empty folder; by default one of the workspace.
         format : {"csv", "jsonl", "parquet", "datasets"}
         all_rows : bool
-            Dropped rows too, each with ``keep``, ``reason``, ``original_label`` and its scores.
+            Dropped rows too, each with ``keep``, ``reason``, ``original_label``, ``note`` where the set has notes, and
+            its scores.
         neutralise_formulas : bool
             In CSV, put an apostrophe before texts that a spreadsheet would run as a formula.
         by : Identity or str, optional

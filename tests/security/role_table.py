@@ -110,7 +110,7 @@ TABLE: dict[str, dict[Role, str]] = {
     },
     "Ledger": {
         "viewer": "acting_as rules guidelines guideline_versions guideline_news guideline_use "
-        "replay position events event history notes noted last_event standing table table_of "
+        "replay position events event history notes noted row_notes last_event standing table table_of "
         "votes counts progress pace annotators conflicts agreement review_yield errors_left advice",
         "annotator": "who decide note undo sent_by_filter",
         "lead": "adjudicate set_rules set_guidelines",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from diet_explorer.data.notices import describe_ties, describe_votes
 from diet_explorer.data.report import VoteSummary
+from diet_explorer.pruning.export.columns import added_name
 from diet_explorer.scoring import catalogue
+from diet_explorer.store.decisions import NOTE
 from diet_explorer.store.in_words import counted
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def _pruned(manifest: Mapping[str, Any]) -> str:
         lines.append(f"People corrected {relabelled}; the column `original_label` has what stood there before.")
     if manifest["options"]["all_rows"]:
         lines.append("All examples are in the files; the columns `keep` and `reason` say which are meant.")
+    if notes := added_name(manifest["columns"], NOTE):
+        lines.append(f"The column `{notes}` has what people noted about examples while they reviewed them.")
     reasons = [(words, f"{rows:,}") for words, rows in manifest["reasons"].items() if rows]
     if reasons:
         lines += ["", _table(("Why", "Examples"), reasons)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,16 @@ from diet_explorer.pruning.export.request import ExportOptions
 from diet_explorer.pruning.export.types import as_exported, exported_type, how_written
 from diet_explorer.pruning.plan import Plan
 from diet_explorer.pruning.selection import REASONS
+from diet_explorer.store.decisions import NOTE
 from diet_explorer.store.ranking_files import RankingFile
 
 _TAKEN = "_diet_explorer"
+
+
+def added_name(columns: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    """How an added column is called among those of a manifest; None where there is none of it."""
+    names = [entry["name"] for entry in columns if entry["role"] == "added"]
+    return next((own for own in names if own.replace(_TAKEN, "") == name), None)
 
 
 class ExportColumns:
@@ -44,6 +52,7 @@ class ExportColumns:
         self._classes = pa.array(manifest.classes, pa.string())
         self._is_json = options.format == "jsonl"
         self._ranking = plan.ranking
+        self._notes = plan.notes
         self._as_codes = options.format == "datasets" or (
             options.format == "parquet" and manifest.label_type == "class label"
         )
@@ -65,6 +74,7 @@ class ExportColumns:
         label_type = self._label_type(manifest, options)
         added = [("keep", pa.bool_()), ("reason", pa.string())] if options.all_rows else []
         added += [("original_label", label_type)] if options.all_rows or relabelled else []
+        added += [(NOTE, pa.string())] if options.all_rows and len(plan.notes) else []
         scores = self._ranking.scores if options.all_rows and self._ranking is not None else []
         added += [(name, pa.float32()) for name in scores]
         for name, kind in added:
@@ -158,6 +168,8 @@ class ExportColumns:
             return pa.array(REASONS).take(pa.array(self._selection.reasons[rows]))
         if name == "original_label":
             return self._labels(self._given[rows], kind)
+        if name == NOTE:
+            return pa.array(self._notes.of(rows), kind)
         return pa.nulls(len(rows), kind) if self._ranking is None else _score(self._ranking, name, rows)
 
 

@@ -22,7 +22,8 @@ class ExportOptions:
     ----------
     format : {"csv", "jsonl", "parquet", "datasets"}
     all_rows : bool
-        Dropped rows too, each with the columns ``keep``, ``reason``, ``original_label`` and its scores.
+        Dropped rows too, each with the columns ``keep``, ``reason``, ``original_label``, ``note`` where there are
+        notes, and its scores.
     neutralise_formulas : bool
         In CSV, put an apostrophe before texts that a spreadsheet would run as a formula.
     """

@@ -48,7 +48,7 @@ def draw_export_form(run: Run, policy: Policy) -> None:
             format_func=_ROWS.__getitem__,
             required=True,
             key="export-rows",
-            help="All rows: each with whether it stays, why, its original label and its scores.",
+            help="All rows: each with whether it stays, why, its original label, the notes on it and its scores.",
         )
         is_csv = chosen == "csv"
         neutral = st.checkbox(

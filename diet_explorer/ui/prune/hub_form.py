@@ -6,6 +6,8 @@ import streamlit as st
 
 from diet_explorer.drawing.plain import escape
 from diet_explorer.jobs.kinds.push import PushProgress
+from diet_explorer.pruning.export.columns import added_name
+from diet_explorer.store.decisions import NOTE
 from diet_explorer.ui.shell.boundary import as_text, error_boundary, show_failure
 from diet_explorer.ui.shell.live_job import watch_job
 from diet_explorer.ui.shell.person import person
@@ -79,6 +81,8 @@ def _draw_form(export: Export, progress: PushProgress) -> None:
             placeholder="your own" if _takes_own_token() else "that of HF_TOKEN or of the Hub's own login",
             help="With the right to write. It is used for this push only and kept nowhere.",
         )
+        if added_name(export.manifest["columns"], NOTE):
+            st.html('<p class="de-quiet">What people noted about examples goes along.</p>')
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             private = st.checkbox("Private: only you can see it", progress.private, key=f"hub-private-{progress.repo}")
             done = st.form_submit_button("Push", key="hub-push", type="primary", icon=":material/cloud_upload:")

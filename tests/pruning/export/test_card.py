@@ -80,6 +80,14 @@ def test_new_card(manifest: dict[str, Any]) -> None:
     assert "Proof by retraining" not in merged_card(None, manifest, REPO, CardProof())
 
 
+def test_a_card_says_where_notes_are(manifest: dict[str, Any]) -> None:
+    words = "what people noted about examples"
+    assert words not in merged_card(None, manifest, "me/reviews", CardProof())
+    for name in ("note", "note_diet_explorer"):
+        noted = manifest | {"columns": [*manifest["columns"], {"name": name, "role": "added", "type": "string"}]}
+        assert f"The column `{name}` has {words}" in merged_card(None, noted, "me/reviews", CardProof())
+
+
 def test_card_of_others_keeps_every_line(manifest: dict[str, Any]) -> None:
     text = merged_card(THEIRS, manifest, REPO, PROOF)
     data = front(text)

@@ -165,6 +165,34 @@ def test_all_rows_with_why_and_their_scores(run, tmp_path):
     assert reasons == {"excluded by an annotator", "too hard"}
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "datasets"])
+def test_all_rows_have_the_notes_that_stood_and_nobody_s_name(run, workspace, tmp_path, form):
+    dataset, splits = run.dataset, ("train", "validation", "test")
+    dataset.note([4, 9], "=irony?\nask", annotator="zoe")  # row 9 is a test row
+    dataset.decide([4], "keep", annotator="bob", note="clear")
+    dataset.note([5], "taken back", annotator="max")
+    dataset.undo("max")
+    plan = run.pruning.plan(Policy("decisions"))
+    later = dataset.note([6], "too late", annotator="max")
+    neutral = {"neutralise_formulas": True} if form == "csv" else {}
+    export = plan.export(tmp_path / "out", format=form, all_rows=True, **neutral)
+    plan.export(tmp_path / "kept", format=form)
+    workspace.export_again(tmp_path / "out", tmp_path / "again")
+    for who in ("max", "bob", "zoe"):
+        dataset.undo(who)
+    assert later.id > export.manifest["decisions"]["position"]
+    rows = {row["key"]: row for split in splits for row in table(tmp_path / "out", split, form)}
+    assert rows["k004"]["note"] == NOTES[4], "the source's own column"
+    mark = "'" if neutral else ""
+    noted = {key: row["note_diet_explorer"] for key, row in rows.items() if row["note_diet_explorer"] not in (None, "")}
+    assert noted == {"k004": f"{mark}=irony?\nask\nclear", "k009": f"{mark}=irony?\nask"}
+    assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "out")
+    assert "note_diet_explorer" not in table(tmp_path / "kept", "train", form)[0]
+    assert not any(b"zoe" in data for data in bytes_of(tmp_path / "out").values())
+    run.pruning.plan(plan.policy).export(tmp_path / "without", format=form, all_rows=True)
+    assert "note_diet_explorer" not in table(tmp_path / "without", "train", form)[0], "no note stands any more"
+
+
 def test_formulas_are_neutralised_where_asked(run, tmp_path):
     plan = run.pruning.plan(Policy("decisions"))
     notes = {}
