@@ -188,7 +188,7 @@ def _check_decided(states: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class ExampleFilter:
-    """Which examples are meant; all conditions hold together. Its fields are the table of conditions.
+    """Which examples are meant; all conditions hold together. Its fields but the last are the table of conditions.
 
     Attributes
     ----------
@@ -221,6 +221,8 @@ class ExampleFilter:
     length : LengthRange or None
     disagreement : ShareRange or None
         How many of the people whose labels the source has say another label than the example's.
+    notes_of : str or None
+        Whose notes `note` and `noted` mean; None is everybody's. It is no condition of its own, and in no link.
     """
 
     labels: tuple[str, ...] = several(
@@ -345,6 +347,7 @@ class ExampleFilter:
         metavar="LOW:HIGH",
         kind=ShareRange,
     )
+    notes_of: str | None = None
 
     def __post_init__(self) -> None:
         for name, entry in CONDITIONS.items():
@@ -385,6 +388,7 @@ class ExampleFilter:
     def keeps(self, columns: RankingColumns) -> Mask:
         """Which examples all conditions keep."""
         mask = np.ones(len(columns), dtype=bool)
+        columns = columns.with_notes_of(self.notes_of)
         for _, entry, value in self._asked():
             mask &= entry.mask(columns, value)
         return mask
@@ -396,7 +400,9 @@ class ExampleFilter:
                 yield name, entry, value
 
 
-CONDITIONS: dict[str, Condition] = {entry.name: entry.metadata["condition"] for entry in fields(ExampleFilter)}
+CONDITIONS: dict[str, Condition] = {
+    entry.name: entry.metadata["condition"] for entry in fields(ExampleFilter) if "condition" in entry.metadata
+}
 """Every condition by the name of the filter's field that holds its value."""
 
 

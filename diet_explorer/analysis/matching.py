@@ -5,6 +5,7 @@ A million rows take about a millisecond a condition, which no query over packed 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, TypeVar
@@ -60,10 +61,17 @@ class RankingColumns:
         self._ranking = ranking
         self._search = search
         self._decisions = decisions
+        self._notes_of: str | None = None
         self.dataset = ExampleRows(store.files, manifest)
 
     def __len__(self) -> int:
         return len(self._ranking)
+
+    def with_notes_of(self, annotator: str | None) -> RankingColumns:
+        """The same with the notes of one person alone; None for everybody's."""
+        other = copy.copy(self)
+        other._notes_of = annotator
+        return other
 
     @property
     def examples(self) -> NDArray[np.int32]:
@@ -231,7 +239,8 @@ class RankingColumns:
 
     def noted(self, text: str = "") -> Mask:
         """Which have a note that contains a text, or any note."""
-        return self._of_rows(np.empty(0, np.int32) if self._decisions is None else self._decisions.noted(text))
+        ledger = self._decisions
+        return self._of_rows(np.empty(0, np.int32) if ledger is None else ledger.noted(text, by=self._notes_of))
 
     def lengths(self) -> NDArray[np.int32]:
         """Characters of each example, both texts of a pair together."""

@@ -441,10 +441,13 @@ class Ledger:
         }
         return [events[number] for number in ids]
 
-    def noted(self, containing: str = "", rows: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
-        """Rows, ascending, of the examples that have such a note, all of them or of some rows; see `notes`."""
+    def noted(
+        self, containing: str = "", rows: NDArray[np.integer] | None = None, by: str | None = None
+    ) -> NDArray[np.int32]:
+        """Rows, ascending, of the examples that have such a note, all of them or of some rows, from everybody or
+        somebody; see `notes`."""
         with self.replay() as replay:
-            return replay.noted(containing, rows)
+            return replay.noted(containing, rows, by)
 
     def row_notes(self, at: int | None = None) -> RowNotes:
         """What notes say about each example now, or said when the ledger was at a position."""

@@ -189,9 +189,14 @@ class Replay:
         uids = {code: uid for uid, code in self._versions.items()}
         return {uids.get(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
 
-    def noted(self, text: str = "", rows: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
-        """Rows, ascending, that have a note with a text, all of them or among some rows; see `Notes.containing`."""
+    def noted(
+        self, text: str = "", rows: NDArray[np.integer] | None = None, by: str | None = None
+    ) -> NDArray[np.int32]:
+        """Rows, ascending, that have a note with a text, all of them or among some rows, from everybody or somebody;
+        see `Notes.containing`."""
         numbers = self._noted_numbers(text)
+        if by is not None:
+            numbers = numbers[self._annotators.values[numbers] == self._codes.get(by, NONE)]
         if rows is not None:
             entries = self._entries(rows)
             return np.unique(self._rows.values[entries[np.isin(self._events.values[entries], numbers)]])

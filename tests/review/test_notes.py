@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ def test_a_note_decides_nothing_and_is_found_in_any_case_until_it_is_taken_back(
         ("ann", "Straße:\n sarcasm?"),
         ("bob", "clear case"),
     ]
+    assert ledger.noted(by="bob").tolist() == [2, 5] and ledger.noted("sarcasm", by="bob").tolist() == []
+    assert ledger.noted(by="nobody").tolist() == [] and ledger.noted("s", np.array([3, 5]), by="ann").tolist() == [3]
     again = open_ledger()
     assert again.noted("sarcasm").tolist() == [3] and again.history(3)[0].action == NOTE
     again.undo("ann")
@@ -91,11 +94,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         (ExampleFilter(noted=True, splits=()), [3, 4, 5]),
         (ExampleFilter(note="irony", noted=False, splits=()), []),
         (ExampleFilter(note="taken", splits=()), []),
+        (ExampleFilter(noted=True, splits=(), notes_of="bob"), [5]),
+        (ExampleFilter(note="irony", splits=(), notes_of="bob"), []),
     ],
 )
 def test_notes_are_a_filter_and_a_link_opens_it_again(run: Run, where: ExampleFilter, rows: list[int]) -> None:
     assert sorted(run.ranked(where=where, limit=None)["row"]) == rows
-    assert ExampleFilter.from_query(where.to_query()) == where
+    assert ExampleFilter.from_query(where.to_query()) == replace(where, notes_of=None)
     assert run.count(ExampleFilter(noted=False, splits=())) == run.dataset.rows - 3
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from diet_explorer.review.annotators import Identity
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.ui.audit.session import Review
+from diet_explorer.ui.shell import person
 from tests.ui.conftest import assert_calm, control, parameter, words_on
 from tests.ui.test_audit_page import all_sent, entry, send
 
@@ -36,6 +39,40 @@ def test_a_blind_review_shows_one_s_own_notes_alone(own, open_page, cookies):
     own.dataset.ledger.set_rules(ReviewRules(overlap=2, blind=True), annotator="lea")
     sent = all_sent(open_page("audit")._tree)
     assert "ann thinks" in sent and "bob thinks" not in sent
+
+
+def test_a_blind_review_finds_one_s_own_notes_alone(own, open_page, cookies):
+    cookies["diet-explorer-name"] = "Ann"
+    own.dataset.note([4], "irony of bob", annotator="Bob")
+    own.dataset.note([8, 12], "irony of ann", annotator="Ann")
+
+    def matching(name, **query):
+        cookies["diet-explorer-name"] = name
+        app = open_page("browse", split="", **query)
+        assert_calm(app)
+        found = re.search(r"of ([\d,]+), filtered from", words_on(app))
+        return int(found[1]) if found else 0
+
+    assert matching("Ann", note="IRONY") == 3, "an open review finds everybody's"
+    own.dataset.ledger.set_rules(ReviewRules(overlap=2, blind=True), annotator="lea")
+    assert [matching(name, note="IRONY") for name in ("Ann", "Bob", "")] == [2, 1, 0]
+    assert [matching(name, noted="no") for name in ("Ann", "Bob")] == [own.dataset.rows - 2, own.dataset.rows - 1]
+    cookies["diet-explorer-name"] = "Ann"
+    app = open_page("browse", example="4", split="", note="irony")
+    assert "irony of bob" not in words_on(app) and "only you" in app.text_area(key="note-text-4").placeholder
+    app = open_page("audit", tab="list", note="irony")
+    assert_calm(app)
+    assert "2 of 2, filtered from" in words_on(app)
+
+
+def test_in_a_blind_review_an_annotator_s_history_is_their_own(own, open_page, monkeypatch):
+    own.dataset.note([4], "irony of bob", annotator="Bob")
+    own.dataset.note([8], "irony of ann", annotator="Ann")
+    monkeypatch.setattr(person, "person", lambda: Identity("Ann", "annotator"))
+    assert "irony of bob" in all_sent(open_page("audit", tab="history")._tree)
+    own.dataset.ledger.set_rules(ReviewRules(overlap=2, blind=True), annotator="lea")
+    sent = all_sent(open_page("audit", tab="history")._tree)
+    assert "irony of ann" in sent and "irony of bob" not in sent
 
 
 def test_guidelines_stand_beside_the_review_and_what_is_new_is_said_once(own, open_page, cookies):

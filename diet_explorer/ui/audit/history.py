@@ -37,7 +37,8 @@ def draw_history(dataset: Dataset, run: Run, who: Identity) -> None:
     ledger = dataset.ledger
     with left:
         with st.container(key="history-bar", horizontal=True, vertical_alignment="bottom", gap="small"):
-            people = [_ALL, *ledger.annotators()]
+            hidden = ledger.rules().blind and not who.may("lead")
+            people = [who.name] if hidden else [_ALL, *ledger.annotators()]
             name = st.selectbox("Decided by", people, key="history-who", format_func=visible, width=210)
             days = st.date_input("From and to", value=[], key="history-days", width=240)
         annotator = None if name == _ALL else name

@@ -51,7 +51,7 @@ def draw_suspect_list(selection: Selection, dataset: Dataset, run: Run, checkpoi
         who = person()
         if who is not None:
             draw_elsewhere(run, where, checkpoint, by, total, who)
-    selection = replace(selection, view=replace(selection.view, where=where))
+    selection = replace(selection, where=where)
     suggested = suspects.suggestion_count(run, where, checkpoint)
     draw_bulk(selection, dataset, run, checkpoint, total, suggested=suggested)
     page = page_of(total, _PAGE, selection.view.page)

@@ -28,6 +28,8 @@ from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.run import Run
 
 _OUTCOME = "decision-outcome"
+_EVERYBODY = "Everybody who opens the example reads it, and finds it under Notes in the filters."
+_ONLY_YOU = "While the review is blind only you and who settles disagreements read it."
 _TITLE_CHARACTERS, _LISTED_CHARACTERS = 16, 60
 _VERBS = (("keep", "Keep", "Q"), ("accept", "Accept", "W"), ("exclude", "Exclude", "E"), ("unsure", "Unsure", "N"))
 
@@ -150,7 +152,7 @@ def _draw_note(dataset: Dataset, run: Run, who: Identity, row: int, seen: dict[s
             "Note on this example",
             key=f"note-text-{row}",
             max_chars=LONGEST_NOTE,
-            placeholder="Everybody who opens the example reads it, and finds it under Notes in the filters.",
+            placeholder=_ONLY_YOU if dataset.ledger.rules().blind else _EVERYBODY,
         )
         left = st.form_submit_button("Leave note", key=f"note-leave-{row}", type="primary")
     if left:

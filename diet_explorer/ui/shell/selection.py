@@ -10,6 +10,7 @@ from diet_explorer.errors import BadInputError, DietExplorerError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.store.runs import ACTIVE
 from diet_explorer.ui.shell import questions
+from diet_explorer.ui.shell.person import NOBODY, person
 from diet_explorer.ui.shell.view import View, read_view, write
 from diet_explorer.ui.shell.workspace import open_workspace
 from diet_explorer.workspace.dataset import Dataset
@@ -36,6 +37,8 @@ class Selection:
     score : catalogue.Score
     checkpoint : float or None
     seed : int or None
+    where : ExampleFilter
+        The filter; in a blind review it knows one's own notes alone.
     """
 
     view: View
@@ -49,11 +52,7 @@ class Selection:
     score: catalogue.Score
     checkpoint: float | None
     seed: int | None
-
-    @property
-    def where(self) -> ExampleFilter:
-        """The filter."""
-        return self.view.where
+    where: ExampleFilter
 
     @property
     def colours(self) -> dict[str, str]:
@@ -103,7 +102,16 @@ def resolve(view: View) -> Selection:
         score=_score(view, scores),
         checkpoint=checkpoint,
         seed=view.seed,
+        where=_readable(view.where, dataset),
     )
+
+
+def _readable(where: ExampleFilter, dataset: Dataset | None) -> ExampleFilter:
+    """The filter as whoever asks may use it."""
+    asks_for_notes = where.note or where.noted is not None
+    if dataset is None or not asks_for_notes or not dataset.ledger.rules().blind:
+        return where
+    return replace(where, notes_of=(person() or NOBODY).name)
 
 
 def _score(view: View, recorded: list[str]) -> catalogue.Score:
@@ -137,14 +145,14 @@ def refine(where: ExampleFilter) -> None:
     view = read_view()
     changed = view.changed(where=where)
     try:
-        keeps = view.example is not None and _matches(resolve(view), where, view.example)
+        keeps = view.example is not None and _matches(resolve(changed), view.example)
     except DietExplorerError:  # the page itself will say what is wrong with the address
         keeps = False
     write(replace(changed, example=view.example) if keeps else changed)
 
 
-def _matches(selection: Selection, where: ExampleFilter, row: int) -> bool:
-    run, checkpoint = selection.run, selection.checkpoint
+def _matches(selection: Selection, row: int) -> bool:
+    run, checkpoint, where = selection.run, selection.checkpoint, selection.where
     if run is None or checkpoint is None:
         return False
     example = questions.card(run, row, checkpoint, selection.seed)[0]
