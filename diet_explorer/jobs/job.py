@@ -179,7 +179,7 @@ class QueuedJob(BackgroundJob[R, P]):
         queued_at = datetime.fromisoformat(request.queued_at)
         model = self.model()
         needs = None if model is None else RunConfig(dataset_id="", model=model)
-        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line, needs, self.task))
+        return replace(progress, delay=delay_of(self.settings, queued_at, self.route.line, needs, [self.task]))
 
     @property
     def task(self) -> str:

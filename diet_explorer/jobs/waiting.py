@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -38,12 +38,13 @@ def delay_of(
     queued_at: datetime,
     line: str = SCORE.line,
     needs: RunConfig | None = None,
-    task: str | None = None,
+    tasks: Collection[str] = (),
 ) -> Delay | None:
     """Why a job is not taken up that waits in a line since `queued_at`, by the database's clock.
 
     None where a worker, on whichever machine, is about to do it. `needs` is the run that it trains,
-    for which not all may have what it takes; `task` is what a worker says that it is busy with once it has begun.
+    for which not all may have what it takes; `tasks` is what workers say that they are busy with once it has begun, or
+    what it is a part of.
     """
     workers, now = workers_at(settings)
     if not workers:
@@ -59,7 +60,7 @@ def delay_of(
         what = " and ".join(dict.fromkeys(filter(None, lacks.values())))
         return Delay("no able worker", f"No worker has {what}, so that it waits.", BRING_IT)
     workers = [worker for worker in workers if lacks[worker.id] is None]
-    if task is not None and any(worker.tasks.get(line) == task for worker in workers):
+    if any(worker.tasks.get(line) in tasks for worker in workers):
         return None
     free = [worker for worker in workers if line not in worker.tasks]
     if not free:

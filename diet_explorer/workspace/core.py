@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -326,14 +327,17 @@ class RunCore:
             delay=self.delay() if waiting else None,
         )
 
-    def delay(self) -> Delay | None:
-        """Why no worker takes it up; None where it does not wait for one, by its status as last read."""
+    def delay(self, beside: Iterable[str] = ()) -> Delay | None:
+        """Why no worker takes it up; None where it does not wait for one, by its status as last read.
+
+        Nor where one is busy with a run of those `beside` it, which belong to the same work.
+        """
         if self.status != "queued" or self.is_own_training:
             return None
         last = self._progress.read_log(1)  # of a run that was resumed
         resumed_at = last[-1].get("queued_at") if last else None
         queued_at = datetime.fromisoformat(resumed_at) if resumed_at else self.record.created_at
-        return delay_of(self.context.settings, queued_at, needs=self.config, task=self.id)
+        return delay_of(self.context.settings, queued_at, needs=self.config, tasks=[self.id, *beside])
 
     def log(self, last: int = 200) -> list[dict[str, Any]]:
         """The last lines of its log: ``time, level, event, message`` and details."""

@@ -292,7 +292,8 @@ class Proof:
             if not is_needed:
                 return TrainingProgress(training, title, "not needed", 0.0)
             share = 1.0 if run.status == "succeeded" else 0.0
-            facts = (run.record.status, share, None, run.error, run.remedy, run.delay())
+            delay = run.delay(entry.run_id for entry in self.trainings)
+            facts = (run.record.status, share, None, run.error, run.remedy, delay)
             return TrainingProgress(training, title, *facts)
         progress = run.progress()
         return TrainingProgress(training, title, run.record.status, progress.share, progress.seconds_left)

@@ -87,7 +87,7 @@ def test_busy_workers_and_those_in_trouble_are_told_apart(settings, worker):
     assert full is not None and full.reason == "workers busy" and full.is_normal
     assert full.words == "The worker is busy with run-7."
     assert delay_of(settings, NOW, "maps") is None, "maps do not wait for runs"
-    assert delay_of(settings, NOW, task="run-7") is None, "the worker has just begun with it"
+    assert delay_of(settings, NOW, tasks=["run-7"]) is None, "the worker has just begun with it"
     worker.set_trouble("disk I/O error")
     hurt = delay_of(settings, NOW, "maps")
     assert hurt is not None and hurt.reason == "workers in trouble" and "disk I/O error" in hurt.words

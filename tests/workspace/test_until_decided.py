@@ -13,6 +13,7 @@ import pytest
 from diet_explorer.errors import BadInputError
 from diet_explorer.jobs.context import WorkerContext
 from diet_explorer.jobs.needless import needless_trainings
+from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.pruning.policies import Policy
 from diet_explorer.pruning.proof import Figures
 from diet_explorer.scoring.progress import WorkerName
@@ -176,3 +177,14 @@ def test_what_it_takes_is_said_beforehand_and_numbers_are_checked(run: Run) -> N
     assert "1 of at most 18 trainings" in printed and "may be looked at at any time" in printed
     refused = tiny_runs.inside(*common, "--precision", "1", home=home)
     assert refused.returncode == 2 and "--precision belongs to --until-decided" in refused.stderr
+
+
+def test_a_proof_does_not_wait_for_the_worker_that_trains_for_it(run: Run) -> None:
+    proof = run.proofs.start([HARDEST], [50], seeds=3)
+    worker = WorkerSlot(run.context.settings)
+    worker.set_task("another")
+    delay = proof.progress().delay
+    assert delay is not None and delay.words == "The worker is busy with another."
+    worker.set_task(next(training.run_id for training in reversed(proof.trainings) if training.run_id != run.id))
+    assert proof.progress().delay is None, "its own training is not said to be running yet"
+    worker.release()
