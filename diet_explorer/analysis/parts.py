@@ -31,10 +31,10 @@ def part_of_order(keys: NDArray[np.generic], mask: NDArray[np.bool_], offset: in
         return np.empty(0, dtype=np.int64)
     near = None if end - offset > size // 2 else _near(keys, mask, offset, end, size)
     before, positions = (0, np.flatnonzero(mask)) if near is None else near
-    kept = keys[positions]
-    if near is None and end - offset <= size // 2:
-        return positions[_part_with_ties(kept, offset, end)]
-    return np.asarray(positions[np.argsort(kept, kind="stable")][offset - before : end - before])
+    kept, start, stop = keys[positions], offset - before, end - before
+    if stop - start > len(kept) // 2:
+        return np.asarray(positions[np.argsort(kept, kind="stable")[start:stop]])
+    return positions[_part_with_ties(kept, start, stop)]
 
 
 def _near(
