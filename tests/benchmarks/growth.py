@@ -6,8 +6,8 @@ Workspaces are made once and found again, batch by batch, without a training: te
 made-up training. Every size is measured in a process of its own, so that its peak of memory is its own: `own` is the
 most that only this process had, looked at every 20 ms; `peak` has mapped files in it, which the system can take back at
 any moment. With ``--jobs`` the steps of background jobs are measured too, at the last checkpoint, which takes longer
-than everything else. With ``--linked`` only the files of the first checkpoint named are made, and the others are links
-to them: as large and as costly to read, and there much sooner.
+than everything else. With ``--linked`` only the files of the last checkpoint are made, and the earlier ones are links
+to them: at least as large and as costly to read, and there much sooner.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def made(folder: Path, rows: int, checkpoints: tuple[float, ...], linked: bool =
     else:
         config = RunConfig(dataset_id, epochs=3, seeds=SEEDS, checkpoints=checkpoints).validated()
         run = workspace.create_run(config, name="made-up training", origin="job")
-    make_scores(run, rows, checkpoints[:1] if linked else checkpoints)
+    make_scores(run, rows, checkpoints[-1:] if linked else checkpoints)
     if linked:
         link_scores(run, checkpoints)
     workspace.context.records.set_status(run.id, "succeeded")
@@ -134,17 +134,17 @@ def make_scores(run: Run, rows: int, checkpoints: tuple[float, ...]) -> None:
 
 
 def link_scores(run: Run, checkpoints: tuple[float, ...]) -> None:
-    """Files of the later checkpoints that are missing, as links to those of the first."""
+    """Files of the earlier checkpoints that are missing, as links to those of the last."""
     paths = run.store.paths
-    for point in checkpoints[1:]:
+    for point in checkpoints[:-1]:
         for seed in (*range(SEEDS), None):
             kinds = [paths.ranking_order, paths.ranking]
-            known = [(kind(seed, checkpoints[0]), kind(seed, point)) for kind in kinds]
+            known = [(kind(seed, checkpoints[-1]), kind(seed, point)) for kind in kinds]
             if seed is not None:
-                known.append((paths.scores(seed, checkpoints[0]), paths.scores(seed, point)))
-            for first, other in known:
+                known.append((paths.scores(seed, checkpoints[-1]), paths.scores(seed, point)))
+            for last, other in known:
                 if not Path(other).exists():
-                    os.link(first, other)
+                    os.link(last, other)
 
 
 def made_up(seed: int, point: float, labels: np.ndarray) -> pa.Table:
@@ -463,7 +463,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "diet-explorer-benchmark")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--checkpoints", type=float, nargs="+", default=list(CHECKPOINTS))
-    parser.add_argument("--linked", action="store_true", help="make the first checkpoint, link the others to it")
+    parser.add_argument("--linked", action="store_true", help="make the last checkpoint, link the earlier ones to it")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--jobs", action="store_true", help="measure the steps of jobs, too")
     parser.add_argument("--only", nargs="+", default=[], help="steps whose names contain one of these, no pages")
