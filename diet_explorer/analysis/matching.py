@@ -69,6 +69,8 @@ class RankingColumns:
 
     def with_notes_of(self, annotator: str | None) -> RankingColumns:
         """The same with the notes of one person alone; None for everybody's."""
+        if annotator == self._notes_of:
+            return self
         other = copy.copy(self)
         other._notes_of = annotator
         return other
