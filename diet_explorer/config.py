@@ -59,7 +59,8 @@ def local_path(location: str | Path) -> Path | None:
 STORES = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
 """Kinds of addresses of stores, each with the extra of this package that brings what it needs."""
 COPIES_MB = 10_000
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL", "FSSPEC_S3")
+S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL", "FSSPEC_S3")
+"""Variables of which one may name the server that S3 is spoken with, the strongest first."""
 _SLUG = 40
 
 
@@ -71,7 +72,7 @@ def home_key(home: str) -> str:
     else:
         scheme, _, rest = home.partition("://")
         kind = STORES.get(scheme.lower(), scheme.lower())
-        endpoint = [os.environ.get(name, "") for name in _ENDPOINTS] if kind == "s3" else []
+        endpoint = [os.environ.get(name, "") for name in S3_ENDPOINTS] if kind == "s3" else []
         address = "\n".join([kind, rest.strip("/"), *filter(None, endpoint)])
     words = re.sub(r"[^a-z0-9]+", "-", home.rpartition("@")[2].lower())[-_SLUG:].strip("-")
     return f"{words or 'home'}-{sha256(address.encode()).hexdigest()[:12]}"

@@ -35,6 +35,11 @@ class S3Store:
         fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False).mkdir(name)
         return name
 
+    def contents(self, bucket: str) -> str:
+        """Names and bytes of all objects in a bucket, as text."""
+        files = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+        return "\n".join(f"{name} {files.cat_file(name).decode('utf-8', 'replace')}" for name in files.find(bucket))
+
     def stop(self) -> None:
         self._server.stop()
 

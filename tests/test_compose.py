@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,22 @@ def test_nothing_starts_without_secrets_of_its_own() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     assert set(re.findall(r"^(\w+)=$", example, re.MULTILINE)) == set(SECRETS)
     assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == {match[1] for match in _VARIABLE.finditer(COMPOSE)}
+
+
+def test_docker_compose_reads_it_so(tmp_path: Path) -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("there is no docker with its compose plugin here")
+    (tmp_path / "none").touch()
+    command = [docker, "compose", "--file", str(ROOT / "compose.yaml"), "--env-file", str(tmp_path / "none"), "config"]
+    bare = {name: value for name, value in os.environ.items() if name not in {*SECRETS, "TORCH", "PUBLIC_URL"}}
+    refused = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0 and "make env" in refused.stderr
+    command += ["--format", "json"]
+    read = json.loads(subprocess.run(command, env={**bare, **SECRETS}, capture_output=True, check=True).stdout)
+    for name, entry in filled(SECRETS)["services"].items():
+        assert read["services"][name].get("environment", {}) == entry.get("environment", {}), name
+        assert read["services"][name].get("command") == entry.get("command"), name
 
 
 def test_only_the_app_is_published_and_only_here() -> None:

@@ -56,12 +56,8 @@ def belonging(files: Files, engine: Engine, *, own_database: bool) -> Belonging:
     With `own_database` it lies among the files, so that no other workspace can have it. WorkspaceError where files and
     database are of two workspaces.
     """
-    own, theirs = workspace_id(files), _of_database(engine)
-    if own is None and theirs is None and not files.exists(Layout(files).version):
-        _make(files)
-        own = workspace_id(files)
-    if theirs is None:
-        theirs = _claim(engine, own or str(uuid.uuid4()))
+    theirs = _of_database(engine) or _claim(files, engine)
+    own = workspace_id(files)  # only now: whoever claims the database makes the files first
     if own is None and (own_database or files.exists(Layout(files).version)):
         write_version(files, theirs.id)
         own = theirs.id
@@ -149,11 +145,15 @@ def _facts(files: Files) -> dict[str, Any]:
     return facts
 
 
-def _make(files: Files) -> None:
-    """Give new files an id, unless another process is faster."""
-    files.make_folder(files.root)
-    facts = {"version": WORKSPACE_VERSION, "id": str(uuid.uuid4())}
-    files.create(Layout(files).version, (json.dumps(facts, indent=1) + "\n").encode())
+def _given_id(files: Files) -> str:
+    """The id of files; new ones are given one, unless another process is faster."""
+    own, path = workspace_id(files), Layout(files).version
+    if own is None and not files.exists(path):
+        files.make_folder(files.root)
+        facts = {"version": WORKSPACE_VERSION, "id": str(uuid.uuid4())}
+        files.create(path, (json.dumps(facts, indent=1) + "\n").encode())
+        own = workspace_id(files)
+    return own or str(uuid.uuid4())
 
 
 def _of_database(engine: Engine) -> Belonging | None:
@@ -162,13 +162,17 @@ def _of_database(engine: Engine) -> Belonging | None:
         return None if row is None else Belonging(row.id, row.moved_to)
 
 
-def _claim(engine: Engine, workspace: str) -> Belonging:
-    """Say of which workspace a database is, unless somebody has said so already."""
+def _claim(files: Files, engine: Engine) -> Belonging:
+    """Say of which workspace a database is, unless somebody has said so already.
+
+    Of several processes that start at once one makes the files too, while the others wait: not every store tells two
+    apart that create the same object.
+    """
     with writing(engine, "workspace") as session:
         row = session.scalar(select(WorkspaceRow))
         if row is None:
-            session.add(WorkspaceRow(id=workspace, made_at=datetime.now(UTC)))
-            return Belonging(workspace)
+            row = WorkspaceRow(id=_given_id(files), made_at=datetime.now(UTC))
+            session.add(row)
         return Belonging(row.id, row.moved_to)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from diet_explorer.config import STORES
+from diet_explorer.config import S3_ENDPOINTS, STORES
 from diet_explorer.errors import BadInputError, DietExplorerError, StoreAwayError, WorkspaceError
 from diet_explorer.store.happenings import happened
 
@@ -116,7 +117,7 @@ def store_error(root: str, action: str, path: str, error: Exception) -> Workspac
         return StoreAwayError(
             f"The workspace's store {root} does not answer: {reason}.",
             "Nothing is lost, and jobs wait for it. Try again in a moment; if it stays so, check the network and the "
-            "store.",
+            f"store ({_settings(root)}).",
         )
     if isinstance(error, FileNotFoundError):
         return WorkspaceError(
@@ -169,6 +170,13 @@ def _is_away(error: Exception) -> bool:
         return True
     code = getattr(error, "status_code", None) or getattr(error, "code", None)
     return isinstance(code, int) and (code >= _SERVER_ERROR or code == _TOO_MANY)
+
+
+def _settings(root: str) -> str:
+    """The variables that say where a store is, in words."""
+    endpoints = S3_ENDPOINTS if extra_of(root) == "s3" else ()
+    endpoint = next((f" and {name}" for name in endpoints if os.environ.get(name)), "")
+    return f"setting{'s' if endpoint else ''} DIET_EXPLORER_HOME{endpoint}"
 
 
 def _named(error: ImportError) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.protocol import application_name
 from diet_explorer.store import database
 from diet_explorer.store.database import open_database
+from diet_explorer.store.files import Files
 from diet_explorer.store.locks import try_lock
 from tests import rich_workspace
 from tests.tiny_runs import inside
+from tests.waiting import until
 
 
 def new_database(postgres, tmp_path, name="m"):
@@ -46,6 +49,27 @@ def test_a_database_that_is_given_to_two_workspaces_is_refused(postgres, tmp_pat
     assert Workspace(tmp_path / "two").context.id != first.context.id, "nothing was left behind"
     with pytest.raises(WorkspaceError, match="which has the id"):
         Workspace(tmp_path / "two", database_url=url)
+
+
+def test_two_that_open_a_new_workspace_at_once_make_one(postgres, tmp_path, monkeypatch):
+    """Also in a store that does not tell two apart which create the same object; services start together."""
+    url, others = new_database(postgres, tmp_path, "n"), []
+
+    def opened():
+        return Workspace(tmp_path / "home", database_url=url).context.id
+
+    def waits():
+        return " t\n" in postgres.psql("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    def create(files, path, data):
+        if not others:
+            others.append(pool.submit(opened))
+            until(lambda: others[0].done() or waits(), "the other one has come as far as it can")
+        files.write_bytes(path, data)
+
+    monkeypatch.setattr(Files, "create", create)
+    with ThreadPoolExecutor(1) as pool:
+        assert opened() == others[0].result()
 
 
 def test_files_without_an_id_get_that_of_their_own_database(tmp_path):

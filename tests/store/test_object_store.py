@@ -119,5 +119,6 @@ def test_a_store_that_is_away_is_told_and_waited_for(home: str, monkeypatch: pyt
         files.read_bytes(f"{home}/a")
     assert len(tries) == 4
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    with pytest.raises(StoreAwayError, match="does not answer"):
+    with pytest.raises(StoreAwayError, match="does not answer") as away_error:
         Workspace(home)
+    assert "settings DIET_EXPLORER_HOME and AWS_ENDPOINT_URL_S3" in away_error.value.remedy
