@@ -84,11 +84,12 @@ class Dataset:
         return ValidationReport.from_json(self.manifest.report)
 
     def examples(self, rows: Sequence[int] | NDArray[np.integer | np.bool_] | None = None) -> pd.DataFrame:
-        """Examples as imported, all of them or those of some rows (each once, in row order), also by a mask over all;
-        `label` holds class names, `disagreement`, where the source has several people's labels, the share of them who
-        say another one."""
+        """Examples as imported, all of them or those of some rows in the order given, also by a mask over all; `label`
+        holds class names, `disagreement`, where the source has several people's labels, the share of them who say
+        another one."""
         chosen = None if rows is None else checked_rows(rows, self.rows)
-        frame = exact_frame(read_examples(self.context.files, self.id, chosen))
+        table = read_examples(self.context.files, self.id, chosen)
+        frame = exact_frame(table if chosen is None else table.take(np.unique(chosen, return_inverse=True)[1]))
         frame["label"] = frame["label"].map(dict(enumerate(self.classes)))
         return frame
 

@@ -140,7 +140,8 @@ def test_the_card_has_every_further_column_under_its_own_name(run):
     assert card.written["when"] == AS_TEXT["when"][0] and card.written["half"] == "0.0999755859375"
     assert list(card.metadata) == list(card.written) == list(TYPES)
     frame = run.dataset.examples([2, 0, 2])
-    assert frame["row"].tolist() == [0, 2] and frame["meta.long"].tolist() == [2**63 - 1, -(2**63)]
+    assert frame["row"].tolist() == [2, 0, 2], "in the order asked for"
+    assert frame["meta.long"].tolist() == [-(2**63), 2**63 - 1, -(2**63)]
     assert run.dataset.examples()["meta.unsigned"].tolist()[0] == 2**64 - 1
     with pytest.raises(BadInputError, match="no row 99"):
         run.dataset.examples([2, 99])
