@@ -165,11 +165,9 @@ def ended(run: Run, seconds: float = 300) -> str:
 
 def score_bytes(run: Run) -> dict[str, str]:
     """Every score file of a run, by its place in the run's folder, with the SHA-256 of its bytes."""
-    folder = Path(run_folder(run)) / "scores"
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.parquet"))
-    }
+    files, folder = run.store.files, f"{run_folder(run)}/scores"
+    names = sorted(name for name in files.all_below(folder) if name.endswith(".parquet"))
+    return {name: hashlib.sha256(files.read_bytes(f"{folder}/{name}")).hexdigest() for name in names}
 
 
 def run_folder(run: Run) -> str:

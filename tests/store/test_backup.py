@@ -37,31 +37,12 @@ def new_database(postgres, tmp_path):
     return postgres.get_uri(database=name)
 
 
-def without_what_a_restore_changes(tables):
-    """The tables without what backups and restores say in the audit log, and without what runs in work became."""
-    runs = [
-        row | dict.fromkeys(("status", "error", "remedy", "finished_at", "workflow_id"), "in work")
-        if row["status"] in ("running", "interrupted")
-        else row
-        for row in tables["runs"]
-    ]
-    log = [row for row in tables["audit_log"] if row["kind"] != "backup"]
-    return {**tables, "runs": runs, "audit_log": log}
-
-
-def assert_same(restored, original):
-    assert without_what_a_restore_changes(rich_workspace.tables(restored)) == without_what_a_restore_changes(
-        rich_workspace.tables(original)
-    )
-    assert rich_workspace.files(restored) == rich_workspace.files(original)
-
-
 @pytest.mark.parametrize("name", ["backup", "b.zip", "b.tar"])
 def test_what_is_restored_is_the_original_and_goes_on(rich, tmp_path, name):
     made = rich.backup(tmp_path / name)
     assert made.files > 10 and made.size > 10_000 and made.new_bytes <= made.size
     again = Workspace.from_backup(tmp_path / name, tmp_path / "new" / "home")
-    assert_same(again, rich)
+    rich_workspace.assert_same(again, rich)
     assert again.context.id != rich.context.id
 
     run = next(run for run in again.runs() if run.name == "in work")
@@ -88,10 +69,10 @@ def test_token_ids_are_left_out_for_they_are_made_anew(workspace, dataset, tmp_p
 
 def test_from_sqlite_to_postgresql_and_back(kept, rich, postgres, tmp_path):
     there = Workspace.from_backup(kept, tmp_path / "there", database_url=new_database(postgres, tmp_path))
-    assert_same(there, rich)
+    rich_workspace.assert_same(there, rich)
     there.backup(tmp_path / "b.zip")
     back = Workspace.from_backup(tmp_path / "b.zip", tmp_path / "back")
-    assert_same(back, rich)
+    rich_workspace.assert_same(back, rich)
     highest = max(row["id"] for row in rich_workspace.tables(rich)["decisions"])
     assert there.datasets()[0].decide([9], "keep", annotator="zoë").id == highest + 1
     with pytest.raises(DBAPIError, match="stay as they are"), there.context.database.begin() as connection:
@@ -111,7 +92,7 @@ def test_a_second_backup_adds_what_is_new_and_drops_what_is_gone(sentences, tmp_
     assert first.new_bytes <= first.size and 0 < second.new_bytes < first.size / 4
     contents = [path for path in (tmp_path / "backup" / "contents").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in contents) <= second.size, "what no manifest names any more is gone"
-    assert_same(Workspace.from_backup(tmp_path / "backup", tmp_path / "new"), workspace)
+    rich_workspace.assert_same(Workspace.from_backup(tmp_path / "backup", tmp_path / "new"), workspace)
 
 
 def damage_a_byte(path: Path):
@@ -152,9 +133,9 @@ def test_from_a_folder_to_an_object_store_and_back(rich, tmp_path, monkeypatch):
         rich.backup(f"{at}/backups")
         assert rich.backup(f"{at}/backups").new_bytes < 10_000, "only lines of the audit log are new"
         there = Workspace.from_backup(f"{at}/backups", f"{at}/new")
-        assert_same(there, rich)
+        rich_workspace.assert_same(there, rich)
         there.backup(f"{at}/all.zip")
-        assert_same(Workspace.from_backup(f"{at}/all.zip", tmp_path / "back"), rich)
+        rich_workspace.assert_same(Workspace.from_backup(f"{at}/all.zip", tmp_path / "back"), rich)
 
 
 @pytest.mark.parametrize("name", ["b.zip", "b.tar"])
