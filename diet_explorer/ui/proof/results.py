@@ -56,7 +56,7 @@ def draw_results(proof: Proof, table: pd.DataFrame) -> None:
     with st.container(key="verdicts", height=_VERDICTS_HEIGHT if len(policies) > 4 else "content"):
         st.html(
             '<h2 class="de-chart-title">Is it worth it?</h2>'
-            f'<ul class="de-cautions" role="status">{lines}</ul>'
+            f'<div role="status"><ul class="de-cautions">{lines}</ul></div>'
             f'<p class="de-quiet">{escape(proof.intervals)}</p>'
         )
 
