@@ -115,6 +115,7 @@ def turn(page: Page, scheme: Literal["dark", "light"], background: str) -> None:
     page.emulate_media(color_scheme=scheme)
     style = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     page.wait_for_function(f"colour => {style} === colour", arg=background)
+    page.wait_for_function("document.getAnimations().every(entry => !(entry instanceof CSSTransition))")
 
 
 @pytest.mark.timeout(900)
