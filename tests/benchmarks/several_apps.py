@@ -28,8 +28,8 @@ from tests.forked import ForkedWorker
 from tests.gate import Gate
 from tests.synthetic import write_dataset
 
-TRAINING = {"epochs": 1, "max_steps": 10**7, "checkpoints": (0, 1), "batch_size": 4, "max_length": 16, "grand": "head"}
-"""Of more steps than any machine makes meanwhile; it is cancelled in the end."""
+TRAINING = {"epochs": 1000, "checkpoints": (0, 1000), "batch_size": 1, "max_length": 16, "grand": "head"}
+"""Of 60,000 steps, more than any machine makes meanwhile; it is cancelled in the end."""
 DATASET = "made-up"
 BEGIN = "begin"
 PATIENCE_SECONDS = 1800

@@ -27,11 +27,6 @@ KNOWN = (
     Known("list", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
     Known("listitem", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
     Known("target-size", "button[aria-label='Clear all']", "Streamlit's lists to choose several of; small where long"),
-    Known(
-        "color-contrast",
-        "[data-testid=stSelectbox]:has(:disabled, [aria-disabled=true], [data-disabled])",
-        "Streamlit fades the label of a list that is off, and does not say that it belongs to it",
-    ),
 )
 TABS = {
     "home": ("",),
@@ -108,6 +103,12 @@ def drawn(page: Page) -> None:
     """Wait until a page has its title, and its script has come to its end."""
     page.locator("h1").wait_for()
     settled(page)
+    coloured(page)
+
+
+def coloured(page: Page) -> None:
+    """Wait until nothing fades in or out any more."""
+    page.wait_for_function("document.getAnimations().every(entry => !(entry instanceof CSSTransition))")
 
 
 def turn(page: Page, scheme: Literal["dark", "light"], background: str) -> None:
@@ -115,7 +116,7 @@ def turn(page: Page, scheme: Literal["dark", "light"], background: str) -> None:
     page.emulate_media(color_scheme=scheme)
     style = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     page.wait_for_function(f"colour => {style} === colour", arg=background)
-    page.wait_for_function("document.getAnimations().every(entry => !(entry instanceof CSSTransition))")
+    coloured(page)
 
 
 @pytest.mark.timeout(900)

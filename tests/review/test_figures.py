@@ -8,7 +8,7 @@ from collections.abc import Callable
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
@@ -72,8 +72,11 @@ def test_errors_left_are_those_that_the_sample_does_not_refute(
     wrong = data.draw(st.integers(0, audited))
     total = unreviewed + audited
     possible = range(wrong, total - (audited - wrong) + 1)
-    law = {errors: stats.hypergeom(total, errors, audited) for errors in possible}
-    fitting = [e for e in possible if law[e].sf(wrong - 1) > 0.025 and law[e].cdf(wrong) > 0.025]
+    laws = (stats.hypergeom(total, errors, audited) for errors in possible)
+    tails = [(law.sf(wrong - 1), law.cdf(wrong)) for law in laws]
+    rich, poor = ([float(chance) for chance in chances] for chances in zip(*tails, strict=True))
+    assume(all(abs(chance - 0.025) > 1e-9 for chance in rich + poor))  # there the last digit decides
+    fitting = [e for e, *chances in zip(possible, rich, poor, strict=True) if min(chances) > 0.025]
     left = errors_left(unreviewed, audited, wrong)
     assert left is not None
     assert (left.low + wrong, left.high + wrong) == (min(fitting), max(fitting))

@@ -1,4 +1,4 @@
-"""Every page of the site by axe-core: nothing serious is of our own making."""
+"""Every page of the documentation by axe-core: nothing serious is of our own making."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.axe import Axe, Known
-from tests.browser.conftest import CONTEXT, browser  # noqa: F401  a fixture
+from tests.browser.conftest import CONTEXT
 from tests.docs.test_site import pages, site  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.browser
