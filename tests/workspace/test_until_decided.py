@@ -188,3 +188,10 @@ def test_a_proof_does_not_wait_for_the_worker_that_trains_for_it(run: Run) -> No
     worker.set_task(next(training.run_id for training in reversed(proof.trainings) if training.run_id != run.id))
     assert proof.progress().delay is None, "its own training is not said to be running yet"
     worker.release()
+
+
+def test_the_chart_of_a_proof_goes_no_further_than_everything(run: Run) -> None:
+    proof = run.proofs.start([Policy("decisions")], [50], seeds=3)
+    finish(run, proof, CLEAR, range(3))
+    most, least = proof.plot().layout.xaxis.range
+    assert 100 < most < 102 and least < 100
