@@ -52,7 +52,7 @@ def proof_figure(table: pd.DataFrame, measure: Measure) -> go.Figure:
         random = name == "Random"
         colour = NEUTRAL if random else _COLOURS[number % len(_COLOURS)]
         figure.add_scatter(
-            x=part["share"] + (0.0 if random else _APART * (number + 1)),
+            x=part["share"] - (0.0 if random else _APART * (number + 1)),
             y=part[measure],
             mode="lines+markers",
             name=in_chart(name),
@@ -73,8 +73,8 @@ def proof_figure(table: pd.DataFrame, measure: Measure) -> go.Figure:
         **layout(290, showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     )
     least, most = (float(others["share"].min()), float(others["share"].max())) if len(others) else (0.0, 100.0)
-    room = _APART * (len(names) + 1)  # nobody keeps more than all, but points stand apart
-    reach = [min(most + _MARGIN, 100.0 + room), max(least - _MARGIN, 0.0)]  # the most at the left, as in the papers
+    # the most at the left, as in the papers; nobody keeps more than all
+    reach = [min(most + _MARGIN, 100.0 + _APART), max(least - _MARGIN, 0.0)]
     figure.update_xaxes(**axis("Kept share of the training examples, %", range=reach))
     figure.update_yaxes(
         **axis(f"{MEASURE_TITLES[measure]} · {_DIRECTIONS[measure]}", tickformat=_format(measure), nticks=6)

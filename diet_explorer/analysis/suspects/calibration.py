@@ -90,6 +90,8 @@ class ExpectedErrors:
     def words(self) -> str:
         """Both in plain words."""
         errors, right = self.errors, self.suggestions
+        if errors.of and errors.decided == errors.of:
+            return f"All of the first {errors.of:,} suspects are decided, {errors.counted:,} as wrong."
         line = (
             f"Of the first {errors.of:,} suspects about {errors.estimate:,.0f} are wrong ({errors.low:,} to "
             f"{errors.high:,})"

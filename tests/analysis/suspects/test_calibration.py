@@ -162,3 +162,8 @@ def test_suggestions_of_which_nothing_is_known_are_left_out(of, low, high, said)
     words = ExpectedErrors(errors, suggestions).words
     assert words.startswith("Of the first 100 suspects about 21 are wrong (2 to 64)")
     assert ("of the suggested labels are right (33 % to 100 %)" in words) == said
+
+
+def test_what_is_all_decided_is_no_estimate() -> None:
+    errors = Expected(of=5, estimate=3.0, low=3, high=3, decided=5, counted=3, informed=9)
+    assert ExpectedErrors(errors, errors).words == "All of the first 5 suspects are decided, 3 as wrong."
