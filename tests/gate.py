@@ -34,8 +34,12 @@ class Gate:
 
     def reached(self, name: str, times: int = 1) -> None:
         """Wait until processes have been held, for so many times since the gate was closed."""
+        until(lambda: self.held(name) >= times, f"a process came to {name!r}")
+
+    def held(self, name: str) -> int:
+        """How many times a process has been held since the gate was closed."""
         file = self._folder / f"{name}.reached"
-        until(lambda: file.exists() and file.stat().st_size >= times, f"a process came to {name!r}")
+        return file.stat().st_size if file.exists() else 0
 
     def open(self, name: str) -> None:
         """Let what is held go on, and hold nothing more."""

@@ -111,20 +111,26 @@ class RunRecords:
         remedy: str | None = None,
         at: datetime | None = None,
         only_from: Iterable[Status] | None = None,
+        only_of: str | None = None,
     ) -> bool:
         """Change a run's status, with the time that belongs to it (by default now, by the
         database's clock), and return whether it was changed.
 
-        With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten.
+        With `only_from` it is changed only if it is one of these now, so that nobody's decision is overwritten; with
+        `only_of` only if that job carries the run. A run that is queued anew has no job yet.
         """
         now = at or database_now()
         values: dict[str, Any] = {"status": status, "error": _shown(error), "remedy": _shown(remedy)}
         values["finished_at"] = None if status in ACTIVE else now
         if status == "running":
             values["started_at"] = now
+        if status == "queued":
+            values["workflow_id"] = None
         statement = update(RunRow).where(RunRow.id == run_id).values(**values)
         if only_from is not None:
             statement = statement.where(RunRow.status.in_(list(only_from)))
+        if only_of is not None:
+            statement = statement.where(RunRow.workflow_id == only_of)
         with self._changing(run_id) as session:
             return bool(cast(Any, session.execute(statement)).rowcount)
 
@@ -155,8 +161,8 @@ class RunRecords:
         with transaction(self._engine) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(config=config))
 
-    def set_workflow(self, run_id: str, workflow_id: str | None) -> None:
-        """Remember which job carries the run, or that none does."""
+    def set_workflow(self, run_id: str, workflow_id: str) -> None:
+        """Remember which job carries the run."""
         with self._changing(run_id) as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(workflow_id=workflow_id))
 

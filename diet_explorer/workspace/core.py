@@ -292,7 +292,6 @@ class RunCore:
             status = self.refresh().status
             remedy = "It is complete; browse its scores." if status == "succeeded" else "Wait for it, or cancel it."
             raise BadInputError(f"The run {self.id} cannot be resumed: it is {status}.", remedy)
-        self.context.records.set_workflow(self.id, None)  # the job that it had is none of it any more
         self.submit()
         self._progress.log("resumed", "Resumed by a user.", queued_at=self.context.records.now().isoformat())
         return self.refresh()

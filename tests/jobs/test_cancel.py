@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
+from diet_explorer.jobs.context import WorkerContext
+from diet_explorer.jobs.kinds import score
 from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
@@ -122,3 +125,25 @@ def test_what_goes_wrong_is_told_in_words_and_can_be_resumed(
 def test_an_unknown_run_is_not_found(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError, match="no run 'nowhere'"):
         workspace.run("nowhere")
+
+
+def test_a_run_that_is_asked_for_anew_is_not_ended_by_the_job_that_it_had(
+    workspace: Workspace, dataset: Dataset, model: Path, context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT)
+    first = str(run.refresh().record.workflow_id)
+    failed: score.Outcome = {"state": "failed", "error": "The disk is full.", "remedy": "Free some."}
+    score.end_run(context, run.id, first, failed)
+    assert run.refresh().status == "failed"
+    submit_run = run.context.jobs.submit_run
+
+    def submit_slowly(*asked: Any) -> None:
+        score.end_run(context, run.id, first, failed)
+        submit_run(*asked)
+
+    monkeypatch.setattr(run.context.jobs, "submit_run", submit_slowly)
+    assert run.resume().status == "queued"
+    score.end_run(context, run.id, first, failed)
+    assert run.refresh().status == "queued"
+    score.end_run(context, run.id, str(run.record.workflow_id), failed)
+    assert run.refresh().status == "failed" and run.error == "The disk is full."

@@ -36,6 +36,11 @@ def both_train(workspace: Workspace, dataset: Dataset, model: Path, gate: Gate, 
     return run
 
 
+def let_go(workspace: Workspace) -> bool:
+    """Whether no worker works on a run."""
+    return all(worker.run_id is None for worker in living_workers(workspace.settings))
+
+
 def bytes_of_all(run: Run) -> dict[str, bytes]:
     """Scores, rankings and statistics of a run."""
     folder = Path(tiny_runs.run_folder(run))
@@ -76,7 +81,7 @@ def test_seeds_that_train_at_once_are_cancelled_and_resumed(
     with pytest.raises(JobCancelledError):
         run.wait()
     gate.open("steps")
-    until(lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both let go")
+    until(lambda: let_go(workspace), "both let go")
     assert run.landed() == {0: [0.0, 1.0], 1: [0.0, 1.0]}
     before = tiny_runs.score_bytes(run)
     assert tiny_runs.ended(run.resume()) == "succeeded"
@@ -106,8 +111,10 @@ def test_a_seed_that_fails_stops_the_others_and_is_named(
     gate.close("steps", after=LAST_STEP)  # no seed comes to its end before the run has failed
     assert tiny_runs.ended(run) == "failed"
     assert run.error is not None and run.error.startswith("Seed 1: ")
+    # the other seed sees it on its way to its last step, or when it is let go there
+    until(lambda: gate.held("steps") or let_go(workspace), "the other seed came to its last step, or stopped before")
     gate.open("steps")
-    until(lambda: all(worker.run_id is None for worker in living_workers(workspace.settings)), "both let go")
+    until(lambda: let_go(workspace), "both let go")
     assert 1.0 in run.landed()[0] and 4.0 not in run.landed()[0], "the other seed is stopped where it is"
     folder.rmdir()
     assert tiny_runs.ended(run.resume()) == "succeeded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,47 +13,19 @@ import pytest
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs import workflow
 from diet_explorer.jobs.context import WorkerContext
-from diet_explorer.jobs.fitness import Fitness
-from diet_explorer.jobs.holding import Holds, Left
+from diet_explorer.jobs.holding import Left
 from diet_explorer.jobs.kinds import score
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.protocol import seed_job
 from diet_explorer.jobs.slots import WorkerSlot
 from diet_explorer.pruning.policies import Policy
-from diet_explorer.store.bin import BinRecords
 from diet_explorer.store.layout import Layout
-from diet_explorer.store.runs import RunRecords
 from diet_explorer.store.workers import WorkerRecords
 from diet_explorer.workspace.workspace import Workspace
 from tests import tiny_runs
 
 MISHAPS = ("cancelled", "lost", "handed back", "failed")
 SETTINGS = {**tiny_runs.SHORT, "grand": "head"}
-
-
-@pytest.fixture
-def slot(workspace: Workspace) -> Iterator[WorkerSlot]:
-    """A worker of the workspace, that takes up nothing by itself."""
-    slot = WorkerSlot(workspace.settings)
-    yield slot
-    slot.release()
-
-
-@pytest.fixture
-def context(workspace: Workspace, slot: WorkerSlot) -> WorkerContext:
-    """What that worker has at hand."""
-    place, runs = workspace.context, RunRecords(workspace.context.database)
-    return WorkerContext(
-        settings=place.settings,
-        database=place.database,
-        files=place.files,
-        runs=runs,
-        bin=BinRecords(place.database),
-        worker=slot.worker,
-        holds=Holds(slot, place.database),
-        fitness=Fitness(place.settings, slot, runs),
-        busy=lambda _line, _job: None,
-    )
 
 
 def lose(context: WorkerContext, slot: WorkerSlot) -> None:

@@ -76,8 +76,7 @@ def declare(context: WorkerContext) -> None:
 
     @record_step
     def finish(run_id: str, job: str, outcome: Outcome) -> str:
-        if _is_of(_record(context, run_id), job):
-            _finish(own(), run_id, outcome)
+        end_run(own(), run_id, job, outcome)
         return outcome["state"]
 
     @DBOS.workflow(name=SCORE.workflow, max_recovery_attempts=None)
@@ -195,11 +194,10 @@ def _set_status(
     run_id: str,
     status: Status,
     only_from: Iterable[Status],
-    error: str | None = None,
-    remedy: str | None = None,
+    **details: str | None,
 ) -> bool:
     """Change the status of a run, if it is one of some, and whether that was done now."""
-    set_status = partial(context.runs.set_status, error=error, remedy=remedy, only_from=only_from)
+    set_status = partial(context.runs.set_status, only_from=only_from, **details)
     return context.patiently(lambda: set_status(run_id, status))
 
 
@@ -334,12 +332,14 @@ def _outcome_of(handle: Any) -> Outcome:
         )
 
 
-def _finish(context: WorkerContext, run_id: str, outcome: Outcome) -> None:
+def end_run(context: WorkerContext, run_id: str, job: str, outcome: Outcome) -> None:
+    """Write down how a run ended, if it has not been asked for anew since."""
     log = context.reports(run_id).log
     if outcome["state"] == "failed":
-        if _set_status(context, run_id, "failed", ACTIVE, outcome["error"], outcome["remedy"]):
+        words = {"error": outcome["error"], "remedy": outcome["remedy"]}
+        if _set_status(context, run_id, "failed", ACTIVE, only_of=job, **words):
             log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
-    elif _set_status(context, run_id, "succeeded", {"running"}):
+    elif _set_status(context, run_id, "succeeded", {"running"}, only_of=job):
         log("succeeded", "The run has ended well.")
 
 
