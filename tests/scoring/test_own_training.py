@@ -229,6 +229,8 @@ Trainer(model=model, args=args, train_dataset=rows, data_collator=DataCollatorWi
         processing_class=tokenizer, callbacks=[recorder]).train()
 if args.process_index == 0:
     print("RUN", recorder.run_id, args.world_size)
+if torch.distributed.is_initialized():
+    torch.distributed.destroy_process_group()  # its threads may abort a process that ends with them alive
 """
 
 
