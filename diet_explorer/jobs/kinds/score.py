@@ -194,10 +194,12 @@ def _set_status(
     run_id: str,
     status: Status,
     only_from: Iterable[Status],
-    **details: str | None,
+    error: str | None = None,
+    remedy: str | None = None,
+    only_of: str | None = None,
 ) -> bool:
     """Change the status of a run, if it is one of some, and whether that was done now."""
-    set_status = partial(context.runs.set_status, only_from=only_from, **details)
+    set_status = partial(context.runs.set_status, error=error, remedy=remedy, only_from=only_from, only_of=only_of)
     return context.patiently(lambda: set_status(run_id, status))
 
 
@@ -336,8 +338,7 @@ def end_run(context: WorkerContext, run_id: str, job: str, outcome: Outcome) -> 
     """Write down how a run ended, if it has not been asked for anew since."""
     log = context.reports(run_id).log
     if outcome["state"] == "failed":
-        words = {"error": outcome["error"], "remedy": outcome["remedy"]}
-        if _set_status(context, run_id, "failed", ACTIVE, only_of=job, **words):
+        if _set_status(context, run_id, "failed", ACTIVE, outcome["error"], outcome["remedy"], only_of=job):
             log("failed", f"{outcome['error']} {outcome['remedy']}", level="error")
     elif _set_status(context, run_id, "succeeded", {"running"}, only_of=job):
         log("succeeded", "The run has ended well.")
