@@ -387,10 +387,11 @@ class ExampleFilter:
 
     def keeps(self, columns: RankingColumns) -> Mask:
         """Which examples all conditions keep."""
-        mask = np.ones(len(columns), dtype=bool)
         columns = columns.with_notes_of(self.notes_of)
-        for _, entry, value in self._asked():
-            mask &= entry.mask(columns, value)
+        masks = (entry.mask(columns, value) for _, entry, value in self._asked())
+        mask = next(masks, np.ones(len(columns), dtype=bool))  # a mask is nobody else's
+        for other in masks:
+            mask &= other
         return mask
 
     def _asked(self) -> Iterator[tuple[str, Condition, Any]]:

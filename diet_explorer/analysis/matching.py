@@ -35,7 +35,7 @@ from diet_explorer.store.scores import ScoreFiles
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.bool_]
-Search = Callable[[str], NDArray[np.integer]]
+Search = Callable[[str], Mask]
 
 _FEW_CODES = 6
 _MAP_FILES: dict[MapName, Representation] = {"embedding-initial": "initial", "embedding-tuned": "tuned"}
@@ -45,7 +45,8 @@ class RankingColumns:
     """Columns of one ranking, and of what else is known of its N examples, as arrays in their order.
 
     A ranking may have only a part of the dataset's examples, as an imported one of the training split has; so an
-    example's position here is not its row. `search` gives the rows that match a search of the texts.
+    example's position here is not its row. `search` says of each of the dataset's rows whether a search of the texts
+    matches it, in an array of the caller's own.
     """
 
     def __init__(
@@ -155,19 +156,9 @@ class RankingColumns:
         order = read_example_order(self._store.files, self._manifest.id)
         return order if len(self) == len(order) else order.part(self.examples)
 
-    def decisions(self) -> tuple[NDArray[np.int8], Mask]:
-        """Each example's position among `DECISION_STATES`, and whether it is flagged."""
-        states, flagged = np.zeros(self._manifest.rows, dtype=np.int8), np.zeros(self._manifest.rows, dtype=bool)
-        if self._decisions is not None:
-            table = self._decisions.table()
-            rows = table["row"].to_numpy()
-            codes = pc.index_in(table["state"], pa.array(DECISION_STATES, pa.string())).fill_null(0)
-            states[rows] = codes.to_numpy()
-            flagged[rows] = table["flagged"].fill_null(False).to_numpy()
-        return self._here(states), self._here(flagged)
-
     def decisions_at(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int8], Mask]:
-        """The same of some rows of the dataset only; costs nothing for all the others."""
+        """The position among `DECISION_STATES` of some rows of the dataset, and whether they are flagged; costs nothing
+        for all the others."""
         states, flagged = np.zeros(len(rows), dtype=np.int8), np.zeros(len(rows), dtype=bool)
         table = self._decisions.table_of(rows) if self._decisions is not None else None
         if table is not None and len(table):
@@ -204,7 +195,12 @@ class RankingColumns:
 
     def of_decisions(self, states: Sequence[str]) -> Mask:
         """Which are in one of these states."""
-        return _any_of(self.decisions()[0], [state in states for state in DECISION_STATES])
+        mask = np.full(self._manifest.rows, DECISION_STATES[0] in states)
+        if self._decisions is not None:
+            table = self._decisions.table()
+            held = table["state"].fill_null(DECISION_STATES[0])
+            mask[table["row"].to_numpy()] = pc.is_in(held, value_set=pa.array(states, pa.string()))
+        return self._here(mask)
 
     def of_ids(self, ids: Sequence[str]) -> Mask:
         """Which have one of these ids."""
@@ -214,7 +210,7 @@ class RankingColumns:
         """Which a search of the texts matches."""
         if self._search is None:
             raise ValueError("a filter by text needs a search")
-        return self._of_rows(self._search(query))
+        return self._here(self._search(query))
 
     def of_values(self, values: Sequence[tuple[str, str]]) -> Mask:
         """Which have, in each further column that is named, one of the values named with it.
@@ -237,7 +233,10 @@ class RankingColumns:
 
     def flagged(self) -> Mask:
         """Whether an annotator flagged the example."""
-        return self.decisions()[1]
+        if self._decisions is None:
+            return self._of_rows(np.empty(0, np.int32))
+        table = self._decisions.table()
+        return self._of_rows(table.filter(table["flagged"])["row"].to_numpy())
 
     def noted(self, text: str = "") -> Mask:
         """Which have a note that contains a text, or any note."""

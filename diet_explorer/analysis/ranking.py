@@ -25,8 +25,7 @@ BATCH = 65_536
 class Ranking:
     """The ranking of one run at one checkpoint, which must have landed, of one seed or (None) of the mean over seeds.
 
-    Filters by text need `search`, which gives the rows that match a search of the texts. Without `decisions` nothing
-    has been decided.
+    Filters by text need `search`, see `RankingColumns`. Without `decisions` nothing has been decided.
     """
 
     def __init__(

@@ -374,7 +374,7 @@ class RunCore:
             self.dataset.manifest,
             point,
             seed,
-            search=self.dataset.search,
+            search=self.context.text_search(self.dataset.manifest).mask,
             decisions=self.dataset.ledger,
         )
 

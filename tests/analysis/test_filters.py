@@ -260,7 +260,7 @@ def test_a_ranking_keeps_what_pandas_keeps(tmp_path_factory, rows, where, by, se
         manifest,
         2.0,
         None,
-        search=lambda words: np.flatnonzero([words in text for text in written[0]]),
+        search=lambda words: np.array([words in text for text in written[0]]),
         decisions=SimpleNamespace(table=lambda: decisions, table_of=lambda rows: decisions),
     )
     single = len(where.splits) == 1

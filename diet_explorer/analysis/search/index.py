@@ -51,7 +51,7 @@ class TextSearch:
         self._local = Files(self._folder.parent)
         self._lock = threading.Lock()
         self._open: Index | None = None
-        self._known_rows = lru_cache(maxsize=KEPT_RESULTS)(self._matching)
+        self._known_bits = lru_cache(maxsize=KEPT_RESULTS)(self._matching)
 
     def build(self, progress: Callable[[float, str], None] | None = None) -> None:
         """Make the index unless it is there; `progress` gets a share from 0 to 1 and a message."""
@@ -66,15 +66,21 @@ class TextSearch:
         BadInputError where too many words begin as the last of a phrase does, WorkspaceError where the index cannot be
         made.
         """
-        return self._known_rows(query)
+        return np.flatnonzero(self.mask(query)).astype(np.int32)
 
-    def _matching(self, query: str) -> Rows:
+    def mask(self, query: str) -> NDArray[np.bool_]:
+        """Whether each row matches; as `rows`."""
+        return np.unpackbits(self._known_bits(query), count=self._manifest.rows).view(np.bool_)
+
+    def _matching(self, query: str) -> NDArray[np.uint8]:
+        """One bit per row: a common word is in most of many millions."""
         terms = parse_query(query)
         with self._lock:
             index = self._opened()
-        rows = self._search(index, terms) if terms else np.empty(0, dtype=np.int32)
-        rows.flags.writeable = False
-        return rows
+        mask = np.zeros(self._manifest.rows, dtype=bool)
+        if terms:
+            mask[self._search(index, terms)] = True
+        return np.packbits(mask)
 
     def _search(self, index: Index, terms: tuple[Term, ...]) -> Rows:
         from tantivy import Occur, Query
