@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from tests import tiny_runs
 from tests.faults.network import Network
 from tests.gate import SITE
 from tests.object_store import S3Store
+from tests.ports import own_port
 from tests.test_compose import SECRETS, filled
 from tests.waiting import until
 
@@ -105,7 +105,7 @@ class Services:
     def __init__(self, folder: Path, database: str, store: str) -> None:
         mark = uuid.uuid4().hex[:12]
         self.secrets = {name: f"{value}-{mark}" for name, value in SECRETS.items()}
-        port = _free_port()
+        port = str(own_port())
         entries = filled({**self.secrets, "PUBLIC_URL": f"http://localhost:{port}"})["services"]
         places = {"postgres:5432": database, "http://store:8333": store}
         self.programs = {name: self._service(name, entries[name], folder, places, port) for name in PROGRAMS}
@@ -125,7 +125,7 @@ class Services:
         for known, here in places.items():
             values = {key: value.replace(known, here) for key, value in values.items()}
         values["DIET_EXPLORER_SCRATCH"] = str(machine / "scratch")
-        ports = {values[key]: app_port if key == PORTS[0] else _free_port() for key in PORTS if key in values}
+        ports = {values[key]: app_port if key == PORTS[0] else str(own_port()) for key in PORTS if key in values}
         values |= {key: ports[values[key]] for key in PORTS if key in values}
         if "HEALTH_URL" in values:
             values["HEALTH_URL"] = re.sub(r":(\d+)/", lambda match: f":{ports[match[1]]}/", values["HEALTH_URL"])
@@ -238,9 +238,3 @@ def _rows(address: str) -> str:
                     found += [f"{schema}.{name} {row}" for row in rows]
     engine.dispose()
     return "\n".join(found)
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])

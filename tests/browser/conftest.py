@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from diet_explorer import Workspace
 from diet_explorer.config import load_settings
 from diet_explorer.jobs.supervisor import server_arguments
 from tests.gate import Gate
+from tests.ports import own_port
 from tests.tiny_runs import save_sentences
 
 # the first has no windows to draw, whose pages took a fifth of the processor time of Chromium
@@ -124,10 +124,8 @@ class LiveServer(LiveApp):
     """The browser app alone: for tests that look and click, and never need a worker."""
 
     def command(self) -> list[str]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        return [sys.executable, "-m", "streamlit", *server_arguments(load_settings(home=str(self.home), port=port))]
+        settings = load_settings(home=str(self.home), port=own_port())
+        return [sys.executable, "-m", "streamlit", *server_arguments(settings)]
 
 
 def chromium_path() -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import urllib.error
 import urllib.request
@@ -25,6 +24,7 @@ from diet_explorer.scoring.progress import CheckpointProgress, RunReports, SeedP
 from diet_explorer.store.happenings import happened
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
+from tests.ports import own_port
 
 
 @contextmanager
@@ -34,10 +34,7 @@ def observed(
     """Address of a server that answers for these checks."""
     asked = HealthChecks("worker", checks or {"store": lambda: None})
     metrics = Metrics("worker", asked, jobs, lambda: [SignOfLife("host-0", 1.5, True)])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Observation("127.0.0.1", port, asked, metrics, "DIET_EXPLORER_METRICS_PORT")
+    server = Observation("127.0.0.1", own_port(), asked, metrics, "DIET_EXPLORER_METRICS_PORT")
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:
