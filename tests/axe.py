@@ -46,6 +46,13 @@ class Known:
     reason: str
 
 
+NAVIGATION = (
+    Known("list", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
+    Known("listitem", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
+)
+"""On every page of the app."""
+
+
 class Axe:
     """Asks axe-core about one page after the other.
 

@@ -16,7 +16,7 @@ from diet_explorer.pruning.policies import Policy
 from diet_explorer.review.rules import ReviewRules
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.workspace.run import Run
-from tests.axe import Axe, Known
+from tests.axe import NAVIGATION, Axe, Known
 from tests.browser.conftest import LiveServer, known_as, settled
 from tests.rich_workspace import finished
 from tests.ui.conftest import ROOT, fill
@@ -24,8 +24,7 @@ from tests.workspace.test_until_decided import finish
 
 pytestmark = pytest.mark.browser
 KNOWN = (
-    Known("list", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
-    Known("listitem", "[data-testid=stSidebarNavItems]", "Streamlit puts the groups of the navigation into its list"),
+    *NAVIGATION,
     Known("target-size", "button[aria-label='Clear all']", "Streamlit's lists to choose several of; small where long"),
 )
 TABS = {

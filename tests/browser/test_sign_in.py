@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.axe import NAVIGATION, Axe
 from tests.browser.conftest import LiveServer, settled
 from tests.browser.loopback_sign_in import sign_in_provider
 from tests.browser.patience import expect
@@ -47,6 +48,15 @@ def signed_in(new_page, guarded, name):
     page.wait_for_url(audit_address(app, run), timeout=60_000)  # back where they came from
     expect(page.locator(".st-key-person")).to_contain_text(f"{name}@example.org")
     return settled(page)
+
+
+@pytest.mark.timeout(400)
+def test_axe_finds_nothing_serious_where_one_is_asked_to_sign_in(guarded, new_page):
+    app, run, _ = guarded
+    axe, page = Axe(NAVIGATION), new_page(audit_address(app, run))
+    expect(page.get_by_text("Please sign in")).to_be_visible()
+    axe.ask(settled(page), "signing in")
+    assert not axe.ours, "\n".join(axe.ours)
 
 
 @pytest.mark.timeout(400)
