@@ -49,8 +49,8 @@ app = typer.Typer(
 def main() -> None:
     """Run one command; errors become one line with a remedy and an exit code, never a traceback."""
     out.prepare_streams()
-    keep_new_files_private()
     try:
+        keep_new_files_private()
         status = app(sys.argv[1:] or ["--help"], prog_name="diet-explorer", standalone_mode=False)
     except DietExplorerError as error:
         out.print_known(error)

@@ -13,6 +13,7 @@ import pytest
 from diet_explorer.cli import app as cli
 from diet_explorer.scoring.catalogue import SCORE_NAMES
 from diet_explorer.workspace.workspace import Workspace
+from tests.tiny_runs import command
 
 VERBS = [
     *("app", "import", "score", "runs", "status", "workers", "cancel", "resume", "scores", "rank", "stability"),
@@ -207,6 +208,14 @@ def test_settings_of_the_environment(
     monkeypatch.setenv("DIET_EXPLORER_PORT", "high")
     message, remedy = refused(capsys, "runs")
     assert message.startswith("The setting DIET_EXPLORER_PORT cannot be used") and "DIET_EXPLORER_PORT" in remedy
+
+
+def test_a_setting_that_cannot_be_used_is_told_by_a_program_that_starts(home: Path) -> None:
+    """One of its own: this process has read how its files are shared already."""
+    started = command("runs", home=home, DIET_EXPLORER_LEASE_SECONDS="soon")
+    message, remedy = started.stderr.splitlines()
+    assert started.returncode == 2 and message.startswith("Error: The setting DIET_EXPLORER_LEASE_SECONDS cannot be")
+    assert remedy.strip() == "Correct or unset DIET_EXPLORER_LEASE_SECONDS."
 
 
 def test_the_unforeseen_is_one_line_that_names_a_file(
