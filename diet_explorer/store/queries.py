@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import duckdb
 import pandas as pd
@@ -45,13 +48,16 @@ class Queries:
         return self.table(sql, parameters).column(0)[0].as_py()
 
     def copy(self, sql: str, path: str, form: str, parameters: Sequence[object] = ()) -> None:
-        """Stream the result of a SELECT into a local file; `form` is parquet, csv or json (lines)."""
-        with self._cursor() as cursor:
+        """Stream the result of a SELECT into a local file; `form` is parquet, csv or json (lines).
+
+        OSError where the disk is full.
+        """
+        with self._cursor() as cursor, _full_disks_known():
             cursor.execute(f"COPY ({sql}) TO {quote_text(path)} ({_OPTIONS[form]})", list(parameters))
 
     def copy_batches(self, batches: pa.RecordBatchReader, path: str, form: str) -> None:
         """Stream batches into a local file, in their order, as `copy` does."""
-        with self._cursor() as cursor:
+        with self._cursor() as cursor, _full_disks_known():
             cursor.register("batches", batches)
             cursor.execute(f"COPY batches TO {quote_text(path)} ({_OPTIONS[form]})")
             cursor.unregister("batches")
@@ -59,6 +65,18 @@ class Queries:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             return self._connection.cursor()
+
+
+@contextmanager
+def _full_disks_known() -> Iterator[None]:
+    """DuckDB's error about a full disk as that of the system, which `Files` explains."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number)) from error
+        raise
 
 
 def quote_text(text: str) -> str:

@@ -119,6 +119,15 @@ def test_no_space_left_for_real(tmp_path):
     assert "Free some disk space" in caught.value.remedy
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv", "json"])
+def test_a_disk_that_is_full_for_duckdb_is_full_for_everybody(tmp_path, form):
+    """/dev/full is a disk that is always full."""
+    queries = Queries(Files(tmp_path))
+    with pytest.raises(OSError, match="No space left") as caught:
+        queries.copy("SELECT range AS n FROM range(100000)", "/dev/full", form)
+    assert caught.value.errno == errno.ENOSPC
+
+
 def test_a_workspace_below_a_file_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     files = Files(tmp_path / "file" / "home")
