@@ -211,9 +211,11 @@ class Audit(Generic[AnyRun]):
         Raises
         ------
         BadInputError
-            A number is out of its range, the training split is too small, or such a training is under way.
+            A number is out of its range, the training split is too small, such a training is under way, or the run was
+            imported.
         """
         self._run.context.allow("lead", "start jobs")
+        self._check_repeatable()
         if not 2 <= folds <= MAX_FOLDS or not 1 <= repeats <= MAX_FOLDS:
             raise BadInputError(
                 f"{folds} folds and {repeats} repeats were asked for.",
@@ -266,9 +268,10 @@ class Audit(Generic[AnyRun]):
         Raises
         ------
         BadInputError
-            A parameter is out of its range, or such a check is under way.
+            A parameter is out of its range, such a check is under way, or the run was imported.
         """
         self._run.context.allow("lead", "start jobs")
+        self._check_repeatable()
         if mode not in get_args(NoiseMode):
             raise BadInputError(f"There is no noise {mode!r}.", f"Choose one of: {', '.join(get_args(NoiseMode))}.")
         self._check_idle("noise")
@@ -361,6 +364,13 @@ class Audit(Generic[AnyRun]):
         if GROUP in table.column_names:
             groups = table[GROUP].fill_null(-1).to_numpy()
         return rows, table["label"].to_numpy()[rows], groups[rows]
+
+    def _check_repeatable(self) -> None:
+        if self._run.is_imported:
+            raise BadInputError(
+                f"The run {self._run.id} was imported: how its model was trained is not known here.",
+                "Score the dataset with diet-explorer score, and start this with that run.",
+            )
 
     def _check_idle(self, origin: Origin) -> None:
         for run in self._run.children(origin):

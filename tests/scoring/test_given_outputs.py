@@ -55,6 +55,10 @@ def test_probabilities_of_an_estimator_are_a_run_to_rank_and_review(workspace, d
     assert run.dataset.ledger.history(0)[-1].action == "exclude"
     with pytest.raises(BadInputError, match="it was imported"):
         run.cancel()
+    for start in (run.audit.folds, run.audit.noise_check):  # else they would wait for a model that nobody has
+        with pytest.raises(BadInputError, match="was imported"):
+            start()
+    assert run.children() == []
 
 
 def test_epochs_and_seeds_give_dynamics_and_means(workspace, dataset):
