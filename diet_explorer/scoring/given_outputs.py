@@ -21,7 +21,9 @@ OutputKind = Literal["logits", "probabilities"]
 SMALLEST = 1e-12
 """Probabilities below this, 0 among them, count as this: their logarithm is finite then, and a loss at most 27.6."""
 _SUM_TOLERANCE = 1e-2  # what half precision rounds away in sums of many classes
+_VALUES = (bool, np.bool_, float, np.floating)
 _FORMS = "Give an array of the shape (examples, classes) per epoch, or (seeds, examples, classes) of several trainings."
+_ONE_OF_TWO = "Of two classes, np.column_stack([1 - p, p]) where p is the probability of the second."
 
 
 class GivenOutputs:
@@ -44,13 +46,19 @@ class GivenOutputs:
             raise BadInputError(f"The kind of outputs {kind!r} does not exist.", "Give logits or probabilities.")
         self._rows, places = _distinct_rows(rows, len(labels))
         self._labels = np.asarray(labels, dtype=np.int64)[self._rows]
-        order = _column_order(columns, classes)
-        checked = _by_checkpoint(outputs)
-        self.checkpoints = sorted(checked)
+        given = _by_checkpoint(outputs)
+        self.checkpoints = sorted(given)
         self._logits: dict[float, NDArray[np.float32]] = {}
         for point in self.checkpoints:
+            order = _column_order(_column_names(given[point], point, columns), classes)
+            if rows is None:
+                _check_index(given[point], point)
             array = _checked(
-                checked[point], point, len(places), len(order), "the dataset" if rows is None else "`rows`"
+                _numbers(given[point], point),
+                point,
+                len(places),
+                len(order),
+                "the dataset" if rows is None else "`rows`",
             )
             self._logits[point] = _as_logits(array[:, places][:, :, order], point, kind)
         counts = {point: len(array) for point, array in self._logits.items()}
@@ -69,8 +77,8 @@ class GivenOutputs:
                 yield seed, point, score_table(seed, point, rows, self._labels.astype(np.int32), logits, scores)
 
 
-def _by_checkpoint(outputs: Any) -> dict[float, NDArray[np.floating]]:
-    """Arrays by checkpoint in epochs; those of a list are the ends of epochs 1, 2, …"""
+def _by_checkpoint(outputs: Any) -> dict[float, Any]:
+    """What is given by checkpoint in epochs; entries of a list are the ends of epochs 1, 2, …"""
     if isinstance(outputs, Mapping):
         given = list(outputs.items())
     elif isinstance(outputs, list | tuple):
@@ -79,18 +87,49 @@ def _by_checkpoint(outputs: Any) -> dict[float, NDArray[np.floating]]:
         given = [(1, outputs)]
     if not given:
         raise BadInputError("There are no outputs.", _FORMS)
-    arrays: dict[float, NDArray[np.floating]] = {}
-    for point, values in given:
+    for point, _ in given:
         if isinstance(point, bool) or not isinstance(point, Real) or not isfinite(point) or point < 0:
             raise BadInputError(f"The checkpoint {point!r} is no number of epochs.", "Give numbers from 0.")
-        try:
-            array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise BadInputError(f"The outputs at epoch {point:g} are no numbers: {error}.", _FORMS) from error
-        arrays[round(float(point), CHECKPOINT_DIGITS)] = array
-    if len(arrays) < len(given):
+    by_point = {round(float(point), CHECKPOINT_DIGITS): values for point, values in given}
+    if len(by_point) < len(given):
         raise BadInputError("Two checkpoints are the same.", f"Give each with at most {CHECKPOINT_DIGITS} decimals.")
-    return arrays
+    return by_point
+
+
+def _numbers(values: Any, point: float) -> NDArray[np.floating]:
+    if hasattr(values, "detach"):  # a tensor: off its graph and device, and of a type that numpy has
+        values = values.detach().cpu().double()
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"The outputs at epoch {point:g} are no numbers: {error}.", _FORMS) from error
+
+
+def _column_names(values: Any, point: float, columns: Sequence[Any] | None) -> Sequence[Any] | None:
+    """What the columns are called: by who gives them, else by a table that has names for them; None if by nobody."""
+    named = getattr(values, "column_names", getattr(values, "columns", None))  # of Arrow, of pandas and Polars
+    if named is None or list(named) == list(range(len(named))):
+        return columns
+    if columns is None:
+        return list(named)
+    if list(map(str, named)) != list(map(str, columns)) and set(map(str, named)) == set(map(str, columns)):
+        raise BadInputError(
+            f"The table at epoch {point:g} has the columns {', '.join(map(str, named))}, and `classes` has them in "
+            "another order.",
+            "Leave `classes` out: the table names its columns.",
+        )
+    return columns
+
+
+def _check_index(values: Any, point: float) -> None:
+    """Refuse a table whose rows were shuffled, since they would be taken for those of the dataset in its order."""
+    index = getattr(values, "index", None)
+    if getattr(index, "dtype", None) == np.int64 and not index.is_monotonic_increasing:  # type: ignore[union-attr]
+        raise BadInputError(
+            f"The index of the table at epoch {point:g} is not in ascending order, so its rows may not be those of the "
+            "dataset in its order.",
+            "Say in `rows` which examples they are of, sort them, or give `to_numpy()` of it where the order is right.",
+        )
 
 
 def _checked(
@@ -100,7 +139,10 @@ def _checked(
     if array.ndim == 2:
         array = array[None]
     if array.ndim != 3 or not len(array):
-        raise BadInputError(f"The outputs at epoch {point:g} have the shape {array.shape}.", _FORMS)
+        raise BadInputError(
+            f"The outputs at epoch {point:g} have the shape {array.shape}.",
+            f"{_FORMS} A list is taken for one array per epoch. {_ONE_OF_TWO}",
+        )
     _, height, width = array.shape
     if height != examples:
         raise BadInputError(
@@ -110,7 +152,8 @@ def _checked(
     if width != classes:
         raise BadInputError(
             f"The outputs at epoch {point:g} have {width} columns for {classes} classes.",
-            "Give a column for every class of the dataset: zeros as probability where the model knows it not.",
+            "Give a column for every class of the dataset: zeros as probability where the model knows it not. "
+            + _ONE_OF_TWO,
         )
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):
@@ -122,16 +165,22 @@ def _checked(
 
 
 def _as_logits(array: NDArray[np.floating], point: float, kind: OutputKind) -> NDArray[np.float32]:
-    if kind == "logits":
-        return array.astype(np.float32)
     sums = array.sum(-1)
+    if kind == "logits":
+        if array.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE:
+            raise BadInputError(
+                f"The outputs at epoch {point:g} are probabilities: each row sums to 1, and none is below 0.",
+                'Say kind="probabilities".',
+            )
+        return array.astype(np.float32)
     wrong = np.argwhere((array.min(-1) < 0) | (np.abs(sums - 1) > _SUM_TOLERANCE))
     if len(wrong):
         seed, example = map(int, wrong[0])
         raise BadInputError(
             f"The outputs at epoch {point:g} for example {example:,} are no probabilities: "
             f"they sum to {sums[seed, example]:.3g}, the least is {array[seed, example].min():.3g}.",
-            'Say kind="logits" where they are logits or log-probabilities.',
+            'Say kind="logits" where they are logits or log-probabilities; divide each row by its sum where they were '
+            "rounded.",
         )
     logits: NDArray[np.float32] = np.log(np.maximum(array / sums[..., None], SMALLEST)).astype(np.float32)
     return logits
@@ -141,13 +190,21 @@ def _column_order(columns: Sequence[Any] | None, classes: Sequence[str]) -> list
     """Which column each class of the dataset is in."""
     if columns is None:
         return list(range(len(classes)))
-    names = [str(name) for name in columns]
-    if sorted(names) != sorted(classes):
-        raise BadInputError(
-            f"The columns are named {', '.join(names)}, and the classes of the dataset are {', '.join(classes)}.",
-            "Name each class once, in the order of the columns, as an estimator's `classes_` does.",
-        )
-    return [names.index(name) for name in classes]
+    for written in (str, _as_imported):
+        names = [written(name) for name in columns]
+        if sorted(names) == sorted(classes):
+            return [names.index(name) for name in classes]
+    given = ", ".join(map(str, columns))
+    raise BadInputError(
+        f"The columns are named {given}, and the classes of the dataset are {', '.join(classes)}.",
+        "Name each class once, in the order of the columns, as an estimator's `classes_` does. For a class that the "
+        "model does not know give a column of zeros as probability.",
+    )
+
+
+def _as_imported(name: Any) -> str:
+    """A class of a Parquet file's numbers or booleans: true and 1 where `str` has True and 1.0."""
+    return str(pa.scalar(name).cast(pa.string()).as_py()) if isinstance(name, _VALUES) else str(name)
 
 
 def _distinct_rows(rows: Any, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

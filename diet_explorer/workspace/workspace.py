@@ -388,13 +388,14 @@ class Workspace:
             An imported dataset, its id or its name.
         outputs : mapping of float to array, sequence of arrays, or array
             For each checkpoint, in epochs, an array of shape (M, K), or (S, M, K) of S trainings (seeds), for M
-            examples and K classes. A list or tuple has the ends of epochs 1, 2, …; a single array that of epoch 1.
+            examples and K classes. A list or tuple has the ends of epochs 1, 2, …; a single array that of epoch 1. A
+            table of pandas, Polars or Arrow is read by the names of its columns.
         kind : {"logits", "probabilities"}
             What they are. Probabilities sum to 1 and are kept as their logarithms, 0 as 1e-12. Log-probabilities are
             logits.
         classes : sequence, optional
-            Names of the K classes in the columns' order, such as an estimator's ``classes_``; by default the
-            dataset's order.
+            Names of the K classes in the columns' order, such as an estimator's ``classes_``; by default those of a
+            table's columns, else the dataset's order.
         rows : sequence of int, or mask, optional
             Which M examples the outputs are of; by default all, in the dataset's order.
         model : str
@@ -410,7 +411,8 @@ class Workspace:
         Raises
         ------
         BadInputError
-            The outputs do not fit the dataset, are not finite, or are no probabilities; nothing is recorded then.
+            The outputs do not fit the dataset, are not finite, are no probabilities, or are some where logits were
+            said; nothing is recorded then.
 
         Examples
         --------

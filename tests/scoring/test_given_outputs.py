@@ -1,7 +1,10 @@
 """Outputs of any model recorded as a run: every score by hand, other orders of rows and classes, refusals."""
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -101,6 +104,52 @@ def test_the_order_of_columns_and_rows_makes_no_difference(columns, rows, seed):
     assert other["label"].equals(table["label"]) and other["row"].equals(table["row"])
 
 
+@pytest.mark.parametrize("table", [pd.DataFrame, lambda columns: pa.table(columns)], ids=["pandas", "arrow"])
+def test_a_table_is_read_by_the_names_of_its_columns(table):
+    probabilities = random_probabilities(6)
+    plain = GivenOutputs(probabilities, LABELS, CLASSES, kind="probabilities")
+    named = table({name: probabilities[:, CLASSES.index(name)] for name in ("z", "x", "y")})
+    (_, _, expected), (_, _, read) = (
+        next(each.tables()) for each in (plain, GivenOutputs(named, LABELS, CLASSES, kind="probabilities"))
+    )
+    np.testing.assert_allclose(logits_of(read), logits_of(expected), rtol=1e-5)
+    with pytest.raises(BadInputError, match="in another order"):
+        GivenOutputs(named, LABELS, CLASSES, kind="probabilities", columns=CLASSES)
+
+
+def test_rows_of_a_table_that_were_shuffled_are_not_taken_for_the_datasets():
+    numbered = pd.DataFrame(random_probabilities(6))  # columns 0, 1, 2: the dataset's order
+    shuffled = numbered.loc[[3, 1, 0, 2, 5, 4]]
+    with pytest.raises(BadInputError, match="not in ascending order"):
+        GivenOutputs(shuffled, LABELS, CLASSES, kind="probabilities")
+    plain = GivenOutputs(numbered, LABELS, CLASSES, kind="probabilities")
+    mixed = GivenOutputs(shuffled, LABELS, CLASSES, kind="probabilities", rows=shuffled.index)
+    (_, _, expected), (_, _, read) = next(plain.tables()), next(mixed.tables())
+    np.testing.assert_allclose(logits_of(read), logits_of(expected), rtol=1e-5)
+
+
+def test_tensors_of_a_training_are_taken_as_they_are():
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16).requires_grad_()
+    (_, _, table) = next(GivenOutputs(logits, LABELS, CLASSES, kind="logits").tables())
+    np.testing.assert_array_equal(logits_of(table), logits.detach().float().numpy())
+
+
+@pytest.mark.parametrize(
+    ("classes", "columns"),
+    [
+        (["false", "true"], np.array([True, False])),
+        (["False", "True"], [True, False]),
+        (["0", "1"], np.array([1.0, 0.0])),
+    ],
+)
+def test_an_estimator_names_booleans_and_numbers_as_numpy_does(classes, columns):
+    probabilities = random_probabilities(6)[:, :2] * [0, 1] + [1, 0]
+    probabilities /= probabilities.sum(1, keepdims=True)
+    labels = np.zeros(6, dtype=int)
+    (_, _, table) = next(GivenOutputs(probabilities, labels, classes, kind="probabilities", columns=columns).tables())
+    np.testing.assert_allclose(table["p_label"], probabilities[:, 1], rtol=1e-5)
+
+
 def test_certain_models_have_finite_scores():
     certain = np.eye(3)[[0, 0, 0, 1, 2, 2]]
     (_, _, table) = next(GivenOutputs(certain, LABELS, CLASSES, kind="probabilities").tables())
@@ -123,6 +172,8 @@ def test_certain_models_have_finite_scores():
         ({"one": np.ones((6, 3)) / 3}, {}, "'one' is no number"),
         (np.ones((6, 3)) / 3, {"kind": "scores"}, "kind of outputs 'scores'"),
         (np.ones((6, 3)) / 3, {"columns": ["x", "y", "w"]}, "columns are named x, y, w"),
+        (pd.DataFrame(np.ones((6, 3)) / 3, columns=["p_z", "p_x", "p_y"]), {}, "columns are named p_z, p_x, p_y"),
+        (np.ones((6, 3)) / 3, {"kind": "logits"}, "are probabilities: each row sums to 1"),
         (np.ones((2, 3)) / 3, {"rows": [4, 4]}, "row 4 is named twice"),
         (np.ones((1, 3)) / 3, {"rows": [6]}, "no row 6"),
         ({1: np.ones((2, 6, 3)) / 3, 2: np.ones((6, 3)) / 3}, {}, "2 at 1, 1 at 2"),
