@@ -58,7 +58,8 @@ def class_order(
     """Where each of the dataset's classes stands in the model's output; ModelError where they are not the same.
 
     Classes are matched by ``id2label``; where it is missing or has only the library's own names, by what the training
-    examples say (`trained`), and where they say nothing by position.
+    examples say (`trained`), and where they say nothing by position. Classes that are the numbers from 0 on stand for
+    themselves, whatever the model calls them.
     """
     if outputs != len(classes):
         raise ModelError(
@@ -68,7 +69,10 @@ def class_order(
     known = getattr(model_config, "id2label", None) or {}
     names = {int(code): str(name) for code, name in known.items()}
     learned = {code: name for code, name in (trained or {}).items() if name in classes and 0 <= code < outputs}
-    if all(name == f"LABEL_{code}" for code, name in names.items()):
+    numbers = {code: str(code) for code in range(outputs)}
+    if set(names.values()) != set(classes) == set(numbers.values()):
+        names = numbers
+    elif _has_no_names(names):
         is_whole = len(set(learned.values())) == len(classes)
         names = learned if is_whole else dict(enumerate(classes))
     if set(names.values()) != set(classes) or sorted(names) != list(range(outputs)):
@@ -85,6 +89,27 @@ def class_order(
         )
     positions = {name: code for code, name in names.items()}
     return np.array([positions[name] for name in classes], dtype=np.int64)
+
+
+def order_is_assumed(classes: Sequence[str], model_config: Any, trained: Mapping[int, str]) -> bool:
+    """Whether `class_order` has nothing to go by but the order of the dataset's classes."""
+    has_names = not _has_no_names(getattr(model_config, "id2label", None) or {})
+    is_numbered = set(classes) == {str(code) for code in range(len(classes))}
+    return not has_names and not is_numbered and not set(trained.values()) & set(classes)
+
+
+def assumed_words(classes: Sequence[str]) -> str:
+    """What is said where `order_is_assumed`."""
+    taken = ", ".join(f"{code} for {name!r}" for code, name in enumerate(classes[:3]))
+    return (
+        f"Which class each number means is said neither by model.config.id2label nor by the training examples; {taken}"
+        f"{' …' if len(classes) > 3 else ''} are taken, the dataset's order. If that is wrong, all scores are: set "
+        "id2label and label2id, and train again."
+    )
+
+
+def _has_no_names(id2label: Mapping[Any, Any]) -> bool:
+    return all(str(name) == f"LABEL_{int(code)}" for code, name in id2label.items())
 
 
 def _names(args: TrainingArguments) -> list[str]:

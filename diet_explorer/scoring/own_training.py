@@ -26,7 +26,7 @@ from diet_explorer.scoring.own_checks import (
     check_set_up,
     probe,
 )
-from diet_explorer.scoring.own_labels import class_order, trained_classes
+from diet_explorer.scoring.own_labels import assumed_words, class_order, order_is_assumed, trained_classes
 from diet_explorer.scoring.own_run import GOES_ON, SEED, OwnRun, manifest_of
 from diet_explorer.scoring.own_schedule import OwnSchedule
 from diet_explorer.scoring.own_words import missing_words, words_of
@@ -63,6 +63,7 @@ class _Prepared:
     scorer: ExampleScorer
     steps: dict[int, list[float]]
     interrupt: KeyboardInterrupt | None  # of whoever stopped the script while its data were looked at
+    assumed: bool  # nothing but the order of the dataset's classes says which number means which class
 
 
 class ScoreRecorder(TrainerCallback):
@@ -168,6 +169,8 @@ class ScoreRecorder(TrainerCallback):
         if not self._accepts(begun):
             return control
         self.run_id, progress = begun
+        if prepared.assumed and args.process_index == 0:
+            self._complain(assumed_words(self._manifest.classes))
         if prepared.interrupt is not None:
             raise prepared.interrupt
         kept = {**kept_state(state), STATE_KEY: {"args": {}, "attributes": {"run_id": self.run_id}}}
@@ -270,6 +273,11 @@ class ScoreRecorder(TrainerCallback):
                 "ScoreRecorder has no tokenizer.",
                 "Give Trainer(processing_class=tokenizer) or ScoreRecorder(tokenizer=tokenizer).",
             )
+        if getattr(tokenizer, "pad_token_id", None) is None:
+            raise BadInputError(
+                "The tokenizer has no padding token, which scoring several examples at once takes.",
+                "Set tokenizer.pad_token = tokenizer.eos_token and model.config.pad_token_id = tokenizer.pad_token_id.",
+            )
         encoded = encode_examples(self._files, self._manifest, tokenizer, self._max_length)
         collator = PaddingCollator.of(tokenizer)
         use = probe(model, encoded, collator, self._grand)
@@ -298,7 +306,8 @@ class ScoreRecorder(TrainerCallback):
         scorer = ExampleScorer(
             encoded, collator, self._grand, share=share, class_order=order, form=use.form, head=use.head
         )
-        return _Prepared(config, schedule, encoded, scorer, schedule.steps(checkpoints), interrupt)
+        assumed = interrupt is None and order_is_assumed(classes, model_config, trained)
+        return _Prepared(config, schedule, encoded, scorer, schedule.steps(checkpoints), interrupt, assumed)
 
     def _begin(self, prepared: _Prepared, state: TrainerState, before: str | None) -> tuple[str, SeedProgress]:
         """Record the run or take it up; in the first process only."""

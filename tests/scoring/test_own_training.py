@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from transformers import (
 from diet_explorer import ScoreRecorder, Workspace
 from diet_explorer.data.example_order import ExampleOrder
 from diet_explorer.errors import BadInputError, ModelError
-from diet_explorer.scoring.own_labels import class_order, trained_classes
+from diet_explorer.scoring.own_labels import class_order, order_is_assumed, trained_classes
 from diet_explorer.training.encoding import EncodedExamples
 from tests.tiny_runs import inside, save_sentences
 
@@ -190,6 +191,8 @@ def test_class_order_refuses_what_does_not_fit():
     assert class_order(["a", "b"], Config("b", "a"), 2, {0: "b", 1: "a"}).tolist() == [1, 0]
     assert class_order(["0", "1"], Config("LABEL_0", "LABEL_1"), 2, {0: "neg", 1: "pos"}).tolist() == [0, 1]
     assert class_order(["a", "b", "c"], None, 3, {1: "b"}).tolist() == [0, 1, 2]
+    assert class_order(["0", "1"], Config("NEGATIVE", "POSITIVE"), 2).tolist() == [0, 1]
+    assert class_order(["0", "1"], Config("1", "0"), 2).tolist() == [1, 0]
     with pytest.raises(ModelError, match="0 is 'b', not 'a'"):
         class_order(["a", "b", "c"], None, 3, {0: "b"})
     with pytest.raises(ModelError, match="number the classes otherwise"):
@@ -198,6 +201,39 @@ def test_class_order_refuses_what_does_not_fit():
         class_order(["a", "b"], Config("a", "b", "c"), 3)
     with pytest.raises(ModelError, match=r"model's classes \(x, y\) are not the dataset's \(a, b\)"):
         class_order(["a", "b"], Config("x", "y"), 2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "trained", "expected"),
+    [
+        (["a", "b"], ["LABEL_0", "LABEL_1"], {}, True),
+        (["a", "b"], ["LABEL_0", "LABEL_1"], {0: "b", 1: "a"}, False),
+        (["a", "b"], ["b", "a"], {}, False),
+        (["0", "1"], ["LABEL_0", "LABEL_1"], {}, False),
+    ],
+)
+def test_an_order_that_nothing_tells_is_known_to_be_assumed(classes, names, trained, expected):
+    config = SimpleNamespace(id2label=dict(enumerate(names)))
+    assert order_is_assumed(classes, config, trained) is expected
+
+
+def test_an_order_that_is_assumed_is_told(made, caplog):
+    workspace, dataset, _, _ = made
+    recorder = ScoreRecorder(workspace, dataset, checkpoints=(1,), max_length=16, grand="off")
+    with mock.patch("diet_explorer.scoring.own_training.trained_classes", return_value={}):
+        train(made, recorder, turned=True, epochs=1)
+    assert "0 for 'bad', 1 for 'good' are taken" in caplog.text
+    assert any("0 for 'bad'" in line["message"] for line in workspace.run(recorder.run_id).log())
+
+
+def test_a_tokenizer_without_padding_is_told_before_the_training(made):
+    workspace, dataset, model, _ = made
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.pad_token = None
+    recorder = ScoreRecorder(workspace, dataset, tokenizer=tokenizer)
+    with pytest.raises(BadInputError, match="no padding token") as caught:
+        train(made, recorder)
+    assert "tokenizer.pad_token" in caught.value.remedy and recorder.run_id is None
 
 
 def test_a_trainer_without_tokenizer_is_told(made):
