@@ -16,7 +16,7 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.review.annotators import Identity, allowed
 from diet_explorer.store.backup.manifest import BackupManifest
 from diet_explorer.store.backup.places import is_archive, reading_from, writing_to
-from diet_explorer.store.backup.reading import Backup, opened_backup
+from diet_explorer.store.backup.reading import Backup, check_database, opened_backup
 from diet_explorer.store.backup.writing import write_backup
 from diet_explorer.store.belonging import BEING_RESTORED, write_version
 from diet_explorer.store.database import connected
@@ -33,6 +33,7 @@ from diet_explorer.workspace.maps import Maps
 Progress = Callable[[float, str], None]
 _CHECKED = 0.4  # share of a restore's time until the backup is checked
 _COPIED = 0.9
+_ELSEWHERE = "Restore into a new or empty folder with --workspace, and look at it there before you remove the old one."
 _CUT_OFF = "It was in work when the backup was made that it comes from."
 _GO_ON = "Resume it: it goes on from its last checkpoint."
 
@@ -86,7 +87,7 @@ def restore_backup(settings: Settings, source: str, progress: Progress | None, m
     """Put a backup in place as a workspace of its own, or as that of the id `moved`; see `Workspace.from_backup`."""
     report, address = progress or _silent, place_of(source)
     with opened_backup(address) as backup:
-        files = _empty_home(settings)
+        files = check_is_new(settings, _ELSEWHERE)
         backup.check(lambda share, words: report(share * _CHECKED, words))
         with _cleared_on_failure(settings, files):
             workspace = moved or str(uuid.uuid4())
@@ -150,27 +151,30 @@ def _cleared_on_failure(settings: Settings, files: Files) -> Iterator[None]:
         raise
 
 
-def _empty_home(settings: Settings) -> Files:
-    """The files of a home that has nothing yet."""
+def check_is_new(settings: Settings, remedy: str) -> Files:
+    """The files of a home that has nothing yet; BadInputError where it has, or its database has tables already."""
     files = Files.of(settings)
     there = files.list(files.root)
     if there:
-        raise BadInputError(
-            f"{files.root} is not empty: it has {there[0]!r}.",
-            "Restore into a new or empty folder with --workspace, and look at it there before you remove the old one.",
-        )
+        raise BadInputError(f"{files.root} is not empty: it has {there[0]!r}.", remedy)
+    if settings.database_url is not None:
+        engine = connected(settings)
+        try:
+            check_database(engine)
+        finally:
+            engine.dispose()
     return files
 
 
 def check_apart(home: str, target: str) -> None:
-    """BadInputError where a backup would lie in the workspace that it is of."""
+    """BadInputError where a copy would lie in the workspace that it is of."""
     inside = f"{target.rstrip('/')}/".startswith(f"{home.rstrip('/')}/")
     local, root = local_path(target), local_path(home)
     if local is not None and root is not None:
         inside = local.resolve().is_relative_to(root.resolve())
     if inside:
         raise BadInputError(
-            f"The backup {target} would lie in the workspace itself.",
+            f"{target} would lie in {home}, of which it is to be a copy.",
             "Name a place outside, on another disk if you can.",
         )
 

@@ -10,7 +10,7 @@ from diet_explorer.review.annotators import allowed
 from diet_explorer.store.backup.space import Space, size_of_workspace, space_at
 from diet_explorer.store.belonging import MOVED, close_for_move, open_after_move, write_version
 from diet_explorer.store.files import Files
-from diet_explorer.workspace.backup import back_up, check_apart, place_of, restore_backup
+from diet_explorer.workspace.backup import back_up, check_apart, check_is_new, place_of, restore_backup
 from diet_explorer.workspace.context import Context
 
 Progress = Callable[[float, str], None]
@@ -28,8 +28,8 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
     """Copy all of a workspace to another home, under the same id, and close it here.
 
     It is closed first, so that nothing is decided here that would be missing there; where the copy fails it is opened
-    again. BadInputError where a run waits or is in work, or the new home is in the old one; WorkspaceError where there
-    is no room for it.
+    again. BadInputError where a run waits or is in work, the new home is in the old one, or the new home or database is
+    not empty; WorkspaceError where there is no room for it, or the new database cannot be used.
     """
     who = context.allow("lead", "move the workspace")
     active = [record for record in context.records.list() if record.is_active]
@@ -41,6 +41,7 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
     where = place_of(target.home)
     check_apart(context.files.root, where)
     check_apart(where, context.files.root)
+    check_is_new(target, "Move to a new or empty folder or address.")
     space = space_for_move(context, where)
     if not space.is_enough:
         raise WorkspaceError(f"The move {space.describe()}.", "Free some space there, or choose another disk.")

@@ -79,7 +79,27 @@ def test_from_sqlite_to_postgresql_and_back(kept, rich, postgres, tmp_path):
         connection.execute(text("UPDATE audit_log SET who = 'nobody'"))
     with pytest.raises(BadInputError, match="has tables of a workspace already"):
         Workspace.from_backup(kept, tmp_path / "other", database_url=there.settings.database_url)
-    assert not list((tmp_path / "other").iterdir())
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:secret@127.0.0.1:1/none", "filled"])
+def test_a_database_that_cannot_be_filled_is_told_before_anything_is_copied(kept, rich, tmp_path, url):
+    address = rich.settings.explorer_url if url == "filled" else url
+
+    def never(_share: float, words: str) -> None:
+        raise AssertionError(words)
+
+    with pytest.raises((BadInputError, WorkspaceError), match="has tables of a workspace|cannot be used"):
+        Workspace.from_backup(kept, tmp_path / "new", database_url=address, progress=never)
+    workspace = Workspace(tmp_path / "home")
+    with pytest.raises((BadInputError, WorkspaceError), match="has tables of a workspace|cannot be used"):
+        workspace.move(tmp_path / "new", database_url=address, progress=never)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "cat.jpg").touch()
+    with pytest.raises(BadInputError, match="is not empty: it has 'cat.jpg'") as caught:
+        workspace.move(tmp_path / "full", progress=never)
+    assert caught.value.remedy == "Move to a new or empty folder or address."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "home"]
 
 
 def test_a_second_backup_adds_what_is_new_and_drops_what_is_gone(sentences, tmp_path):

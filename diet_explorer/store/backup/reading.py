@@ -70,11 +70,7 @@ class Backup:
         """
         with database_errors(engine), engine.begin() as connection:
             take_turn(connection)
-            if revision_of(connection) is not None:
-                raise BadInputError(
-                    f"The database {engine.url.render_as_string()} has tables of a workspace already.",
-                    "Give an empty database; DIET_EXPLORER_DATABASE_URL names it.",
-                )
+            _check_is_empty(connection)
             migrate(connection, home, self.manifest.revision)
             tables = {table.name: table for table in described_tables(connection)}
             for kept in self.manifest.tables:
@@ -128,6 +124,20 @@ class _Hashed:
         chunk = self._stream.read(size)
         self.digest.update(chunk)
         return chunk
+
+
+def check_database(engine: Engine) -> None:
+    """BadInputError where a database has tables already, WorkspaceError where it cannot be used."""
+    with database_errors(engine), engine.connect() as connection:
+        _check_is_empty(connection)
+
+
+def _check_is_empty(connection: Connection) -> None:
+    if revision_of(connection) is not None:
+        raise BadInputError(
+            f"The database {connection.engine.url.render_as_string()} has tables of a workspace already.",
+            "Give an empty database; DIET_EXPLORER_DATABASE_URL, or --database-url of a move, names it.",
+        )
 
 
 @contextmanager
