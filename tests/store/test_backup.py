@@ -89,14 +89,14 @@ def test_a_database_that_cannot_be_filled_is_told_before_anything_is_copied(kept
     def never(_share: float, words: str) -> None:
         raise AssertionError(words)
 
-    with pytest.raises((BadInputError, WorkspaceError), match="has tables of a workspace|cannot be used"):
+    with pytest.raises((BadInputError, WorkspaceError), match=r"has tables of a workspace|cannot be used"):
         Workspace.from_backup(kept, tmp_path / "new", database_url=address, progress=never)
     workspace = Workspace(tmp_path / "home")
-    with pytest.raises((BadInputError, WorkspaceError), match="has tables of a workspace|cannot be used"):
+    with pytest.raises((BadInputError, WorkspaceError), match=r"has tables of a workspace|cannot be used"):
         workspace.move(tmp_path / "new", database_url=address, progress=never)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "cat.jpg").touch()
-    with pytest.raises(BadInputError, match="is not empty: it has 'cat.jpg'") as caught:
+    with pytest.raises(BadInputError, match=r"is not empty: it has 'cat\.jpg'") as caught:
         workspace.move(tmp_path / "full", progress=never)
     assert caught.value.remedy == "Move to a new or empty folder or address."
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "home"]
