@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +64,8 @@ def delete_command(
             out.print_line("  Its files are removed.")
         else:
             until = f"{workspace.bin.ends(entry).astimezone():%Y-%m-%d %H:%M}"
-            out.print_line(f"  Until {until} it is brought back by: diet-explorer restore {entry.kind}:{entry.id}")
+            key = shlex.quote(f"{entry.kind}:{entry.id}")
+            out.print_line(f"  Until {until} it is brought back by: diet-explorer restore {key}")
 
 
 def rename_command(

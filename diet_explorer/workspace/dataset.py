@@ -296,4 +296,5 @@ class Dataset:
             ``line, reason, remedy, raw`` and ``file``, which is None where the source is a single one.
         """
         path = Layout(self.context.files).dataset(self.id).set_aside
-        return self.context.queries.frame(f"SELECT * FROM {parquet(path)}")
+        rows = self.context.queries.frame(f"SELECT * FROM {parquet(path)}")
+        return rows.assign(file=rows["file"].astype(object).where(rows["file"].notna(), None))

@@ -99,8 +99,9 @@ def test_import_reports_what_it_found(home: Path, reviews: Path, capsys: pytest.
     assert manifest["rows"] == 20 and manifest["classes"] == ["bad", "good"]
     printed = call(capsys, "import", reviews, "--text", "text", "--label", "label")[1]
     assert f"Imported {manifest['id']}: 20 examples (train 20), 2 classes" in printed
-    assert "Set aside: 1 rows, the first in line 22" in printed
-    assert [dataset.id for dataset in Workspace(home).datasets()] == [manifest["id"]]
+    assert "Set aside: 1 rows, the first in line 22: " in printed
+    (dataset,) = Workspace(home).datasets()
+    assert dataset.id == manifest["id"] and dataset.set_aside()["file"].tolist() == [None]
 
 
 def test_no_runs_yet(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

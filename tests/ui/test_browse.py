@@ -206,7 +206,7 @@ def test_the_download_of_a_long_list_has_its_first_rows_and_says_so(filled, monk
     assert len(table) == 7
     note = csv_download.filtered_csv_note(filled.run, len(whole), "matching")
     assert f"The first 7 of {len(whole):,} matching examples" in note
-    assert f"diet-explorer scores {filled.run.id} FILE" in note
+    assert f"diet-explorer scores {filled.run.id} --output FILE" in note
     assert csv_download.filtered_csv_note(filled.run, 7, "matching").startswith("All 7 matching examples")
 
 

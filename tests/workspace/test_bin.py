@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -238,6 +239,15 @@ def test_the_commands_delete_restore_and_rename(workspace, dataset, run):
     assert "--yes" in inside("delete", "run:ours", "--now", home=home).stderr
     assert inside("delete", "run:ours", "--now", "--yes", home=home).returncode == 0
     assert inside("bin", home=home).stdout == "The bin is empty.\n"
+
+
+def test_the_command_that_brings_something_back_can_be_copied_whatever_its_name(workspace, run):
+    home = Path(workspace.context.files.root)
+    run.pruning.save_policy("it's mild", Policy(kind="window", drop_hardest=2))
+    told = inside("delete", f"policy:{run.id}/it's mild", home=home)
+    program, *words = shlex.split(told.stdout.split("brought back by: ")[1])
+    assert program == "diet-explorer" and inside(*words, home=home).returncode == 0
+    assert [saved.name for saved in run.pruning.policies()] == ["it's mild"]
 
 
 def test_leftovers_are_listed_and_removed_but_never_what_is_in_use(workspace, dataset, run):

@@ -57,7 +57,7 @@ def filtered_csv_note(run: Run, total: int, kind: str) -> str:
         return f"All {counted(total, f'{kind} example')}, worst first. {SAFETY_NOTE}"
     return (
         f"The first {MOST_ROWS:,} of {counted(total, f'{kind} example')}, worst first; narrow the filter for the "
-        f"others, or write all scores with: diet-explorer scores {run.id} FILE. {SAFETY_NOTE}"
+        f"others, or write all scores with: diet-explorer scores {run.id} --output FILE. {SAFETY_NOTE}"
     )
 
 
