@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from diet_explorer import ExampleFilter, Workspace
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring.given_outputs import SMALLEST, GivenOutputs
 from diet_explorer.store.scores import logits_of
 from tests.synthetic import write_dataset
@@ -182,6 +182,13 @@ def test_certain_models_have_finite_scores():
 def test_what_does_not_fit_is_refused_in_words(outputs, settings, words):
     with pytest.raises(BadInputError, match=words):
         GivenOutputs(outputs, LABELS, CLASSES, **{"kind": "probabilities", **settings})
+
+
+def test_outputs_of_the_test_split_alone_question_no_label(workspace, dataset):
+    run = workspace.record(dataset, random_probabilities(1), kind="probabilities", rows=[2])
+    assert run.ranked(where=ExampleFilter(splits=("test",)))["row"].tolist() == [2]
+    with pytest.raises(NotFoundError, match="no training example"):
+        run.audit.suspects()
 
 
 def test_nothing_is_recorded_of_what_is_refused(workspace, dataset):

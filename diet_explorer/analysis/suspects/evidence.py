@@ -87,7 +87,7 @@ def read_evidence(
     files: Files, manifest: DatasetManifest, store: ScoreFiles, checkpoint: float, folds: ScoreFiles | None
 ) -> Evidence:
     """Gather what a run and its folds have recorded; single scores are read at `checkpoint`, where every seed that has
-    it counts. NotFoundError where no checkpoint after the start has landed."""
+    it counts. NotFoundError where no checkpoint after the start has landed, or the run has no training example."""
     landed = {seed: points for seed, points in store.landed().items() if checkpoint in points and points[-1] > 0}
     if not landed:
         raise NotFoundError(
@@ -96,6 +96,11 @@ def read_evidence(
         )
     first = store.read_scores(next(iter(landed)), checkpoint, ["row", "label"])
     train = read_example_order(files, manifest.id).in_split(TRAIN)[first["row"].to_numpy()]
+    if not train.any():
+        raise NotFoundError(
+            "The run has scores of no training example, and only their labels are questioned.",
+            "Record outputs of the training split too; rank examples of other splits by a score.",
+        )
     rows, labels = first["row"].to_numpy()[train], first["label"].to_numpy()[train]
     seen, means = _own_models(store, landed, checkpoint, train, labels, len(manifest.classes))
     del first, train
