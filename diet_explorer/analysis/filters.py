@@ -13,6 +13,7 @@ import numpy as np
 from diet_explorer.analysis.conditions import AGAIN, Condition, between, one, scores_between, several, yes_no
 from diet_explorer.analysis.region import Region
 from diet_explorer.analysis.value_ranges import End, describe_end, end_of, split_ends
+from diet_explorer.data.value_texts import as_name
 from diet_explorer.errors import BadInputError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.dynamics import TRAJECTORIES, TRAJECTORY_RULE
@@ -354,7 +355,9 @@ class ExampleFilter:
             given = getattr(self, name)
             if isinstance(entry.default, tuple) and not isinstance(given, tuple):  # one name, or a list of them
                 alone = isinstance(given, str) or not isinstance(given, Iterable)
-                object.__setattr__(self, name, (given,) if alone else tuple(given))
+                given = (given,) if alone else tuple(given)
+            if isinstance(entry.default, tuple):
+                object.__setattr__(self, name, tuple(map(as_name, given)))
         for _, entry, value in self._asked():
             if entry.check is not None:
                 entry.check(value)

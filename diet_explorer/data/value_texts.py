@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ _DURATION = re.compile(
 )
 _ZONE = re.compile(r".*(?:Z|[+-]\d\d:?\d\d)", re.DOTALL)
 _MOST_EXPONENT = 400
+
+
+def as_name(given: Any) -> Any:
+    """A class or an id that somebody gives as a whole number, as it is written; anything else as it is."""
+    return str(given) if isinstance(given, Integral) and not isinstance(given, bool) else given
 
 
 def texts_of(column: pa.Array) -> pa.StringArray:

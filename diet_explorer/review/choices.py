@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.row_numbers import checked_rows
+from diet_explorer.data.value_texts import as_name
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.replay import ACTIONS
 
@@ -48,6 +49,7 @@ def checked_choice(
     if not len(chosen):
         raise BadInputError("No example was chosen.", "Choose one example at least.")
     about = chosen.astype(np.int32)
+    label = as_name(label)
     if label is None:
         return Choice(about)
     if isinstance(label, str):
@@ -77,7 +79,7 @@ def checked_uid(uid: str | None) -> str:
 
 def class_codes(classes: Sequence[str], names: Sequence[str]) -> NDArray[np.int32]:
     """Codes of classes by their names; BadInputError where there is no such class."""
-    codes = pd.Index(classes).get_indexer(pd.Index(names, dtype=object))
+    codes = pd.Index(classes).get_indexer(pd.Index(list(map(as_name, names)), dtype=object))
     if (codes < 0).any():
         unknown = names[int(np.argmax(codes < 0))]
         raise BadInputError(f"The dataset has no class {unknown!r}.", f"Its classes: {', '.join(classes[:20])}.")

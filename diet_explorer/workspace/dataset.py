@@ -21,6 +21,7 @@ from diet_explorer.data.manifest import DatasetManifest
 from diet_explorer.data.report import ValidationReport
 from diet_explorer.data.row_numbers import checked_rows
 from diet_explorer.data.splits import TRAIN
+from diet_explorer.data.value_texts import as_name
 from diet_explorer.errors import NotFoundError
 from diet_explorer.jobs.notebooks import as_table
 from diet_explorer.review.annotators import Identity
@@ -102,11 +103,12 @@ class Dataset:
         """
         return self.context.text_search(self.manifest).rows(query)
 
-    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+    def rows_of(self, ids: Sequence[str | int]) -> NDArray[np.int64]:
         """Rows of the examples of some ids, ascending; NotFoundError names one that is not there."""
         examples = ExampleRows(self.context.files, self.manifest)
-        rows = examples.rows_of(ids)
-        unknown = sorted(set(ids) - set(examples.ids(rows).to_pylist()))
+        names = list(map(as_name, ids))
+        rows = examples.rows_of(names)
+        unknown = sorted(set(names) - set(examples.ids(rows).to_pylist()))
         if unknown:
             raise NotFoundError(f"The dataset has no example {unknown[0]!r}.", "Give an id as `rank` prints it.")
         return rows

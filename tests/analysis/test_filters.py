@@ -300,4 +300,5 @@ def trajectory(right: list[bool]) -> str:
 def test_one_name_and_a_list_of_names_are_conditions_too():
     assert ExampleFilter(labels="good", splits=["test"]) == ExampleFilter(labels=("good",), splits=("test",))
     assert ExampleFilter(scores=ScoreRange("el2n", 0.5)).scores == (ScoreRange("el2n", 0.5),)
+    assert ExampleFilter(labels=0, ids=np.array([7, 8])) == ExampleFilter(labels=("0",), ids=("7", "8"))
     assert hash(ExampleFilter(labels=["good", "bad"])) == hash(ExampleFilter(labels=("good", "bad")))

@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from diet_explorer import Workspace
+from diet_explorer import ExampleFilter, Workspace
 from diet_explorer.errors import BadInputError, ModelError, NotFoundError, WorkspaceError
 from diet_explorer.scoring.catalogue import PAPER_NAMES
 from diet_explorer.scoring.progress import RunReports
@@ -132,6 +133,20 @@ def test_a_run_without_scores_says_so(made):
         workspace.run("nope")
     with pytest.raises(NotFoundError, match="no dataset 'nope'"):
         workspace.dataset("nope")
+
+
+def test_classes_and_ids_that_are_numbers_may_be_given_as_numbers(tmp_path):
+    frame = pd.DataFrame({"key": [7, 8, 9, 10], "text": list("abcd"), "stars": [1, 5, 1, 5]})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    workspace = Workspace(tmp_path / "home")
+    dataset = workspace.import_dataset(tmp_path / "s.csv", text="text", label="stars", id="key")
+    assert dataset.rows_of(frame["key"][2:]).tolist() == [2, 3]
+    with pytest.raises(NotFoundError, match="no example '6'"):
+        dataset.rows_of([6])
+    assert dataset.decide([0], "relabel", label=5, annotator="ann").label == "5"
+    assert dataset.decide([1, 2], "relabel", label=np.array([1, 5]), annotator="ann").rows.tolist() == [1, 2]
+    run = workspace.record(dataset, np.eye(2)[[0, 0, 1, 1]], kind="probabilities")
+    assert run.ranked(where=ExampleFilter(labels=1, ids=(7, 8)))["id"].tolist() == ["7"]
 
 
 def test_every_setting_is_checked_before_anything_is_queued(made):
