@@ -57,7 +57,8 @@ def lines_of(content: bytes) -> Records:
     missing = [name for name in (_DECISION, _LABEL) if name not in names]
     if missing:
         raise BadInputError(
-            f"The file has no column {' and '.join(missing)}.", "Keep the first line as it was sent, and fill in below."
+            f"The file has no column {' and '.join(missing)}.",
+            "Keep the first line as it was sent, and fill in below; of a labelling tool take the export as JSON.",
         )
     return [
         (number, {name: restore(cell) for name, cell in zip(names, cells, strict=False)})
@@ -67,17 +68,18 @@ def lines_of(content: bytes) -> Records:
 
 
 def answers_of(records: Records) -> Iterator[Answer]:
-    """What each line says; one with neither decision nor new label is open."""
+    """What each line says; one with neither decision, new label nor note is open."""
     for row, line in records:
         key = line.get(_KEY, "").strip()
         facts = dict(line)
         if key.startswith(_BEFORE_ID):
             facts[EXAMPLE] = key.removeprefix(_BEFORE_ID)
+        said, note = _verdict(line.get(_DECISION, "").strip(), line.get(_LABEL, "")), line.get(_NOTE, "").strip()
         yield Answer(
             row,
-            **_verdict(line.get(_DECISION, "").strip(), line.get(_LABEL, "")),
+            **({"verdict": "note"} if note and said["verdict"] == "open" else said),
             annotator=line.get(_WHO, "").strip() or None,
-            note=line.get(_NOTE, "").strip() or None,
+            note=note or None,
             facts={name: value for name, value in facts.items() if value != ""},
             fields=line,
         )

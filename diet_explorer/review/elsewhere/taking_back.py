@@ -126,6 +126,8 @@ def _event(answer: Answer, examples: dict[str, Example], asked: Asked) -> Decisi
     annotator = asked.names.get(given, given)
     choice = checked_choice(asked.manifest, [example.row], action, annotator, label)
     said = [asked.tool, answer.example, answer.name or given, action, label, str(answer.at or "")]
+    if action == "note":
+        said.append(answer.note)
     return DecisionEvent(
         id=0,
         dataset_id=asked.manifest.id,

@@ -144,6 +144,8 @@ def _unpacked(content: bytes) -> Iterator[tuple[str | None, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if any(entry.filename.startswith("xl/") for entry in entries):
+                raise BadInputError("The file is an Excel workbook.", "In Excel, save the sheet as CSV UTF-8.")
             if sum(entry.file_size for entry in entries) > _MOST_UNPACKED:
                 raise BadInputError("The ZIP file is larger than 2 GB when it is unpacked.", "Give a part of it.")
             for entry in entries:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["label", "not", "keep", "exclude", "unsure", "open", "none"]
-"""What somebody said: a class, any but a class, the given label is right, leave the example out, unsure; ``open`` is
-not looked at yet, and ``none`` no decision, for the reason that the answer tells."""
+Verdict = Literal["label", "not", "keep", "exclude", "unsure", "note", "open", "none"]
+"""What somebody said: a class, any but a class, the given label is right, leave the example out, unsure, a note alone;
+``open`` is not looked at yet, and ``none`` no decision, for the reason that the answer tells."""
 
 TEXT, TEXT_PAIR = "text", "text_pair"
 EXAMPLE, HASH = "example_id", "text_hash"

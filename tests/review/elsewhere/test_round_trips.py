@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 from diet_explorer.analysis.filters import ExampleFilter
@@ -42,6 +43,13 @@ def run(made: Path, tmp_path: Path) -> Run:
     """The small run with a ledger of its own."""
     shutil.copytree(made, tmp_path / "workspace")
     return Workspace(tmp_path / "workspace").run("made up")
+
+
+def workbook() -> bytes:
+    """What a sheet is when it is saved as an Excel workbook."""
+    stream = io.BytesIO()
+    pd.DataFrame({"decision": ["keep"]}).to_excel(stream)
+    return stream.getvalue()
 
 
 def votes(run: Run) -> set[tuple[str, str, str, str | None]]:
@@ -204,6 +212,7 @@ def test_what_cannot_be_a_decision_is_told_with_its_row_and_the_rest_taken(run: 
         (b"a,b\n1,2\n", "The file has no column decision and new_label."),
         (b"\xff\xff", "The file is not in UTF-8"),
         (b"PK\x03\x04", "The ZIP file cannot be read"),
+        (workbook(), "The file is an Excel workbook."),
         (b"[" * 100_000, "The file is not JSON"),
     ],
 )
@@ -339,6 +348,15 @@ def test_an_edited_sheet_comes_back(run: Run, tmp_path: Path, separator: str, en
         ]
     )
     assert run.review.take_back(io.BytesIO(content), annotator="bob").added == 0
+
+
+def test_a_note_alone_in_a_sheet_is_a_note(run: Run, tmp_path: Path) -> None:
+    sent(run, "csv", tmp_path)
+    work = (tmp_path / "work.csv").read_bytes()
+    for note, added in (("irony?", 1), ("irony?", 0), ("not irony", 1)):
+        taken = run.review.take_back(io.BytesIO(edited(work, {"k5": {"note": note}})), annotator="bob")
+        assert (taken.added, taken.decisions) == (added, {"note": 1})
+    assert run.dataset.notes()["note"].tolist() == ["not irony", "irony?"] and votes(run) == set()
 
 
 def _lines(content: bytes, separator: str, encoding: str) -> Iterator[dict[str, str]]:
