@@ -22,14 +22,13 @@ from diet_explorer.store.copies import LocalCopies
 from diet_explorer.store.happenings import happened
 from diet_explorer.store.patience import patiently
 from diet_explorer.store.private import make_private_folder, private_opener, tighten
-from diet_explorer.store.remote import has_folders, open_store, store_error, store_errors
+from diet_explorer.store.remote import PLACE, has_folders, open_store, store_error, store_errors
 
 _REMEDIES = {
     errno.ENOSPC: "Free some disk space and try again; nothing half-written was left behind.",
     errno.EDQUOT: "Your disk quota is used up. Free some space and try again; nothing half-written was left behind.",
-    errno.EROFS: "The disk is read-only. Choose another workspace with --workspace or DIET_EXPLORER_HOME.",
-    errno.EACCES: "Give this user the right to write there, or choose another workspace with --workspace or "
-    "DIET_EXPLORER_HOME.",
+    errno.EROFS: f"The disk is read-only. Choose another {PLACE}.",
+    errno.EACCES: f"Give this user the right to write there, or choose another {PLACE}.",
 }
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
 PATIENCE = 2.0

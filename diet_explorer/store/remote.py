@@ -20,7 +20,8 @@ ANSWER_SECONDS = 20
 CONNECT_SECONDS = 5
 _TRIES = 2
 """How often a request is sent at once; `patiently` goes on where somebody may wait."""
-_OTHER_WORKSPACE = "or choose another workspace with --workspace or DIET_EXPLORER_HOME."
+PLACE = "place (of a workspace: --workspace or DIET_EXPLORER_HOME)"
+"""What people may choose another one of; it may be where a backup or an export goes, too."""
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
         "config_kwargs": {
@@ -121,7 +122,7 @@ def store_error(root: str, action: str, path: str, error: Exception) -> Workspac
         )
     if isinstance(error, FileNotFoundError):
         return WorkspaceError(
-            f"Cannot {action} {path}: {reason}.", f"Create the bucket or container, {_OTHER_WORKSPACE}"
+            f"Cannot {action} {path}: {reason}.", f"Create the bucket or container, or choose another {PLACE}."
         )
     if isinstance(error, OSError) and not isinstance(error, PermissionError):
         return WorkspaceError(
@@ -129,7 +130,7 @@ def store_error(root: str, action: str, path: str, error: Exception) -> Workspac
         )
     return WorkspaceError(
         f"The workspace {root} cannot be reached: {reason}.",
-        f"Check the address, the credentials and what they may do there, {_OTHER_WORKSPACE}",
+        f"Check the address, the credentials and what they may do there, or choose another {PLACE}.",
     )
 
 

@@ -104,6 +104,7 @@ def test_a_full_or_locked_disk_is_told(tmp_path, number, words):
     with pytest.raises(WorkspaceError, match="Cannot write") as caught, files.atomic_writer(files.path("a")):
         raise OSError(number, os.strerror(number))
     assert words in caught.value.remedy
+    assert "another workspace" not in caught.value.remedy, "it may be where an export or a backup goes"
     assert list(tmp_path.iterdir()) == []
 
 

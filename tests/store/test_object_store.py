@@ -105,7 +105,7 @@ def test_a_store_that_is_away_is_told_and_waited_for(home: str, monkeypatch: pyt
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     with pytest.raises(WorkspaceError, match="Cannot write s3://no-such-bucket") as caught:
         Files("s3://no-such-bucket/x").write_bytes("s3://no-such-bucket/x/a", b"1")
-    assert "Create the bucket" in caught.value.remedy
+    assert "Create the bucket" in caught.value.remedy and "another workspace" not in caught.value.remedy
     files, tries = Files(home, patience=60), []
 
     def away(*_: object) -> object:
