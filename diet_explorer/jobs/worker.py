@@ -132,7 +132,7 @@ def _started(
         held.set_task(task, line)
         if line == SCORE.line:
             note_facts(run=task)
-            logger.info("works on run %s", task or "none")
+            logger.info("works on run %s", task) if task else logger.info("waits for runs")
             announce(f"Working on run {task}." if task else "Waiting for runs.")
 
     files = Files.of(settings, patience=settings.store_patience)
@@ -256,12 +256,22 @@ class _Trouble(logging.Handler):
                 self._held.set_trouble(None)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line says more than that a job was cancelled: for the job library that is an error."""
+    if not record.exc_info:
+        return True
+    from dbos.error import DBOSAwaitedWorkflowCancelledError
+
+    return not isinstance(record.exc_info[1], DBOSAwaitedWorkflowCancelledError)
+
+
 def _set_up_logs(settings: Settings, slot: int) -> None:
     if settings.log_to == "stdout":
         guard_output(settings, "worker")
     note_facts(worker=slot)
     handler = log_handler(settings, f"worker-{slot}")
     handler.addFilter(OncePerMinute())
+    handler.addFilter(_is_news)
     keep_dbos_off_the_console(handler)
     package = logging.getLogger("diet_explorer")
     package.addHandler(handler)

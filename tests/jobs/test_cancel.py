@@ -12,6 +12,7 @@ import pytest
 from diet_explorer.errors import BadInputError, JobCancelledError, JobFailedError, NotFoundError
 from diet_explorer.jobs.context import WorkerContext
 from diet_explorer.jobs.kinds import score
+from diet_explorer.jobs.logs import log_path
 from diet_explorer.jobs.slots import NO_WORKER, living_workers, workers_in_words
 from diet_explorer.workspace.dataset import Dataset
 from diet_explorer.workspace.workspace import Workspace
@@ -66,6 +67,8 @@ def test_cancel_and_resume_while_others_wait(
     assert first.refresh().record.finished_at <= second.refresh().record.started_at
     with pytest.raises(BadInputError, match="cannot be resumed: it is succeeded"):
         first.resume()
+    said = log_path(workspace.settings, "worker-0").read_text(encoding="utf-8")
+    assert "works on run" in said and "ERROR" not in said, "nobody is alarmed by what somebody wanted"
 
 
 def test_a_run_cancelled_and_resumed_at_once_goes_on(
