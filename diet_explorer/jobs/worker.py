@@ -260,9 +260,9 @@ def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line says more than that a job was cancelled: for the job library that is an error."""
     if not record.exc_info:
         return True
-    from dbos.error import DBOSAwaitedWorkflowCancelledError
+    from dbos import error as dbos_error
 
-    return not isinstance(record.exc_info[1], DBOSAwaitedWorkflowCancelledError)
+    return not isinstance(record.exc_info[1], dbos_error.DBOSAwaitedWorkflowCancelledError)
 
 
 def _set_up_logs(settings: Settings, slot: int) -> None:
