@@ -18,6 +18,16 @@ def percent(share: float | None) -> str:
     return NOT_THERE if share is None else f"{100 * share:.1f} %"
 
 
+def round_percent(share: float) -> str:
+    """A chosen share (0..1), such as the worst 5 %, with no more decimals than it has."""
+    return f"{100 * share:g} %"
+
+
+def signed(value: float, decimals: int = 0) -> str:
+    """A change with its sign."""
+    return f"{value:+,.{decimals}f}".replace("-", "−")
+
+
 def three(value: float | None) -> str:
     """A score with three decimals; a dash for None and for what is not a number."""
     return NOT_THERE if value is None or value != value else f"{value:,.3f}"

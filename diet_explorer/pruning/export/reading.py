@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from diet_explorer.data.splits import TRAIN
+
 _WHOLE = {f"{sign}int{bits}": f"{sign.upper()}Int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _NUMBERS = {**_WHOLE, "float": "float32", "double": "float64", "bool": "boolean"}
 """Types of Arrow that CSV holds as numbers and truth values, and pandas' types that take gaps among them."""
@@ -12,7 +14,7 @@ _LONGEST = 240
 
 
 def reading_code(manifest: Mapping[str, Any]) -> str:
-    """How the first split of an export is read.
+    """How the training split of an export is read, or its first one where it has none.
 
     Parameters
     ----------
@@ -20,7 +22,9 @@ def reading_code(manifest: Mapping[str, Any]) -> str:
         The export's ``manifest.json``.
     """
     form = manifest["options"]["format"]
-    path = next((entry["path"] for entry in manifest["files"] if entry["split"] is not None), "train.csv")
+    files = [entry for entry in manifest["files"] if entry["split"] is not None]
+    files.sort(key=lambda entry: entry["split"] != TRAIN)
+    path = files[0]["path"] if files else "train.csv"
     if form == "datasets":
         return 'datasets.load_from_disk("FOLDER")'
     if form == "parquet":

@@ -163,7 +163,7 @@ def _report(run: Run) -> None:
 
 def _report_html(report: pd.DataFrame) -> str:
     shares = [name for name in report.columns if name.startswith("precision_")]
-    head = "".join(f"<th>worst {100 * float(name.removeprefix('precision_')):g} %</th>" for name in shares)
+    head = "".join(f"<th>worst {words.round_percent(float(name.removeprefix('precision_')))}</th>" for name in shares)
     lines = "".join(
         f"<tr><td>{escape(entry['title'])}</td>"
         + "".join(f'<td class="de-figure">{words.percent(entry[name])}</td>' for name in shares)

@@ -141,10 +141,10 @@ def overlap_lines(pairs: pd.DataFrame, last: float, *, title: str, key: str) -> 
             x=final["first"].map("{:g}".format),
             y=final[f"top_{share:g}"],
             mode="lines+markers",
-            name=f"worst {100 * share:g} %",
+            name=f"worst {words.round_percent(share)}",
             line={"color": colour, "width": 2, "dash": dash},
             marker={"size": 6},
-            hovertemplate=f"worst {100 * share:g} %, epoch %{{x}}<br>%{{y:.1%}} the same<extra></extra>",
+            hovertemplate=f"worst {words.round_percent(share)}, epoch %{{x}}<br>%{{y:.1%}} the same<extra></extra>",
         )
     figure.add_hline(y=0.1, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     figure.add_annotation(

@@ -153,7 +153,7 @@ def _lines(rows: pd.DataFrame, selection: Selection) -> list[dict[str, object]]:
     return [
         {
             **example_cells(entry, texts, selection.colours, selection.where.text),
-            "moved": f"{entry['moved']:+.1f}",
+            "moved": words.signed(entry["moved"], 1),
             "this": f"{entry['percentile_here']:.1f} %\n{words.three(entry['here'])}",
             "other": f"{entry['percentile_there']:.1f} %\n{words.three(entry['there'])}",
         }
@@ -165,7 +165,7 @@ def _draw_summary(selection: Selection, run: Run, pair: _Pair, summary: Comparis
     here, there = catalogue.checkpoint_title(pair.checkpoint), catalogue.checkpoint_title(pair.other_checkpoint)
     entries = [(words.NOT_THERE if summary.spearman is None else f"{summary.spearman:.2f}", "rank correlation")]
     entries += [
-        (words.percent(overlap), f"of the worst {100 * share:g} % in common")
+        (words.percent(overlap), f"of the worst {words.round_percent(share)} in common")
         for share, overlap in sorted(summary.overlap.items(), reverse=True)
     ]
     st.html(

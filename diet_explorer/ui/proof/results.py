@@ -110,4 +110,4 @@ def _share(value: float) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}" if isfinite(value) else words.NOT_THERE
+    return words.signed(100 * value, 1) if isfinite(value) else words.NOT_THERE

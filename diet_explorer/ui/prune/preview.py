@@ -126,12 +126,12 @@ def _classes_html(preview: Preview, colours: dict[str, str]) -> str:
 
 
 def _moved(change: int) -> str:
-    return f"{change:+,}" if change else words.NOT_THERE
+    return words.signed(change) if change else words.NOT_THERE
 
 
 def _fate_html(preview: Preview) -> str:
     lines = [
-        (f"suspects: worst {row['worst']:.0%}", row["kept"], row["dropped"])
+        (f"suspects: worst {words.round_percent(row['worst'])}", row["kept"], row["dropped"])
         for row in preview.suspects.to_dict("records")
     ]
     lines += [

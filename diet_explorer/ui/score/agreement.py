@@ -24,7 +24,7 @@ def draw_agreement(run: Run, progress: RunProgress) -> None:
         return
     shares = [name for name in table.columns if name.startswith("top_")]
     head = "".join(
-        f'<th class="de-figure">worst {words.percent(float(name.removeprefix("top_")))}</th>' for name in shares
+        f'<th class="de-figure">worst {words.round_percent(float(name.removeprefix("top_")))}</th>' for name in shares
     )
     lines = "".join(
         f"<tr><td>{escape(_title(entry['first']))} and {escape(_title(entry['second']))}</td>"

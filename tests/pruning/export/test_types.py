@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -221,3 +222,10 @@ def test_ids_and_texts_that_are_numbers_keep_their_letters(workspace, tmp_path):
     run = imported(workspace, tmp_path / "t.csv", id="id")
     rows = list(csv.DictReader((export_whole(run, tmp_path / "csv", "csv") / "train.csv").open(newline="")))
     assert [(row["id"], row["text"]) for row in rows] == [("1.50", "2.0"), ("2.5", "1e5")]
+
+
+def test_the_line_that_reads_an_export_reads_what_is_trained_on() -> None:
+    files = [{"path": f"{split}.csv", "split": split} for split in ("dev", "test", "train")]
+    manifest: dict[str, Any] = {"options": {"format": "csv"}, "files": files, "columns": []}
+    assert '"train.csv"' in reading_code(manifest)
+    assert '"dev.csv"' in reading_code({**manifest, "files": files[:2]})
