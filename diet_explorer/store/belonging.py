@@ -66,13 +66,25 @@ def belonging(files: Files, engine: Engine, *, own_database: bool) -> Belonging:
     return theirs
 
 
-def check_not_moved(it: Belonging) -> None:
-    """WorkspaceError where the workspace was moved, so that nothing in it is to change any more."""
-    if it.moved_to is not None:
+def check_not_moved(it: Belonging, files: Files) -> None:
+    """WorkspaceError where the workspace was moved or is being moved, so that nothing in it is to change any more."""
+    if it.moved_to is None:
+        return
+    if not is_moved(files):
         raise WorkspaceError(
-            f"This workspace was moved to {it.moved_to}, and nothing changes here any more.",
-            "Work there; `diet-explorer move --back` opens this one again.",
+            f"The move of this workspace to {it.moved_to} is not done, or was cut off.",
+            "Wait until it is done. If nobody moves it any more, `diet-explorer move --back` opens this one again, and "
+            f"{being_moved(it.moved_to)} can be removed.",
         )
+    raise WorkspaceError(
+        f"This workspace was moved to {it.moved_to}, and nothing changes here any more.",
+        "Work there; `diet-explorer move --back` opens this one again.",
+    )
+
+
+def being_moved(where: str) -> str:
+    """Where the copy lies that is checked while a workspace is moved to a home."""
+    return f"{where}-moving"
 
 
 def close_for_move(engine: Engine, where: str) -> None:

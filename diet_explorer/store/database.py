@@ -42,7 +42,8 @@ _DRIVERS = {
 }
 """Drivers that addresses of other programs name; ours is taken in their place."""
 _CAUSES = {
-    "was moved to": "Work there. Nothing changes here any more; `diet-explorer move --back` opens this one again.",
+    "was moved to": "Work there. Nothing changes here any more; `diet-explorer move --back` opens this one again, also "
+    "where the move was cut off.",
     "full": "The disk is full. Free some space and try again; nothing half-written was left behind.",
     "no space": "The disk is full. Free some space and try again; nothing half-written was left behind.",
     "readonly": "The disk or the file is read-only. Make it writable and try again; nothing was changed.",

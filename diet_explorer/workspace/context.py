@@ -114,7 +114,7 @@ class Context:
         """
         who = allowed(self.identity, by, role, what, self.audit_log)
         if role != "viewer":
-            check_not_moved(self.it)
+            check_not_moved(self.it, self.files)
         return who
 
     @property

@@ -8,7 +8,7 @@ from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.review.annotators import allowed
 from diet_explorer.store.backup.space import Space, size_of_workspace, space_at
-from diet_explorer.store.belonging import MOVED, close_for_move, open_after_move, write_version
+from diet_explorer.store.belonging import MOVED, being_moved, close_for_move, open_after_move, write_version
 from diet_explorer.store.files import Files
 from diet_explorer.workspace.backup import back_up, check_apart, check_is_new, place_of, restore_backup
 from diet_explorer.workspace.context import Context
@@ -46,7 +46,7 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
     if not space.is_enough:
         raise WorkspaceError(f"The move {space.describe()}.", "Free some space there, or choose another disk.")
     context.note("move", who, f"moves the workspace to {where}")
-    between = f"{where}-moving"
+    between = being_moved(where)
     close_for_move(context.database, where)
     try:
         back_up(context, between, lambda share, words: progress(share * _COPIED_OUT, words))

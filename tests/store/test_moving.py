@@ -15,6 +15,7 @@ from diet_explorer.errors import BadInputError, WorkspaceError
 from diet_explorer.jobs.kinds.export import ExportJob
 from diet_explorer.jobs.protocol import application_name
 from diet_explorer.store import database
+from diet_explorer.store.belonging import close_for_move
 from diet_explorer.store.database import open_database
 from diet_explorer.store.files import Files
 from diet_explorer.store.locks import try_lock
@@ -168,6 +169,15 @@ def test_a_move_says_what_room_it_takes_and_does_not_begin_without(sentences, tm
     moved = inside("move", str(tmp_path / "new"), home=home)
     assert moved.returncode == 0 and "The move needs about" in moved.stderr, moved.stderr
     assert "are free" in moved.stderr
+
+
+def test_a_move_that_was_killed_is_not_taken_for_one_that_is_done(sentences, tmp_path):
+    home, where = tmp_path / "home", str(tmp_path / "new")
+    close_for_move(Workspace(home).context.database, where)  # as a kill leaves it
+    with pytest.raises(WorkspaceError, match="is not done, or was cut off") as caught:
+        Workspace(home).import_dataset(sentences, text="sentence", label="mood")
+    assert where in caught.value.message and "--back" in caught.value.remedy
+    assert Workspace(home).move_back().import_dataset(sentences, text="sentence", label="mood").rows == 60
 
 
 def test_a_workspace_moves_to_another_home_and_database_and_the_old_one_says_so(sentences, postgres, tmp_path):
