@@ -101,8 +101,11 @@ class RunConfig:
     def validated(self) -> RunConfig:
         """The same settings for a job, which trains whole epochs, with sorted, distinct checkpoints.
 
-        BadInputError names one that is out of its range.
+        Numbers of numpy become those of Python. BadInputError names one that is out of its range.
         """
+        plain = {name: value.item() if hasattr(value, "item") else value for name, value in vars(self).items()}
+        if any(plain[name] is not value for name, value in vars(self).items()):
+            return RunConfig(**plain).validated()
         if not self.model.strip():
             raise BadInputError("No model is named.", "Give `bundled`, a local folder, or a Hub id.")
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)

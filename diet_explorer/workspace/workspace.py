@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,7 @@ class Workspace:
         self,
         dataset: Dataset | str,
         *,
-        model: str = "bundled",
+        model: str | Path = "bundled",
         epochs: int = 3,
         seeds: int = 1,
         checkpoints: Sequence[float] | None = None,
@@ -291,7 +292,7 @@ class Workspace:
         Parameters
         ----------
         dataset : Dataset or str
-        model : str
+        model : str or Path
             ``bundled``, a local folder, or a Hub id.
         epochs, seeds : int
             Passes over the training split; independent repetitions.
@@ -319,6 +320,12 @@ class Workspace:
         """
         self.context.allow("lead", "start jobs")
         chosen = self._dataset(dataset)
+        if not isinstance(model, str | PathLike):
+            raise BadInputError(
+                f"A {type(model).__name__} names no model.",
+                "Give `bundled`, a folder that it was saved to with save_pretrained, or a Hub id; a model in a script "
+                "of your own is scored by ScoreRecorder.",
+            )
         config = RunConfig(
             dataset_id=chosen.id,
             model=str(model),

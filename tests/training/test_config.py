@@ -1,5 +1,8 @@
 """Settings of a run: limits, checkpoints and their steps."""
 
+import json
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +81,10 @@ def test_checkpoints_that_are_no_numbers(given):
 def test_epochs_that_are_no_number_are_named():
     with pytest.raises(BadInputError, match="The setting epochs is '3'"):
         RunConfig("d", epochs="3", checkpoints=default_checkpoints("3")).validated()
+
+
+def test_numbers_of_numpy_are_settings_too():
+    settings = {"epochs": np.int64(2), "seeds": np.int32(1), "learning_rate": np.float32(0.5)}
+    given = RunConfig("d", **settings, checkpoints=(1,)).validated()
+    assert given == RunConfig("d", epochs=2, seeds=1, learning_rate=0.5, checkpoints=(1,)).validated()
+    json.dumps(given.to_json())

@@ -152,7 +152,7 @@ def test_classes_and_ids_that_are_numbers_may_be_given_as_numbers(tmp_path):
 def test_every_setting_is_checked_before_anything_is_queued(made):
     workspace, dataset, _ = made
     before = len(workspace.runs())
-    for settings in ({"epochs": 0}, {"model": "/nowhere"}, {"grand": "some"}, {"checkpoints": (9,)}):
+    for settings in ({"epochs": 0}, {"model": "/nowhere"}, {"model": None}, {"grand": "some"}, {"checkpoints": (9,)}):
         with pytest.raises(BadInputError):
             workspace.score(dataset, **settings)
     assert len(workspace.runs()) == before
