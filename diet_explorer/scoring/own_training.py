@@ -212,6 +212,14 @@ class ScoreRecorder(TrainerCallback):
         self._guarded(state, act)
         return control
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **keywords: Any
+    ) -> TrainerControl:
+        """Score where a callback that had its turn later put the training on to a planned step."""
+        if args.world_size == 1:  # such callbacks refuse several processes
+            self._guarded(state, lambda recorder: recorder.on_epoch_end(args, state, control, model=model))
+        return control
+
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
     ) -> None:

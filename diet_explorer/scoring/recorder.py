@@ -99,6 +99,15 @@ class CheckpointRecorder(TrainerCallback):
         self._stop_if_asked()
         return self._at_step(args, state, control, model)
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
+    ) -> TrainerControl:
+        """Score where a callback that had its turn later put the training on to a planned step (`DietCallback`)."""
+        if state.global_step == self._progress.step:
+            return control
+        self._progress.step = state.global_step
+        return self._at_step(args, state, control, model)
+
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> TrainerControl:

@@ -259,10 +259,11 @@ def test_weights_of_rescaling_multiply_each_examples_gradient(data, tmp_path):
     assert len({weights[place] for place in first}) == 2
 
 
-def test_recorder_beside_it_has_every_score_of_every_example(data, tmp_path):
+@pytest.mark.parametrize("last", [True, False])
+def test_recorder_beside_it_has_every_score_of_every_example(data, tmp_path, last):
     workspace, dataset, *_ = data
     recorder = ScoreRecorder(workspace, dataset, name="on a diet", grand="off", max_length=16)
-    trained(data, tmp_path, DietCallback(keep=0.5), recorder)
+    trained(data, tmp_path, *[DietCallback(keep=0.5), recorder][:: 1 if last else -1])
     run = workspace.run(recorder.run_id)
     assert run.status == "succeeded"
     assert set(run.landed_checkpoints()) == {0.0, 0.25, 0.5, 1.0, 2.0, 3.0}
