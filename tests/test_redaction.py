@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -19,6 +20,8 @@ from diet_explorer.config import load_settings
 from diet_explorer.errors import WorkspaceError
 from diet_explorer.jobs.logs import JsonFormatter, PlainFormatter, guard_output
 from diet_explorer.redaction import redacted
+from diet_explorer.workspace.workspace import Workspace
+from tests.tiny_runs import inside
 
 MARKED = "ma-rked7secret"
 PLACES = [
@@ -138,3 +141,17 @@ def test_lines_for_people_stay_as_they_are() -> None:
         print("begin", PLACES[0], flush=True)  # noqa: T201
         sys.stderr.write("a bar\r")
     assert streams.getvalue() == "begin postgresql://ann:***@db.example.org:5432/diet\na bar\r"
+
+
+def test_where_a_copy_goes_is_told_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the store's own packages say it without the scheme, and where it lies for good."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # with its cache
+    address = f"s3://AKIAEXAMPLE:{MARKED}@bucket/folder"
+    for words in (("backup", address), ("restore", address), ("move", address)):
+        said = inside(*words, home=tmp_path / "home")
+        assert said.returncode == 1 and "***" in said.stderr and MARKED not in said.stdout + said.stderr
+    workspace, where = Workspace(tmp_path / "home"), f"memory://ann:{MARKED}@bucket/new"
+    assert MARKED not in repr(workspace.backup(f"{where}-backup"))
+    moved = inside("move", where, "--json", home=tmp_path / "home")
+    assert moved.returncode == 0 and MARKED not in moved.stdout + moved.stderr
+    assert all(MARKED.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

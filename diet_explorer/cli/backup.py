@@ -14,6 +14,7 @@ import typer
 from diet_explorer.cli import output as out
 from diet_explorer.cli.options import JsonOption, WorkspaceOption, open_workspace
 from diet_explorer.errors import BadInputError
+from diet_explorer.redaction import redacted
 from diet_explorer.store.in_words import bytes_in_words, counted
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def move_command(
     if back:
         workspace.move_back()
         out.print_result(
-            {"home": workspace.settings.home}, f"{workspace.settings.home} is open again.", as_json=as_json
+            {"home": redacted(workspace.settings.home)}, f"{workspace.settings.home} is open again.", as_json=as_json
         )
         return
     from diet_explorer.workspace.moving import space_for_move
@@ -71,7 +72,7 @@ def move_command(
     out.note(f"The move {space_for_move(workspace.context, target).describe()}; half of it is given back at the end.")
     with _live() as progress:
         moved = workspace.move(target, database_url=database_url, progress=progress)
-    facts = {"from": workspace.settings.home, "to": moved.settings.home}
+    facts = {"from": redacted(workspace.settings.home), "to": redacted(moved.settings.home)}
     words = f"Moved to {moved.settings.home}. {workspace.settings.home} can be read still; remove it when you like."
     out.print_result(facts, words, as_json=as_json)
 
@@ -93,7 +94,7 @@ def upgrade_command(
 
     settings = load_settings(home=home)
     if own_id:
-        facts = {"home": settings.home, "id": take_own_id(settings)}
+        facts = {"home": redacted(settings.home), "id": take_own_id(settings)}
         out.print_result(facts, f"{settings.home} has an id of its own now: {facts['id']}.", as_json=as_json)
         return
     plan = plan_upgrade(settings, backup)
@@ -130,7 +131,7 @@ def restore_backup(sources: list[str], home: str | None, as_json: bool) -> None:
     with _live() as progress:
         workspace = Workspace.from_backup(sources[0], load_settings(home=home).home, progress=progress)
     datasets, runs = len(workspace.datasets()), len(workspace.runs())
-    facts = {"workspace": workspace.settings.home, "datasets": datasets, "runs": runs}
+    facts = {"workspace": redacted(workspace.settings.home), "datasets": datasets, "runs": runs}
     out.print_result(
         facts,
         f"Restored to {workspace.settings.home}: {counted(datasets, 'dataset')}, {counted(runs, 'run')}.",

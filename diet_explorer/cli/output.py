@@ -78,12 +78,12 @@ def print_result(value: object, line: str, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
     else:
-        print_line(line)
+        print_line(redacted(line))
 
 
 def note(text: str) -> None:
     """Print one line that accompanies the work, to standard error, so that results can be piped."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(redacted(text) + "\n")
     sys.stderr.flush()
 
 

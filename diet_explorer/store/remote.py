@@ -14,6 +14,7 @@ import fsspec
 
 from diet_explorer.config import S3_ENDPOINTS, STORES
 from diet_explorer.errors import BadInputError, DietExplorerError, StoreAwayError, WorkspaceError
+from diet_explorer.redaction import hide_in_address
 from diet_explorer.store.happenings import happened
 
 ANSWER_SECONDS = 20
@@ -68,6 +69,7 @@ def open_store(root: str) -> Any:
 
     BadInputError where there is no such kind of address, WorkspaceError where what it needs is not installed.
     """
+    hide_in_address(root)
     scheme, extra = root.partition("://")[0], extra_of(root)
     if scheme not in fsspec.available_protocols():
         raise BadInputError(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from diet_explorer.config import Settings, local_path
 from diet_explorer.errors import BadInputError, NotFoundError
+from diet_explorer.redaction import redacted
 from diet_explorer.review.annotators import Identity, allowed
 from diet_explorer.store.backup.manifest import BackupManifest
 from diet_explorer.store.backup.places import is_archive, reading_from, writing_to
@@ -45,7 +46,7 @@ class BackupResult:
     Attributes
     ----------
     target : str
-        Where it is.
+        Where it is; of an address without what is secret in it.
     made_at : datetime
         The moment that it shows, in UTC.
     files, rows : int
@@ -74,7 +75,7 @@ def back_up(context: Context, target: str, progress: Progress | None, by: Identi
     with writing_to(address) as place:
         manifest, copied = write_backup(context.files, context.database, context.id, place, progress or _silent)
     return BackupResult(
-        address,
+        redacted(address),
         datetime.fromisoformat(manifest.made_at),
         len(manifest.files),
         sum(table.rows for table in manifest.tables),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from diet_explorer.config import Settings
 from diet_explorer.errors import BadInputError, WorkspaceError
+from diet_explorer.redaction import redacted
 from diet_explorer.review.annotators import allowed
 from diet_explorer.store.backup.space import Space, size_of_workspace, space_at
 from diet_explorer.store.belonging import MOVED, being_moved, close_for_move, open_after_move, write_version
@@ -47,7 +48,7 @@ def move(context: Context, target: Settings, progress: Progress) -> None:
         raise WorkspaceError(f"The move {space.describe()}.", "Free some space there, or choose another disk.")
     context.note("move", who, f"moves the workspace to {where}")
     between = being_moved(where)
-    close_for_move(context.database, where)
+    close_for_move(context.database, redacted(where))
     try:
         back_up(context, between, lambda share, words: progress(share * _COPIED_OUT, words))
         restore_backup(
