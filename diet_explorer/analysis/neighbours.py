@@ -20,8 +20,9 @@ NEIGHBOURS = 10
 EXACT_ROWS = 20_000
 """Below so many examples every pair is compared; above, pynndescent's graph finds nearly all true neighbours."""
 
-INDEX_BYTES = 400 << 20
-"""Of vectors among which neighbours are looked for; of a larger set a sample of so many bytes."""
+INDEX_BYTES = 256 << 20
+"""Of vectors among which neighbours are looked for; of a larger set a sample of so many bytes. Beside them a process
+needs some seven times as much: the graph, its search, vectors in the graph's own order."""
 
 _BLOCK_ROWS = 512
 _PART_ROWS = 2 * CHUNK_ROWS

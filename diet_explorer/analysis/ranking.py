@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.listing import Listing, bins_of, count, listing
-from diet_explorer.analysis.matching import RankingColumns, Search
+from diet_explorer.analysis.matching import Mask, RankingColumns, Search
 from diet_explorer.analysis.region import Box
 from diet_explorer.data.manifest import DISAGREEMENT, DatasetManifest
 from diet_explorer.errors import NotFoundError
@@ -132,9 +132,7 @@ class Ranking:
         """
         across, up = self.columns.coordinate(x), self.columns.coordinate(y)
         mask = where.keeps(self.columns)
-        positions = np.flatnonzero(mask if box is None else mask & _inside(across, up, box))
-        if len(positions) > limit:
-            positions = positions[_sampled(self.columns.examples[positions], limit)]
+        positions = _sampled(self.columns, mask if box is None else mask & _inside(across, up, box), limit)
         frame = self.details(positions, columns)
         frame.insert(1, "x", across[positions])
         frame.insert(2, "y", up[positions])
@@ -223,23 +221,29 @@ def _inside(x: NDArray[np.floating], y: NDArray[np.floating], box: Box) -> NDArr
     return np.asarray((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
 
 
-def _sampled(rows: NDArray[np.int32], limit: int) -> NDArray[np.int64]:
-    """Places of those of more than `limit` rows that have the smallest numbers of `_scattered`, ascending.
+def _sampled(columns: RankingColumns, mask: Mask, limit: int) -> NDArray[np.int64]:
+    """Positions of at most `limit` examples that a mask keeps, those whose rows have the smallest numbers of
+    `_scattered`, ascending.
 
     The numbers are spread evenly, so that those wanted are almost surely among the ones below twice their share; only
     these are kept of each block.
     """
-    cut = np.uint64(min(2.0 * limit / len(rows), 0.999) * 2.0**64)
-    places, numbers = [], []
-    for start in range(0, len(rows), BATCH):
-        block = _scattered(rows[start : start + BATCH])
+    kept = int(np.count_nonzero(mask))
+    if kept <= limit:
+        return np.flatnonzero(mask)
+    cut = np.uint64(min(2.0 * limit / kept, 0.999) * 2.0**64)
+    positions, numbers = [], []
+    for start in range(0, len(mask), BATCH):
+        here = start + np.flatnonzero(mask[start : start + BATCH])
+        block = _scattered(np.asarray(columns.at("row", here), dtype=np.int32))
         low = np.flatnonzero(block < cut)
-        places.append(low + start)
+        positions.append(here[low])
         numbers.append(block[low])
-    place, number = np.concatenate(places), np.concatenate(numbers)
-    if len(place) <= limit:
-        place, number = np.arange(len(rows)), _scattered(rows)
-    return np.asarray(np.sort(place[np.argpartition(number, limit)[:limit]]))
+    position, number = np.concatenate(positions), np.concatenate(numbers)
+    if len(position) <= limit:
+        position = np.flatnonzero(mask)
+        number = _scattered(np.asarray(columns.at("row", position), dtype=np.int32))
+    return np.asarray(np.sort(position[np.argpartition(number, limit)[:limit]]))
 
 
 def _scattered(rows: NDArray[np.integer]) -> NDArray[np.uint64]:
