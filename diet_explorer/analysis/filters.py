@@ -61,6 +61,8 @@ class MetadataRange:
     high: End | None = None
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
         _check_finite(*(end for end in (self.low, self.high) if isinstance(end, float)))
 
     def to_text(self) -> str:
@@ -88,6 +90,11 @@ class MetadataValue:
 
     column: str
     value: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, str):
+            value: Any = _plain(self.value)
+            object.__setattr__(self, "value", str(value).lower() if isinstance(value, bool) else str(value))
 
     def to_text(self) -> str:
         return f"{quote(self.column, safe='')}:{quote(self.value, safe='')}"
@@ -352,13 +359,21 @@ class ExampleFilter:
 
     def __post_init__(self) -> None:
         for name, entry in CONDITIONS.items():
-            given = getattr(self, name)
+            given = _plain(getattr(self, name))
+            object.__setattr__(self, name, given)
             if isinstance(entry.default, tuple) and not isinstance(given, tuple):  # one name, or a list of them
                 alone = isinstance(given, str) or not isinstance(given, Iterable)
                 given = (given,) if alone else tuple(given)
             if isinstance(entry.default, tuple):
                 object.__setattr__(self, name, tuple(map(as_name, given)))
-        for _, entry, value in self._asked():
+        for name, entry, value in self._asked():
+            for part in value if isinstance(entry.default, tuple) else [value]:
+                if entry.kind is not None and not isinstance(part, entry.kind):
+                    kind = entry.kind.__name__
+                    raise BadInputError(
+                        f"The filter's {name} has {part!r}, which is no {kind}.",
+                        f"Give a {kind}: from diet_explorer.analysis.filters import {kind}",
+                    )
             if entry.check is not None:
                 entry.check(value)
 
@@ -414,6 +429,11 @@ def _check_words(what: str, words: Sequence[str], known: Sequence[str]) -> None:
     for word in words:
         if word not in known:
             raise BadInputError(f"There is no {what} {word!r} to filter by.", f"Choose from: {', '.join(known)}.")
+
+
+def _plain(value: Any) -> Any:
+    """A number or boolean of numpy as Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.number | np.bool_) else value
 
 
 def _check_finite(*ends: float | None) -> None:

@@ -297,8 +297,19 @@ def trajectory(right: list[bool]) -> str:
     return "learned early" if all(right[1:]) else "learned late"
 
 
+@pytest.mark.parametrize("given", [{"length": (20, 40)}, {"scores": ("el2n", 0.5, None)}, {"values": {"cat": "u"}}])
+def test_what_is_no_condition_is_told_with_the_class_that_it_takes(given):
+    with pytest.raises(BadInputError, match="which is no ") as caught:
+        ExampleFilter(**given)
+    assert "from diet_explorer.analysis.filters import" in caught.value.remedy
+
+
 def test_one_name_and_a_list_of_names_are_conditions_too():
     assert ExampleFilter(labels="good", splits=["test"]) == ExampleFilter(labels=("good",), splits=("test",))
     assert ExampleFilter(scores=ScoreRange("el2n", 0.5)).scores == (ScoreRange("el2n", 0.5),)
+    numbers = MetadataRange("n", np.float64(0.5), np.int64(2))
+    assert (type(numbers.low), type(numbers.high)) == (float, int) and numbers == MetadataRange("n", 0.5, 2)
+    assert [MetadataValue("c", value).value for value in (True, np.bool_(False), np.int64(7))] == ["true", "false", "7"]
+    assert ExampleFilter(disagree=np.bool_(True)) == ExampleFilter(disagree=True)
     assert ExampleFilter(labels=0, ids=np.array([7, 8])) == ExampleFilter(labels=("0",), ids=("7", "8"))
     assert hash(ExampleFilter(labels=["good", "bad"])) == hash(ExampleFilter(labels=("good", "bad")))
