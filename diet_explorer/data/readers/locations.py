@@ -18,7 +18,8 @@ from urllib.request import url2pathname
 import fsspec
 
 from diet_explorer.data.readers.data_file import DataFile, spooled
-from diet_explorer.errors import BadInputError
+from diet_explorer.errors import BadInputError, DietExplorerError
+from diet_explorer.redaction import hide_in_address
 from diet_explorer.store.public_web import NotPublicError, open_url
 from diet_explorer.store.reach import EVERYWHERE, Reach
 from diet_explorer.store.remote import extra_of
@@ -152,6 +153,7 @@ def from_pipe(path: Path, reach: Reach = EVERYWHERE) -> DataFile:
 def downloaded(url: str, reach: Reach = EVERYWHERE) -> DataFile:
     """The file at a URL, in a temporary place; BadInputError where that address is out of reach."""
     reach.check_address(url)
+    hide_in_address(url)
     scheme = url.split(":", 1)[0].lower()
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "download"
     if scheme in ("http", "https"):
@@ -164,6 +166,15 @@ def downloaded(url: str, reach: Reach = EVERYWHERE) -> DataFile:
         remedy = f"Install what it needs: pip install 'diet-explorer[{extra}]'. " if extra else ""
         raise BadInputError(
             f"{url} cannot be read: {str(error).rstrip('.')}.", f"{remedy}Or download the file, and give its path."
+        ) from error
+    except FileNotFoundError as error:
+        raise BadInputError(f"There is no file {url}.", "Check the address.") from error
+    except (DietExplorerError, OSError):
+        raise
+    except Exception as error:  # the packages of stores raise what they like
+        raise BadInputError(
+            f"{url} cannot be reached: {' '.join(str(error).split())}.",
+            "Check the address, the credentials and the network; or download the file, and give its path.",
         ) from error
 
 

@@ -128,7 +128,7 @@ def test_other_urls() -> None:
     assert open_source("memory://folder/reviews.csv").name == "reviews"
     with pytest.raises(BadInputError, match="Protocol not known"):
         open_source("nosuch://reviews.csv")
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(BadInputError, match=r"There is no file memory://folder/none\.csv\."):
         open_source("memory://folder/none.csv")
 
 
@@ -166,3 +166,16 @@ def test_what_the_address_of_a_file_needs_is_named(monkeypatch, url, package, ex
     with pytest.raises(BadInputError) as caught:
         downloaded(url)
     assert f"pip install 'diet-explorer[{extra}]'" in caught.value.remedy
+
+
+def test_a_store_that_cannot_be_read_from_is_told(monkeypatch):
+    class NoCredentialsError(Exception):
+        """As botocore has it: of no kind that others know."""
+
+    def refuse(*_: object) -> None:
+        raise NoCredentialsError("no credentials\nfor ann:ma-rked7secret@bucket")
+
+    monkeypatch.setattr(fsspec, "open", refuse)
+    with pytest.raises(BadInputError, match=r"cannot be reached: no credentials for ann:\*\*\*@bucket\.") as caught:
+        downloaded("memory://ann:ma-rked7secret@bucket/a.csv")
+    assert "credentials" in caught.value.remedy
