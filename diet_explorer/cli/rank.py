@@ -63,6 +63,12 @@ def rank_command(
     out.print_line(f"{score.axis} · {catalogue.checkpoint_title(point)} · {whose}")
     for entry in warnings:
         out.print_line(entry.words)
+    if frame.empty:
+        asked = "; ".join(words for words, _ in where.describe()) or "none"
+        out.print_line(
+            f"No example fits the filters: {asked}. The dataset's splits: {', '.join(run.dataset.manifest.splits)}."
+        )
+        return
     names = ["rank", "id", by, "label", "predicted", "text"]
     shown = frame.assign(text=frame["text"].str[:TEXT_WIDTH], **{by: frame[by].map("{:.4f}".format)})
     out.print_table(names, shown[names].itertuples(index=False))

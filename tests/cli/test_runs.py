@@ -142,6 +142,8 @@ def test_rank_agrees_with_the_long_table(scored: tuple[Path, subprocess.Complete
     for row in narrowed["examples"]:
         assert row["label"] == "good" and row["predicted"] == "bad" and "film" in row["text"]
     assert answer(home, "rank", "last", "--split", "test")["examples"] == []
+    printed = tiny_runs.inside("rank", "last", "--split", "dev", home=home).stdout
+    assert "No example fits the filters: split: dev. The dataset's splits: train." in printed
 
     printed = tiny_runs.inside("rank", "last", "--checkpoint", "0", "--top", "3", home=home).stdout.splitlines()
     assert printed[0] == "EL2N · higher = harder · before training · mean over seeds"
