@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.manifest import DatasetManifest
+from diet_explorer.data.value_texts import read_number
 from diet_explorer.errors import BadInputError
 from diet_explorer.review.choices import checked_choice
 from diet_explorer.review.elsewhere.report import LeftOut
@@ -79,6 +81,16 @@ class Asked:
     def classes(self) -> frozenset[str]:
         """Names of classes, to be looked up."""
         return frozenset(self.manifest.classes)
+
+    @cached_property
+    def numbers(self) -> dict[Decimal, list[str]]:
+        """Classes that are numbers, by their value: spreadsheets and tables of pandas write 007 as 7, and 3 as 3.0."""
+        by_value: dict[Decimal, list[str]] = {}
+        for name in self.manifest.classes:
+            value = read_number(name)
+            if value is not None:
+                by_value.setdefault(value, []).append(name)
+        return by_value
 
 
 def decisions_of(
@@ -170,6 +182,9 @@ def _decision(answer: Answer, example: Example, asked: Asked) -> tuple[str, str 
         return answer.verdict, None
     if label not in asked.classes and label is not None:
         label = label.strip()  # spaces around a cell
+        value = None if label in asked.classes else read_number(label)
+        same = [] if value is None else asked.numbers.get(value, [])
+        label = same[0] if len(same) == 1 else label
     if label not in asked.classes:
         raise BadInputError(f"The dataset has no class {label!r}.", "")
     return ("keep", None) if label == example.label else ("relabel", label)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -348,6 +349,20 @@ def test_an_edited_sheet_comes_back(run: Run, tmp_path: Path, separator: str, en
         ]
     )
     assert run.review.take_back(io.BytesIO(content), annotator="bob").added == 0
+
+
+def test_classes_that_are_numbers_may_be_written_as_a_spreadsheet_does(tmp_path: Path) -> None:
+    workspace, source = Workspace(tmp_path / "home"), tmp_path / "numbers.csv"
+    pd.DataFrame({"id": list("abcd"), "text": list("wxyz"), "class": ["007", "3", "1", "1.0"]}).to_csv(source)
+    dataset = workspace.import_dataset(source, text="text", label="class", id="id")
+    numbered = workspace.record(dataset, np.full((4, 4), 0.25), kind="probabilities")
+    sent(numbered, "csv", tmp_path)
+    changes = {"a": {"new_label": "3.0"}, "b": {"new_label": "7"}, "c": {"new_label": "01"}}
+    taken = numbered.review.take_back(
+        io.BytesIO(edited((tmp_path / "work.csv").read_bytes(), changes)), annotator="ann"
+    )
+    assert votes(numbered) == {("a", "ann", "relabel", "3"), ("b", "ann", "relabel", "007")}
+    assert [entry.why for entry in taken.left_out] == ["The dataset has no class '01'."]  # 1 or 1.0
 
 
 def test_a_note_alone_in_a_sheet_is_a_note(run: Run, tmp_path: Path) -> None:
