@@ -101,9 +101,9 @@ class RunConfig:
     def validated(self) -> RunConfig:
         """The same settings for a job, which trains whole epochs, with sorted, distinct checkpoints.
 
-        Numbers of numpy become those of Python. BadInputError names one that is out of its range.
+        Numbers and arrays of numpy become those of Python. BadInputError names one that is out of its range.
         """
-        plain = {name: value.item() if hasattr(value, "item") else value for name, value in vars(self).items()}
+        plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in vars(self).items()}
         if any(plain[name] is not value for name, value in vars(self).items()):
             return RunConfig(**plain).validated()
         if not self.model.strip():

@@ -85,6 +85,6 @@ def test_epochs_that_are_no_number_are_named():
 
 def test_numbers_of_numpy_are_settings_too():
     settings = {"epochs": np.int64(2), "seeds": np.int32(1), "learning_rate": np.float32(0.5)}
-    given = RunConfig("d", **settings, checkpoints=(1,)).validated()
+    given = RunConfig("d", **settings, checkpoints=np.array([1.0])).validated()
     assert given == RunConfig("d", epochs=2, seeds=1, learning_rate=0.5, checkpoints=(1,)).validated()
     json.dumps(given.to_json())
