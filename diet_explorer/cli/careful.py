@@ -82,6 +82,10 @@ def _check_text(parameter: Any, text: str) -> None:
         )
     if not text.strip() and parameter.opts[0] != WORKSPACE and _is_path(parameter):
         raise BadInputError(f"The {_name(parameter)} is empty.", "Give a path, such as ./reviews.")
+    if "://" in text and parameter.opts[0].startswith("-") and _is_path(parameter, "URL"):
+        raise BadInputError(
+            f"The {_name(parameter)} is an address, {text}.", "Give a path on this machine, and copy what is there."
+        )
 
 
 def _check_number(parameter: Any, value: Any) -> None:
@@ -93,8 +97,9 @@ def _check_number(parameter: Any, value: Any) -> None:
         raise BadInputError(f"The {_name(parameter)} is too large a number.", f"Give one of at most {_HIGHEST:,}.")
 
 
-def _is_path(parameter: Any) -> bool:
-    return not _PATHS.isdisjoint((parameter.metavar or "").strip("[]…").split("|"))
+def _is_path(parameter: Any, but_no: str = "") -> bool:
+    forms = (parameter.metavar or "").strip("[]…").split("|")
+    return not _PATHS.isdisjoint(forms) and but_no not in forms
 
 
 def _is_in_path(parameter: Any, text: str, path: str) -> bool:

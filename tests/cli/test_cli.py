@@ -125,6 +125,17 @@ def test_missing_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "score", "nowhere", "--text", "text")[0] == "There is no file 'nowhere'."
 
 
+@pytest.mark.parametrize(
+    "words", ["scores last", "prune last", "score last", "export-cartography last", "send-to label-studio last"]
+)
+def test_results_go_to_this_machine(home: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    """A folder called s3: is what nobody wants."""
+    message, remedy = refused(capsys, *words.split(), "--output", "s3://bucket/results.csv")
+    assert message == "The option --output is an address, s3://bucket/results.csv."
+    assert remedy == "Give a path on this machine, and copy what is there."
+    assert not list(Path.cwd().iterdir())
+
+
 def test_missing_column(home: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message, remedy = refused(capsys, "import", reviews, "--text", "body", "--label", "label")
     assert message == "There is no column 'body' for the text." and "'text', 'label'" in remedy
