@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, select, text, update
 
 from diet_explorer.errors import WorkspaceError
+from diet_explorer.store.backup.manifest import MANIFEST
 from diet_explorer.store.database import database_errors, transaction, writing
 from diet_explorer.store.files import Files
 from diet_explorer.store.layout import Layout
@@ -47,6 +49,11 @@ def check_version(files: Files, *, being_restored: bool) -> None:
         raise WorkspaceError(
             f"The workspace {files.root} is being restored from a backup, or that was cut off.",
             "Wait until it is done. If nobody restores it any more, remove it and restore it again.",
+        )
+    if not facts and files.exists(files.path(MANIFEST)):
+        raise WorkspaceError(
+            f"{files.root} is a backup, and no workspace.",
+            f"Put it in place with: diet-explorer restore {shlex.quote(files.root)} --workspace NEW",
         )
 
 

@@ -29,6 +29,7 @@ _REMEDIES = {
     errno.EDQUOT: "Your disk quota is used up. Free some space and try again; nothing half-written was left behind.",
     errno.EROFS: f"The disk is read-only. Choose another {PLACE}.",
     errno.EACCES: f"Give this user the right to write there, or choose another {PLACE}.",
+    errno.EEXIST: f"A file is called so. Choose another {PLACE}.",
 }
 _REMEDIES[errno.EPERM] = _REMEDIES[errno.EACCES]
 PATIENCE = 2.0

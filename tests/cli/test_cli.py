@@ -203,6 +203,11 @@ def test_a_workspace_that_cannot_be_written(tmp_path: Path, capsys: pytest.Captu
     assert "/proc/home" in message
 
 
+def test_a_workspace_that_is_a_file(reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message, remedy = refused(capsys, "runs", "--workspace", reviews, code=1)
+    assert str(reviews) in message and remedy.startswith("A file is called so. Choose another place")
+
+
 def test_a_workspace_of_a_newer_version(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(capsys, "runs")
     (home / "workspace.json").write_text('{"version": 99}', encoding="utf-8")

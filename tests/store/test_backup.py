@@ -244,6 +244,14 @@ def test_what_is_written_while_it_is_copied(sentences, tmp_path):
     assert again.bin.clean() == [], "nothing without a record"
 
 
+def test_a_backup_is_not_taken_for_an_empty_place_of_a_workspace(kept):
+    there = sorted(path.name for path in kept.iterdir())
+    with pytest.raises(WorkspaceError, match="is a backup, and no workspace") as caught:
+        Workspace(kept)
+    assert f"diet-explorer restore {kept} --workspace" in caught.value.remedy
+    assert sorted(path.name for path in kept.iterdir()) == there
+
+
 def test_where_a_backup_may_lie(rich, kept, sentences, tmp_path):
     other = Workspace(tmp_path / "home")
     with pytest.raises(BadInputError, match="of another workspace"):
