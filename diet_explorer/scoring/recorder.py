@@ -91,6 +91,9 @@ class CheckpointRecorder(TrainerCallback):
     ) -> TrainerControl:
         """Report progress, and score if this step is a planned one."""
         self._time_step(args, state)
+        for step in self._plan.steps:
+            if self._progress.step < step < state.global_step:
+                self.skip(step, "The training went past it: its epoch was shortened by another callback.")
         self._progress.state = "training"
         self._progress.step = state.global_step
         self._progress.epoch = float(state.epoch or 0.0)

@@ -270,6 +270,15 @@ def test_recorder_beside_it_has_every_score_of_every_example(data, tmp_path, las
     assert (run.scores().groupby("checkpoint").size() == EXAMPLES).all()
 
 
+def test_a_checkpoint_that_a_shortened_epoch_has_not_is_told_as_missing(data, tmp_path):
+    workspace, dataset, *_ = data
+    recorder = ScoreRecorder(workspace, dataset, name="within", checkpoints=(1, 1.5, 2), grand="off", max_length=16)
+    trained(data, tmp_path, DietCallback(keep=0.5), recorder)
+    run = workspace.run(recorder.run_id)
+    assert (run.status, run.landed_checkpoints()) == ("failed", [1.0, 2.0])
+    assert "1.5" in run.error and "shortened" in run.error
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
