@@ -23,6 +23,10 @@ SMALLEST = 1e-12
 _SUM_TOLERANCE = 1e-2  # what half precision rounds away in sums of many classes
 _VALUES = (bool, np.bool_, float, np.floating)
 _FORMS = "Give an array of the shape (examples, classes) per epoch, or (seeds, examples, classes) of several trainings."
+_OTHER_CLASSES = (
+    "For a class that the model does not know give a column of zeros as probability; leave out the columns of classes "
+    "that the dataset has not, and divide each row of probabilities by its sum."
+)
 _ONE_OF_TWO = "Of two classes, np.column_stack([1 - p, p]) where p is the probability of the second."
 
 
@@ -152,8 +156,7 @@ def _checked(
     if width != classes:
         raise BadInputError(
             f"The outputs at epoch {point:g} have {width} columns for {classes} classes.",
-            "Give a column for every class of the dataset: zeros as probability where the model knows it not. "
-            + _ONE_OF_TWO,
+            f"Give a column for every class of the dataset. {_OTHER_CLASSES} {_ONE_OF_TWO}",
         )
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):
@@ -197,8 +200,7 @@ def _column_order(columns: Sequence[Any] | None, classes: Sequence[str]) -> list
     given = ", ".join(map(str, columns))
     raise BadInputError(
         f"The columns are named {given}, and the classes of the dataset are {', '.join(classes)}.",
-        "Name each class once, in the order of the columns, as an estimator's `classes_` does. For a class that the "
-        "model does not know give a column of zeros as probability.",
+        f"Name each class once, in the order of the columns, as an estimator's `classes_` does. {_OTHER_CLASSES}",
     )
 
 

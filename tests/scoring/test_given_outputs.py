@@ -191,6 +191,13 @@ def test_outputs_of_the_test_split_alone_question_no_label(workspace, dataset):
         run.audit.suspects()
 
 
+@pytest.mark.parametrize("names", [None, ["x", "y", "z", "w"]])
+def test_a_class_that_the_dataset_has_not_is_told_with_what_to_do(names):
+    with pytest.raises(BadInputError) as caught:
+        GivenOutputs(np.ones((6, 4)) / 4, LABELS, CLASSES, kind="probabilities", columns=names)
+    assert "leave out the columns" in caught.value.remedy and "column of zeros" in caught.value.remedy
+
+
 def test_nothing_is_recorded_of_what_is_refused(workspace, dataset):
     before = len(workspace.runs())
     with pytest.raises(BadInputError):
