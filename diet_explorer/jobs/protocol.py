@@ -35,6 +35,11 @@ def application_name(settings: Settings) -> str:
     return "diet-explorer" if settings.jobs_url is None else f"diet-explorer-{_workspace(settings.home)}"
 
 
+def application_version(settings: Settings) -> str:
+    """What the jobs database calls the version of the steps; no two workspaces in it may have one of the same name."""
+    return JOB_FORMAT if settings.jobs_url is None else f"{JOB_FORMAT}-{_workspace(settings.home)}"
+
+
 @lru_cache(maxsize=8)
 def _workspace(home: str) -> str:
     """The id of a workspace; WorkspaceError where nobody has opened it before."""

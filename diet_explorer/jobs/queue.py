@@ -12,11 +12,11 @@ from diet_explorer.config import Settings
 from diet_explorer.jobs.copied import check_no_copy
 from diet_explorer.jobs.health import JobInSight
 from diet_explorer.jobs.protocol import (
-    JOB_FORMAT,
     RUN,
     SCORE,
     Route,
     application_name,
+    application_version,
     checked_jobs_url,
     jobs_database_errors,
     jobs_of_run,
@@ -64,7 +64,7 @@ class JobQueue:
                     "workflow_name": route.workflow,
                     "queue_name": route.queue(self._settings),
                     "workflow_id": job,
-                    "app_version": JOB_FORMAT,
+                    "app_version": application_version(self._settings),
                 },
                 *arguments,
             )

@@ -25,12 +25,12 @@ from diet_explorer.jobs.logs import OncePerMinute, guard_output, log_handler, no
 from diet_explorer.jobs.processes import listen_for_the_end
 from diet_explorer.jobs.protocol import (
     EARLIER,
-    JOB_FORMAT,
     QUEUE_POLL_SECONDS,
     RUN,
     RUNS_AT_ONCE,
     SCORE,
     application_name,
+    application_version,
     checked_jobs_url,
     jobs_database_errors,
     keep_dbos_off_the_console,
@@ -153,7 +153,7 @@ def _started(
                 "name": name,
                 "system_database_url": url,
                 "serializer": DBOSPortableJSONSerializer(),
-                "application_version": JOB_FORMAT,
+                "application_version": application_version(settings),
                 "executor_id": held.executor_id,
                 "log_level": "WARNING",
                 "sys_db_pool_size": CONNECTIONS,

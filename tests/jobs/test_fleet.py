@@ -118,3 +118,15 @@ def test_a_seed_that_fails_stops_the_others_and_is_named(
     assert 1.0 in run.landed()[0] and 4.0 not in run.landed()[0], "the other seed is stopped where it is"
     folder.rmdir()
     assert tiny_runs.ended(run.resume()) == "succeeded"
+
+
+def test_one_jobs_database_has_workers_of_two_workspaces(
+    tmp_path: Path, sentences: Path, model: Path, launch: Launch
+) -> None:
+    jobs, runs = f"sqlite:///{tmp_path}/jobs.sqlite", []
+    for name in ("one", "two"):
+        workspace = Workspace(tmp_path / name, jobs_url=jobs)
+        dataset = workspace.import_dataset(sentences, text="sentence", label="mood", id="key")
+        launch("worker", home=tmp_path / name, DIET_EXPLORER_JOBS_URL=jobs)
+        runs.append(tiny_runs.queue(workspace, dataset.id, model, tiny_runs.SHORT))
+    assert [tiny_runs.ended(run) for run in runs] == ["succeeded", "succeeded"]

@@ -25,7 +25,7 @@ from diet_explorer.errors import DietExplorerError, JobCancelledError, JobLeftEr
 from diet_explorer.jobs.context import MAX_STARTS, WorkerContext, marked_as_used
 from diet_explorer.jobs.holding import STOP_POLL_SECONDS, Left, said_of
 from diet_explorer.jobs.needless import needless_trainings
-from diet_explorer.jobs.protocol import EARLIER, JOB_FORMAT, RUN, SCORE, jobs_of_run, seed_job
+from diet_explorer.jobs.protocol import EARLIER, RUN, SCORE, application_version, jobs_of_run, seed_job
 from diet_explorer.jobs.queue import JobQueue
 from diet_explorer.store.embeddings import EmbeddingFiles
 from diet_explorer.store.happenings import happened
@@ -117,7 +117,7 @@ def declare(context: WorkerContext) -> None:
                     "workflow_name": SCORE.workflow,
                     "queue_name": SCORE.queue(context.settings),
                     "workflow_id": seed_job(job, number),
-                    "app_version": JOB_FORMAT,
+                    "app_version": application_version(context.settings),
                 },
                 run_id,
                 job,
