@@ -39,7 +39,8 @@ def app_command(
             workspace.score(dataset, **SAMPLE_SETTINGS)
 
     settings = load_settings(home=home, port=port)
-    run_app(settings, announce=announce, meanwhile=score_sample if sample else None, with_worker=worker)
+    with_worker = worker and workspace.context.it.moved_to is None  # in one that was moved nothing is to be done
+    run_app(settings, announce=announce, meanwhile=score_sample if sample else None, with_worker=with_worker)
 
 
 def worker_command(
@@ -51,6 +52,7 @@ def worker_command(
 ) -> None:
     """Do the jobs of a workspace, one at a time, until stopped."""
     from diet_explorer.jobs.worker import run_worker
+    from diet_explorer.store.belonging import check_not_moved
 
     def announce(line: str) -> None:
         if as_json:
@@ -59,4 +61,5 @@ def worker_command(
             out.print_line(line)
 
     workspace = open_workspace(home)
+    check_not_moved(workspace.context.it, workspace.context.files)
     run_worker(workspace.settings, slot=slot, announce=announce, tidy=lambda: workspace.bin.empty(expired=True))

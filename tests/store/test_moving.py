@@ -180,6 +180,21 @@ def test_a_move_that_was_killed_is_not_taken_for_one_that_is_done(sentences, tmp
     assert Workspace(home).move_back().import_dataset(sentences, text="sentence", label="mood").rows == 60
 
 
+def test_no_worker_waits_where_nothing_comes_any_more(tmp_path, monkeypatch):
+    home, started = tmp_path / "home", []
+    monkeypatch.setattr("diet_explorer.jobs.worker.run_worker", lambda *_, **__: started.append("worker"))
+    monkeypatch.setattr(
+        "diet_explorer.jobs.supervisor.run_app", lambda *_, **given: started.append(given["with_worker"])
+    )
+    workspace = Workspace(home)
+    assert inside("worker", home=home).returncode == inside("app", home=home).returncode == 0
+    workspace.move(tmp_path / "new")
+    refused = inside("worker", home=home)
+    assert refused.returncode == 1 and f"was moved to {tmp_path / 'new'}" in refused.stderr
+    assert inside("app", home=home).returncode == 0
+    assert started == ["worker", True, False]
+
+
 def test_a_workspace_moves_to_another_home_and_database_and_the_old_one_says_so(sentences, postgres, tmp_path):
     workspace = Workspace(tmp_path / "home")
     run = rich_workspace.fill(workspace, sentences)
