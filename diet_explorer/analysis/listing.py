@@ -1,7 +1,8 @@
 """What a filter keeps of a ranking, in the order of a score: how many, any part of them, a place, a histogram.
 
-Filters by split, class, disagreement and ranges of the score itself are answered from the order's buckets; the time
-that takes does not grow with the number of examples. For any other filter every example is looked at once.
+Filters by split, class, disagreement, ranges of the score itself and what is not decided yet are answered from the
+order's buckets; the time that takes does not grow with the number of examples. For any other filter every example is
+looked at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from diet_explorer.scoring.rank_order import RankOrder, key_below, values_of
 
 Positions = NDArray[np.integer]
 T = TypeVar("T", bound=np.generic)
+_NONE = np.empty(0, dtype=np.int64)
 _FEW = 65_536
 _SAMPLE = 8_192
 _BLOCK = 262_144
@@ -68,14 +70,16 @@ class Listing(ABC):
 def listing(columns: RankingColumns, by: str, where: ExampleFilter) -> Listing:
     """What a filter keeps, by a score."""
     ranges = [entry for entry in where.scores if entry.name == by]
-    rest = replace(where, labels=(), disagree=None, scores=tuple(entry for entry in where.scores if entry.name != by))
-    if len(where.splits) == 1 and rest == ExampleFilter(splits=where.splits):
+    others = tuple(entry for entry in where.scores if entry.name != by)
+    rest = replace(where, labels=(), disagree=None, scores=others, decided=())
+    gone = columns.in_none_of(where.decided) if where.decided else _NONE
+    if len(where.splits) == 1 and rest == ExampleFilter(splits=where.splits) and gone is not None and len(gone) <= _FEW:
         order = columns.ranked(by)
         names = columns.order.split_names
         split = names.index(where.splits[0]) if where.splits[0] in names else -1
         cells = _cells(columns, order, where)
         if not isinstance(cells, str):
-            return _Indexed(columns, order, split, cells, [(entry.low, entry.high) for entry in ranges])
+            return _Indexed(columns, order, split, cells, [(entry.low, entry.high) for entry in ranges], gone)
     return _Scanned(columns, by, where)
 
 
@@ -106,7 +110,8 @@ def _cells(columns: RankingColumns, order: RankOrder, where: ExampleFilter) -> M
 
 
 class _Indexed(Listing):
-    """By the order's buckets alone: a window of ranks of one split, of which some cells are kept."""
+    """By the order's buckets alone: a window of ranks of one split, of which some cells are kept, without those of some
+    few positions, ascending."""
 
     def __init__(
         self,
@@ -115,8 +120,11 @@ class _Indexed(Listing):
         split: int,
         cells: Mask | None,
         ranges: list[tuple[float | None, float | None]],
+        gone: Positions,
     ) -> None:
         self._columns, self._order, self._split, self._cells = columns, order, split, cells
+        self._gone = gone[columns.order.splits[gone] == split]
+        self._all = cells is None and not len(self._gone)
         self._start, self._stop = 0, order.size(split)
         for low, high in (score_ends(*entry) for entry in ranges):
             ends = (high, low) if order.worst == "high" else (low, high)
@@ -139,18 +147,31 @@ class _Indexed(Listing):
         return self._before(rank) - self._before(self._start) if self._start <= rank < self._stop else None
 
     def _keeps(self, positions: Positions) -> Mask:
+        kept = self._of_cells(positions)
+        if len(self._gone):
+            nearest = self._gone[np.minimum(np.searchsorted(self._gone, positions), len(self._gone) - 1)]
+            kept &= nearest != positions
+        return kept
+
+    def _of_cells(self, positions: Positions) -> Mask:
         if self._cells is None:
             return np.ones(len(positions), dtype=bool)
         return np.asarray(self._cells[self._order.cells_at(positions)])
 
     @cached_property
     def _kept(self) -> NDArray[np.int64]:
-        """How many of each bucket's examples are of the kept cells."""
-        return self._order.counts.astype(np.int64) if self._cells is None else self._order.kept(self._cells)
+        """How many of each bucket's examples are kept."""
+        kept = self._order.counts.astype(np.int64) if self._cells is None else self._order.kept(self._cells)
+        gone = self._gone[self._of_cells(self._gone)]
+        if len(gone):
+            own = self._order.buckets(self._split)
+            owners = np.searchsorted(self._order.firsts[own.start : own.stop], self._order.keys(gone), side="right") - 1
+            kept[own.start : own.stop] -= np.bincount(owners, minlength=len(own))
+        return kept
 
     def _before(self, rank: int) -> int:
-        """How many of the kept cells are ranked before a rank."""
-        if self._cells is None:
+        """How many of those that are kept are ranked before a rank."""
+        if self._all:
             return rank
         own = self._order.buckets(self._split)
         if not len(own):

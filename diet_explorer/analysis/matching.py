@@ -202,6 +202,17 @@ class RankingColumns:
             mask[table["row"].to_numpy()] = pc.is_in(held, value_set=pa.array(states, pa.string()))
         return self._here(mask)
 
+    def in_none_of(self, states: Sequence[str]) -> NDArray[np.int64] | None:
+        """Positions, ascending, of examples in none of these states, of which undecided must be one; None otherwise."""
+        if DECISION_STATES[0] not in states:
+            return None
+        if self._decisions is None:
+            return np.empty(0, dtype=np.int64)
+        table = self._decisions.table()
+        held = table["state"].fill_null(DECISION_STATES[0])
+        others = pc.invert(pc.is_in(held, value_set=pa.array(states, pa.string())))
+        return self._positions(table["row"].filter(others).to_numpy())
+
     def of_ids(self, ids: Sequence[str]) -> Mask:
         """Which have one of these ids."""
         return self._of_rows(self.dataset.rows_of(ids))
@@ -284,6 +295,12 @@ class RankingColumns:
         mask = np.zeros(self._manifest.rows, dtype=bool)
         mask[rows] = True
         return self._here(mask)
+
+    def _positions(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Where the examples of some rows, ascending, stand here; without those that are not here."""
+        if len(self) == self._manifest.rows:
+            return rows.astype(np.int64)
+        return np.flatnonzero(np.isin(self.examples, rows))
 
     def _here(self, of_dataset: NDArray[T]) -> NDArray[T]:
         """The part of an array over the dataset that belongs to these examples."""

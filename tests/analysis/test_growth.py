@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ SIMPLE = {
     "a class": ExampleFilter(labels=("a",)),
     "given ≠ predicted": ExampleFilter(disagree=True),
     "a range of the score": ExampleFilter(scores=(ScoreRange("el2n", 0.2, 0.9),)),
+    "undecided": ExampleFilter(decided=("undecided",)),
     "all of these": ExampleFilter(labels=("a", "b"), disagree=False, scores=(ScoreRange("el2n", 0.1, None),)),
 }
 
@@ -44,7 +46,9 @@ def rankings(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Ranking]:
             manifest = write_dataset(files, ["text"] * rows, random.integers(0, 3, rows), ["a", "b", "c"], splits)
             for seed in (0, 1):
                 write_scores(files, manifest, "r", seed, 1.0, random.normal(0, 2, (rows, 3)))
-            made[rows] = Ranking(ScoreFiles(files, "r"), manifest, 1.0, None)
+            decided = pa.table({"row": pa.array(range(5, 905, 9), pa.int32()), "state": ["keep"] * 100})
+            ledger = SimpleNamespace(table=lambda table=decided: table, table_of=lambda _, table=decided[:0]: table)
+            made[rows] = Ranking(ScoreFiles(files, "r"), manifest, 1.0, None, decisions=ledger)
     return made
 
 

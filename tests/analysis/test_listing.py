@@ -1,7 +1,10 @@
 """Lists of what a filter keeps: equal to sorting everything, and read from a few buckets whatever the size."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,16 +12,19 @@ from hypothesis import strategies as st
 from diet_explorer.analysis import listing as listing_module
 from diet_explorer.analysis.filters import ExampleFilter, ScoreRange
 from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.data.example_order import read_example_order
 from diet_explorer.scoring import catalogue, rank_order
+from diet_explorer.scoring.rankings import rank_checkpoint
 from diet_explorer.store.files import Files
 from diet_explorer.store.scores import ScoreFiles
-from tests.synthetic import write_dataset, write_scores
+from tests.synthetic import made_up_scores, write_dataset
 
 ROWS, CLASSES = 700, ["a", "b", "c"]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
+@pytest.fixture(scope="module", params=["all rows", "a part of them"])
+def made(tmp_path_factory, request):
+    """The files, the set, and who decided what about it; all of its examples have scores, or two thirds."""
     files, random = Files(tmp_path_factory.mktemp("workspace")), np.random.default_rng(0)
     splits = np.where(random.random(ROWS) < 0.7, "train", "test")
     ids = [f"e{number:05d}" for number in random.permutation(ROWS)]
@@ -30,12 +36,22 @@ def made(tmp_path_factory):
         for seed in (0, 1):
             for point in (0.0, 1.0, 2.0):
                 logits = np.round(random.normal(0, 2, (ROWS, 3)), 1)  # so that there are ties
-                write_scores(files, manifest, "r", seed, point, logits)
-    return files, manifest
+                table = made_up_scores(files, manifest, seed, point, logits)
+                if request.param != "all rows":
+                    table = table.filter(pa.array(np.arange(ROWS) % 3 > 0))
+                store = ScoreFiles(files, "r")
+                store.write_scores(seed, point, table)
+                rank_checkpoint(store, read_example_order(files, manifest.id), seed, point, table)
+    decided = np.sort(random.choice(ROWS, 120, replace=False))
+    states = random.choice(np.array(["keep", "exclude", "unsure", None], dtype=object), 120)
+    columns = {"row": pa.array(decided, pa.int32()), "state": pa.array(states, pa.string())}
+    table = pa.table({**columns, "flagged": pa.array([False] * 120)})
+    return files, manifest, SimpleNamespace(table=lambda: table, table_of=lambda _: table)
 
 
 def ranking(made, checkpoint=2.0):
-    return Ranking(ScoreFiles(made[0], "r"), made[1], checkpoint, None)
+    files, manifest, ledger = made
+    return Ranking(ScoreFiles(files, "r"), manifest, checkpoint, None, decisions=ledger)
 
 
 def sorted_slowly(made, by, where):
@@ -59,6 +75,7 @@ filters = st.builds(
     labels=st.sampled_from([(), ("a",), ("a", "c")]),
     predicted=st.sampled_from([(), (), ("b",)]),
     disagree=st.sampled_from([None, True, False]),
+    decided=st.sampled_from([(), (), ("undecided",), ("keep", "undecided"), ("exclude",)]),
     scores=st.lists(ranges, max_size=2).map(tuple),
 )
 
@@ -77,9 +94,10 @@ def test_any_part_of_any_list_is_that_of_sorting_everything(made, where, by, off
         slow, found = sorted_slowly(made, by, where), ranking(made).listing(by, where)
         rows = slow["row"].tolist()
         assert found.size == ranking(made).count(where) == len(rows)
-        assert found.part(offset, limit).tolist() == rows[offset : offset + limit]
-        assert found.part(0, None).tolist() == rows
-        assert found.place(row) == (rows.index(row) if row in rows else None)
+        examples = ranking(made).columns.examples
+        assert examples[found.part(offset, limit)].tolist() == rows[offset : offset + limit]
+        assert ranking(made).ordered(by, where).tolist() == rows
+        assert ranking(made).position(row, by, where) == (rows.index(row) if row in rows else None)
     bars = found.histogram(12)
     if not rows:
         assert bars.empty
