@@ -331,7 +331,7 @@ def _any_of(codes: NDArray[np.generic], wanted: Sequence[bool]) -> Mask:
     chosen = np.flatnonzero(wanted)
     if len(chosen) > _FEW_CODES:
         return np.asarray(np.array(wanted, dtype=bool)[codes])
-    mask = np.zeros(len(codes), dtype=bool)
-    for code in chosen:
+    mask = np.asarray(codes == chosen[0]) if len(chosen) else np.zeros(len(codes), dtype=bool)
+    for code in chosen[1:]:
         np.logical_or(mask, codes == code, out=mask)
     return mask
