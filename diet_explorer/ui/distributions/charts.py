@@ -44,18 +44,22 @@ def _violin_table(drawn: Sequence[Violin]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def worst_balance(shares: pd.DataFrame, colours: Mapping[str, str], *, title: str, note: str, key: str) -> None:
+def worst_balance(
+    shares: pd.DataFrame, colours: Mapping[str, str], *, named: str | None, title: str, note: str, key: str
+) -> None:
     """Classes of the worst examples at every checkpoint beside those of all examples, as shares of 100 %.
 
     Parameters
     ----------
     shares : pandas.DataFrame
         ``group, label, count``: a group per checkpoint, then one for all examples.
+    named : str or None
+        The class that the title names, which has a bar of its own however many classes there are.
     """
     groups = list(dict.fromkeys(shares["group"]))
     totals = shares.groupby("group")["count"].transform("sum")
     shares = shares.assign(share=shares["count"] / totals.where(totals > 0, 1))
-    drawn = _most_shifted(shares)
+    drawn = _most_shifted(shares, named)
     figure = go.Figure()
     for label, part in drawn.groupby("label", sort=False):
         name = name_in_chart(str(label))
@@ -76,13 +80,17 @@ def worst_balance(shares: pd.DataFrame, colours: Mapping[str, str], *, title: st
     draw_chart(figure, title=title, note=note, key=key, table=lambda: shares)
 
 
-def _most_shifted(shares: pd.DataFrame) -> pd.DataFrame:
-    """The classes whose shares differ most from those of all examples, the others as one; all where they are few."""
+def _most_shifted(shares: pd.DataFrame, named: str | None) -> pd.DataFrame:
+    """The named class and those whose shares differ most from those of all examples, the others as one.
+
+    All of them where they are few.
+    """
     if shares["label"].nunique() <= _BALANCED + 1:
         return shares
     table = shares.pivot_table(index="label", columns="group", values="share", fill_value=0.0, sort=False)
     every = table[shares["group"].iloc[-1]]
     shift = table.sub(every, axis=0).abs().max(axis=1)
+    shift[shift.index == named] = np.inf
     kept = shift.nlargest(_BALANCED).index
     is_kept = shares["label"].isin(kept)
     others = shares[~is_kept].groupby("group", sort=False)[["count", "share"]].sum().reset_index()

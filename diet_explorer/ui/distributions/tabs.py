@@ -59,10 +59,12 @@ def draw_distribution(selection: Selection, dataset: Dataset, run: Run, checkpoi
     with right:
         share = _choose_share()
         balance = _balance(statistics, score.name, split, share)
+        outstanding = _outstanding(balance, checkpoint)
         charts.worst_balance(
             balance,
             selection.colours,
-            title=_balance_words(balance, share, checkpoint),
+            named=outstanding[0],
+            title=_balance_words(outstanding, share, checkpoint),
             note="",
             key="balance-chart",
         )
@@ -210,18 +212,25 @@ def _balance(statistics: list[CheckpointStatistics], name: str, split: str, shar
     return pd.concat(parts, ignore_index=True)
 
 
-def _balance_words(balance: pd.DataFrame, share: float, checkpoint: float) -> str:
-    """The class that stands out most among the worst examples of the chosen checkpoint, with both shares."""
+def _outstanding(balance: pd.DataFrame, checkpoint: float) -> tuple[str | None, float, float]:
+    """The class that stands out most among the worst examples of a checkpoint, its share there and of all examples."""
     counts = {group: part.set_index("label")["count"] for group, part in balance.groupby("group")}
     here = counts.get(f"{checkpoint:g}")
     if here is None or here.sum() == 0:
-        return f"Which classes are the {_SHARES[share]} from?"
+        return None, np.nan, np.nan
     usual = counts[_EVERY].reindex(here.index, fill_value=0) / counts[_EVERY].sum()
     here = here / here.sum()
     most = int((here - usual).to_numpy().argmax())
+    return str(here.index[most]), float(here.iloc[most]), float(usual.iloc[most])
+
+
+def _balance_words(outstanding: tuple[str | None, float, float], share: float, checkpoint: float) -> str:
+    label, here, usual = outstanding
+    if label is None:
+        return f"Which classes are the {_SHARES[share]} from?"
     return (
-        f"{words.percent(float(here.iloc[most]))} of the {_SHARES[share]} are “{here.index[most]}” "
-        f"({words.percent(float(usual.iloc[most]))} of all), {catalogue.checkpoint_title(checkpoint)}"
+        f"{words.percent(here)} of the {_SHARES[share]} are “{label}” "
+        f"({words.percent(usual)} of all), {catalogue.checkpoint_title(checkpoint)}"
     )
 
 
