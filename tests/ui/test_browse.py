@@ -179,6 +179,7 @@ def test_a_wrong_link_says_what_is_wrong_and_what_to_do(filled, open_page, query
     shown = app.error[0].value.replace("\\", "")
     assert message in shown
     assert shown.count("\n\n") == 1
+    assert "sidebar" not in shown, "it has nothing to choose from here"
 
 
 def test_a_clean_address_ends_a_wrong_link(filled, open_page):

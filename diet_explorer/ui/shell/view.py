@@ -187,7 +187,7 @@ def _number(values: Mapping[str, str], key: str, kind: type[Any]) -> Any:
     except ValueError:
         raise BadInputError(
             f"The link's parameter {key}={text!r} is not a number.",
-            "Remove it from the address, or choose again in the sidebar.",
+            "Remove it from the address, or start from a clean one.",
         ) from None
 
 
