@@ -104,6 +104,8 @@ def _numbers(values: Any, point: float) -> NDArray[np.floating]:
     if hasattr(values, "detach"):  # a tensor: off its graph and device, and of a type that numpy has
         values = values.detach().cpu().double()
     try:
+        if np.ma.isMaskedArray(values):  # what is masked is missing, whatever lies below
+            return np.ma.filled(values.astype(np.float64), np.nan)
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BadInputError(f"The outputs at epoch {point:g} are no numbers: {error}.", _FORMS) from error

@@ -128,6 +128,18 @@ def test_rows_of_a_table_that_were_shuffled_are_not_taken_for_the_datasets():
     np.testing.assert_allclose(logits_of(read), logits_of(expected), rtol=1e-5)
 
 
+def test_masked_entries_are_missing_whatever_lies_below_them():
+    probabilities = np.ma.masked_array(random_probabilities(6))
+    (_, _, expected), (_, _, read) = (
+        next(GivenOutputs(given, LABELS, CLASSES, kind="probabilities").tables())
+        for given in (np.asarray(probabilities), probabilities)
+    )
+    assert read.equals(expected)
+    probabilities[4, 1] = np.ma.masked
+    with pytest.raises(BadInputError, match="for example 4 is not finite"):
+        GivenOutputs([probabilities], LABELS, CLASSES, kind="probabilities")
+
+
 def test_tensors_of_a_training_are_taken_as_they_are():
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16).requires_grad_()
     (_, _, table) = next(GivenOutputs(logits, LABELS, CLASSES, kind="logits").tables())
