@@ -16,7 +16,7 @@ from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.redaction import redacted
 from diet_explorer.review.annotators import Identity, allowed
 from diet_explorer.store.backup.manifest import BackupManifest
-from diet_explorer.store.backup.places import is_archive, reading_from, writing_to
+from diet_explorer.store.backup.places import NoArchiveError, is_archive, reading_from, writing_to
 from diet_explorer.store.backup.reading import Backup, check_database, opened_backup
 from diet_explorer.store.backup.writing import write_backup
 from diet_explorer.store.belonging import BEING_RESTORED, write_version
@@ -191,6 +191,8 @@ def _check_archive(target: str, workspace: str) -> None:
         with suppress(NotFoundError), reading_from(target):
             raise _something_else(target) from None
         return
+    except NoArchiveError as error:
+        raise _something_else(target) from error
     if earlier.workspace not in (None, workspace):
         raise _something_else(target)
 

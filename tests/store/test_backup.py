@@ -262,7 +262,12 @@ def test_where_a_backup_may_lie(rich, kept, sentences, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"my thesis")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"a cat")
-    for target in ("x.zip", "photos", "home/backup", "b.tar.gz"):
+    (tmp_path / "x.tar").write_bytes(b"my thesis")
+    for target in ("x.zip", "x.tar"):
+        with pytest.raises(BadInputError, match="no backup of this workspace") as caught:
+            other.backup(tmp_path / target)
+        assert "Name another file" in caught.value.remedy
+    for target in ("photos", "home/backup", "b.tar.gz"):
         with pytest.raises((BadInputError, WorkspaceError)):
             other.backup(tmp_path / target)
     assert (tmp_path / "x.zip").read_bytes() == b"my thesis"

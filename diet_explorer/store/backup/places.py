@@ -146,6 +146,10 @@ class ArchiveWriter(Place):
             self._tar.addfile(member, stream)
 
 
+class NoArchiveError(WorkspaceError):
+    """A file is no archive, or not a whole one."""
+
+
 class ArchiveReader(Place):
     """One finished archive."""
 
@@ -160,7 +164,7 @@ class ArchiveReader(Place):
             elif self._tar is not None:
                 self._members = {entry.name: (entry, entry.size) for entry in self._tar if entry.isreg()}
         except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-            raise WorkspaceError(
+            raise NoArchiveError(
                 f"The backup {name} is damaged: it is no whole {name[-3:]} archive.",
                 "Copy it again from where it was made, or use another backup.",
             ) from error
