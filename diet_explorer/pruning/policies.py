@@ -134,8 +134,14 @@ class Policy:
         if self.kind not in POLICY_KINDS:
             raise BadInputError(f"There is no policy {self.kind!r}.", f"Choose one of: {', '.join(POLICY_KINDS)}.")
         for name in ("drop_hardest", "drop_easiest", "keep", "checkpoint"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, float(getattr(self, name)))  # 70 and 70.0 are one policy, with one key
+            value = getattr(self, name)
+            if value is not None:
+                try:
+                    object.__setattr__(self, name, float(value))  # 70 and 70.0 are one policy, with one key
+                except (TypeError, ValueError):
+                    raise BadInputError(
+                        f"The setting {name} is {value!r}, which is no number.", "Give one, such as 50."
+                    ) from None
         self._check_unused()
         _percent("Drop hardest", self.drop_hardest)
         _percent("Drop easiest", self.drop_easiest)

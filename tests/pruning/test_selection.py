@@ -275,6 +275,8 @@ def test_a_policy_survives_links_and_files(policy):
         {"kind": "stratified", "strata": 0},
         {"score": "beauty"},
         {"minimum_per_class": 0},
+        {"checkpoint": "last"},
+        {"kind": "random", "keep": "half"},
     ],
 )
 def test_settings_that_mean_nothing_are_refused(values):
