@@ -131,7 +131,8 @@ def _quoted(error: DietExplorerError, given: list[tuple[Any, str]]) -> str:
 
 def _quotes(message: str, parameter: Any, text: str) -> bool:
     """Whether a message has a value: in quotes, as a path, or as the number of what the message is about."""
-    if repr(text)[: LONGEST // 4] in message:
+    entries = (text, *map(str.strip, text.split(",")))
+    if any(repr(entry)[: LONGEST // 4] in message for entry in entries if entry):
         return True
     if _is_path(parameter):
         return re.search(rf"(?<![^\s/]){re.escape(text[: LONGEST // 4])}", message) is not None

@@ -191,6 +191,8 @@ def test_unknown_score(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_verb_and_missing_argument(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "sort")[0].startswith("No such command 'sort'.")
     assert refused(capsys, "status")[0].startswith("Missing argument 'RUN'")
+    assert "(option --checkpoints)" in " ".join(refused(capsys, "score", "films", "--checkpoints", "0, later"))
+    assert "argument" not in " ".join(refused(capsys, "score", "x", "--checkpoints", "0,x"))
     assert refused(capsys, "scores", "last")[0].startswith("Missing option '--output'")
 
 
