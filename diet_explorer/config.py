@@ -56,6 +56,15 @@ def local_path(location: str | Path) -> Path | None:
         ) from error
 
 
+def own_path(location: str | Path) -> Path:
+    """The absolute path on this machine to write to; BadInputError for the address of another place."""
+    path = local_path(location)
+    if path is None:
+        address = redacted(str(location))
+        raise BadInputError(f"{address} is an address.", "Give a path on this machine, and copy what is there.")
+    return path
+
+
 STORES = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
 """Kinds of addresses of stores, each with the extra of this package that brings what it needs."""
 COPIES_MB = 10_000

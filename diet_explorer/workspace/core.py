@@ -16,6 +16,7 @@ import pyarrow as pa
 from diet_explorer.analysis.card import ExampleCard, load_card
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.ranking import Ranking
+from diet_explorer.config import own_path
 from diet_explorer.errors import (
     BadInputError,
     DeletedError,
@@ -363,8 +364,16 @@ class RunCore:
         return early[-1] if early else points[0]
 
     def checkpoint_or_default(self, checkpoint: float | None, seed: int | None = None) -> float:
-        """The checkpoint that was asked for, or the default one."""
-        return self.default_checkpoint(seed) if checkpoint is None else float(checkpoint)
+        """The checkpoint that was asked for, or the default one; BadInputError where it is no number."""
+        if checkpoint is None:
+            return self.default_checkpoint(seed)
+        try:
+            return float(checkpoint)
+        except (TypeError, ValueError):
+            landed = ", ".join(f"{point:g}" for point in self.landed_checkpoints(seed))
+            raise BadInputError(
+                f"The checkpoint {checkpoint!r} is no number of epochs.", f"Recorded checkpoints: {landed}."
+            ) from None
 
     def ranking(self, checkpoint: float | None = None, seed: int | None = None) -> Ranking:
         """The ranking at a checkpoint, of one seed or of the mean over seeds."""
@@ -482,7 +491,7 @@ class RunCore:
             Only a lead may.
         """
         self.context.allow("lead", "export scores")
-        target = self.context.reach.check(Path(path).absolute())
+        target = self.context.reach.check(own_path(path))
         forms = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
         if target.suffix not in forms:
             raise BadInputError(

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diet_explorer.analysis.conflicts import conflicting_labels
+from diet_explorer.config import own_path
 from diet_explorer.data.example_order import read_example_order
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.examples import read_examples
@@ -259,7 +260,7 @@ class Dataset:
         examples = ExampleRows(self.context.files, self.manifest)
         if not isinstance(target, str | Path):
             return write_events(target, events, ledger.records, examples, self.manifest)
-        path = self.context.reach.check(Path(target).absolute())
+        path = self.context.reach.check(own_path(target))
         with Files(path.parent).atomic_writer(str(path)) as raw:
             stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
             count = write_events(stream, events, ledger.records, examples, self.manifest)

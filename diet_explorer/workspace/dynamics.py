@@ -12,6 +12,7 @@ from diet_explorer.analysis.comparison import Comparison, ComparisonSummary
 from diet_explorer.analysis.filters import ExampleFilter
 from diet_explorer.analysis.stability import ScoreWarning, stability_of, warnings_of
 from diet_explorer.analysis.statistics import CheckpointStatistics
+from diet_explorer.config import own_path
 from diet_explorer.errors import BadInputError, NotFoundError
 from diet_explorer.scoring import catalogue
 from diet_explorer.scoring.cartography import export_dynamics
@@ -285,7 +286,7 @@ class Dynamics:
             Only a lead may.
         """
         self._run.context.allow("lead", "export training dynamics")
-        target = self._run.context.reach.check(Path(folder).absolute())
+        target = self._run.context.reach.check(own_path(folder))
         landed = self._run.store.landed()
         chosen = min(landed, default=0) if seed is None else seed
         if chosen not in landed:
@@ -308,5 +309,5 @@ class Dynamics:
                 f"Choose a run of {self._run.record.dataset_id}.",
             )
         point = self._run.checkpoint_or_default(checkpoint, seed)
-        there = point if other_checkpoint is None else other_checkpoint
+        there = point if other_checkpoint is None else other.checkpoint_or_default(other_checkpoint, seed)
         return Comparison(self._run.ranking(point, seed), other.ranking(there, seed), by)

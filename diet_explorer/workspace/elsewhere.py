@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from diet_explorer.analysis.filters import ExampleFilter
+from diet_explorer.config import own_path
 from diet_explorer.data.example_rows import ExampleRows
 from diet_explorer.data.examples import read_labels
 from diet_explorer.errors import NotFoundError
@@ -85,7 +86,7 @@ def write_work(run: RunCore, tool: Tool, work: Work, target: str | Path | TextIO
     if not isinstance(target, str | Path):
         target.writelines(tool.tasks_of(work))
         return Sent(tool.name, len(work.tasks))
-    path = run.context.reach.check(Path(target).absolute())
+    path = run.context.reach.check(own_path(target))
     with Files(path.parent).atomic_writer(str(path)) as raw:
         stream = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         stream.writelines(tool.tasks_of(work))

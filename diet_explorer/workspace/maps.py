@@ -196,6 +196,11 @@ class Maps:
     def _check_embeddings(self, which: Representation) -> None:
         if EmbeddingFiles(self._run.context.files, self._run.id).has_vectors(which):
             return
+        if self._run.is_imported:
+            raise BadInputError(
+                f"The run {self._run.id} was imported: its model, which would embed the examples, is not known here.",
+                "Score the dataset with diet-explorer score, and draw the map of that run.",
+            )
         if which == "initial":
             recorded_model(self._run.config.model)
             return

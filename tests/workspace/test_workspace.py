@@ -71,7 +71,7 @@ def test_a_measurement_replaces_the_assumption(made):
         workspace.measure(dataset, replace(run.config, model="/nowhere"))
 
 
-def test_the_long_table_has_every_example_seed_and_checkpoint(made, tmp_path):
+def test_the_long_table_has_every_example_seed_and_checkpoint(made, tmp_path, monkeypatch):
     _, dataset, run = made
     frame = run.scores()
     assert len(frame) == dataset.rows * 2 * 2
@@ -86,7 +86,32 @@ def test_the_long_table_has_every_example_seed_and_checkpoint(made, tmp_path):
         run.export_scores(tmp_path / "scores.xls")
     with pytest.raises(WorkspaceError):
         run.export_scores("/proc/nowhere/scores.csv")
+    monkeypatch.chdir(tmp_path)
+    for export in (
+        run.export_scores,
+        run.dynamics.export_cartography,
+        dataset.export_decisions,
+        lambda target: run.review.send_to("csv", target),
+    ):
+        with pytest.raises(BadInputError, match="is an address"):
+            export("s3://bucket/scores.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.csv", "scores.jsonl", "scores.parquet"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda run: run.ranked(checkpoint="last"),
+        lambda run: run.score_names(checkpoint=[1]),
+        lambda run: run.audit.suspects(checkpoint="last"),
+        lambda run: run.dynamics.compare(run, other_checkpoint="last"),
+    ],
+)
+def test_a_checkpoint_that_is_no_number_is_refused_with_those_there_are(made, call):
+    _, _, run = made
+    with pytest.raises(BadInputError, match="is no number of epochs") as caught:
+        call(run)
+    assert caught.value.remedy == f"Recorded checkpoints: {', '.join(f'{point:g}' for point in run.checkpoints())}."
 
 
 def test_agreement_of_the_gradient_scores(made):
@@ -147,6 +172,9 @@ def test_classes_and_ids_that_are_numbers_may_be_given_as_numbers(tmp_path):
     assert dataset.decide([1, 2], "relabel", label=np.array([1, 5]), annotator="ann").rows.tolist() == [1, 2]
     run = workspace.record(dataset, np.eye(2)[[0, 0, 1, 1]], kind="probabilities")
     assert run.ranked(where=ExampleFilter(labels=1, ids=(7, 8)))["id"].tolist() == ["7"]
+    for which in ("tuned", "initial"):
+        with pytest.raises(BadInputError, match="was imported: its model"):
+            run.maps.draw(which)
 
 
 def test_every_setting_is_checked_before_anything_is_queued(made):
