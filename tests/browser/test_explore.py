@@ -165,6 +165,16 @@ def test_a_deleted_dataset_is_named_with_what_goes_along_and_comes_back_by_undo(
     assert [entry.id for entry in app.workspace.runs()] == [run.id]
 
 
+def test_an_open_example_comes_before_the_list_on_a_phone(explored, new_page):
+    app, run = explored
+    page = settled(new_page(f"{app.url}/browse?run={run.id}&checkpoint=1&example=4"))
+    card, first = page.locator(".st-key-card"), page.locator("tr[data-row]").first
+    assert card.bounding_box()["x"] > first.bounding_box()["x"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("matchMedia('(max-width: 640px)').matches")
+    assert card.bounding_box()["y"] < first.bounding_box()["y"]
+
+
 def test_keys_stand_for_the_most_likely_of_many_classes(explored, new_page):
     app, _ = explored
     source = app.home.parent / "intents.csv"
