@@ -73,6 +73,7 @@ def test_a_proof_from_beginning_to_end(workspace: Workspace, scored: Run, gate: 
     drawn = []
     for training in proof.trainings:
         run, variant = workspace.run(training.run_id), proof.variants[training.variant]
+        run.wait(LONGEST)  # a proof is done with its last result, a moment before the training has said so
         (progress,) = (entry for entry in run.progress().seeds if entry.seed == training.seed)
         assert progress.step == progress.total_steps == steps == proof.steps
         scores = pq.read_table(run.store.paths.scores(training.seed, 2.0)).to_pandas()
