@@ -11,7 +11,7 @@ import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +154,11 @@ class Services:
 
     def written(self) -> str:
         """All that the services have written to their outputs and to their own disks."""
-        folder = self.app.log.parent
-        files = (path for path in folder.rglob("*") if path.is_file())
-        return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in files)
+        said = []
+        for path in self.app.log.parent.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # temporary files come and go
+                said.append(path.read_bytes().decode("utf-8", "replace"))
+        return "\n".join(said)
 
 
 @contextmanager
